@@ -1,0 +1,69 @@
+"""Weak-to-strong supervision experiments whose numbers can be trusted.
+
+Everything a plugin author needs is importable from here; names load when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from w2s_harness.data.jsonl import read_jsonl
+    from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
+    from w2s_harness.hookspecs import hookimpl
+    from w2s_harness.student import Handle, Rows, Student, StudentError
+    from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DataError": "errors",
+    "Example": "types",
+    "Handle": "student",
+    "HarnessError": "errors",
+    "Method": "types",
+    "Model": "types",
+    "Pair": "types",
+    "PluginError": "errors",
+    "Problem": "types",
+    "Rows": "student",
+    "Student": "student",
+    "StudentError": "student",
+    "Task": "types",
+    "UsageError": "errors",
+    "Verdict": "types",
+    "hookimpl": "hookspecs",
+    "read_jsonl": "data.jsonl",
+}
+
+__all__ = [
+    "DataError",
+    "Example",
+    "Handle",
+    "HarnessError",
+    "Method",
+    "Model",
+    "Pair",
+    "PluginError",
+    "Problem",
+    "Rows",
+    "Student",
+    "StudentError",
+    "Task",
+    "UsageError",
+    "Verdict",
+    "hookimpl",
+    "read_jsonl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'w2s_harness' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"w2s_harness.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,62 @@
+"""The command line: a group whose commands load when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from difflib import get_close_matches
+
+import click
+
+COMMANDS = {
+    "list": "Tasks, methods, guards, pairs and runs that are there.",
+    "report": "The leaderboard of a run as text, Markdown, CSV or JSON.",
+    "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
+    "schema": "The JSON Schema of a document that w2s-harness writes.",
+    "show": "What is known of a task, a method, a pair, a run or a cell.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands live in modules of their own, `cli/NAME.py`, imported when named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            close = get_close_matches(cmd_name, COMMANDS, n=1)
+            ctx.fail(f"no such command '{cmd_name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
+        command: click.Command = importlib.import_module(f"w2s_harness.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="w2s-harness", prog_name="w2s-harness")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def command(debug: bool) -> None:
+    """Weak-to-strong supervision experiments whose numbers can be trusted."""
+
+
+def main() -> None:
+    """Entry point of `w2s-harness`: run a command, turn what it says into an exit code."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        code = command.main(args=arguments, prog_name="w2s-harness", standalone_mode=False)
+    except click.Abort:
+        code = 2
+    except click.ClickException as bad:
+        bad.show()
+        code = 4
+    except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
+        code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
+    sys.exit(code if isinstance(code, int) else 0)

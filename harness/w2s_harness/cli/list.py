@@ -1,0 +1,77 @@
+"""`w2s-harness list`: what is there, from metadata alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from w2s_harness.discovery import metadata, sources
+from w2s_harness.discovery.metadata import Entry
+
+_HOOK = {"tasks": "w2s_tasks", "pairs": "w2s_pairs"}
+_GUARD_HOOKS = {"w2s_grant", "w2s_judge_run"}
+KINDS = ("tasks", "methods", "guards", "pairs", "runs")
+
+
+@click.command("list", short_help="Tasks, methods, guards, pairs and runs that are there.")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+def command(kind: str | None, as_json: bool, store: str) -> int:
+    """List what is installed (tasks, methods, guards, pairs) and the runs of the store."""
+    trusted = metadata.entries(metadata.TRUSTED)
+    makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "tasks": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
+        "methods": lambda: [_row(e) for e in metadata.entries(metadata.METHODS)],
+        "guards": lambda: [_row(e) for e in trusted if _offers(e, _GUARD_HOOKS)],
+        "pairs": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["pairs"]})],
+        "runs": lambda: _runs(Path(store)),
+    }
+    found = {name: make() for name, make in makers.items() if kind in (None, name)}
+    if as_json:
+        click.echo(json.dumps(found[kind] if kind else found, indent=2))
+        return 0
+    for name, rows in found.items():
+        _print(name, rows)
+    return 0
+
+
+def _offers(entry: Entry, hooks: set[str]) -> bool:
+    file = metadata.module_file(entry)
+    return file is not None and bool(sources.offered_hooks(file) & hooks)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    file = metadata.module_file(entry)
+    return {
+        "name": entry.name,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "about": sources.summary(file) if file else "its module is missing",
+        "enabled": entry.is_shipped or entry.group == metadata.METHODS,
+    }
+
+
+def _runs(store: Path) -> list[dict[str, Any]]:
+    folder = store / "runs"
+    if not folder.is_dir():
+        return []
+    names = sorted(n for n in os.listdir(folder) if not n.startswith("."))  # noqa: PTH208
+    return [
+        {"name": n, "about": "finished" if (folder / n / "leaderboard.json").is_file() else "unfinished"}
+        for n in names
+    ]
+
+
+def _print(name: str, rows: list[dict[str, Any]]) -> None:
+    click.echo(f"{name}:" if rows else f"{name}: none")
+    width = max((len(r["name"]) for r in rows), default=0)
+    for row in rows:
+        origin = f"{row['distribution']} {row['version']}" if "distribution" in row else ""
+        note = "" if row.get("enabled", True) else "  (installed, not enabled: name it with -p)"
+        click.echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{note}".rstrip())

@@ -1,0 +1,1 @@
+"""Data: files read strictly, rows validated early, and what of them is released."""

@@ -1,0 +1,121 @@
+"""What must hold of a task's rows before anything is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from w2s_harness.data.folder import FileTask
+from w2s_harness.data.wording import described, hint, quoted
+from w2s_harness.errors import DataError, PluginError, UsageError
+from w2s_harness.types import SPLITS, Example, Split, Task
+
+Located: TypeAlias = tuple[str, Example]
+"""An example and where it stands: `file:line`, or `task math, row 17` for one that was generated."""
+
+
+def located(task: Task) -> Iterator[Located]:
+    """Every example of a task with where it stands. Raises what the task's `load` raises."""
+    if isinstance(task, FileTask):
+        yield from task.located()
+        return
+    rows: Any = task.load()
+    if not isinstance(rows, Iterable):
+        raise PluginError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
+    for number, example in enumerate(rows, 1):
+        yield f"task {task.name}, row {number}", example
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise `UsageError` for a limit that is no positive whole number."""
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise UsageError(
+            f"--limit {described(limit)}: not a number of rows. Give a whole number, at least 1."
+        )
+
+
+def check_examples(rows: Iterable[Located], task: Task) -> list[Located]:
+    """The rows, every one of them checked alone: types, kind, split, and text that UTF-8 can hold.
+
+    Raises `DataError` that names the row, also where some rows state a split and others do not.
+    """
+    checked: list[Located] = []
+    for at, example in rows:
+        if not isinstance(example, Example):
+            raise DataError(f"{at}: {described(example)} is no Example. Yield w2s_harness.Example.")
+        _check_types(example, at)
+        _check_kind(example, at, task.kind)
+        if example.split not in (None, *SPLITS):
+            near = hint(str(example.split), SPLITS)
+            raise DataError(f"{at}: unknown split {described(example.split)}{near}. Use {', '.join(SPLITS)}.")
+        if checked and (example.split is None) != (checked[0][1].split is None):
+            raise DataError(
+                f"{at}: states its split where others do not, or the reverse. Do one or the other."
+            )
+        checked.append((at, example))
+    if not checked:
+        raise DataError(f"task {task.name}: yields no row. Check its settings.")
+    return checked
+
+
+def check_splits(splits: Mapping[Split, Sequence[Located]], task: Task) -> None:
+    """Raise `DataError` where a split is empty, of one class or of one question, or where two overlap."""
+    _check_disjoint(splits)
+    for split in SPLITS:
+        rows = splits[split]
+        where = task.where(split) if isinstance(task, FileTask) else f"task {task.name}, split {split}"
+        if not rows:
+            raise DataError(f"{where}: holds no row. Every split needs rows of both classes.")
+        labels = {example.label for _, example in rows}
+        if len(labels) == 1:
+            only = described(rows[0][1].label)
+            raise DataError(f"{where}: every label is {only}. Every split needs rows of both classes.")
+        if len({example.group for _, example in rows}) == 1:
+            raise DataError(f"{where}: all rows belong to one question. Every split needs at least two.")
+
+
+def _check_types(example: Example, at: str) -> None:
+    for field in ("prompt", "group", "subset", "candidate", "first", "second"):
+        value = getattr(example, field)
+        optional = field in ("candidate", "first", "second")
+        if not (isinstance(value, str) or (optional and value is None)):
+            raise DataError(f"{at}: {field} is {described(value)}. It must be a text.")
+        if value and not value.isascii():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"{at}: {field} holds half of a surrogate pair. Write the character."
+                ) from None
+    if type(example.label) is not bool:
+        raise DataError(f"{at}: label is {described(example.label)}. It must be True or False.")
+
+
+def _check_kind(example: Example, at: str, kind: str) -> None:
+    is_verify = example.candidate is not None
+    is_preference = example.first is not None and example.second is not None
+    stray = example.first is not None or example.second is not None
+    if kind == "verify" and (not is_verify or stray):
+        raise DataError(f"{at}: not a row of a verify task. Give prompt and candidate only.")
+    if kind == "preference" and (not is_preference or is_verify):
+        raise DataError(f"{at}: not a row of a preference task. Give prompt, first and second only.")
+    if kind not in ("verify", "preference"):
+        raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use verify or preference.")
+
+
+def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
+    rows: dict[tuple[str | None, ...], tuple[Split, str]] = {}
+    groups: dict[str, tuple[Split, str]] = {}
+    for split in SPLITS:
+        for at, e in splits[split]:
+            # a preference with its responses exchanged is the same row
+            pair = (e.first, e.second)
+            if e.first is not None and e.second is not None and e.first > e.second:
+                pair = (e.second, e.first)
+            there, other = rows.setdefault((e.prompt, e.candidate, *pair), (split, at))
+            if there != split:
+                raise DataError(f"{at}: the same row stands in {there} ({other}). Remove one of the two.")
+            there, other = groups.setdefault(e.group, (split, at))
+            if there != split:
+                what = f"its question stands in {there} too ({other})"
+                raise DataError(f"{at}: {what}. Keep all rows of a question in one split.")

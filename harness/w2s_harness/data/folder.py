@@ -1,0 +1,108 @@
+"""Tasks that read their rows from files; the published layout is a folder of three."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from w2s_harness.data.columns import Columns, kind_of
+from w2s_harness.data.jsonl import read_jsonl
+from w2s_harness.data.wording import hint, quoted, shown
+from w2s_harness.errors import DataError
+from w2s_harness.types import SPLITS, Example, Split, Task
+
+_NAME = re.compile(r"\w[\w.+-]*")
+
+
+class FileTask(Task):
+    """A task whose rows stand in JSON-lines files."""
+
+    path: Path
+    """The folder or the YAML file that the user named."""
+    files: Mapping[Split | None, Path]
+    """Files by split; the single key `None` means one file that the harness splits."""
+    columns: Columns
+    sizes: Mapping[Split, int] | None = None
+    """Rows at most in each split, where the harness splits; None for the default fractions."""
+    guards: Mapping[str, Any] = MappingProxyType({})
+    """Settings of guards for this task alone, as written."""
+
+    def located(self) -> Iterator[tuple[str, Example]]:
+        """Yield (`file:line`, example) for every row. Raises `DataError` as the class of the columns says."""
+        columns: Columns | None = None
+        for split, path in self.files.items():
+            empty = True
+            for number, row in read_jsonl(path):
+                columns = columns or self.columns.settled(row)
+                empty = False
+                at = f"{shown(path)}:{number}"
+                yield at, columns.example(row, at, split)
+            if empty:
+                raise DataError(f"{shown(path)}:1: holds no row. Write one JSON object per line.")
+
+    def load(self) -> Iterator[Example]:
+        """Yield every row in file order. Raises `DataError` with file and line."""
+        for _, example in self.located():
+            yield example
+
+    def where(self, split: Split) -> str:
+        """What an error about a whole split names."""
+        path = self.files.get(split)
+        return f"{shown(path)}" if path is not None else f"{shown(self.files[None])}, split {split}"
+
+
+@dataclass(frozen=True)
+class FolderTask(FileTask):
+    """A folder with `train_label.jsonl`, `train_unlabel.jsonl` and `test.jsonl`, named after the folder.
+
+    The columns of the first row say the kind. Raises `DataError` where a file is missing, or where the
+    first row fits neither kind; labels are taken to be published.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        path = Path(self.path)
+        files = three_files(path)
+        # the name and the kind of a file task are the instance's; the class cannot know them
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "name", task_name(path.resolve().name, shown(path), "Rename the folder."))
+        object.__setattr__(self, "files", files)
+        first = files["train_label"]
+        number, row = next(iter(read_jsonl(first)), (1, None))
+        if row is None:
+            raise DataError(f"{shown(first)}:1: holds no row. Write one JSON object per line.")
+        kind = kind_of(row, f"{shown(first)}:{number}")
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "columns", Columns.of(kind))
+
+
+def three_files(folder: Path) -> dict[Split | None, Path]:
+    """The files of the published layout in `folder`. Raises `DataError` that names the first one missing."""
+    found: dict[Split | None, Path] = {}
+    for split in SPLITS:
+        path = folder / f"{split}.jsonl"
+        if not path.is_file():
+            near = hint(path.name, _names(folder))
+            needs = "train_label.jsonl, train_unlabel.jsonl and test.jsonl"
+            raise DataError(f"{shown(path)}: no such file{near}. A task folder holds {needs}.")
+        found[split] = path
+    return found
+
+
+def task_name(name: str, at: str, mend: str) -> str:
+    """`name` where it can stand in a cell's id (`task/pair/method/sN`), else `DataError` at `at`."""
+    if _NAME.fullmatch(name):
+        return name
+    raise DataError(f"{at}: {quoted(name)} cannot name a task (letters, digits and . _ + - only). {mend}")
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []

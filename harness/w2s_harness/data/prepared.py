@@ -1,0 +1,160 @@
+"""A task's data, validated and split: what the host keeps of it, in memory and as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.data.checks import Located, check_examples, check_limit, check_splits, located
+from w2s_harness.data.folder import FileTask
+from w2s_harness.data.splitting import by_group, within_limit
+from w2s_harness.errors import DataError
+from w2s_harness.types import SPLITS, Kind, Split, Task
+
+_Item = TypeVar("_Item", bound=np.generic)
+
+
+class TextRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """The texts of one row, which is all that is ever released of it (to a service, or as `text`)."""
+
+    prompt: str
+    candidate: str | None = None
+    first: str | None = None
+    second: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitData:
+    """The n rows of one split, in file order."""
+
+    rows: tuple[TextRow, ...]
+    labels: npt.NDArray[np.bool_]
+    """(n,) gold; read-only."""
+    groups: npt.NDArray[np.int64]
+    """(n,) code of the question, 0 to the number of questions - 1 by first appearance; read-only."""
+    subsets: tuple[str, ...]
+    """The mark of each row, empty where it has none."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskData:
+    """Three disjoint splits of a task. `digest` is sha256 (hex) of `dump` of the same data."""
+
+    kind: Kind
+    splits: dict[Split, SplitData]
+    digest: str
+
+
+def prepare(task: Task, *, limit: int | None) -> TaskData:
+    """Load a task's examples, validate them, split them by question and cut every split to `limit` rows.
+
+    The splits are the task's own; where it states none, whole questions go to train_label, train_unlabel
+    and test in the order of a hash of their text (fractions .25, .25, .5, or a file task's sizes). The cut
+    takes whole questions in the order of another hash, keeps both classes and restores file order; both
+    depend on the questions alone. Raises `DataError`, one line with file and line where the task has them,
+    for rows that break the task's kind, empty or one-class splits, and rows or questions in two splits;
+    `UsageError` for a limit that is too small.
+    """
+    check_limit(limit)
+    examples = check_examples(located(task), task)
+    sizes = task.sizes if isinstance(task, FileTask) else None
+    splits = by_group(examples, sizes, task.name)
+    check_splits(splits, task)
+    if limit is not None:
+        splits = {split: within_limit(rows, limit, split, task.name) for split, rows in splits.items()}
+    return _with_digest(task.kind, {split: _split_data(splits[split]) for split in SPLITS})
+
+
+def _split_data(rows: Sequence[Located]) -> SplitData:
+    examples = [example for _, example in rows]
+    codes: dict[str, int] = {}
+    groups = [codes.setdefault(e.group, len(codes)) for e in examples]
+    return SplitData(
+        rows=tuple(TextRow(e.prompt, e.candidate, e.first, e.second) for e in examples),
+        labels=_fixed(np.array([e.label for e in examples], dtype=np.bool_)),
+        groups=_fixed(np.array(groups, dtype=np.int64)),
+        subsets=tuple(e.subset for e in examples),
+    )
+
+
+def _with_digest(kind: Kind, splits: dict[Split, SplitData]) -> TaskData:
+    return TaskData(kind, splits, hashlib.sha256(_encode(kind, splits)).hexdigest())
+
+
+# -- as bytes ---------------------------------------------------------------------------------------------
+
+
+class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    rows: tuple[TextRow, ...]
+    labels: bytes
+    """u1, 0 or 1."""
+    groups: bytes
+    """Little-endian i8."""
+    subsets: tuple[str, ...]
+
+
+class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    schema: Literal["w2s-data/1"]
+    kind: Kind
+    train_label: _SplitBytes
+    train_unlabel: _SplitBytes
+    test: _SplitBytes
+
+
+def dump(data: TaskData) -> bytes:
+    """`data` as canonical msgpack bytes: equal data give equal bytes."""
+    return _encode(data.kind, data.splits)
+
+
+def parse(body: bytes) -> TaskData:
+    """The data that `dump` wrote. Raises `DataError` for bytes that are not such a dump."""
+    try:
+        read = msgspec.msgpack.decode(body, type=_TaskBytes)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
+        raise DataError(f"cached task data: not readable ({bad}). Remove it and run again.") from None
+    splits: dict[Split, SplitData] = {
+        "train_label": _read(read.train_label, read.kind),
+        "train_unlabel": _read(read.train_unlabel, read.kind),
+        "test": _read(read.test, read.kind),
+    }
+    return TaskData(read.kind, splits, hashlib.sha256(body).hexdigest())
+
+
+def _encode(kind: Kind, splits: dict[Split, SplitData]) -> bytes:
+    parts = [
+        _SplitBytes(s.rows, s.labels.astype("u1").tobytes(), s.groups.astype("<i8").tobytes(), s.subsets)
+        for s in (splits[split] for split in SPLITS)
+    ]
+    return msgspec.msgpack.encode(_TaskBytes("w2s-data/1", kind, *parts))
+
+
+def _read(split: _SplitBytes, kind: Kind) -> SplitData:
+    n = len(split.rows)
+    verify = kind == "verify"
+    whole = len(split.labels) == n and len(split.groups) == 8 * n and len(split.subsets) == n
+    fits = all(
+        (row.candidate is not None) == verify
+        and (row.first is not None) == (row.second is not None) == (not verify)
+        for row in split.rows
+    )
+    if not (n and whole and fits and max(split.labels) <= 1):
+        raise DataError("cached task data: rows and labels do not fit together. Remove it and run again.")
+    groups = np.frombuffer(split.groups, dtype="<i8").astype(np.int64)
+    if groups.min() < 0 or groups.max() >= n:
+        raise DataError("cached task data: a question's code is out of range. Remove it and run again.")
+    labels = np.frombuffer(split.labels, dtype="u1").astype(np.bool_)
+    return SplitData(split.rows, _fixed(labels), _fixed(groups), split.subsets)
+
+
+def _fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,133 @@
+"""Strict reading of a small YAML file: plain values, and the line on which each of them stands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from w2s_harness.data.jsonl import decoded, open_regular
+from w2s_harness.data.wording import quoted, shown
+from w2s_harness.errors import DataError
+
+MAX_BYTES = 2**20
+"""A longer file is refused."""
+
+_TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A mapping read from YAML."""
+
+    path: Path
+    value: dict[str, Any]
+    lines: dict[tuple[str, ...], int]
+    """Line of each key, by the keys that lead to it."""
+
+    def at(self, *keys: str) -> str:
+        """`file:line` of the value that the keys lead to, or of the nearest one above it."""
+        while keys and keys not in self.lines:
+            keys = keys[:-1]
+        return f"{shown(self.path)}:{self.lines.get(keys, 1)}"
+
+
+def read_yaml(path: Path) -> Document:
+    """Read one YAML document that is a mapping of text keys to plain values.
+
+    Raises `DataError`, one line with file and line, for a file that cannot be read, is not UTF-8 or not
+    YAML, is no mapping, repeats a key, uses an alias to a collection or a tag.
+    """
+    with open_regular(path) as file:
+        body = file.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise DataError(f"{shown(path)}:1: over {MAX_BYTES} bytes. A task's YAML names data files only.")
+    text = "".join(
+        decoded(line, f"{shown(path)}:{n}") for n, line in enumerate(body.splitlines(keepends=True), 1)
+    )
+    lines: dict[tuple[str, ...], int] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = _Values(path, lines).of(node, ()) if node is not None else None
+    except yaml.YAMLError as bad:
+        raise DataError(_syntax(bad, text, path)) from None
+    except RecursionError:
+        raise DataError(f"{shown(path)}:1: the YAML is nested too deeply. Write it flat.") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{shown(path)}:1: the YAML is no mapping. Write `key: value` lines.")
+    return Document(path, value, lines)
+
+
+def _syntax(bad: yaml.YAMLError, text: str, path: Path) -> str:
+    mark = getattr(bad, "problem_mark", None) or getattr(bad, "context_mark", None)
+    position = getattr(bad, "position", None)
+    line = mark.line + 1 if mark is not None else text.count("\n", 0, position or 0) + 1
+    what = getattr(bad, "problem", None) or getattr(bad, "reason", None) or type(bad).__name__
+    what = " ".join(what.split())
+    return f"{shown(path)}:{line}: not YAML: {what if what.isprintable() else ascii(what)}. Mend that line."
+
+
+class _Values:
+    """Turns YAML nodes into plain values and notes the line of every key."""
+
+    def __init__(self, path: Path, lines: dict[tuple[str, ...], int]) -> None:
+        self.path = path
+        self.lines = lines
+        self.seen: set[int] = set()
+        self.scalars = SafeConstructor()
+
+    def of(self, node: yaml.Node, keys: tuple[str, ...]) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        # aliases can make a value that is endless, or far larger than its file
+        if id(node) in self.seen:
+            raise self._bad(node, "an alias (*name) to a collection", "Write the value out.")
+        self.seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            self._tag(node, "map")
+            return self._mapping(node, keys)
+        self._tag(node, "seq")
+        return [self.of(item, (*keys, str(i))) for i, item in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.MappingNode, keys: tuple[str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            name = self.of(key, keys)
+            if not isinstance(name, str):
+                raise self._bad(key, "a key that is no text", "Put it in quotes.")
+            if name in found:
+                raise self._bad(key, f"the key {quoted(name)} a second time", "Keep one.")
+            self.lines[(*keys, name)] = key.start_mark.line + 1
+            found[name] = self.of(value, (*keys, name))
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        tag = node.tag.removeprefix(_TAG)
+        text: str = node.value
+        # the resolver reads 2024-01-01 as a date, = and << as marks of their own; here they are texts
+        if tag in ("str", "timestamp", "value", "merge"):
+            return text
+        if tag == "null":
+            return None
+        try:
+            if tag == "bool":
+                return bool(self.scalars.construct_yaml_bool(node))
+            if tag == "int":
+                return int(self.scalars.construct_yaml_int(node))
+            if tag == "float" and math.isfinite(number := float(self.scalars.construct_yaml_float(node))):
+                return number
+        except (ValueError, KeyError, IndexError, OverflowError):
+            pass
+        what = f"{quoted(text)}, which is no plain text, whole number, finite number, boolean or null"
+        raise self._bad(node, what, "Put it in quotes.")
+
+    def _tag(self, node: yaml.Node, expected: str) -> None:
+        if node.tag != _TAG + expected:
+            raise self._bad(node, f"the tag {quoted(node.tag)}", "Remove it.")
+
+    def _bad(self, node: yaml.Node, what: str, mend: str) -> DataError:
+        return DataError(f"{shown(self.path)}:{node.start_mark.line + 1}: holds {what}. {mend}")

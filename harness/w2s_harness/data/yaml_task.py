@@ -1,0 +1,160 @@
+"""Tasks described by a YAML file that names data files, columns and split sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from w2s_harness.data.columns import PUBLISHED, Columns
+from w2s_harness.data.folder import FileTask, task_name, three_files
+from w2s_harness.data.wording import described, hint, quoted, shown
+from w2s_harness.data.yaml_file import Document, read_yaml
+from w2s_harness.errors import DataError
+from w2s_harness.types import SPLITS, Exposure, Kind, Split
+
+_SOURCES = ("folder", "files", "file")
+_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "exposure", "guards")
+_KINDS: tuple[Kind, ...] = ("verify", "preference")
+_EXPOSURES: tuple[Exposure, ...] = ("public", "private")
+
+_T = TypeVar("_T", bound=str)
+
+
+@dataclass(frozen=True)
+class YamlTask(FileTask):
+    """A task in a YAML file: a mapping with
+
+    - `name`, and `kind` (verify or preference);
+    - one of `folder: DIR` (published layout), `files: {train_label:, train_unlabel:, test:}` or
+      `file: PATH`, which the harness splits by question, with `splits: {train_label: 1000, ...}` rows at
+      most if given; paths are relative to the YAML;
+    - optionally `columns: {prompt: question, candidate: answer, label: correct}` (field: column),
+      `exposure: public` (default) or `private`, and `guards`, a mapping kept as it is.
+
+    Raises `DataError` with file and line.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        path = Path(self.path)
+        document = read_yaml(path)
+        _known(document, _KEYS)
+        name = task_name(_text(document, "name"), document.at("name"), "Give it another name.")
+        kind = _choice(document, "kind", _KINDS)
+        exposure = _choice(document, "exposure", _EXPOSURES, default="public")
+        settings: dict[str, Any] = {
+            "path": path,
+            "name": name,
+            "kind": kind,
+            "exposure": exposure,
+            "files": _files(document),
+            "columns": _columns(document, kind),
+            "sizes": _sizes(document),
+            "guards": _mapping(document, "guards"),
+        }
+        for key, value in settings.items():
+            object.__setattr__(self, key, value)
+
+
+def _known(document: Document, known: Iterable[str], *keys: str) -> None:
+    known = tuple(known)
+    value = document.value
+    for key in keys:
+        value = value[key]
+    for key in value:
+        if key not in known:
+            near = hint(key, known) or f" (known: {', '.join(known)})"
+            raise DataError(f"{document.at(*keys, key)}: unknown key {quoted(key)}{near}. Mend or remove it.")
+
+
+def _text(document: Document, *keys: str) -> str:
+    value: Any = document.value
+    for key in keys:
+        if key not in value:
+            raise DataError(f"{document.at(*keys)}: no key '{'.'.join(keys)}'. Add it.")
+        value = value[key]
+    if not isinstance(value, str) or not value:
+        what = f"'{'.'.join(keys)}' is {described(value)}"
+        raise DataError(f"{document.at(*keys)}: {what}. Write a text, in quotes if need be.")
+    return value
+
+
+def _choice(document: Document, key: str, allowed: tuple[_T, ...], default: _T | None = None) -> _T:
+    if default is not None and key not in document.value:
+        return default
+    value = _text(document, key)
+    for one in allowed:
+        if value == one:
+            return one
+    near = hint(value, allowed)
+    raise DataError(
+        f"{document.at(key)}: {key} {quoted(value)} is unknown{near}. Write {' or '.join(allowed)}."
+    )
+
+
+def _mapping(document: Document, key: str) -> dict[str, Any]:
+    value = document.value.get(key, {})
+    if not isinstance(value, dict):
+        raise DataError(f"{document.at(key)}: '{key}' is {described(value)}. Write a mapping.")
+    return value
+
+
+def _files(document: Document) -> dict[Split | None, Path]:
+    given = [key for key in _SOURCES if key in document.value]
+    if len(given) != 1:
+        what = f"names {' and '.join(given)}" if given else "names no data"
+        raise DataError(f"{document.at(*given[1:2])}: {what}. Give one of folder, files or file.")
+    base = document.path.parent
+    if "splits" in document.value and given != ["file"]:
+        raise DataError(f"{document.at('splits')}: 'splits' goes with 'file' only. Remove it.")
+    if given == ["folder"]:
+        folder = base / _text(document, "folder")
+        if not folder.is_dir():
+            raise DataError(f"{document.at('folder')}: no such folder: {shown(folder)}. Check the path.")
+        return three_files(folder)
+    if given == ["file"]:
+        return {None: _existing(document, "file")}
+    _mapping(document, "files")
+    _known(document, SPLITS, "files")
+    return {split: _existing(document, "files", split) for split in SPLITS}
+
+
+def _existing(document: Document, *keys: str) -> Path:
+    path = document.path.parent / _text(document, *keys)
+    if not path.is_file():
+        raise DataError(f"{document.at(*keys)}: no such file: {shown(path)}. Check the path.")
+    return path
+
+
+def _columns(document: Document, kind: Kind) -> Columns:
+    renamed = _mapping(document, "columns")
+    _known(document, (*PUBLISHED[kind], "subset", "group"), "columns")
+    names = {key: _text(document, "columns", key) for key in renamed}
+    taken: dict[str, str] = {}
+    for field, column in {**PUBLISHED[kind], **names}.items():
+        if column in taken:
+            where = document.at("columns", field)
+            both = f"'{taken[column]}' and '{field}'"
+            raise DataError(f"{where}: {both} both read the column {quoted(column)}. Name another.")
+        # a question's text may well be its id
+        if field != "group":
+            taken[column] = field
+    return Columns.of(kind, names)
+
+
+def _sizes(document: Document) -> dict[Split, int] | None:
+    if "splits" not in document.value:
+        return None
+    given = _mapping(document, "splits")
+    _known(document, SPLITS, "splits")
+    sizes: dict[Split, int] = {}
+    for split in SPLITS:
+        value = given.get(split)
+        if type(value) is not int or value < 1:
+            what = f"'splits.{split}' is {described(value)}" if split in given else f"no key 'splits.{split}'"
+            raise DataError(f"{document.at('splits', split)}: {what}. Write a number of rows, at least 1.")
+        sizes[split] = value
+    return sizes

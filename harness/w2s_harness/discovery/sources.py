@@ -1,0 +1,150 @@
+"""Where a method's code is, and its hash: from metadata or a file, never by import."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from w2s_harness.discovery import metadata
+from w2s_harness.discovery.metadata import Entry
+from w2s_harness.errors import PluginError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSource:
+    """A module that offers methods: an installed one, or a file whose bytes were read once."""
+
+    name: str
+    """The entry point's name, or the file's path as the user gave it."""
+    module: str
+    distribution: str | None
+    version: str | None
+    sha256: str
+    folders: tuple[str, ...] = ()
+    """Where a worker imports the module from; empty for a file."""
+    code: bytes | None = None
+    filename: str = ""
+    editable: bool = False
+    refused: str = ""
+    """Why its code must not run, or an empty string."""
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether w2s-harness ships it."""
+        return self.distribution == metadata.OURS
+
+
+def from_file(path: Path) -> MethodSource:
+    """The method file at `path`, read and hashed once. Raises `UsageError` where it cannot be read."""
+    try:
+        code = path.read_bytes()
+    except OSError as bad:
+        raise UsageError(f"{path}: cannot read the method file: {bad.strerror}. Check the path.") from bad
+    return MethodSource(
+        name=str(path),
+        module=f"w2s_method_{path.stem}".replace("-", "_"),
+        distribution=None,
+        version=None,
+        sha256=hashlib.sha256(code).hexdigest(),
+        code=code,
+        filename=str(path),
+    )
+
+
+def from_entry(entry: Entry) -> MethodSource:
+    """The installed method behind an entry point. Raises `PluginError` where its module is missing."""
+    file = metadata.module_file(entry)
+    if file is None:
+        raise PluginError(
+            f"{entry.distribution} {entry.version} names the module {entry.module} for the method "
+            f"'{entry.name}', but ships no such file. Reinstall it, or report it to its authors."
+        )
+    root = metadata.editable_root(entry.info)
+    return MethodSource(
+        name=entry.name,
+        module=entry.module,
+        distribution=entry.distribution,
+        version=entry.version,
+        sha256=_file_digest(file) if entry.is_shipped else _distribution_digest(entry, root),
+        folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
+        filename=str(file),
+        editable=root is not None and not entry.is_shipped,
+        refused="" if entry.is_shipped else _refusal(entry),
+    )
+
+
+def summary(file: Path) -> str:
+    """The first docstring line of the first method class in a file, else of the module; '' if unreadable."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
+    named = [c for c in documented if _assigns_name(c)] or documented
+    text = ast.get_docstring(named[0]) if named else ast.get_docstring(tree)
+    return (text or "").strip().partition("\n")[0]
+
+
+def offered_hooks(file: Path) -> frozenset[str]:
+    """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    return frozenset(d.name for d in tree.body if isinstance(d, ast.FunctionDef) and d.name.startswith("w2s_"))
+
+
+def _assigns_name(node: ast.ClassDef) -> bool:
+    for part in node.body:
+        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+        for target in targets:
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            if any(isinstance(n, ast.Name) and n.id == "name" for n in names):
+                return True
+    return False
+
+
+def _file_digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _distribution_digest(entry: Entry, root: Path | None) -> str:
+    """Digest of every file that could run: the source tree of an editable install, else RECORD's files."""
+    if root is not None:
+        folders = metadata.import_folders(entry.info)[1:] or [root]
+        files = sorted({p for folder in folders for p in folder.rglob("*.py")})
+        named = [(p.as_posix().removeprefix(root.as_posix()), p) for p in files]
+    else:
+        site = entry.info.parent
+        paths = [p for p in metadata.installed_files(entry.info) if not p.endswith((".pyc", "RECORD"))]
+        named = [(p, site / p) for p in sorted(paths)]
+    digest = hashlib.sha256()
+    for name, path in named:
+        if path.is_file():
+            digest.update(f"{name}\0{_file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _refusal(entry: Entry) -> str:
+    """Why an untrusted distribution may not offer methods, or an empty string."""
+    text = (entry.info / "entry_points.txt").read_text(encoding="utf-8", errors="replace")
+    if f"[{metadata.TRUSTED}]" in text:
+        return (
+            f"{entry.distribution} offers methods and a trusted plugin (entry-point group "
+            f"{metadata.TRUSTED}); ship them as two distributions"
+        )
+    for name in metadata.installed_files(entry.info):
+        base = name.rpartition("/")[2]
+        if base in ("sitecustomize.py", "usercustomize.py") or (base.endswith(".pth") and _executes(entry, name)):
+            return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
+    return ""
+
+
+def _executes(entry: Entry, name: str) -> bool:
+    try:
+        lines = (entry.info.parent / name).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.lstrip().startswith(("import ", "import\t")) for line in lines)

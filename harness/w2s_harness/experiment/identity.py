@@ -1,0 +1,77 @@
+"""What a stage's result depends on beside its inputs: code, library versions, model weights."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import w2s_harness
+from w2s_harness.experiment.store import Store, key_of
+from w2s_harness.models.loading import locate
+from w2s_harness.types import Model
+
+_STAGES = {
+    "data": ("data", "types.py"),
+    "features": ("models/loading.py", "models/text.py", "models/readout.py", "models/zero_shot.py"),
+    "fit": ("models", "data/draw.py", "experiment/baselines.py"),
+    "cell": ("models", "wire", "student.py", "isolation/worker.py", "data", "experiment/cells.py",
+             "experiment/conversation.py"),
+}  # fmt: skip
+_LIBRARIES = ("torch", "transformers", "numpy", "scipy", "peft")
+
+
+@functools.cache
+def code_version(stage: str) -> str:
+    """Digest of the modules that a stage runs, and of the versions of the libraries under them."""
+    root = Path(w2s_harness.__file__).parent
+    digest = hashlib.sha256()
+    for part in _STAGES[stage]:
+        path = root / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{file.relative_to(root)}\0".encode())
+            digest.update(file.read_bytes())
+    if stage != "data":
+        digest.update(repr(library_versions()).encode())
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str | None]:
+    """The installed versions of the libraries that compute."""
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def model_identity(model: Model, store: Store) -> dict[str, Any]:
+    """What identifies a model: the digest of its files where it is local, else hub id and revision.
+
+    The digest is remembered under the files' names, sizes and times, so that big weights are read once.
+    """
+    place = locate(model)
+    if place is None:
+        return {"source": model.source, "revision": model.revision, "sha256": None}
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    seen = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    key = key_of("model-digest", seen)
+    digest = store.get(key)
+    if digest is None:
+        digest = _digest(files, place)
+        store.put(key, digest)
+    return {"source": "/".join(place.parts[-3:]), "revision": model.revision, "sha256": digest}
+
+
+def _digest(files: list[Path], place: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            inner = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(place) if place.is_dir() else file.name}\0{inner}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""Run folders: one invocation each, continued by the same command until its leaderboard is written."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from w2s_harness.errors import StoreError, UsageError, nearest
+from w2s_harness.experiment.store import Store, key_of, replace_file, writing
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run's folder: `plan.json`, `events.jsonl`, `run.log`, `leaderboard.json`."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name, such as `20261123-1412-7f3a`."""
+        return self.folder.name
+
+    @property
+    def leaderboard(self) -> Path:
+        """Where the leaderboard stands once the run is finished."""
+        return self.folder / "leaderboard.json"
+
+    def plan(self) -> dict[str, Any]:
+        """`plan.json`. Raises `StoreError` where it is missing or broken."""
+        file = self.folder / "plan.json"
+        try:
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as bad:
+            raise StoreError(f"{file}: cannot be read ({bad}). Start the run again.") from bad
+        return found
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        """Append one event to `events.jsonl`."""
+        with writing(self.folder), (self.folder / "events.jsonl").open("ab") as file:
+            file.write(msgspec.json.encode(event) + b"\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """What was logged; a torn last line is dropped."""
+        file = self.folder / "events.jsonl"
+        lines = file.read_bytes().splitlines() if file.is_file() else []
+        out = []
+        for line in lines:
+            try:
+                out.append(msgspec.json.decode(line))
+            except msgspec.DecodeError:
+                continue
+        return out
+
+
+def fingerprint(arguments: Mapping[str, Any]) -> str:
+    """What makes two commands the same one: the digest of everything that decides their numbers."""
+    return key_of("run", dict(arguments))
+
+
+def unfinished(store: Store, print_of_command: str) -> Run | None:
+    """The last run of the same command, if it has no leaderboard yet."""
+    for run in reversed(all_runs(store.runs)):
+        try:
+            same = run.plan().get("fingerprint") == print_of_command
+        except StoreError:
+            continue
+        if same:
+            return None if run.leaderboard.exists() else run
+    return None
+
+
+def start(store: Store, plan: Mapping[str, Any]) -> Run:
+    """A new run folder with `plan.json` written."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    run = Run(store.runs / name)
+    with writing(store.root):
+        run.folder.mkdir(parents=True)
+        replace_file(run.folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True).encode())
+    return run
+
+
+def all_runs(folder: Path) -> list[Run]:
+    """Every run of a store, oldest first."""
+    if not folder.is_dir():
+        return []
+    return [Run(p) for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+
+
+def find(store: Path, name: str) -> Run:
+    """The run called `name` (or `last`, or a unique beginning of a name, or a path to its folder).
+
+    Raises `UsageError` for none or several.
+    """
+    path = Path(name)
+    if (path / "plan.json").is_file():
+        return Run(path)
+    if path.name == "leaderboard.json" and path.is_file():
+        return Run(path.parent)
+    runs = all_runs(store / "runs")
+    if name == "last" and runs:
+        return runs[-1]
+    found = [r for r in runs if r.id == name] or [r for r in runs if r.id.startswith(name)]
+    if len(found) != 1:
+        what = "no run" if not found else f"{len(found)} runs"
+        raise UsageError(
+            f"{what} called '{name}' in {store}{nearest(name, [r.id for r in runs])}. "
+            "`w2s-harness list runs` shows all."
+        )
+    return found[0]

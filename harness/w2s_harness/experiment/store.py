@@ -1,0 +1,196 @@
+"""The store: arrays as files named by the digest of their bytes, scalars as lines of an append-only log.
+
+Layout of a store (`.w2s/`): `store.json` (its format), `log.jsonl` (one `{"k": key, "v": value}` a line),
+`objects/ab/abcd....npy` and `.bin`, `runs/ID/`. The host is the only writer; two hosts at once are safe,
+since lines are appended whole and objects are renamed into place.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import StoreError
+
+FORMAT = 1
+_STALE_S = 3600.0
+_FSYNC_EVERY_S = 0.25
+
+
+def key_of(stage: str, inputs: Any) -> str:
+    """The content address of a stage: sha256 over its name and the canonical JSON of its inputs."""
+    text = json.dumps([stage, inputs], sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Store:
+    """Results by key. Safe for threads of one process and for several processes at once."""
+
+    def __init__(self, root: Path, *, warn: Callable[[str], None] = lambda _: None) -> None:
+        """Open or create the store at `root`. Raises `StoreError` for one written by a newer version."""
+        self.root = root
+        self.objects = root / "objects"
+        self.runs = root / "runs"
+        self._warn = warn
+        self._lock = threading.Lock()
+        self._synced = 0.0
+        self._torn = False
+        self._check_format()
+        with writing(root):
+            self.objects.mkdir(parents=True, exist_ok=True)
+            self.runs.mkdir(exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._log = os.open(root / "log.jsonl", flags, 0o644)
+        self._index = dict(self._read_log())
+        self._sweep()
+
+    def get(self, key: str) -> Any | None:
+        """The value put under `key`, or None."""
+        line = self._index.get(key)
+        return None if line is None else msgspec.json.decode(line)["v"]
+
+    def put(self, key: str, value: Any) -> None:
+        """Append a value of plain JSON types. Raises `StoreError` where the disk is full."""
+        line = msgspec.json.encode({"k": key, "v": value}) + b"\n"
+        with self._lock, writing(self.root):
+            start, self._torn = b"\n" if self._torn else b"", True
+            _write_all(self._log, start + line)
+            self._torn = False
+            if time.monotonic() - self._synced > _FSYNC_EVERY_S:
+                os.fsync(self._log)
+                self._synced = time.monotonic()
+        self._index[key] = line
+
+    def path(self, key: str) -> Path | None:
+        """The checked file put under `key`, or None where there is none or its bytes have changed."""
+        record = self.get(key)
+        if record is None:
+            return None
+        path = self._object(record["sha256"], record["suffix"])
+        try:
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            self._warn(f"{path}: gone from the store; it will be computed again")
+            return None
+        if found != record["sha256"]:
+            self._warn(f"{path}: its bytes have changed since they were written; it will be computed again")
+            with suppress(OSError):
+                path.unlink()
+            return None
+        return path
+
+    def put_bytes(self, key: str, data: bytes, suffix: str = ".bin") -> Path:
+        """Write bytes atomically under the digest of their content, and that digest under `key`."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._object(digest, suffix)
+        with writing(self.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, data)
+        self.put(key, {"sha256": digest, "suffix": suffix})
+        return path
+
+    def put_array(self, key: str, array: npt.NDArray[Any]) -> Path:
+        """Write an array as `.npy`; as `put_bytes`."""
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        return self.put_bytes(key, buffer.getvalue(), ".npy")
+
+    def array(self, key: str) -> npt.NDArray[Any] | None:
+        """The array put under `key`, or None."""
+        path = self.path(key)
+        return None if path is None else np.load(path, allow_pickle=False)
+
+    def sync(self) -> None:
+        """Make everything that was put survive a power cut."""
+        with writing(self.root):
+            os.fsync(self._log)
+
+    def close(self) -> None:
+        """Sync and close."""
+        self.sync()
+        os.close(self._log)
+
+    def _object(self, digest: str, suffix: str) -> Path:
+        return self.objects / digest[:2] / f"{digest}{suffix}"
+
+    def _check_format(self) -> None:
+        file = self.root / "store.json"
+        try:
+            found = json.loads(file.read_text(encoding="utf-8")).get("format")
+        except FileNotFoundError:
+            with writing(self.root):
+                self.root.mkdir(parents=True, exist_ok=True)
+                replace_file(file, json.dumps({"format": FORMAT}).encode())
+            return
+        except (OSError, ValueError, AttributeError) as bad:
+            raise StoreError(f"{file}: not a store of w2s-harness ({bad}). Name another with --store.") from bad
+        if not isinstance(found, int) or found > FORMAT:
+            raise StoreError(
+                f"{file}: the store has format {found}, this w2s-harness reads up to {FORMAT}. "
+                "Upgrade w2s-harness, or name another store with --store."
+            )
+
+    def _read_log(self) -> Iterator[tuple[str, bytes]]:
+        with open(os.dup(self._log), "rb") as file:
+            file.seek(0)
+            data = file.read()
+        if data and not data.endswith(b"\n"):
+            _write_all(self._log, b"\n")
+        for line in data.split(b"\n"):
+            if line.startswith(b'{"k":"') and line.endswith(b"}"):
+                yield line[6 : line.index(b'"', 6)].decode("ascii", "replace"), line
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left half-written."""
+        for path in self.root.glob("**/.tmp-*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_S:
+                    path.unlink()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old bytes or the new, never a part: temp, fsync, rename."""
+    temporary = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Turns what the system says of a failed write into one line with the mend."""
+    try:
+        yield
+    except OSError as bad:
+        where = bad.filename or root
+        if bad.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError(
+                f"{where}: no space left. Free some, then run the same command again: finished work is kept."
+            ) from bad
+        raise StoreError(f"{where}: cannot write to the store: {bad.strerror}") from bad
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

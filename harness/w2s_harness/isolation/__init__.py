@@ -1,0 +1,1 @@
+"""Where a method's code runs: a worker process that holds no label, no text and no model."""

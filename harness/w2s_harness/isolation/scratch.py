@@ -1,0 +1,75 @@
+"""Folders that workers may write in, made by the host and removed by the host."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+PREFIX = "w2s-scratch-"
+_LOCK = "lock"
+
+
+class Scratch:
+    """One folder per zygote, with a folder per worker inside.
+
+    The host holds a lock on it as long as it lives, so that the next host can tell what a dead one left.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = Path(tempfile.gettempdir()) if root is None else root
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._root))
+        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def new(self) -> Path:
+        """An empty folder for one worker."""
+        return Path(tempfile.mkdtemp(prefix="cell-", dir=self.path))
+
+    def close(self) -> None:
+        """Remove everything."""
+        remove(self.path)
+        os.close(self._lock)
+
+
+def sweep(root: Path | None = None) -> None:
+    """Remove the folders of hosts that have died."""
+    for path in (Path(tempfile.gettempdir()) if root is None else root).glob(f"{PREFIX}*"):
+        if not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.getuid() and _is_free(path / _LOCK):
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder and what is in it, whatever permissions the worker gave it; follows no link."""
+    shutil.rmtree(path, onerror=lambda _function, inner, _bad: _force(Path(inner)))
+
+
+def _force(path: Path) -> None:
+    """Open the locked folders above and at `path`, then try once more."""
+    for folder in (path.parent, path):
+        with contextlib.suppress(OSError):
+            if not folder.is_symlink() and stat.S_ISDIR(folder.lstat().st_mode):
+                folder.chmod(0o700)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_free(lock: Path) -> bool:
+    """Whether no living host holds the lock."""
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True

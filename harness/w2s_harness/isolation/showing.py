@@ -1,0 +1,38 @@
+"""What text that a method wrote looks like when people see it."""
+
+from __future__ import annotations
+
+from w2s_harness.wire.messages import Raised
+
+LIMIT = 2_000
+"""Characters of an error that are shown."""
+
+
+def visible(text: str, *, limit: int = LIMIT, keep: str = "") -> str:
+    """`text` with every character that does not print written as an escape, cut to `limit` characters.
+
+    A terminal obeys control characters and bidirectional marks, and a log line ends at a line break, so
+    none of these may pass: ESC becomes `\\x1b`. Characters in `keep`, such as a line break, stay.
+    """
+    text = text[: limit + 1]
+    shown = "".join(c if c.isprintable() or c in keep else _escape(c) for c in text)
+    return shown if len(shown) <= limit else shown[: max(limit - 3, 0)] + "..."
+
+
+def raised(error: Raised) -> str:
+    """What a method raised as one message: `ValueError: bad (confident.py:14 in fit: x = 1 / 0)`.
+
+    At most `LIMIT` characters, the method's own frames innermost last; a breach of the contract has no kind.
+    """
+    head = f"{error.kind}: {error.message}" if error.kind else error.message
+    frames = "; ".join(error.frames)
+    room = LIMIT - min(len(frames) + 3, LIMIT // 2)
+    shown = visible(head, limit=room)
+    return f"{shown} ({visible(frames, limit=LIMIT - len(shown) - 3)})" if frames else shown
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

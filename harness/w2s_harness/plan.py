@@ -1,0 +1,192 @@
+"""The plan: tasks x pairs x methods x seeds, as cells with stable ids."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.errors import UsageError
+from w2s_harness.types import Pair, Task
+
+Value = bool | int | float | str
+
+DEFAULT_GRANTS = frozenset({"embeddings"})
+"""Access that every plan grants unless it says no."""
+GRANTABLE = ("embeddings", "inference", "transductive")
+"""Access that this version can give; asking for another is a usage error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One item of `--tasks` or `--methods`: a name, glob or path, and parameters that ride on it."""
+
+    name: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the name selects by pattern."""
+        return any(c in self.name for c in "*?[")
+
+    def matches(self, known: list[str]) -> list[str]:
+        """The known names that the pattern selects, sorted."""
+        return sorted(fnmatch.filter(known, self.name))
+
+
+def parse_specs(text: str) -> list[Spec]:
+    """`a,b:x=1:y=2,./c.py` as specs. Raises `UsageError` for a parameter without `=`."""
+    return [_parse_spec(item) for item in text.split(",") if item.strip()]
+
+
+def _parse_spec(item: str) -> Spec:
+    name, *rest = item.strip().split(":")
+    parameters: dict[str, str] = {}
+    for part in rest:
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise UsageError(f"'{item}': a parameter is written NAME:KEY=VALUE, not ':{part}'")
+        if key in parameters:
+            raise UsageError(f"'{item}': the parameter '{key}' is given twice")
+        parameters[key] = value
+    return Spec(name, parameters)
+
+
+def parse_value(text: str, kind: str, where: str) -> Value:
+    """`text` as a value of `kind` (bool, int, float, str). Raises `UsageError` naming `where`."""
+    try:
+        if kind == "bool":
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if kind == "int":
+            return int(text, 0)
+        if kind == "float":
+            return float(text)
+    except (KeyError, ValueError):
+        raise UsageError(f"{where}: '{text}' is not {_an(kind)}") from None
+    return text
+
+
+def _an(kind: str) -> str:
+    return {"bool": "true or false", "int": "a whole number", "float": "a number"}[kind]
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`5` as seeds 0 to 4, `0,1,7` as these. Raises `UsageError` for anything else."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(f"--seeds {text}: give a count (5) or a list (0,1,7)") from None
+    if not numbers or min(numbers) < 0 or ("," not in text and numbers == [0]):
+        raise UsageError(f"--seeds {text}: give a count of at least 1, or a list of seeds from 0 up")
+    if "," not in text:
+        return tuple(range(numbers[0]))
+    if len(set(numbers)) != len(numbers):
+        raise UsageError(f"--seeds {text}: a seed is given twice")
+    return tuple(numbers)
+
+
+def label(name: str, changed: Mapping[str, Value]) -> str:
+    """`name[k=v,...]` with the parameters that differ from their defaults, sorted."""
+    if not changed:
+        return name
+    inside = ",".join(f"{k}={_show(v)}" for k, v in sorted(changed.items()))
+    return f"{name}[{inside}]"
+
+
+def _show(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task with its settings as the plan fixes them."""
+
+    id: str
+    task: Task
+    settings: Mapping[str, Value]
+    exposure: str
+    path: str | None = None
+    """Where a directory or YAML task lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMethod:
+    """A method with its parameters as the plan fixes them."""
+
+    id: str
+    name: str
+    source: MethodSource
+    parameters: Mapping[str, Value]
+    access: tuple[str, ...] = ()
+    track: str = "unknown"
+    error: str = ""
+    """Why it cannot run: its module does not load, or it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One (task, pair, method, seed), by ids."""
+
+    task: str
+    pair: str
+    method: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """`math/tiny/confident[margin=0.3]/s0`."""
+        return f"{self.task}/{self.pair}/{self.method}/s{self.seed}"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one cell may use; over it the cell is `failed (budget)`."""
+
+    fits: int = 64
+    epochs: float = 50.0
+    handles: int = 64
+    flops_over_vanilla: float = 200.0
+    timeout_s: float = 60.0
+    """The worker's own time, while no request is being served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that decides the numbers of a run."""
+
+    tasks: tuple[PlannedTask, ...]
+    pairs: tuple[Pair, ...]
+    methods: tuple[PlannedMethod, ...]
+    seeds: tuple[int, ...]
+    baseline_seeds: tuple[int, ...]
+    root_seed: int = 0
+    limit: int | None = None
+    grants: frozenset[str] = DEFAULT_GRANTS
+    limits: Limits = Limits()
+    min_gap: float = 0.02
+    tune: bool = False
+    selected: frozenset[str] | None = None
+    """Ids of the cells that `-k` or `--lf` left, or None for all."""
+
+    def cells(self) -> Iterator[Cell]:
+        """Every selected cell, tasks outermost, seeds innermost."""
+        for task in self.tasks:
+            for pair in self.pairs:
+                for method in self.methods:
+                    for seed in self.seeds:
+                        cell = Cell(task.id, pair.name, method.id, seed)
+                        if self.selected is None or cell.id in self.selected:
+                            yield cell
+
+
+def folder_id(path: Path) -> str:
+    """The task id of a directory or file: its name without the suffix."""
+    resolved = path.resolve()
+    return resolved.stem if resolved.is_file() else resolved.name

@@ -1,0 +1,1 @@
+"""The leaderboard: its document, its canonical bytes and its views."""

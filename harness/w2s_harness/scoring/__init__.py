@@ -1,0 +1,1 @@
+"""From predictions to numbers: accuracy, PGR, intervals, comparisons, ranks."""

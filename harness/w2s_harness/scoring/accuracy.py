@@ -1,0 +1,82 @@
+"""Which rows a prediction got right, and how that is kept in JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import DataError
+
+Outcomes = npt.NDArray[np.float64]
+"""1 where a row is right, 0 where it is wrong, 1/2 where P = .5 exactly."""
+
+
+def outcomes(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> Outcomes:
+    """(n,) outcomes in {0, .5, 1} of predictions (n,) P(label = 1) against gold (n,) of 0 and 1.
+
+    P > .5 is 1 and a tie counts 1/2 (METHODS.md). Raises `ValueError` for arrays that do not match, for
+    predictions that are not finite or outside [0, 1], and for gold outside {0, 1}.
+    """
+    p = np.asarray(predictions, dtype=np.float64)
+    y = np.asarray(gold)
+    if p.ndim != 1 or p.shape != y.shape:
+        raise ValueError(f"predictions of shape {p.shape} and gold of shape {y.shape} do not match")
+    if not bool(np.all((p >= 0) & (p <= 1))):
+        raise ValueError("a prediction is not finite, or lies outside [0, 1]")
+    if not bool(np.all((y == 0) | (y == 1))):
+        raise ValueError("gold holds a value that is neither 0 nor 1")
+    return np.where(p == 0.5, 0.5, ((p > 0.5) == (y == 1)).astype(np.float64))
+
+
+def accuracy(values: Outcomes) -> float:
+    """The mean of (n,) outcomes. Raises `ValueError` where there is none."""
+    if values.size == 0:
+        raise ValueError("no rows, so no accuracy")
+    return float(np.mean(values))
+
+
+def pack(values: Outcomes) -> tuple[str, str | None]:
+    """(n,) outcomes as JSON carries them: (right, ties), each packed bits in base64.
+
+    Bit 7 of the first byte is row 0 (`numpy.packbits`, big-endian); the last byte is filled up with zeros.
+    `ties` marks the rows that count 1/2 (their bit in `right` is 0) and is None where there is none.
+    """
+    ties = values == 0.5
+    if not bool(np.all(ties | (values == 0) | (values == 1))):
+        raise ValueError("outcomes are 0, 1/2 or 1")
+    return _bits(values == 1), _bits(ties) if bool(np.any(ties)) else None
+
+
+def unpack(right: str, ties: str | None, n: int) -> Outcomes:
+    """The (n,) outcomes behind what `pack` gave.
+
+    Raises `DataError` where the text is no base64, has another length than n rows need, has bits set behind
+    the last row, or calls a row both right and tied.
+    """
+    hits = _mask(right, n, "outcomes")
+    if ties is None:
+        return hits.astype(np.float64)
+    tied = _mask(ties, n, "ties")
+    if bool(np.any(hits & tied)):
+        raise DataError("outcomes and ties mark the same row; a tie's bit in outcomes is 0")
+    return np.where(tied, 0.5, hits.astype(np.float64))
+
+
+def _bits(mask: npt.NDArray[np.bool_]) -> str:
+    return base64.b64encode(np.packbits(mask).tobytes()).decode("ascii")
+
+
+def _mask(text: str, n: int, what: str) -> npt.NDArray[np.bool_]:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as bad:
+        raise DataError(f"{what} is not base64: {bad}") from bad
+    if len(raw) != (n + 7) // 8:
+        raise DataError(f"{what} holds {len(raw)} bytes where {n} rows need {(n + 7) // 8}")
+    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8)).astype(np.bool_)
+    if bool(np.any(bits[n:])):
+        raise DataError(f"{what} marks rows behind the last of {n}")
+    return bits[:n]

@@ -1,0 +1,154 @@
+"""Within which bounds a PGR and a gap lie.
+
+They speak of new questions and of new draws from *this* training pool (DESIGN 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy.typing as npt
+
+from w2s_harness.scoring.pgr import MIN_GAP, under
+from w2s_harness.scoring.twoway import Block, block, countable, estimate, spread
+
+LEVEL = 0.95
+_WIDEST = 2.0**40
+"""PGR; the search for a bound of Fieller's set stops here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds with the degrees of freedom behind them, or the reason why there are none."""
+
+    low: float | None
+    high: float | None
+    df: float | None
+    reason: str | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """(low, high), or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """Weak and ceiling of a setting, over the same baseline seeds and questions.
+
+    Build it once per setting with `baselines`; every method's interval uses it.
+    """
+
+    weak: Block
+    ceiling: Block
+
+    @property
+    def gap(self) -> float:
+        """Ceiling minus weak, accuracy."""
+        return estimate([self.ceiling, self.weak.scaled(-1.0)])
+
+    def against(self, ratio: float) -> list[Block]:
+        """The baselines' part of (t - w) - ratio (c - w)."""
+        return [self.weak.scaled(ratio - 1.0), self.ceiling.scaled(-ratio)]
+
+
+def baselines(
+    seeds: Sequence[int], weak: npt.ArrayLike, ceiling: npt.ArrayLike, clusters: npt.ArrayLike
+) -> Baselines:
+    """Weak and ceiling outcomes (S, N) of the baseline seeds, clusters (N,) of question codes."""
+    return Baselines(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
+
+
+def quantile(df: float, level: float = LEVEL) -> float:
+    """The two-sided Student t quantile."""
+    from scipy.special import stdtrit  # scipy costs half a second; `scipy.stats` twice that
+
+    return float(stdtrit(df, 0.5 + level / 2))
+
+
+def around(blocks: Sequence[Block], level: float = LEVEL) -> Interval:
+    """The two-way t interval of the sum of blocks."""
+    why = countable(blocks)
+    if why is not None:
+        return Interval(None, None, None, why)
+    centre, v = estimate(blocks), spread(blocks)
+    half = quantile(v.df, level) * v.se
+    return Interval(centre - half, centre + half, v.df)
+
+
+def gap_interval(base: Baselines, level: float = LEVEL) -> Interval:
+    """The interval of ceiling minus weak, in accuracy."""
+    return around([base.ceiling, base.weak.scaled(-1.0)], level)
+
+
+def no_gap(base: Baselines, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> str | None:
+    """Why the setting has no gap to recover, or None where it has one.
+
+    Fieller's set {r : |T - r C| <= t(r) se(r)}, with T and C the means of t - w and c - w and t(r), se(r)
+    of the two-way variance of (t - w) - r (c - w), is bounded just where r -> infinity lies outside it: where
+    |C| > t se(C). That is where the gap's own two-way interval does not hold 0; it depends on no method.
+    """
+    small = under(base.gap, min_gap)
+    if small is not None:
+        return small
+    bounds = gap_interval(base, level).bounds
+    if bounds is None or bounds[0] > 0:
+        return None
+    span = f"{100 * level:g} % interval {bounds[0]:.4f} to {bounds[1]:.4f}"
+    return f"Fieller's set is unbounded: the gap's {span} holds 0"
+
+
+def pgr_interval(
+    base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> Interval:
+    """The two-way interval of a PGR: PGR -+ t sqrt(V) (DESIGN 9).
+
+    V is that of the influence L(s, q) = ((t - w) - PGR (c - w)) / gap. It has a reason instead of bounds
+    where `no_gap` has one, and with fewer than two seeds or questions. Never NaN, never a wild ratio.
+    """
+    why = no_gap(base, min_gap=min_gap, level=level) or countable([transfer, base.weak])
+    if why is not None:
+        return Interval(None, None, None, why)
+    ratio = _ratio(base, transfer)
+    v = spread([b.scaled(1 / base.gap) for b in (transfer, *base.against(ratio))])
+    half = quantile(v.df, level) * v.se
+    return Interval(ratio - half, ratio + half, v.df)
+
+
+def fieller_interval(
+    base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> Interval:
+    """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_interval`; `df` is the PGR's."""
+    why = no_gap(base, min_gap=min_gap, level=level) or countable([transfer, base.weak])
+    if why is not None:
+        return Interval(None, None, None, why)
+    ratio = _ratio(base, transfer)
+
+    def outside(r: float) -> bool:
+        blocks = [transfer, *base.against(r)]
+        v = spread(blocks)
+        return abs(estimate(blocks)) > quantile(v.df, level) * v.se
+
+    low, high = _edge(ratio, -1.0, outside), _edge(ratio, 1.0, outside)
+    if low is None or high is None:
+        return Interval(None, None, None, f"Fieller's set reaches beyond {_WIDEST:g}")
+    return Interval(low, high, spread([transfer, *base.against(ratio)]).df)
+
+
+def _ratio(base: Baselines, transfer: Block) -> float:
+    return estimate([transfer, base.weak.scaled(-1.0)]) / base.gap
+
+
+def _edge(start: float, direction: float, outside: Callable[[float], bool]) -> float | None:
+    """Where the set that holds `start` ends, by doubling and bisection to about 1e-10."""
+    inner, step = 0.0, 0.01
+    while not outside(start + direction * step):
+        inner, step = step, 2 * step
+        if step > _WIDEST:
+            return None
+    outer = step
+    while outer - inner > 1e-10 * max(1.0, outer):
+        middle = (inner + outer) / 2
+        inner, outer = (inner, middle) if outside(start + direction * middle) else (middle, outer)
+    return start + direction * inner

@@ -1,0 +1,90 @@
+"""In which order methods stand, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from w2s_harness.scoring.compare import between, holm
+from w2s_harness.scoring.twoway import Block
+from w2s_harness.types import Track
+
+Status = Literal["ok", "no-gap", "skipped", "failed", "disqualified"]
+ALPHA = 0.05
+_GROUP: dict[str, int] = {"ok": 0, "no-gap": 1, "skipped": 2, "failed": 3, "disqualified": 4}
+_TRACK: dict[str, int] = {"w2s": 0, "unknown": 1, "elicitation": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of one setting, as far as ranking needs it."""
+
+    name: str
+    """The method with its parameters, as in a cell's id; breaks ties of the order."""
+    status: Status
+    track: Track
+    pgr: float | None
+    accuracy: float | None
+    """Mean transfer accuracy; orders rows without a PGR."""
+    transfer: Block | None
+    """Its outcomes (`twoway.block`); None where nothing was predicted."""
+
+
+def status(*, disqualified: bool, failed: bool, skipped: bool, no_gap: bool) -> Status:
+    """The status of a row: the first that holds of disqualified, failed, skipped, no-gap, else ok.
+
+    One failed seed fails the row; else crashing would be a way to pick seeds.
+    """
+    held: tuple[tuple[bool, Status], ...] = (
+        (disqualified, "disqualified"),
+        (failed, "failed"),
+        (skipped, "skipped"),
+        (no_gap, "no-gap"),
+    )
+    return next((name for holds, name in held if holds), "ok")
+
+
+def order(entries: Sequence[Entry]) -> list[int]:
+    """Positions of the entries from first to last.
+
+    By status, then track (elicitation apart), then PGR, then transfer accuracy, best first, then name.
+    """
+
+    def key(i: int) -> tuple[int, int, float, float, str]:
+        e = entries[i]
+        return (_GROUP[e.status], _TRACK[e.track], _falling(e.pgr), _falling(e.accuracy), e.name)
+
+    return sorted(range(len(entries)), key=key)
+
+
+def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, int] | None]:
+    """The rank interval of each entry: [1 + number significantly better, M - number significantly worse].
+
+    Over the M entries of status ok and track w2s; all others get None. Significant is a two-way test of
+    transfer accuracy with p at most `alpha` after Holm over all pairs of the setting (Mogstad et al. 2024).
+    A pair that cannot be tested counts as p = 1.
+    """
+    ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
+    pairs = [(i, j) for at, i in enumerate(ranked) for j in ranked[at + 1 :]]
+    tests = [_test(entries[i], entries[j]) for i, j in pairs]
+    adjusted = holm([p for _, p in tests])
+    better, worse = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
+    for (i, j), (lead, _), p in zip(pairs, tests, adjusted, strict=True):
+        if p <= alpha:
+            first, second = (i, j) if lead > 0 else (j, i)
+            better[second] += 1
+            worse[first] += 1
+    return [(1 + better[i], len(ranked) - worse[i]) if i in better else None for i in range(len(entries))]
+
+
+def _test(a: Entry, b: Entry) -> tuple[float, float]:
+    """(difference, p) of two entries."""
+    if a.transfer is None or b.transfer is None:
+        return 0.0, 1.0
+    found = between(a.transfer, b.transfer)
+    return found.estimate, 1.0 if found.p is None else found.p
+
+
+def _falling(value: float | None) -> float:
+    return float("inf") if value is None else -value

@@ -1,0 +1,156 @@
+"""The nouns of the plugin contract: frozen dataclasses, standard library only.
+
+Written once here, used by task, method and guard authors and by the harness itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from w2s_harness.student import Handle, Rows, Student
+
+Kind = Literal["verify", "preference"]
+Split = Literal["train_label", "train_unlabel", "test"]
+Exposure = Literal["fresh", "private", "public"]
+Track = Literal["w2s", "elicitation", "unknown"]
+Level = Literal["ok", "note", "flag", "disqualify", "error"]
+
+SPLITS: tuple[Split, ...] = ("train_label", "train_unlabel", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One labelled row of a task; lives in the host only.
+
+    A `verify` row has `candidate`: is it a right answer to `prompt`? A `preference` row has `first`
+    and `second`: is the first the better response to `prompt`?
+    """
+
+    prompt: str
+    label: bool
+    """Gold: the candidate is right, or the first response is the better one."""
+    group: str
+    """Rows of one question share it; no split ever cuts a group."""
+    candidate: str | None = None
+    first: str | None = None
+    second: str | None = None
+    subset: str = ""
+    """A mark that is scored apart, such as `in-distribution`."""
+    split: Split | None = None
+    """Where the task puts the row; `None` lets the harness split by group."""
+
+
+class Task:
+    """A binary question with a holdout. Subclass it, usually as a frozen dataclass.
+
+    The fields of the dataclass are the task's settings: they ride on its name
+    (`--tasks math:data_seed=7`) and stand in the plan and in the leaderboard.
+    A field called `data_seed` says that the task is generated and can be drawn afresh (`--fresh`).
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    kind: ClassVar[Kind]
+    exposure: ClassVar[Exposure] = "public"
+
+    @property
+    def data(self) -> Path:
+        """The folder `data` beside the module that defines the task."""
+        return Path(inspect.getfile(type(self))).parent / "data"
+
+    def load(self) -> Iterable[Example]:
+        """Yield every row of the task, in an order that depends on the settings alone.
+
+        Runs in the host; labels never leave it. Raises `DataError` for a file that breaks its format.
+        """
+        raise TypeError(f"{type(self).__name__} defines no load()")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a method sees of a task: no text, no ids, no gold labels."""
+
+    kind: Kind
+    rows: Rows
+    """The n unlabeled training rows, as handles."""
+    weak: npt.NDArray[np.float64]
+    """(n,) the weak teacher's P(label = 1) for each row, in [0, 1]."""
+    test: Rows | None = None
+    """The holdout's rows, only with the access `transductive`."""
+
+
+class Method:
+    """A way to train the strong student from weak labels. Subclass it as a frozen dataclass.
+
+    The fields of the dataclass are the method's parameters (`--methods confident:margin=0.3`).
+    """
+
+    name: ClassVar[str]
+    access: ClassVar[tuple[str, ...]] = ()
+    """What it needs beyond the minimum: `inference`, `transductive`, `embeddings`, ..."""
+    track: ClassVar[Track] = "w2s"
+    """`elicitation` for a method that does not depend on the teacher."""
+    authors: ClassVar[tuple[str, ...]] = ()
+    authored_by: ClassVar[Literal["human", "agent", "both"]] = "human"
+    reference: ClassVar[str] = ""
+
+    def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
+        """Train from weak labels; return what `student.fit`, `.ensemble`, `.prior` or `.head` gave.
+
+        With the access `inference`, any object with `predict(rows) -> (m,)` probabilities will do.
+        """
+        raise TypeError(f"{type(self).__name__} defines no fit()")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a guard says of a cell or of a method."""
+
+    guard: str
+    level: Level
+    because: str
+    """One plain sentence."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    again: str = ""
+    """The command that shows it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model of a pair, and how it is read."""
+
+    source: str
+    """A hub id, or a folder, or a GGUF file."""
+    revision: str | None = None
+    dtype: str = "float32"
+    readout: Literal["surprise", "mean", "last"] = "surprise"
+    """How a response becomes a feature vector (`models/readout.py`)."""
+    max_tokens: int = 1024
+    """The context; a longer text is cut from the question's start."""
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Zero-shot readouts by name (`models/zero_shot.py`); the first is the default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A weak teacher and a strong student, with the settings of their training."""
+
+    name: str
+    weak: Model
+    strong: Model
+    mode: Literal["probe", "finetune"] = "probe"
+    threads: int = 1
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    finetune: Mapping[str, Any] = field(default_factory=dict)
+    students: Sequence[Model] = ()
+    """A ladder of smaller students, smallest first."""
+    weak_finetune: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the teacher's training where they differ from `finetune`."""

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: framed, strictly decoded, never pickled."""

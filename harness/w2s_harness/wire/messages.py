@@ -1,0 +1,279 @@
+"""The closed vocabulary between method worker, host and student service.
+
+A worker's message is untrusted: it is decoded into one of `Request`'s types or refused. Arrays travel as
+raw bytes with a dtype and a shape that are checked against each other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import WorkerError
+
+Dtype = Literal["f4", "f8", "i8", "u1"]
+_NUMPY = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "i8": np.dtype("<i8"), "u1": np.dtype("u1")}
+
+Loss = Literal["xent", "logconf", "product"]
+Combine = Literal["logit-mean", "mean"]
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
+    """Base of everything that crosses the wire."""
+
+
+class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An array as raw little-endian bytes."""
+
+    dtype: Dtype
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def pack(array: npt.ArrayLike, dtype: Dtype = "f8") -> Array:
+    """`array` as wire bytes of `dtype`."""
+    a = np.ascontiguousarray(array, dtype=_NUMPY[dtype])
+    return Array(dtype, a.shape, a.tobytes())
+
+
+def unpack(array: Array, *, dtype: Dtype | None = None, ndim: int | None = None) -> npt.NDArray[np.generic]:
+    """The array behind wire bytes (read-only).
+
+    Raises `WorkerError` where the dtype or number of dimensions is not the expected one, or where the
+    bytes do not fill the shape exactly.
+    """
+    if dtype is not None and array.dtype != dtype:
+        raise WorkerError(f"an array of dtype {array.dtype} arrived where {dtype} is expected")
+    if ndim is not None and len(array.shape) != ndim:
+        raise WorkerError(f"an array of {len(array.shape)} dimensions arrived where {ndim} is expected")
+    kind = _NUMPY[array.dtype]
+    if any(n < 0 for n in array.shape) or math.prod(array.shape) * kind.itemsize != len(array.data):
+        raise WorkerError(f"{len(array.data)} bytes do not fill an array of shape {array.shape}")
+    return np.frombuffer(array.data, dtype=kind).reshape(array.shape)
+
+
+class RowsRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of one phase, by position in the order that the cell was given."""
+
+    phase: Literal["train", "test"]
+    index: Array
+    """(m,) i8."""
+    swap: Array | None = None
+    """(m,) u1: rows read with their responses exchanged (preference only); none where absent."""
+
+
+# -- requests: worker to host, forwarded to the service ------------------------------------------------
+
+
+class Fit(Message, frozen=True, tag="fit"):
+    """Train a student; answered with `Handled`."""
+
+    rows: RowsRef
+    targets: Array
+    weight: Array | None = None
+    loss: Loss = "xent"
+    options: dict[str, float] = {}
+    epochs: float | None = None
+    lr: float | None = None
+    init: int | None = None
+    seed: int | None = None
+    trace: bool = False
+
+
+class Predict(Message, frozen=True, tag="predict"):
+    """P(label = 1) of rows under a handle; answered with `Values` (m,)."""
+
+    handle: int
+    rows: RowsRef
+
+
+class Losses(Message, frozen=True, tag="losses"):
+    """Cross-entropy of each row against targets under a handle; `Values` (m,)."""
+
+    handle: int
+    rows: RowsRef
+    targets: Array
+
+
+class ZeroShot(Message, frozen=True, tag="zero_shot"):
+    """Log-odds margins of the frozen student; `Values` (m,)."""
+
+    rows: RowsRef
+    template: str | None = None
+    shots: tuple[tuple[int, float], ...] = ()
+    """(position of a training row, label) pairs put before the question."""
+
+
+class Prior(Message, frozen=True, tag="prior"):
+    """A handle that predicts sigmoid(zero-shot margin + bias)."""
+
+    template: str | None = None
+    bias: float = 0.0
+
+
+class Embed(Message, frozen=True, tag="embed"):
+    """Frozen hidden states; `Values` (m, d)."""
+
+    rows: RowsRef
+    layer: int | Literal["features"] = "features"
+    answer: Literal[0, 1] | None = None
+    template: str | None = None
+
+
+class Ensemble(Message, frozen=True, tag="ensemble"):
+    """A handle that combines handles."""
+
+    handles: tuple[int, ...]
+    how: Combine = "logit-mean"
+    trim: float = 0.0
+    swap_average: bool = False
+
+
+class Head(Message, frozen=True, tag="head"):
+    """A handle with a linear head that the method worked out on `layer="features"`."""
+
+    weights: Array
+    bias: float = 0.0
+
+
+class Budget(Message, frozen=True, tag="budget"):
+    """What is left to the cell; answered with `Left`."""
+
+
+Request = Fit | Predict | Losses | ZeroShot | Prior | Embed | Ensemble | Head | Budget
+
+
+# -- what else a worker may say -------------------------------------------------------------------------
+
+
+class Done(Message, frozen=True, tag="done"):
+    """`fit` is over: a handle (strict), or None for a predictor of the method's own (`inference`)."""
+
+    handle: int | None
+
+
+class Predictions(Message, frozen=True, tag="predictions"):
+    """(n_test,) P(label = 1) in test-handle order, by an `inference` method."""
+
+    values: Array
+
+
+class Raised(Message, frozen=True, tag="raised"):
+    """The method's code raised, or broke the contract."""
+
+    kind: str
+    message: str
+    frames: tuple[str, ...] = ()
+
+
+class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One parameter of a method."""
+
+    name: str
+    type: Literal["bool", "int", "float", "str"]
+    default: bool | int | float | str
+
+
+class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a method says of itself."""
+
+    name: str
+    summary: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    access: tuple[str, ...] = ()
+    track: Literal["w2s", "elicitation", "unknown"] = "w2s"
+    authors: tuple[str, ...] = ()
+    authored_by: Literal["human", "agent", "both"] = "human"
+    reference: str = ""
+
+
+class Described(Message, frozen=True, tag="described"):
+    """The methods that a module offers."""
+
+    methods: tuple[MethodInfo, ...]
+
+
+FromWorker = Request | Done | Predictions | Raised | Described
+
+
+# -- what a worker is told ------------------------------------------------------------------------------
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a method's code is: bytes that the host read once, or a module to import."""
+
+    module: str
+    """The module's name; for a file, a name made from its stem."""
+    filename: str = ""
+    """What tracebacks show for a file."""
+    code: bytes | None = None
+    """The file's bytes; None for an installed module."""
+
+
+class Describe(Message, frozen=True, tag="describe"):
+    """Load the module and say what methods it offers; answered with `Described`."""
+
+    source: Source
+
+
+class Start(Message, frozen=True, tag="start"):
+    """Run one method on one problem; answered with requests and at last `Done`."""
+
+    source: Source
+    method: str
+    parameters: dict[str, bool | int | float | str]
+    kind: Literal["verify", "preference"]
+    weak: Array
+    access: tuple[str, ...]
+    seed: int
+    layers: int
+    features: int
+    """Width of the probe's vector, 0 where the mode has none."""
+    templates: tuple[str, ...]
+    n_test: int | None = None
+    """Only with `transductive`."""
+
+
+class TestPhase(Message, frozen=True, tag="test"):
+    """To an `inference` worker after `Done(None)`: predict this many test rows."""
+
+    n_test: int
+
+
+class Handled(Message, frozen=True, tag="handle"):
+    """A new handle; `trace` is (2, m): first and last loss per row."""
+
+    handle: int
+    trace: Array | None = None
+
+
+class Values(Message, frozen=True, tag="values"):
+    """An array answer."""
+
+    values: Array
+
+
+class Left(Message, frozen=True, tag="left"):
+    """What is left of a cell's budget."""
+
+    fits: int
+    handles: int
+    flops: float
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """The request was not served; the worker sees a `StudentError` with this reason.
+
+    `fatal` ends the cell: a budget is spent, or the service died.
+    """
+
+    reason: str
+    fatal: bool = False
+
+
+Reply = Handled | Values | Left | Refused
+ToWorker = Describe | Start | TestPhase | Handled | Values | Left | Refused

@@ -1,0 +1,1 @@
+"""The plugins that w2s-harness ships, written against its public names only."""

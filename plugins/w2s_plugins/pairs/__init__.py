@@ -1,0 +1,1 @@
+"""Pairs of a weak teacher and a strong student."""

@@ -1,0 +1,86 @@
+"""Make the pair `tiny`: a tokenizer, a weak teacher and a strong student, on one core.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=harness:plugins:tasks python scripts/tiny_pair/make.py \
+        --out plugins/w2s_plugins/pairs/tiny_models [--only weak|strong] [--seed 0]
+
+Writes OUT/weak and OUT/strong, each with config.json, model.safetensors (fp16), tokenizer.json and
+tokenizer_config.json. The same command on the same machine with the same torch gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import corpus
+import pretrain
+import tokenizer as tokens
+import torch
+
+from w2s_harness.models.text import SEPARATOR, encode
+
+RECIPES = {
+    "weak": pretrain.Recipe(24, 1, 2, 48, 2600, 3e-3, {"math": 15_000, "code": 60_000, "chat": 40_000}),
+    "strong": pretrain.Recipe(64, 2, 4, 128, 9000, 2.5e-3, {"math": 60_000, "code": 120_000, "chat": 90_000}),
+}
+CORPUS_SEED = 0
+"""The corpus of a model is the first documents of each family; its seed does not change with the model's."""
+TOKENIZER_DOCUMENTS = 4000
+"""Documents of each family that the tokenizer is trained on."""
+
+
+def main() -> None:
+    """Read the command line and make the models."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", choices=tuple(RECIPES), action="append")
+    parser.add_argument("--seed", type=int, default=0, help="initialisation and order of the batches")
+    parser.add_argument("--steps", type=int, help="another number of steps than the recipe's")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(mode=True)
+    tokenizer = make_tokenizer()
+    for name in options.only or RECIPES:
+        recipe = RECIPES[name]
+        if options.steps:
+            recipe = pretrain.Recipe(**{**vars(recipe), "steps": options.steps})
+        make_model(recipe, tokenizer, options.seed, options.out / name)
+
+
+def make_tokenizer() -> Any:
+    """The tokenizer both models share."""
+    families = (corpus.documents(name, TOKENIZER_DOCUMENTS, CORPUS_SEED) for name in corpus.WRITERS)
+    return tokens.train(SEPARATOR.join(document) for document in chain.from_iterable(families))
+
+
+def make_model(recipe: pretrain.Recipe, tokenizer: Any, seed: int, folder: Path) -> None:
+    """Train one model and write it with its tokenizer."""
+    texts = read_corpus(recipe, tokenizer)
+    torch.manual_seed(seed)
+    model = pretrain.build(recipe, len(tokenizer), tokenizer.eos_token_id)
+    count = sum(p.numel() for p in model.parameters())
+    sys.stderr.write(f"{folder.name}: {count} parameters, {len(texts)} documents\n")
+    pretrain.train(model, texts, recipe, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    for unused in ("generation_config.json", "special_tokens_map.json"):
+        (folder / unused).unlink(missing_ok=True)
+
+
+def read_corpus(recipe: pretrain.Recipe, tokenizer: Any) -> list[pretrain.Text]:
+    """The recipe's documents as token ids, tokenised as the harness tokenises a task's rows."""
+    texts: list[pretrain.Text] = []
+    for family, count in recipe.counts.items():
+        documents = corpus.documents(family, count, CORPUS_SEED)
+        pairs = [(prompt + SEPARATOR, response) for prompt, response in documents]
+        for encoded in encode(tokenizer, pairs, context=512):
+            texts.append(pretrain.Text((*encoded.ids, tokenizer.eos_token_id), encoded.start))
+    return texts
+
+
+if __name__ == "__main__":
+    main()

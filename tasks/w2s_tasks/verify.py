@@ -1,0 +1,86 @@
+"""How do questions, right answers and wrong ones become the rows of a generated verify task?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from w2s_harness import Example
+from w2s_tasks.draws import HasPrompt, fresh_question, stream
+from w2s_tasks.fillers import Fillers, scatter
+from w2s_tasks.layout import Slot, Split, candidates_of, question_counts, right_count, slots
+
+Q = TypeVar("Q", bound=HasPrompt)
+
+REPEAT = 0.4
+"""Probability that a further wrong candidate repeats the first one's mistake."""
+TEXT_TRIES = 20
+"""Draws of fillers before two equal candidates of one question are let be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[Q]):
+    """How one family of questions is drawn and answered."""
+
+    name: str
+    draw: Callable[[int, random.Random], Q]
+    """A question of the given level."""
+    right: Callable[[Q], list[str]]
+    """The sentences of the right answer."""
+    wrong: Callable[[Q, random.Random], list[str] | None]
+    """The sentences of a wrong answer; `None` where the question has none."""
+    fillers: Fillers
+
+
+def rows(family: Family[Q], seed: str, sizes: Mapping[Split, int], difficulty: int) -> Iterator[Example]:
+    """All rows, question by question; a function of the arguments alone."""
+    used: set[str] = set()
+    for slot in slots(question_counts(sizes), difficulty):
+        yield from _question_rows(family, seed, slot, candidates_of(slot, sizes), used)
+
+
+def _question_rows(
+    family: Family[Q], seed: str, slot: Slot, candidates: int, used: set[str]
+) -> Iterator[Example]:
+    def drawn(attempt: int) -> Q:
+        return family.draw(slot.level, stream(*names, "question", attempt))
+
+    names = (family.name, seed, slot.group)
+    question = fresh_question(drawn, used, lambda q: family.wrong(q, stream(*names, "wrong", 0)) is not None)
+    rights = right_count(slot, candidates)
+    answers = [(family.right(question), True)] * rights
+    answers += [(wrong, False) for wrong in _wrongs(family, question, candidates - rights, names)]
+    texts: list[tuple[str, bool]] = []
+    for place, (sentences, label) in enumerate(answers):
+        rng = stream(*names, "fillers", "right" if label else "wrong", place if label else place - rights)
+        texts.append((_text(sentences, family.fillers, rng, {text for text, _ in texts}), label))
+    stream(*names, "position").shuffle(texts)
+    for text, label in texts:
+        yield Example(
+            prompt=question.prompt,
+            candidate=text,
+            label=label,
+            group=slot.group,
+            subset=slot.subset,
+            split=slot.split,
+        )
+
+
+def _wrongs(family: Family[Q], question: Q, count: int, names: tuple[str, ...]) -> list[list[str]]:
+    found: list[list[str]] = []
+    for place in range(count):
+        rng = stream(*names, "wrong", place)
+        wrong = family.wrong(question, rng)
+        repeated = bool(found) and rng.random() < REPEAT
+        found.append(found[0] if repeated or wrong is None else wrong)
+    return found
+
+
+def _text(sentences: list[str], fillers: Fillers, rng: random.Random, taken: set[str]) -> str:
+    for _ in range(TEXT_TRIES):
+        text = scatter(sentences, fillers, rng)
+        if text not in taken:
+            break
+    return text
