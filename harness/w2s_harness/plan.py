@@ -121,6 +121,9 @@ class PlannedMethod:
     name: str
     source: MethodSource
     parameters: Mapping[str, Value]
+    """Every parameter, defaults included."""
+    changed: Mapping[str, Value] = field(default_factory=dict)
+    """Those that differ from their defaults."""
     access: tuple[str, ...] = ()
     track: str = "unknown"
     error: str = ""
@@ -171,7 +174,6 @@ class Plan:
     grants: frozenset[str] = DEFAULT_GRANTS
     limits: Limits = Limits()
     min_gap: float = 0.02
-    tune: bool = False
     selected: frozenset[str] | None = None
     """Ids of the cells that `-k` or `--lf` left, or None for all."""
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import HarnessError, nearest
+from w2s_harness import arguments
+from w2s_harness.arguments import StudentError as StudentError
+from w2s_harness.errors import nearest
 from w2s_harness.wire import messages as wire
 
 Float: TypeAlias = npt.NDArray[np.float64]
@@ -23,10 +25,6 @@ Shot: TypeAlias = "tuple[Rows, float]"
 LOSSES = ("xent", "logconf", "product")
 COMBINATIONS = ("logit-mean", "mean")
 _Answer = TypeVar("_Answer", bound=wire.Message)
-
-
-class StudentError(HarnessError):
-    """A request that was not served: an argument is wrong, or the service refused it (the text says why)."""
 
 
 class Connection(Protocol):
@@ -79,7 +77,7 @@ class Rows:
 
     def __getitem__(self, which: Any) -> Rows:
         """Some of the rows. Raises `IndexError` (out of range, a mask of another length) or `TypeError`."""
-        pick = _selector(which, len(self))
+        pick = arguments.selector(which, len(self))
         return Rows(self._kind, self._phase, self._index[pick], self._swap[pick])
 
     def __iter__(self) -> Iterator[Rows]:
@@ -134,7 +132,7 @@ class Handle:
 
         Raises `StudentError` for targets of another length, NaN or outside [0, 1].
         """
-        column = _column("targets", targets, len(_rows(rows)), high=1.0)
+        column = arguments.column("targets", targets, len(_rows(rows)), high=1.0)
         reply = _ask(self._connection, wire.Losses(self._id, rows._ref(), wire.pack(column)), wire.Values)
         return _floats(reply.values, ndim=1)
 
@@ -165,7 +163,7 @@ class Student:
 
     @property
     def layers(self) -> int:
-        """How many layers of hidden states `embed(layer=k)` can read: k in 0 .. layers - 1."""
+        """X
         return self._layers
 
     @property
@@ -200,8 +198,8 @@ class Student:
         :param rows: m training rows; a row may come more than once.
         :param targets: (m,) what P(label = 1) should be, soft or hard, in [0, 1].
         :param weight: (m,) finite, not negative, not all zero; how much each row counts. None: all alike.
-        :param loss: `"xent"`, cross-entropy; `("logconf", {"a": .75})`, the target becomes
-            (1 - a) w + a [s > t] with the student's own s and a threshold t that keeps the class balance of w;
+        :param loss: `"xent"`, cross-entropy; `("logconf", {"alpha": .75})`, the target becomes
+            (1 - alpha) w + alpha [s > t], with the student's own s and a threshold t that keeps w's balance;
             `("product", {"alpha": 1, "beta": 1})`, the target is proportional to w^alpha s^beta
             (both Burns et al. 2023, arXiv:2312.09390).
         :param epochs: passes over the rows; None: the pair's own setting, tuned alike for all methods.
@@ -218,14 +216,14 @@ class Student:
         kind, options = _loss(loss)
         request = wire.Fit(
             rows._ref(),
-            wire.pack(_column("targets", targets, n, high=1.0)),
-            weight=None if weight is None else wire.pack(_weights(weight, n)),
+            wire.pack(arguments.column("targets", targets, n, high=1.0)),
+            weight=None if weight is None else wire.pack(arguments.weights(weight, n)),
             loss=kind,
             options=options,
-            epochs=None if epochs is None else _number("epochs", epochs, positive=True),
-            lr=None if lr is None else _number("lr", lr, positive=True),
+            epochs=None if epochs is None else arguments.number("epochs", epochs, positive=True),
+            lr=None if lr is None else arguments.number("lr", lr, positive=True),
             init=None if init is None else _handle("init", init)._id,
-            seed=None if seed is None else _seed(seed),
+            seed=None if seed is None else arguments.seed(seed),
             trace=bool(trace),
         )
         reply = _ask(self._connection, request, wire.Handled)
@@ -245,7 +243,7 @@ class Student:
 
     def prior(self, template: str | None = None, bias: float = 0.0) -> Handle:
         """A student that is never trained: it predicts sigmoid(zero-shot margin + bias)."""
-        request = wire.Prior(template, _number("bias", bias))
+        request = wire.Prior(template, arguments.number("bias", bias))
         return Handle(self._connection, _ask(self._connection, request, wire.Handled).handle)
 
     def embed(
@@ -289,7 +287,7 @@ class Student:
             raise StudentError("ensemble() needs at least one handle")
         if how not in COMBINATIONS:
             raise StudentError(f"how is {how!r}, expected one of {', '.join(COMBINATIONS)}")
-        if not 0.0 <= _number("trim", trim) < 0.5:
+        if not 0.0 <= arguments.number("trim", trim) < 0.5:
             raise StudentError(f"trim is {trim}, expected a share in [0, 0.5)")
         members = tuple(_handle("handles", h)._id for h in handles)
         request = wire.Ensemble(members, how, float(trim), bool(swap_average))
@@ -302,8 +300,8 @@ class Student:
         """
         if not self._features:
             raise StudentError("this pair's students have no feature vector for a head to act on")
-        vector = _column("weights", weights, self._features, low=-math.inf)
-        request = wire.Head(wire.pack(vector), _number("bias", bias))
+        vector = arguments.column("weights", weights, self._features, low=-math.inf)
+        request = wire.Head(wire.pack(vector), arguments.number("bias", bias))
         return Handle(self._connection, _ask(self._connection, request, wire.Handled).handle)
 
 
@@ -320,26 +318,11 @@ def _floats(array: wire.Array, *, ndim: int) -> Float:
     return wire.unpack(array, ndim=ndim).astype(np.float64)
 
 
-def _selector(which: Any, n: int) -> npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice:
-    if isinstance(which, slice):
-        return which
-    pick = np.asarray(which)
-    if pick.size == 0 and pick.dtype != bool:
-        pick = pick.astype(np.int64)
-    if pick.dtype == bool:
-        if pick.shape != (n,):
-            raise IndexError(f"a mask of shape {pick.shape} does not fit {n} rows")
-        return pick
-    if pick.dtype.kind not in "iu" or pick.ndim > 1:
-        raise TypeError(f"rows are taken by a mask, integers (m,) or a slice, not by {pick.dtype} {pick.shape}")
-    if pick.size and not (-n <= int(pick.min()) and int(pick.max()) < n):
-        raise IndexError(f"row {int(pick.max() if pick.max() >= n else pick.min())} is out of range for {n} rows")
-    return np.atleast_1d(pick.astype(np.int64))
-
-
 def _rows(rows: Rows) -> Rows:
     if not isinstance(rows, Rows):
-        raise StudentError(f"expected rows, such as problem.rows or problem.rows[keep], got {type(rows).__name__}")
+        raise StudentError(
+            f"expected rows, such as problem.rows or problem.rows[keep], got {type(rows).__name__}"
+        )
     return rows
 
 
@@ -355,55 +338,18 @@ def _handle(name: str, value: Handle) -> Handle:
     return value
 
 
-def _column(name: str, values: npt.ArrayLike, n: int, *, low: float = 0.0, high: float = math.inf) -> Float:
-    try:
-        column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as bad:
-        raise StudentError(f"{name} are not numbers: {bad}") from bad
-    if column.shape != (n,):
-        raise StudentError(f"{name} have shape {column.shape}, expected ({n},)")
-    if not np.isfinite(column).all():
-        raise StudentError(f"{name} hold {int((~np.isfinite(column)).sum())} values that are NaN or infinite")
-    if n and (column.min() < low or column.max() > high):
-        raise StudentError(
-            f"{name} reach from {column.min():g} to {column.max():g}, expected [{low:g}, {high:g}]"
-        )
-    return column
-
-
-def _weights(values: npt.ArrayLike, n: int) -> Float:
-    column = _column("weight", values, n)
-    if not column.any():
-        raise StudentError("weight is zero for every row")
-    return column
-
-
-def _number(name: str, value: float, *, positive: bool = False) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as bad:
-        raise StudentError(f"{name} is {value!r}, expected a number") from bad
-    if not math.isfinite(number) or (positive and number <= 0):
-        raise StudentError(f"{name} is {number}, expected a {'positive' if positive else 'finite'} number")
-    return number
-
-
-def _seed(value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**63:
-        raise StudentError(f"seed is {value!r}, expected a whole number from 0")
-    return int(value)
-
-
 def _loss(loss: Loss) -> tuple[wire.Loss, dict[str, float]]:
     name, options = (loss, {}) if isinstance(loss, str) else loss
     if name not in LOSSES:
-        raise StudentError(f"loss is {name!r}, expected one of {', '.join(LOSSES)}{nearest(str(name), LOSSES)}")
-    return cast(wire.Loss, name), {str(k): _number(f"loss option {k}", v) for k, v in options.items()}
+        raise StudentError(
+            f"loss is {name!r}, expected one of {', '.join(LOSSES)}{nearest(str(name), LOSSES)}"
+        )
+    return name, {str(k): arguments.number(f"loss option {k}", v) for k, v in options.items()}
 
 
 def _shot(row: Rows, label: float) -> tuple[int, float]:
     if len(_rows(row)) != 1 or row._phase != "train" or row._swap.any():
         raise StudentError("a shot is one training row, not swapped, and its label: (rows[3], 1.0)")
-    if not 0.0 <= _number("a shot's label", label) <= 1.0:
+    if not 0.0 <= arguments.number("a shot's label", label) <= 1.0:
         raise StudentError(f"a shot's label is {label}, expected a number in [0, 1]")
     return int(row._index[0]), float(label)

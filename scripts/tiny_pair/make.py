@@ -69,6 +69,7 @@ def make_model(recipe: pretrain.Recipe, tokenizer: Any, seed: int, folder: Path)
     tokenizer.save_pretrained(folder)
     for unused in ("generation_config.json", "special_tokens_map.json"):
         (folder / unused).unlink(missing_ok=True)
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def read_corpus(recipe: pretrain.Recipe, tokenizer: Any) -> list[pretrain.Text]:

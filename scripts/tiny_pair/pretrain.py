@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from muon import Muon
 
 BATCH_TOKENS = 1536
 PROMPT_WEIGHT = 0.1
@@ -69,10 +70,8 @@ def train(model: Any, texts: Sequence[Text], recipe: Recipe, seed: int) -> None:
     """Train in place for `recipe.steps` batches; epochs are reshuffled. Deterministic on one machine."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    optimizers = [
-        torch.optim.Muon(matrices, lr=recipe.lr * MUON_FACTOR, momentum=0.95, weight_decay=0.01),
-        torch.optim.AdamW(others, lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+    muon = Muon(matrices, momentum=0.95, weight_decay=0.01)
+    adam = torch.optim.AdamW(others, lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.0)
     rng = random.Random(seed)
     queue: list[list[int]] = []
     running, started = 0.0, time.monotonic()
@@ -80,15 +79,14 @@ def train(model: Any, texts: Sequence[Text], recipe: Recipe, seed: int) -> None:
     for step in range(recipe.steps):
         if not queue:
             queue = _batches(texts, rng)
-        share = _schedule(step, recipe.steps)
-        for optimizer, factor in zip(optimizers, (MUON_FACTOR, 1.0), strict=True):
-            optimizer.param_groups[0]["lr"] = recipe.lr * factor * share
+        lr = recipe.lr * _schedule(step, recipe.steps)
+        adam.param_groups[0]["lr"] = lr
         loss = _loss(model, [texts[i] for i in queue.pop()])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        muon.step(lr * MUON_FACTOR)
+        adam.step()
+        model.zero_grad(set_to_none=True)
         running += float(loss.detach())
         if step % 500 == 499:
             seconds = time.monotonic() - started

@@ -41,18 +41,23 @@ class ChatTask(Task):
 
 
 def _row(slot: Slot, seed: str, used: set[str], turns: Counter[tuple[str, int, str]]) -> Example:
+    names = ("chat", seed, slot.group)
+    spoiled: dict[str, tuple[Fault, list[str]]] = {}
+
     def drawn(attempt: int) -> Request:
         return draw(slot.level, stream(*names, "question", attempt))
 
-    def broken(request: Request) -> tuple[Fault, list[str] | None]:
+    def is_spoilable(request: Request) -> bool:
         fault = stream(*names, "fault").choice(faults_of(request))
-        return fault, spoil(request, fault, stream(*names, "wrong"))
+        bad = spoil(request, fault, stream(*names, "wrong"))
+        if bad is not None:
+            spoiled[request.prompt] = (fault, bad)
+        return bad is not None
 
-    names = ("chat", seed, slot.group)
-    request = fresh_question(drawn, used, lambda candidate: broken(candidate)[1] is not None)
-    fault, bad = broken(request)
+    request = fresh_question(drawn, used, is_spoilable)
+    fault, bad = spoiled[request.prompt]
     better = scatter(respond(request, stream(*names, "right")), FILLERS, stream(*names, "fillers", "right"))
-    worse = scatter(bad or [], FILLERS, stream(*names, "fillers", "wrong"))
+    worse = scatter(bad, FILLERS, stream(*names, "fillers", "wrong"))
     first_is_better = _position(slot, fault, turns)
     first, second = (better, worse) if first_is_better else (worse, better)
     return Example(

@@ -11,7 +11,7 @@ from w2s_harness.cli import config
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
-    "limit", "root_seed", "fresh", "cell_timeout_s", "tune",
+    "limit", "root_seed", "fresh", "cell_timeout_s",
 )  # fmt: skip
 
 
@@ -48,7 +48,6 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--fresh", is_flag=True, help="Draw a new 128-bit data seed for every generated task.")
 @click.option("--mode", type=click.Choice(["probe", "finetune"]), help="Train a head on frozen features, or the model.")
 @click.option("--adapter", type=click.Choice(["full", "lora"]), help="What finetune mode trains.")
-@click.option("--tune", is_flag=True, help="In finetune mode, choose settings by weak-label cross-validation too.")
 @click.option("--grant", default="", metavar="ACCESS", help="Access beyond the default: inference,transductive,no:embeddings.")
 @click.option("--cell-timeout", "cell_timeout_s", default=60.0, show_default=True, metavar="SECONDS",
               help="A worker's own time; serving its requests does not count.")
@@ -70,10 +69,17 @@ def command(ctx: click.Context, **flags: Any) -> int:
 
     The same command again goes on where the last one stopped; finished work is never done twice.
     """
+    from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.planning import Selection
-    from w2s_harness.experiment.session import Options, run
+    from w2s_harness.experiment.session import Listeners, Options, run
 
-    selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
+    plugins, terminal = Plugins(), Terminal(flags["verbose"] - flags["quiet"])
+    plugins.register("terminal", terminal)
+    for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
+        plugins.switch(spec)
+    if ctx.meta.get("w2s.config"):
+        terminal.say(f"configuration {ctx.meta['w2s.config']}")
     options = Options(
         store=Path(flags["store"]),
         out=Path(flags["out"]) if flags["out"] else None,
@@ -83,8 +89,7 @@ def command(ctx: click.Context, **flags: Any) -> int:
         last_failed=flags["last_failed"],
         reverse=flags["order"] == "reverse",
         plan_only=flags["plan_only"],
-        plugins=tuple(flags["plugin"]) + tuple(f"no:{name}" for name in flags["no_guard"]),
-        verbosity=flags["verbose"] - flags["quiet"],
-        config=ctx.meta.get("w2s.config"),
     )
-    return int(run(selection, options))
+    selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
+    listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))
+    return int(run(selection, options, listeners))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from w2s_harness.data.columns import Columns, kind_of
+from w2s_harness.data.files import missing
 from w2s_harness.data.jsonl import read_jsonl
 from w2s_harness.data.wording import hint, quoted, shown
 from w2s_harness.errors import DataError
@@ -32,7 +33,10 @@ class FileTask(Task):
     """Settings of guards for this task alone, as written."""
 
     def located(self) -> Iterator[tuple[str, Example]]:
-        """Yield (`file:line`, example) for every row. Raises `DataError` as the class of the columns says."""
+        """Yield (`file:line`, example) for every row, in file order.
+
+        Raises `DataError` for what `read_jsonl` and `Columns.example` refuse, and for a file without rows.
+        """
         columns: Columns | None = None
         for split, path in self.files.items():
             empty = True
@@ -86,7 +90,7 @@ def three_files(folder: Path) -> dict[Split | None, Path]:
     found: dict[Split | None, Path] = {}
     for split in SPLITS:
         path = folder / f"{split}.jsonl"
-        if not path.is_file():
+        if missing(path):
             near = hint(path.name, _names(folder))
             needs = "train_label.jsonl, train_unlabel.jsonl and test.jsonl"
             raise DataError(f"{shown(path)}: no such file{near}. A task folder holds {needs}.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
+from w2s_harness.data.files import decoded, open_regular
 from w2s_harness.data.wording import quoted, shown
 from w2s_harness.errors import DataError
 
@@ -41,39 +41,13 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         if blank:
             raise DataError(f"{shown(path)}:{blank}: a blank line stands between rows. Remove it.")
-        yield number, _row(line, f"{shown(path)}:{number}")
+        yield number, _row(line.rstrip(_BLANK), f"{shown(path)}:{number}")
 
 
 def records(path: str | Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON-lines file; the errors are those of `read_jsonl` above."""
     for _, row in read_jsonl(path):
         yield row
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading bytes; `DataError` for anything else (a pipe would wait for ever)."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{shown(path)}: not a regular file. Name a file.")
-        return path.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"{shown(path)}: no such file. Check the path.") from None
-    except OSError as bad:
-        raise DataError(f"{shown(path)}: cannot be read ({bad.strerror}). Check the file.") from None
-    except ValueError:
-        raise DataError(f"{shown(path)}: not a path (it holds a NUL). Name a file.") from None
-
-
-def decoded(line: bytes, at: str) -> str:
-    """`line` as text; `DataError` at `at` where it is not UTF-8 or starts with a byte order mark."""
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as bad:
-        what = f"byte {bad.start + 1} is not UTF-8"
-        raise DataError(f"{at}: {what}. Save the file as UTF-8.") from None
-    if text.startswith("\ufeff"):
-        raise DataError(f"{at}: starts with a byte order mark. Save the file as UTF-8 without it.")
-    return text
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -96,7 +70,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _row(line: bytes, at: str) -> dict[str, Any]:
     text = decoded(line, at)
     try:
-        row = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        row = _DECODER.decode(text)
         if "\\u" in text:
             # an escape can spell half of a surrogate pair, which no file and no tokenizer can hold
             json.dumps(row, ensure_ascii=False).encode("utf-8")
@@ -112,7 +86,7 @@ def _row(line: bytes, at: str) -> dict[str, Any]:
     except UnicodeEncodeError:
         raise DataError(f"{at}: a \\u escape is half of a surrogate pair. Write the character.") from None
     except ValueError:
-        # what is left of json.loads: an integer of more digits than Python converts
+        # what is left of the decoder: an integer of more digits than Python converts
         raise DataError(f"{at}: a number is too long. Write it as text.") from None
     if not isinstance(row, dict):
         raise DataError(f"{at}: the line holds no object. Write {{...}} on every line.")
@@ -132,3 +106,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(word: str) -> NoReturn:
     raise _ConstantError(word)
+
+
+# one for all lines: json.loads would build a scanner for each of them
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)

@@ -16,17 +16,9 @@ from w2s_harness.data.folder import FileTask
 from w2s_harness.data.splitting import by_group, within_limit
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Kind, Split, Task
+from w2s_harness.wire.rows import TextRow
 
 _Item = TypeVar("_Item", bound=np.generic)
-
-
-class TextRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """The texts of one row, which is all that is ever released of it (to a service, or as `text`)."""
-
-    prompt: str
-    candidate: str | None = None
-    first: str | None = None
-    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

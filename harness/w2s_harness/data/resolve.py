@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from w2s_harness.data.files import missing, open_regular
 from w2s_harness.data.folder import FileTask, FolderTask
-from w2s_harness.data.jsonl import open_regular
 from w2s_harness.data.wording import hint, shown
 from w2s_harness.data.yaml_task import YamlTask
 from w2s_harness.errors import DataError, UsageError
@@ -23,15 +23,10 @@ def data_task(path: str | Path) -> Task:
     `FolderTask` and `YamlTask` refuse; `UsageError` for a file of another kind.
     """
     path = Path(path)
-    try:
-        if path.is_dir():
-            return FolderTask(path)
-        exists = path.exists()
-    except (OSError, ValueError):
-        # a name too long for the file system, or with a NUL in it
-        exists = False
-    if not exists:
+    if missing(path):
         raise DataError(f"{shown(path)}: no such file or folder{_near(path)}. Check the path.")
+    if path.is_dir():
+        return FolderTask(path)
     if path.suffix.lower() in _YAML:
         return YamlTask(path)
     what = "a task is a folder or a .yaml file"

@@ -13,6 +13,9 @@ from w2s_harness.types import SPLITS, Split
 FRACTIONS: Mapping[Split, float] = {"train_label": 0.25, "train_unlabel": 0.25, "test": 0.5}
 """Share of the questions in each split, where the task states none."""
 
+_FEWEST = 8
+"""Questions; a quarter of fewer would not be two."""
+
 
 def by_group(
     rows: Sequence[Located], sizes: Mapping[Split, int] | None, name: str
@@ -26,8 +29,8 @@ def by_group(
     if rows[0][1].split is not None:
         return {split: [row for row in rows if row[1].split == split] for split in SPLITS}
     groups = _counts(rows)
-    if len(groups) < 2 * len(SPLITS):
-        what = f"{len(groups)} questions are too few for three splits of at least two"
+    if len(groups) < _FEWEST:
+        what = f"{len(groups)} questions are too few to be split in three (at least {_FEWEST})"
         raise DataError(f"task {name}: {what}. Add questions, or mark the splits.")
     order = _hash_order(groups, "split")
     if sizes is None:

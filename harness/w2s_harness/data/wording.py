@@ -33,7 +33,10 @@ def described(value: object) -> str:
     # never repr(): a list that is nested deeply enough would exhaust the stack
     if isinstance(value, list | tuple):
         return "a list"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+    if isinstance(value, dict):
+        return "an object"
+    kind = type(value)
+    return f"a {kind.__name__}" if kind.__module__ == "builtins" else f"a {kind.__module__}.{kind.__name__}"
 
 
 def hint(name: str, known: Iterable[str]) -> str:

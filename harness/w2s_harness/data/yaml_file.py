@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-from w2s_harness.data.jsonl import decoded, open_regular
+from w2s_harness.data.files import decoded, open_regular
 from w2s_harness.data.wording import quoted, shown
 from w2s_harness.errors import DataError
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**16
 """A longer file is refused."""
 
 _TAG = "tag:yaml.org,2002:"
@@ -110,6 +110,8 @@ class _Values:
         text: str = node.value
         # the resolver reads 2024-01-01 as a date, = and << as marks of their own; here they are texts
         if tag in ("str", "timestamp", "value", "merge"):
+            if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+                raise self._bad(node, "half of a surrogate pair", "Write the character.")
             return text
         if tag == "null":
             return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from w2s_harness.data.columns import PUBLISHED, Columns
+from w2s_harness.data.files import missing
 from w2s_harness.data.folder import FileTask, task_name, three_files
 from w2s_harness.data.wording import described, hint, quoted, shown
 from w2s_harness.data.yaml_file import Document, read_yaml
@@ -24,7 +25,9 @@ _T = TypeVar("_T", bound=str)
 
 @dataclass(frozen=True)
 class YamlTask(FileTask):
-    """A task in a YAML file: a mapping with
+    """A task described by a YAML file, which is a mapping.
+
+    Its keys are
 
     - `name`, and `kind` (verify or preference);
     - one of `folder: DIR` (published layout), `files: {train_label:, train_unlabel:, test:}` or
@@ -61,10 +64,7 @@ class YamlTask(FileTask):
 
 def _known(document: Document, known: Iterable[str], *keys: str) -> None:
     known = tuple(known)
-    value = document.value
-    for key in keys:
-        value = value[key]
-    for key in value:
+    for key in _mapping(document, keys[0]) if keys else document.value:
         if key not in known:
             near = hint(key, known) or f" (known: {', '.join(known)})"
             raise DataError(f"{document.at(*keys, key)}: unknown key {quoted(key)}{near}. Mend or remove it.")
@@ -112,44 +112,46 @@ def _files(document: Document) -> dict[Split | None, Path]:
         raise DataError(f"{document.at('splits')}: 'splits' goes with 'file' only. Remove it.")
     if given == ["folder"]:
         folder = base / _text(document, "folder")
-        if not folder.is_dir():
+        if missing(folder):
             raise DataError(f"{document.at('folder')}: no such folder: {shown(folder)}. Check the path.")
         return three_files(folder)
     if given == ["file"]:
         return {None: _existing(document, "file")}
-    _mapping(document, "files")
     _known(document, SPLITS, "files")
     return {split: _existing(document, "files", split) for split in SPLITS}
 
 
 def _existing(document: Document, *keys: str) -> Path:
     path = document.path.parent / _text(document, *keys)
-    if not path.is_file():
+    if missing(path):
         raise DataError(f"{document.at(*keys)}: no such file: {shown(path)}. Check the path.")
     return path
 
 
 def _columns(document: Document, kind: Kind) -> Columns:
-    renamed = _mapping(document, "columns")
     _known(document, (*PUBLISHED[kind], "subset", "group"), "columns")
-    names = {key: _text(document, "columns", key) for key in renamed}
+    names = {key: _text(document, "columns", key) for key in _mapping(document, "columns")}
     taken: dict[str, str] = {}
     for field, column in {**PUBLISHED[kind], **names}.items():
+        if not column.isprintable():
+            at = document.at("columns", field)
+            raise DataError(f"{at}: {quoted(column)} cannot be a column. Write its name.")
+        # the group may be any column: a question's text may well be its id
+        if field == "group":
+            continue
         if column in taken:
-            where = document.at("columns", field)
+            where = document.at("columns", field if field in names else taken[column])
             both = f"'{taken[column]}' and '{field}'"
             raise DataError(f"{where}: {both} both read the column {quoted(column)}. Name another.")
-        # a question's text may well be its id
-        if field != "group":
-            taken[column] = field
+        taken[column] = field
     return Columns.of(kind, names)
 
 
 def _sizes(document: Document) -> dict[Split, int] | None:
     if "splits" not in document.value:
         return None
-    given = _mapping(document, "splits")
     _known(document, SPLITS, "splits")
+    given = _mapping(document, "splits")
     sizes: dict[Split, int] = {}
     for split in SPLITS:
         value = given.get(split)

@@ -119,7 +119,7 @@ class Plugins:
             module = importlib.import_module(entry.module)
         self._register(entry.name, module, metadata.module_file(entry), str(entry))
         if not entry.is_shipped:
-            self.loaded[entry.name]["distribution"] = f"{entry.distribution} {entry.version}"
+            self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
 
     def _register(self, name: str, module: ModuleType, file: Path | None, origin: str) -> None:
         for attribute in vars(module):
@@ -134,7 +134,7 @@ class Plugins:
         except (pluggy.PluginValidationError, ValueError) as bad:
             raise PluginError(f"{module.__file__}: {str(bad).splitlines()[-1]}") from bad
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
-        self.loaded[name] = {"origin": origin, "sha256": digest}
+        self.loaded[name] = {"origin": origin, "sha256": digest, "distribution": None, "version": None}
 
 
 def offered(entry: Entry) -> frozenset[str]:

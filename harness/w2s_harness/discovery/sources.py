@@ -76,7 +76,12 @@ def from_entry(entry: Entry) -> MethodSource:
 
 
 def summary(file: Path) -> str:
-    """The first docstring line of the first method class in a file, else of the module; '' if unreadable."""
+    """The first line of `documentation`."""
+    return documentation(file).partition("\n")[0]
+
+
+def documentation(file: Path) -> str:
+    """The docstring of the class that a plugin module names, else the module's own; '' if unreadable."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -84,7 +89,7 @@ def summary(file: Path) -> str:
     documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
     named = [c for c in documented if _assigns_name(c)] or documented
     text = ast.get_docstring(named[0]) if named else ast.get_docstring(tree)
-    return (text or "").strip().partition("\n")[0]
+    return (text or "").strip()
 
 
 def offered_hooks(file: Path) -> frozenset[str]:

@@ -14,6 +14,7 @@ from w2s_harness.models.loading import locate
 from w2s_harness.types import Model
 
 _STAGES = {
+    "all": ("",),
     "data": ("data", "types.py"),
     "features": ("models/loading.py", "models/text.py", "models/readout.py", "models/zero_shot.py"),
     "fit": ("models", "data/draw.py", "experiment/baselines.py"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +57,6 @@ class Selection:
     root_seed: int = 0
     fresh: bool = False
     cell_timeout_s: float = 60.0
-    tune: bool = False
 
 
 def build_plan(
@@ -88,7 +86,6 @@ def build_plan(
         limit=wanted.limit,
         grants=_grants(wanted.grant),
         limits=Limits(timeout_s=wanted.cell_timeout_s),
-        tune=wanted.tune,
     )
 
 
@@ -205,12 +202,11 @@ def _from_module(
 ) -> list[PlannedMethod]:
     stem = chosen or folder_id(Path(source.filename))
     if source.refused:
-        return [PlannedMethod(label(stem, spec.parameters), stem, source, dict(spec.parameters), error=source.refused)]
+        return [_broken(stem, source, spec, source.refused)]
     try:
         offered = {info.name: info for info in describe(source)}
-    except WorkerError as bad:
-        broken = label(stem, spec.parameters)
-        return [PlannedMethod(broken, stem, source, dict(spec.parameters), error=str(bad))]
+    except (PluginError, WorkerError) as bad:
+        return [_broken(stem, source, spec, str(bad))]
     if chosen is not None and chosen not in offered:
         raise PluginError(
             f"{source.filename}: offers no method '{chosen}'{nearest(chosen, offered)}. It offers: "
@@ -218,6 +214,12 @@ def _from_module(
         )
     names = [chosen] if chosen is not None else sorted(offered)
     return [_planned_method(source, offered[name], spec, plugins) for name in names]
+
+
+def _broken(name: str, source: MethodSource, spec: Spec, why: str) -> PlannedMethod:
+    """A method that cannot run; its row says why."""
+    given = dict(spec.parameters)
+    return PlannedMethod(label(name, given), name, source, given, given, error=why)
 
 
 def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
@@ -235,7 +237,19 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
             raise UsageError(f"{where}: no such parameter{nearest(key, known)}. It has: {', '.join(known) or 'none'}.")
         values[key] = parse_value(text, known[key].type, where)
     changed = {k: v for k, v in values.items() if v != known[k].default}
-    return PlannedMethod(label(info.name, changed), info.name, source, values, info.access, info.track)
+    return PlannedMethod(
+        label(info.name, changed), info.name, source, values, changed, _known(info.access, info.name), info.track
+    )
+
+
+def _known(access: tuple[str, ...], name: str) -> tuple[str, ...]:
+    for word in access:
+        if word not in GRANTABLE:
+            raise PluginError(
+                f"method '{name}' asks for the access '{word}'{nearest(word, GRANTABLE)}, which this version "
+                f"cannot give. It can give: {', '.join(GRANTABLE)}."
+            )
+    return access
 
 
 def _grants(text: str) -> frozenset[str]:
@@ -279,7 +293,6 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "grants": sorted(plan.grants),
         "limits": dataclasses.asdict(plan.limits),
         "min_gap": plan.min_gap,
-        "tune": plan.tune,
         "selected": sorted(plan.selected) if plan.selected is not None else None,
     }
 
@@ -300,52 +313,3 @@ def keep(plan: Plan, wanted: Callable[[str], bool]) -> Plan:
     if not ids:
         raise NothingSelectedError("the selection holds no cell. `--plan` without -k or --lf shows all.")
     return dataclasses.replace(plan, selected=ids)
-
-
-def matches_expression(text: str) -> Callable[[str], bool]:
-    """A `-k` expression in pytest's manner: words or globs joined by `and`, `or`, `not`, parentheses.
-
-    Raises `UsageError` for an expression that does not parse.
-    """
-    tokens = text.replace("(", " ( ").replace(")", " ) ").split()
-    rest = _Expression(tokens, text)
-    tree = rest.disjunction()
-    if rest.tokens:
-        raise UsageError(f"-k '{text}': '{rest.tokens[0]}' is out of place")
-    return tree
-
-
-class _Expression:
-    """Recursive descent: or < and < not < word."""
-
-    def __init__(self, tokens: list[str], text: str) -> None:
-        self.tokens = tokens
-        self.text = text
-
-    def disjunction(self) -> Callable[[str], bool]:
-        parts = [self.conjunction()]
-        while self.tokens and self.tokens[0] == "or":
-            self.tokens.pop(0)
-            parts.append(self.conjunction())
-        return lambda cell: any(part(cell) for part in parts)
-
-    def conjunction(self) -> Callable[[str], bool]:
-        parts = [self.term()]
-        while self.tokens and self.tokens[0] == "and":
-            self.tokens.pop(0)
-            parts.append(self.term())
-        return lambda cell: all(part(cell) for part in parts)
-
-    def term(self) -> Callable[[str], bool]:
-        if not self.tokens or self.tokens[0] in ("and", "or", ")"):
-            raise UsageError(f"-k '{self.text}': a name is missing")
-        token = self.tokens.pop(0)
-        if token == "not":
-            inner = self.term()
-            return lambda cell: not inner(cell)
-        if token == "(":
-            inner = self.disjunction()
-            if not self.tokens or self.tokens.pop(0) != ")":
-                raise UsageError(f"-k '{self.text}': a closing parenthesis is missing")
-            return inner
-        return lambda cell: token in cell or fnmatch.fnmatch(cell, token)

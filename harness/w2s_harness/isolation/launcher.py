@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +37,9 @@ _BOOT = (
 class Worker:
     """One worker process, seen from the host. Leave its `with` block and no process of it is left."""
 
-    def __init__(self, pid: int, pidfd: int, sock: socket.socket, leash: socket.socket, output: int, folder: Path) -> None:
+    def __init__(
+        self, pid: int, pidfd: int, sock: socket.socket, leash: socket.socket, output: int, folder: Path
+    ) -> None:
         self.pid = pid
         self.sock = sock
         """The host's end; the worker speaks the framed protocol on the other."""
@@ -54,7 +54,9 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
         self.close()
 
     def drain(self) -> bool:
@@ -74,7 +76,7 @@ class Worker:
         return visible(self._output.decode("utf-8", "replace"), limit=8 * MAX_OUTPUT, keep="\n\t")
 
     def how_it_ended(self, timeout_s: float = END_TIMEOUT_S) -> str:
-        """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits until it has, at most `timeout_s`."""
+        """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits for it at most `timeout_s`."""
         if self._ended is None:
             self._leash.settimeout(timeout_s)
             try:
@@ -83,7 +85,9 @@ class Worker:
                 return "closed its connection"
             except OSError:
                 status = b""
-            self._ended = _ending(int.from_bytes(status, "little", signed=True)) if status else "died with its zygote"
+            self._ended = (
+                _ending(int.from_bytes(status, "little", signed=True)) if status else "died with its zygote"
+            )
         return self._ended
 
     def kill(self) -> None:
@@ -131,7 +135,9 @@ class Zygote:
         self._process = _Process(self._sys_path)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -252,11 +258,3 @@ def _ending(status: int) -> str:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
         return f"was killed by signal {-status}"
-
-
-def wait_readable(fds: Sequence[int], timeout_s: float) -> set[int]:
-    """Which of `fds` can be read, waiting at most `timeout_s`; a closed other end counts as readable."""
-    poll = select.poll()
-    for fd in fds:
-        poll.register(fd, select.POLLIN)
-    return {fd for fd, _ in poll.poll(max(timeout_s, 0) * 1000)}

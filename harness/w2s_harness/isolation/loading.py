@@ -115,12 +115,16 @@ def _check_hooks(module: types.ModuleType) -> None:
             hint = nearest(name, [HOOK])
             raise ContractError(f"a method module offers {HOOK}() and no other hook, not '{name}'{hint}")
     if not callable(vars(module).get(HOOK)):
-        raise ContractError("the module has no w2s_methods(). Add `@hookimpl def w2s_methods(): return [YourMethod]`")
+        raise ContractError(
+            "the module has no w2s_methods(). Add `@hookimpl def w2s_methods(): return [YourMethod]`"
+        )
 
 
 def _name(item: Any, taken: Mapping[str, type[Method]]) -> str:
     if not (isinstance(item, type) and issubclass(item, Method)):
-        raise ContractError(f"w2s_methods() returned {item!r}, expected classes derived from w2s_harness.Method")
+        raise ContractError(
+            f"w2s_methods() returned {item!r}, expected classes derived from w2s_harness.Method"
+        )
     name = getattr(item, "name", None)
     if not isinstance(name, str) or not name:
         raise ContractError(f'{item.__name__} has no name. Add `name = "..."` to the class.')

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from pathlib import Path
 from typing import Literal
 
 Level = Literal["L0", "L1", "L2"]
@@ -32,7 +33,7 @@ def lock_down() -> Level:
     files and descriptors are bounded. That is `L0`: it keeps nothing from being read.
     Raises `LockdownError` where a step is refused or where more than one thread runs.
     """
-    threads = len(os.listdir("/proc/self/task"))
+    threads = count_threads()
     if threads != 1:
         raise LockdownError(f"{threads} threads run where one is expected")
     for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
@@ -46,6 +47,11 @@ def lock_down() -> Level:
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (bound, bound))
     return "L0"
+
+
+def count_threads() -> int:
+    """How many threads this process runs."""
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def prctl(option: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""What a worker can import: a `sys.path` that the host builds, without `.pth` files or a working directory."""
+"""What a worker can import: a `sys.path` of the host's making, without `.pth` files or working directory."""
 
 from __future__ import annotations
 
@@ -34,4 +34,6 @@ def _holding(name: str) -> list[str]:
     spec = importlib.util.find_spec(name)
     if spec is None:
         return []
-    return [str(Path(f).parent) for f in spec.submodule_search_locations or ()] or [str(Path(spec.origin or "").parent)]
+    return [str(Path(f).parent) for f in spec.submodule_search_locations or ()] or [
+        str(Path(spec.origin or "").parent)
+    ]

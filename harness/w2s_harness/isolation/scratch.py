@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
@@ -39,25 +37,27 @@ class Scratch:
 def sweep(root: Path | None = None) -> None:
     """Remove the folders of hosts that have died."""
     for path in (Path(tempfile.gettempdir()) if root is None else root).glob(f"{PREFIX}*"):
-        if not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.getuid() and _is_free(path / _LOCK):
+        if (
+            not path.is_symlink()
+            and path.is_dir()
+            and path.stat().st_uid == os.getuid()
+            and _is_free(path / _LOCK)
+        ):
             remove(path)
 
 
 def remove(path: Path) -> None:
     """Remove a folder and what is in it, whatever permissions the worker gave it; follows no link."""
-    shutil.rmtree(path, onerror=lambda _function, inner, _bad: _force(Path(inner)))
-
-
-def _force(path: Path) -> None:
-    """Open the locked folders above and at `path`, then try once more."""
-    for folder in (path.parent, path):
-        with contextlib.suppress(OSError):
-            if not folder.is_symlink() and stat.S_ISDIR(folder.lstat().st_mode):
-                folder.chmod(0o700)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        return
+    path.chmod(0o700)
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_free(lock: Path) -> bool:

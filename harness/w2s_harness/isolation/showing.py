@@ -9,10 +9,10 @@ LIMIT = 2_000
 
 
 def visible(text: str, *, limit: int = LIMIT, keep: str = "") -> str:
-    """`text` with every character that does not print written as an escape, cut to `limit` characters.
+    r"""`text` with every character that does not print written as an escape, cut to `limit` characters.
 
     A terminal obeys control characters and bidirectional marks, and a log line ends at a line break, so
-    none of these may pass: ESC becomes `\\x1b`. Characters in `keep`, such as a line break, stay.
+    none of these may pass: ESC becomes `\x1b`. Characters in `keep`, such as a line break, stay.
     """
     text = text[: limit + 1]
     shown = "".join(c if c.isprintable() or c in keep else _escape(c) for c in text)

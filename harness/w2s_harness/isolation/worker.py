@@ -84,7 +84,7 @@ def _descriptors(sock_fd: int, output_fd: int) -> None:
     os.dup2(sock_fd, SOCKET, inheritable=False)
     os.closerange(SOCKET + 1, os.sysconf("SC_OPEN_MAX"))
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+        stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
@@ -129,7 +129,7 @@ def _describe(source: wire.Source) -> wire.Described:
 def _run(start: wire.Start, sock: socket.socket) -> wire.Done | wire.Predictions:
     # A method that ignores `rng` still gives the same answer twice.
     random.seed(start.seed)
-    np.random.seed(start.seed % 2**32)  # noqa: NPY002
+    np.random.seed(start.seed % 2**32)
     method = loading.build(loading.offered(loading.load(start.source)), start.method, start.parameters)
     weak = wire.unpack(start.weak, ndim=1).astype(np.float64)
     test = None if start.n_test is None else Rows.first(start.n_test, start.kind, "test")
@@ -155,12 +155,14 @@ def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows
     predict = getattr(result, "predict", None)
     if not callable(predict):
         raise ContractError(
-            f"{start.method}: fit() returned {what}, expected a student. Return the result of student.fit(...)."
+            f"{start.method}: fit() returned {what}, expected a student. "
+            "Return the result of student.fit(...)."
         )
     if "inference" not in start.access:
         raise ContractError(
-            f"{start.method}: fit() returned {what} with its own predict(), which needs the access inference: "
-            'put access = ("inference",) into the class and grant it, or return the result of student.fit(...).'
+            f"{start.method}: fit() returned {what} with its own predict(), which needs the access "
+            'inference: put access = ("inference",) into the class and grant it, or return the result of '
+            "student.fit(...)."
         )
     return predict  # type: ignore[no-any-return]
 
@@ -184,4 +186,6 @@ def _raised(bad: BaseException, own: tuple[str, ...]) -> wire.Raised:
     lines = [f"{os.path.basename(f.filename)}:{f.lineno} in {f.name}: {f.line}" for f in shown[-_MAX_FRAMES:]]  # noqa: PTH119
     if isinstance(bad, SyntaxError) and bad.filename:
         lines.append(f"{os.path.basename(bad.filename)}:{bad.lineno}: {(bad.text or '').strip()}")  # noqa: PTH119
-    return wire.Raised(type(bad).__name__, visible(message), tuple(visible(line, limit=300) for line in lines))
+    return wire.Raised(
+        type(bad).__name__, visible(message), tuple(visible(line, limit=300) for line in lines)
+    )

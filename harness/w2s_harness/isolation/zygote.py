@@ -16,9 +16,13 @@ import socket
 import struct
 import sys
 import traceback
+from pathlib import Path
+
+import msgspec
 
 from w2s_harness.isolation import worker
-from w2s_harness.isolation.lockdown import prctl
+from w2s_harness.isolation.lockdown import count_threads, prctl
+from w2s_harness.wire import messages
 
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -48,6 +52,8 @@ def main(control_fd: int, host: int, dies_with_host: bool) -> None:
         os._exit(1)
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=control_fd)
+    # Built once here, what the decoder knows of the message types is there in every worker.
+    msgspec.msgpack.Decoder(messages.ToWorker)
     gc.freeze()
     control.send(READY)
     _Loop(control).run()
@@ -92,7 +98,7 @@ class _Loop:
         return True
 
     def _fork(self, scratch: str, sock_fd: int, leash_fd: int, output_fd: int) -> None:
-        threads = len(os.listdir("/proc/self/task"))
+        threads = count_threads()
         if threads != 1:
             sys.exit(f"the zygote has {threads} threads; a fork would lose all but one")
         zygote = os.getpid()
@@ -162,13 +168,12 @@ def _children() -> list[int]:
     """Process ids of this process's children."""
     me = os.getpid()
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 (hot, and no pathlib is needed)
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
+                parent = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
             except (OSError, ValueError, IndexError):
                 continue
             if parent == me:
-                found.append(int(name))
+                found.append(int(folder.name))
     return found

@@ -42,7 +42,7 @@ class Loaded:
     device: torch.device
 
 
-def load(settings: Model, *, is_trainable: bool = False) -> Loaded:
+def load(settings: Model) -> Loaded:
     """Load a model and its tokenizer onto the GPU, or onto the CPU where there is none.
 
     `settings.source` is a hub id (with `revision`), a folder, a `.gguf` file, or `package:NAME/PATTERN`
@@ -55,32 +55,46 @@ def load(settings: Model, *, is_trainable: bool = False) -> Loaded:
         raise ModelError(
             f"model '{settings.source}': dtype '{settings.dtype}' is not one of {', '.join(_DTYPES)}"
         )
-    with _located(settings.source) as (place, options):
+    with _unpacked(settings) as (place, options):
         network, tokenizer = _read(settings, place, options)
-    return _checked(settings, network, tokenizer, is_trainable)
+    return _checked(settings, network, tokenizer)
+
+
+def locate(settings: Model) -> Path | None:
+    """The file or folder that holds the model, or None for a hub id; reads nothing of it.
+
+    Raises `ModelError` for a path that is no model and for a package that is not installed.
+    """
+    source = settings.source
+    path = Path(_in_package(source) if source.startswith(PACKAGE) else source).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"'{source}' is no model: the folder holds no config.json")
+        return path
+    if path.exists():
+        if path.suffix not in (".gguf", ".zip"):
+            raise ModelError(f"'{source}' is no model: name a folder, a .gguf file or a hub id")
+        return path
+    if _looks_like_path(source):
+        raise ModelError(f"'{source}' is no model: there is no such file or folder")
+    return None
 
 
 @contextlib.contextmanager
-def _located(source: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _unpacked(settings: Model) -> Iterator[tuple[str, dict[str, str]]]:
     """The folder or hub id to load from, and what `from_pretrained` needs besides."""
-    path = Path(_in_package(source) if source.startswith(PACKAGE) else source).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
+    path = locate(settings)
+    if path is None:
+        yield settings.source, {}
+    elif path.suffix == ".gguf":
         yield str(path.parent), {"gguf_file": path.name}
-    elif path.suffix == ".zip" and path.is_file():
+    elif path.suffix == ".zip":
         with tempfile.TemporaryDirectory(prefix="w2s-model-") as folder:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
             yield folder, {}
-    elif path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelError(f"'{source}' is no model: the folder holds no config.json")
-        yield str(path), {}
-    elif path.exists():
-        raise ModelError(f"'{source}' is no model: name a folder, a .gguf file or a hub id")
-    elif _looks_like_path(source):
-        raise ModelError(f"'{source}' is no model: there is no such file or folder")
     else:
-        yield source, {}
+        yield str(path), {}
 
 
 def _looks_like_path(source: str) -> bool:
@@ -128,11 +142,11 @@ def _is_causal(config: Any) -> bool:
     return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
 
 
-def _checked(settings: Model, network: Any, tokenizer: Any, is_trainable: bool) -> Loaded:
+def _checked(settings: Model, network: Any, tokenizer: Any) -> Loaded:
     import torch
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.to(device).eval().requires_grad_(is_trainable)
+    network = network.to(device).eval().requires_grad_(False)
     head = network.get_output_embeddings() if hasattr(network, "lm_head") else None
     config = network.config.get_text_config()
     if settings.readout == "surprise" and head is None:

@@ -61,7 +61,7 @@ def fit_exact(
     rounds: once on the targets, then `ROUNDS` times on the detached target of the round before, its
     coefficient growing to its full value over the first three.
     """
-    probe = _standardiser(features, kind)
+    probe = standardiser(features, kind)
     x = _standardised(probe, features)
     v = np.ones(len(x)) if weight is None else np.asarray(weight, np.float64)
     y = np.asarray(targets, np.float64)
@@ -126,7 +126,7 @@ class Path:
         loss: Loss = XENT,
         init: Probe | None = None,
     ) -> None:
-        self._start = _standardiser(features, kind) if init is None else init
+        self._start = standardiser(features, kind) if init is None else init
         self._x = np.hstack([_standardised(self._start, features), np.ones((len(features), 1))])
         self._y = np.asarray(targets, np.float64)
         n = len(self._y)
@@ -180,7 +180,8 @@ class Path:
         return np.where(np.isnan(self._trace), final, self._trace)
 
 
-def _standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
+def standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
+    """A probe of zero weights with the mean and scale of (n, d) training features."""
     x = np.asarray(features, np.float64)
     mean = np.zeros(x.shape[1]) if kind == "preference" else x.mean(0)
     scale = np.sqrt(((x - mean) ** 2).mean(0))

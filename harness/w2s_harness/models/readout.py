@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
 from w2s_harness.models.loading import Loaded
-from w2s_harness.models.text import Encoded, TextRow, batches, encode, texts
+from w2s_harness.models.text import Encoded, batches, encode, texts
 from w2s_harness.types import Kind
+from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,8 @@ STATISTICS = (
 """Columns of the likelihood statistics; gap = logp - best, excess = logp + entropy."""
 LIKELIHOODS = ("sum", "mean", "min")
 """Statistics of the response's logp that a likelihood template can name: the first three columns."""
+ANSWERS = (" incorrect", " correct")
+"""What an answer of 0 or 1 appends to a candidate."""
 TOKEN_BUDGET = 4096
 """Padded tokens of a batch."""
 _LOGITS = 2**25
@@ -84,7 +87,7 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
         return vectors if statistics is None else torch.cat([vectors, statistics[:, :3]], 1)
 
     extra = len(LIKELIHOODS) if loaded.is_causal else 0
-    out = _over_batches(loaded, encoded, width(loaded) + extra, read)
+    out = over_batches(loaded, encoded, width(loaded) + extra, read)
     per_row = _by_row(out, kind)
     tokens = np.array([len(e.ids) for e in encoded], np.int64).reshape(len(rows), -1).sum(1)
     cut = np.array([e.is_cut for e in encoded], bool).reshape(len(rows), -1).any(1)
@@ -104,14 +107,14 @@ def layer_means(
     """
     if not -loaded.layers <= layer < loaded.layers:
         raise ModelError(f"layer {layer} is out of range: the model has layers 0 to {loaded.layers - 1}")
-    suffix = "" if answer is None else (" correct" if answer else " incorrect")
+    suffix = "" if answer is None else ANSWERS[answer]
     encoded = encode(loaded.tokenizer, texts(rows, kind, suffix), loaded.context)
 
     def read(batch: Batch) -> torch.Tensor:
         hidden = hidden_states(loaded, batch, every=True)[layer]
         return masked_mean(hidden, batch.response)
 
-    return np.ascontiguousarray(_by_row(_over_batches(loaded, encoded, loaded.width, read), kind))
+    return np.ascontiguousarray(_by_row(over_batches(loaded, encoded, loaded.width, read), kind))
 
 
 def read_batch(
@@ -236,10 +239,10 @@ def _statistics(
     )  # fmt: skip
 
 
-def _over_batches(
+def over_batches(
     loaded: Loaded, encoded: Sequence[Encoded], columns: int, read: Callable[[Batch], torch.Tensor]
 ) -> npt.NDArray[np.float32]:
-    """(texts, columns) float32: `read` applied batch by batch, results in the texts' order."""
+    """(texts, columns) float32: `read` applied batch by batch without gradients, in the texts' order."""
     import torch
 
     out = np.empty((len(encoded), columns), np.float32)

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 OPTIONS: dict[str, dict[str, tuple[float, float, float]]] = {
     "xent": {},
-    "logconf": {"alpha": (0.75, 0.0, 1.0), "warmup": (0.2, 0.0, 1.0)},
+    "logconf": {"a": (0.75, 0.0, 1.0), "warmup": (0.2, 0.0, 1.0)},
     "product": {"alpha": (1.0, 0.0, 10.0), "beta": (1.0, 0.0, 10.0), "warmup": (0.2, 0.0, 1.0)},
 }
 """Each loss's options: (default, least, greatest)."""
@@ -60,11 +60,11 @@ def detached_target(
 ) -> Floats:
     """(n,) target from weak labels and the student's detached probabilities, both (n,).
 
-    `logconf` (Burns et al. 2023): (1 - a) weak + a [own > t], with a = alpha * share. `product` (released
+    `logconf` (Burns et al. 2023): (1 - a) weak + a [own > t], where a grows by `share`. `product` (released
     code of the same paper): proportional to weak^alpha * own^(beta * share), normalised over both classes.
     """
     if loss.name == "logconf":
-        a = loss.option("alpha") * share
+        a = loss.option("a") * share
         hard = own > balance_threshold(weak, own, kind, weight)
         return np.asarray((1 - a) * weak + a * hard, np.float64)
     if loss.name == "product":

@@ -6,22 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from w2s_harness.errors import ModelError
 from w2s_harness.types import Kind
+from w2s_harness.wire.rows import TextRow
 
 SEPARATOR = "\n"
 """Stands between the question and the response."""
-
-
-class TextRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text of a row, without its label: `candidate` (verify) or `first` and `second` (preference)."""
-
-    prompt: str
-    candidate: str | None = None
-    first: str | None = None
-    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +81,10 @@ def _ids(tokenizer: Any, strings: list[str]) -> list[list[int]]:
 def _join(
     lead: tuple[int, ...], question: list[int], response: list[int], trail: tuple[int, ...], room: int
 ) -> Encoded:
-    is_cut = len(question) + len(response) > room
-    kept = response[max(0, len(response) - room + 1) :] or question[-1:]
-    before = question[max(0, len(question) + len(kept) - room) :] if response else question[-room:-1]
+    kept = response[max(0, len(response) - room + 1) :]
+    before = question[max(0, len(question) + len(kept) - room) :]
     start = len(lead) + len(before)
+    is_cut = len(question) + len(response) > room
     return Encoded((*lead, *before, *kept, *trail), start, start + len(kept), is_cut)
 
 

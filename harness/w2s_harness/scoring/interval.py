@@ -48,9 +48,9 @@ class Baselines:
         """Ceiling minus weak, accuracy."""
         return estimate([self.ceiling, self.weak.scaled(-1.0)])
 
-    def against(self, ratio: float) -> list[Block]:
-        """The baselines' part of (t - w) - ratio (c - w)."""
-        return [self.weak.scaled(ratio - 1.0), self.ceiling.scaled(-ratio)]
+    def less(self, ratio: float) -> list[Block]:
+        """-ratio (c - w), what a ratio's residual takes from its numerator."""
+        return [self.ceiling.scaled(-ratio), self.weak.scaled(ratio)]
 
 
 def baselines(
@@ -107,37 +107,46 @@ def pgr_interval(
     V is that of the influence L(s, q) = ((t - w) - PGR (c - w)) / gap. It has a reason instead of bounds
     where `no_gap` has one, and with fewer than two seeds or questions. Never NaN, never a wild ratio.
     """
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([transfer, base.weak])
-    if why is not None:
-        return Interval(None, None, None, why)
-    ratio = _ratio(base, transfer)
-    v = spread([b.scaled(1 / base.gap) for b in (transfer, *base.against(ratio))])
-    half = quantile(v.df, level) * v.se
-    return Interval(ratio - half, ratio + half, v.df)
+    return _ratio_interval(base, [transfer, base.weak.scaled(-1.0)], min_gap, level)
+
+
+def difference_interval(
+    base: Baselines, a: Block, b: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> Interval:
+    """The two-way interval of the PGR of transfer a minus that of b, with reasons as `pgr_interval`."""
+    return _ratio_interval(base, [a, b.scaled(-1.0)], min_gap, level)
 
 
 def fieller_interval(
     base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> Interval:
     """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_interval`; `df` is the PGR's."""
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([transfer, base.weak])
+    numerator = [transfer, base.weak.scaled(-1.0)]
+    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:
         return Interval(None, None, None, why)
-    ratio = _ratio(base, transfer)
+    ratio = estimate(numerator) / base.gap
 
     def outside(r: float) -> bool:
-        blocks = [transfer, *base.against(r)]
+        blocks = [*numerator, *base.less(r)]
         v = spread(blocks)
         return abs(estimate(blocks)) > quantile(v.df, level) * v.se
 
     low, high = _edge(ratio, -1.0, outside), _edge(ratio, 1.0, outside)
     if low is None or high is None:
         return Interval(None, None, None, f"Fieller's set reaches beyond {_WIDEST:g}")
-    return Interval(low, high, spread([transfer, *base.against(ratio)]).df)
+    return Interval(low, high, spread([*numerator, *base.less(ratio)]).df)
 
 
-def _ratio(base: Baselines, transfer: Block) -> float:
-    return estimate([transfer, base.weak.scaled(-1.0)]) / base.gap
+def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, level: float) -> Interval:
+    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
+    if why is not None:
+        return Interval(None, None, None, why)
+    gap = base.gap
+    ratio = estimate(numerator) / gap
+    v = spread([b.scaled(1 / gap) for b in (*numerator, *base.less(ratio))])
+    half = quantile(v.df, level) * v.se
+    return Interval(ratio - half, ratio + half, v.df)
 
 
 def _edge(start: float, direction: float, outside: Callable[[float], bool]) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 
-class TextRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`candidate` of a verify row, or `first` and `second` of a preference row."""
+class TextRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """All that is ever released of a row: `candidate` (verify), or `first` and `second` (preference)."""
 
     prompt: str
     candidate: str | None = None

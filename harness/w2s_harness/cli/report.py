@@ -1,0 +1,31 @@
+"""`w2s-harness report`: a finished run's leaderboard, in the format that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV or JSON.")
+@click.argument("run", default="last")
+@click.option("--format", "form", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True)
+@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+def command(run: str, form: str, store: str) -> int:
+    """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
+    from w2s_harness.report import document, tables
+
+    click.echo(tables.render(document.read(_leaderboard(run, Path(store))), form), nl=False)
+    return 0
+
+
+def _leaderboard(name: str, store: Path) -> Path:
+    from w2s_harness.errors import UsageError
+    from w2s_harness.experiment import runs
+
+    if Path(name).is_file():
+        return Path(name)
+    found = runs.find(store, name)
+    if not found.leaderboard.is_file():
+        raise UsageError(f"the run {found.id} is not finished. Its command, run again, goes on with it.")
+    return found.leaderboard

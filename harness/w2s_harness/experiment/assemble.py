@@ -1,0 +1,206 @@
+"""The leaderboard document of a run, from its plan, baselines and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET
+
+import w2s_harness
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import PluginError
+from w2s_harness.experiment import rows as rowing
+from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.cells import CellWork, Record
+from w2s_harness.experiment.identity import code_version, library_versions
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.planning import describe_plan
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.plan import Plan
+from w2s_harness.report import document, records
+from w2s_harness.scoring import interval, pgr
+from w2s_harness.scoring.accuracy import Outcomes, pack
+from w2s_harness.types import Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What a run computed."""
+
+    plan: Plan
+    settings: Sequence[Setting]
+    baselines: Mapping[str, Baseline]
+    work: CellWork
+    cells: Mapping[str, Record]
+
+
+def assemble(
+    found: Results, plugins: Plugins, store: Store, *, timing: dict[str, Any], machine: dict[str, Any]
+) -> document.Leaderboard:
+    """The document; every number is computed here or before, in the host, from predictions."""
+    references = {
+        s.id: rowing.reference(s, found.baselines[s.id], found.plan.baseline_seeds, found.plan.min_gap)
+        for s in found.settings
+    }
+    tallies = {s.id: _tallies(found, references[s.id], plugins, store) for s in found.settings}
+    pairs = []
+    for setting in found.settings:
+        by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
+        for row in rowing.rows(tallies[setting.id]):
+            pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
+    return document.Leaderboard(
+        schema="w2s-leaderboard/1",
+        harness=_harness(plugins),
+        plan=describe_plan(found.plan),
+        settings=[_setting(references[s.id], found.baselines[s.id], found.plan) for s in found.settings],
+        rows=rowing.compare_with_vanilla(pairs),
+        controls=[],
+        claims=[],
+        timing=timing,
+        machine=machine,
+    )
+
+
+def _tallies(
+    found: Results, reference: rowing.Reference, plugins: Plugins, store: Store
+) -> list[rowing.Tally]:
+    out = []
+    for method in found.plan.methods:
+        cells = [
+            (job, found.cells[job.cell.id])
+            for job in found.work.jobs
+            if job.setting is reference.setting and job.method is method
+        ]
+        if cells:
+            verdicts = _judged(cells, found.baselines[reference.setting.id], plugins, store)
+            out.append(rowing.Tally(method, reference, cells, verdicts))
+    return out
+
+
+def _judged(
+    cells: Sequence[tuple[Any, Record]], baseline: Baseline, plugins: Plugins, store: Store
+) -> list[Verdict]:
+    """What the guards say of the cells of a row; a guard that raises is a failed guard, never a pass."""
+    verdicts: list[Verdict] = []
+    for impl in plugins.hook.w2s_judge_run.get_hookimpls():
+        for job, record in cells:
+            if "accuracy" not in record:
+                continue
+            setting = job.setting
+            arguments = {
+                "cell": job.cell,
+                "predictions": store.array(Keys(setting).predictions(job.key)),
+                "evidence": {
+                    "gold": setting.test.labels,
+                    "groups": setting.test.groups,
+                    "weak": store.array(Keys(setting).weak_test(job.cell.seed)),
+                    "compute": record["compute"],
+                },
+            }
+            verdict = _verdict(impl, arguments)
+            if verdict is not None:
+                verdicts.append(verdict)
+    return verdicts
+
+
+def _verdict(impl: Any, arguments: Mapping[str, Any]) -> Verdict | None:
+    name = impl.plugin_name
+    try:
+        answer = impl.function(*[arguments[a] for a in impl.argnames])
+    except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
+        return Verdict(name, "error", f"the guard raised {type(bad).__name__}: {bad}")
+    if answer is not None and not isinstance(answer, Verdict):
+        raise PluginError(f"guard '{name}': w2s_judge_run() returned {type(answer).__name__}, expected a Verdict or None")
+    return answer
+
+
+def _setting(reference: rowing.Reference, baseline: Baseline, plan: Plan) -> document.Setting:
+    setting = reference.setting
+    weak, ceiling = reference.accuracies()
+    gap_ci = interval.gap_interval(reference.base)
+    is_open = setting.task.exposure != "private"
+    seeds = list(plan.baseline_seeds)
+    return document.Setting(
+        task=setting.task.id,
+        pair=setting.pair.name,
+        mode=setting.pair.mode,
+        solver="exact" if setting.pair.mode == "probe" else "finetune",
+        n_test=len(setting.test),
+        weak=_line(seeds, reference.weak, is_open),
+        ceiling=_line(seeds, reference.ceiling, is_open),
+        weak_label_acc=pgr.mean([baseline.weak_label_acc[s] for s in seeds]),
+        gap=pgr.mean(ceiling) - pgr.mean(weak),
+        gap_ci=gap_ci.bounds,
+        reason=reference.no_gap or gap_ci.reason,
+        hyper=_hyper(setting, baseline),
+        exposure=setting.task.exposure,  # type: ignore[arg-type]
+        data_digest=setting.data.digest,
+        n_cut=baseline.n_cut,
+        subsets=_subsets(reference),
+        clusters=[int(g) for g in setting.test.groups] if is_open else None,
+        min_gap=plan.min_gap,
+        models={role: _model(setting, role) for role in ("weak", "strong")},  # type: ignore[misc]
+        baseline_seeds=seeds,
+    )
+
+
+def _line(seeds: Sequence[int], outcomes: Any, is_open: bool) -> document.Baseline:
+    per_seed = [_seed_line(seed, row, is_open) for seed, row in zip(seeds, outcomes, strict=True)]
+    return document.Baseline(mean=pgr.mean([s.accuracy for s in per_seed]), per_seed=per_seed)
+
+
+def _seed_line(seed: int, outcomes: Outcomes, is_open: bool) -> document.SeedAccuracy:
+    right, ties = pack(outcomes)
+    return document.SeedAccuracy(
+        seed=seed,
+        accuracy=float(np.mean(outcomes)),
+        outcomes=right if is_open else UNSET,
+        ties=ties if is_open and ties else UNSET,
+    )
+
+
+def _hyper(setting: Setting, baseline: Baseline) -> records.Hyper:
+    if setting.pair.mode == "finetune":
+        own = setting.pair.finetune
+        return records.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
+    return records.Hyper(
+        C=baseline.chosen["strong"]["c"], epochs=None, lr=None, grid=dict(baseline.chosen["grid"])
+    )
+
+
+def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
+    out = {}
+    for name, mask in rowing.subsets(reference.setting).items():
+        weak, ceiling = reference.accuracies(mask)
+        out[name] = document.SubsetBaseline(
+            n_test=int(mask.sum()), weak=pgr.mean(weak), ceiling=pgr.mean(ceiling)
+        )
+    return out
+
+
+def _model(setting: Setting, role: str) -> records.ModelRecord:
+    spec = setting.pair.weak if role == "weak" else setting.pair.strong
+    known = setting.models[role]
+    return records.ModelRecord(
+        source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"]
+    )
+
+
+def _harness(plugins: Plugins) -> records.HarnessRecord:
+    versions = {name: v for name, v in library_versions().items() if v is not None}
+    loaded = [
+        records.PluginRecord(
+            name=name,
+            distribution=facts.get("distribution"),
+            version=facts.get("version"),
+            sha256=facts["sha256"] or None,
+        )
+        for name, facts in sorted(plugins.loaded.items())
+    ]
+    return records.HarnessRecord(
+        version=w2s_harness.__version__, sha256=code_version("all"), packages=versions, plugins=loaded
+    )

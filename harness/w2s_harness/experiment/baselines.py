@@ -1,0 +1,303 @@
+"""Weak floor, weak labels and ceiling: what every method of a setting shares.
+
+These stages see gold, so they run on services of their own (role `baseline`) that end before any service
+that talks to a worker starts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.experiment.keys import READS, Keys, Role, named_seed
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.slots import Slots
+from w2s_harness.experiment.store import Store
+from w2s_harness.models import control
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.plan import Plan
+from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack
+from w2s_harness.types import Model, Split
+from w2s_harness.wire.messages import Array, pack as wire_pack, unpack as wire_unpack
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One piece of shared work; done once its key is in the store."""
+
+    name: str
+    key: str
+    work: Callable[[ServiceClient], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """The shared results of a setting."""
+
+    weak: dict[int, Floats]
+    """(n_test,) outcomes of the teacher, by seed."""
+    ceiling: dict[int, Floats]
+    """(n_test,) outcomes of the ceiling, by baseline seed."""
+    weak_label_acc: dict[int, float]
+    chosen: dict[str, Any]
+    """Settings of teacher and student and the grids that they were chosen from."""
+    n_cut: int
+
+
+class Baselines:
+    """The baseline stages of all settings of a plan."""
+
+    def __init__(
+        self, plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, cancel: threading.Event, slots: int
+    ) -> None:
+        self.plan, self.settings, self.store, self.hook = plan, settings, store, hook
+        self.cancel, self.n = cancel, slots
+        self.busy_s = 0.0
+        self.flops = 0.0
+        self._lock = threading.Lock()
+
+    def run(self, *, reads_needed: bool) -> dict[str, Baseline]:
+        """Compute what is missing. `reads_needed`: a later stage will read the features."""
+        threads = max(pair.threads for pair in self.plan.pairs)
+        with Slots(self.n, lambda: ServiceClient("baseline", threads=threads), self.cancel) as slots:
+            for name, units in self.stages():
+                self._stage(slots, name, units, checked=reads_needed and name == "features")
+        self.busy_s = slots.busy_s
+        return {s.id: self._collect(s) for s in self.settings}
+
+    def stages(self) -> list[tuple[str, list[Unit]]]:
+        """The units of every stage, in the order in which stages follow each other."""
+        return [
+            ("features", self._feature_units()),
+            ("tune", [u for s in self.settings for u in self._tune_units(s)]),
+            ("weak", [self._weak_unit(s, seed) for s in self.settings for seed in self._seeds()]),
+            ("ceiling", [self._ceiling_unit(s, n) for s in self.settings for n in self.plan.baseline_seeds]),
+        ]
+
+    def is_complete(self) -> bool:
+        """Whether every baseline is in the store, so that no features are read."""
+        return all(self.store.get(u.key) is not None for _, units in self.stages()[1:] for u in units)
+
+    # -- stages -----------------------------------------------------------------------------------------
+
+    def _stage(self, slots: Slots, name: str, units: list[Unit], *, checked: bool = False) -> None:
+        """Work off the units whose keys are missing; `checked`: look at the bytes of files too."""
+        found = self.store.path if checked else self.store.get
+        self.hook.w2s_stage_start(stage=name, total=len(units))
+        missing = []
+        for unit in units:
+            if found(unit.key) is None:
+                missing.append(unit)
+            else:
+                self.hook.w2s_stage_progress(stage=name, unit=unit.name, cached=True)
+
+        def done(unit: Unit, _: None) -> None:
+            self.hook.w2s_stage_progress(stage=name, unit=unit.name, cached=False)
+
+        slots.map(missing, lambda client, unit: unit.work(client), done)
+
+    def _seeds(self) -> list[int]:
+        return sorted({*self.plan.seeds, *self.plan.baseline_seeds})
+
+    def _feature_units(self) -> list[Unit]:
+        """One for each (model, split) of the plan, biggest first; none where students are fine-tuned."""
+        units: dict[str, tuple[int, Unit]] = {}
+        for setting in self.settings:
+            if setting.pair.mode != "probe":
+                continue
+            for order, (role, split) in enumerate(READS):
+                unit = self._feature_unit(setting, role, split)
+                units.setdefault(unit.key, (order, unit))
+        return [unit for _, unit in sorted(units.values(), key=lambda item: item[0])]
+
+    def _feature_unit(self, setting: Setting, role: Role, split: Split) -> Unit:
+        keys = Keys(setting)
+
+        def work(client: ServiceClient) -> None:
+            message = control.Extract(model_of(setting, role), setting.data.kind, setting.data.splits[split].rows)
+            found = client.extract(message)
+            for part in ("likelihoods", "tokens"):
+                self.store.put_array(keys.features(role, split, part), wire_unpack(getattr(found, part)))
+            facts = {"n_cut": found.n_cut, "shape": msgspec.to_builtins(found.shape)}
+            self.store.put(keys.features(role, split, "facts"), facts)
+            self.store.put_array(keys.features(role, split, "features"), wire_unpack(found.features))
+
+        return Unit(f"{setting.id} {role} {split}", keys.features(role, split, "features"), work)
+
+    def _tune_units(self, setting: Setting) -> list[Unit]:
+        """The choice of C; with methods that are not ours, of the solver `path`'s settings too."""
+        if setting.pair.mode != "probe":
+            return []
+        units = [Unit(f"{setting.id} C", Keys(setting).tune(), lambda c: self._tune(c, setting))]
+        if not all(m.source.is_shipped for m in self.plan.methods):
+            units.append(Unit(f"{setting.id} path", Keys(setting).path(), lambda c: self._tune_path(c, setting)))
+        return units
+
+    def _tune(self, client: ServiceClient, setting: Setting) -> None:
+        label, unlabel = setting.data.splits["train_label"], setting.data.splits["train_unlabel"]
+        teacher = client.tune(
+            control.Tune(
+                model_of(setting, "weak"), setting.data.kind, split_ref(self.store, setting, "weak", "train_label"),
+                _rows(len(label)), wire_pack(label.labels), wire_pack(label.groups, "i8"),
+            )
+        )  # fmt: skip
+        weak = self._tuning_labels(client, setting, teacher.settings["c"])
+        student = client.tune(
+            control.Tune(
+                model_of(setting, "strong"), setting.data.kind,
+                split_ref(self.store, setting, "strong", "train_unlabel"),
+                _rows(len(unlabel)), wire_pack(weak), wire_pack(unlabel.groups, "i8"),
+            )
+        )  # fmt: skip
+        chosen = {
+            "weak": teacher.settings, "strong": student.settings,
+            "grid": {"C": [point["c"] for point, _ in student.grid]},
+            "log_loss": [loss for _, loss in student.grid],
+        }  # fmt: skip
+        self.store.put(Keys(setting).tune(), chosen)
+
+    def _tune_path(self, client: ServiceClient, setting: Setting) -> None:
+        chosen = self.store.get(Keys(setting).tune())
+        while chosen is None:
+            # Units of one stage run side by side; this one needs its neighbour's answer.
+            self._tune(client, setting)
+            chosen = self.store.get(Keys(setting).tune())
+        unlabel = setting.data.splits["train_unlabel"]
+        weak = self._tuning_labels(client, setting, chosen["weak"]["c"])
+        found = client.tune(
+            control.Tune(
+                model_of(setting, "strong"), setting.data.kind,
+                split_ref(self.store, setting, "strong", "train_unlabel"),
+                _rows(len(unlabel)), wire_pack(weak), wire_pack(unlabel.groups, "i8"),
+                solver="path", c=chosen["strong"]["c"],
+            )
+        )  # fmt: skip
+        self.store.put(Keys(setting).path(), found.settings)
+
+    def _tuning_labels(self, client: ServiceClient, setting: Setting, c: float) -> Floats:
+        """Weak labels of a teacher on all of train_label: they depend on no seed of the plan."""
+        label, unlabel = setting.data.splits["train_label"], setting.data.splits["train_unlabel"]
+        found = client.fit_predict(
+            control.FitPredict(
+                model_of(setting, "weak"), "probe", setting.data.kind,
+                split_ref(self.store, setting, "weak", "train_label"), _rows(len(label)), wire_pack(label.labels),
+                ((split_ref(self.store, setting, "weak", "train_unlabel"), _rows(len(unlabel))),),
+                probe=control.ProbeSettings(c=c),
+            )
+        )  # fmt: skip
+        return np.asarray(wire_unpack(found.values[0]), np.float64)
+
+    def _weak_unit(self, setting: Setting, seed: int) -> Unit:
+        key = Keys(setting).weak(seed)
+        return Unit(f"{setting.id} s{seed}", key, lambda client: self._weak(client, setting, seed))
+
+    def _weak(self, client: ServiceClient, setting: Setting, seed: int) -> None:
+        keys = Keys(setting)
+        unlabel, test = setting.data.splits["train_unlabel"], setting.test
+        targets = [("train_unlabel", len(unlabel)), ("test", len(test))]
+        labels, floor = self._fit(client, setting, "weak", "train_label", seed, targets)  # type: ignore[arg-type]
+        self.store.put_array(keys.labels(seed), labels)
+        self.store.put_array(keys.weak_test(seed), floor)
+        record = _scored(floor, test.labels)
+        record["weak_label_acc"] = accuracy(outcomes(labels, unlabel.labels))
+        self.store.put(keys.weak(seed), record)
+
+    def _ceiling_unit(self, setting: Setting, seed: int) -> Unit:
+        key = Keys(setting).ceiling(seed)
+        return Unit(f"{setting.id} s{seed}", key, lambda client: self._ceiling(client, setting, seed))
+
+    def _ceiling(self, client: ServiceClient, setting: Setting, seed: int) -> None:
+        (top,) = self._fit(client, setting, "strong", "train_unlabel", seed, [("test", len(setting.test))])
+        self.store.put(Keys(setting).ceiling(seed), _scored(top, setting.test.labels))
+
+    def _fit(
+        self, client: ServiceClient, setting: Setting, role: Role, split: Split, seed: int,
+        targets: Sequence[tuple[Split, int]],
+    ) -> list[Floats]:  # fmt: skip
+        """Train a model on a seed's draw of gold and predict whole splits."""
+        index = setting.draw(split, seed)
+        found = client.fit_predict(
+            control.FitPredict(
+                model_of(setting, role),
+                setting.pair.mode,
+                setting.data.kind,
+                split_ref(self.store, setting, role, split),
+                wire_pack(index, "i8"),
+                wire_pack(setting.data.splits[split].labels[index]),
+                tuple((split_ref(self.store, setting, role, name), _rows(n)) for name, n in targets),
+                probe=probe_settings(self.store, setting, self.plan, role),
+                finetune=finetune_settings(setting, role),
+                seed=named_seed(setting.root_seed, setting.data.digest, role, seed),
+            )
+        )
+        with self._lock:
+            self.flops += found.meter.flops
+        return [np.asarray(wire_unpack(values), np.float64) for values in found.values]
+
+    def _collect(self, setting: Setting) -> Baseline:
+        keys, n = Keys(setting), len(setting.test)
+        weak = {seed: self.store.get(keys.weak(seed)) for seed in self._seeds()}
+        top = {seed: self.store.get(keys.ceiling(seed)) for seed in self.plan.baseline_seeds}
+        facts = [self.store.get(keys.features(role, split, "facts")) for role, split in READS]
+        return Baseline(
+            weak={seed: unpack(r["outcomes"], r["ties"], n) for seed, r in weak.items()},
+            ceiling={seed: unpack(r["outcomes"], r["ties"], n) for seed, r in top.items()},
+            weak_label_acc={seed: r["weak_label_acc"] for seed, r in weak.items()},
+            chosen=self.store.get(keys.tune()) or {},
+            n_cut=sum(f["n_cut"] for f in facts if f),
+        )
+
+
+def model_of(setting: Setting, role: Role) -> Model:
+    """The model that plays a role."""
+    return setting.pair.weak if role == "weak" else setting.pair.strong
+
+
+def split_ref(store: Store, setting: Setting, role: Role, split: Split) -> control.SplitRef:
+    """A split as a service reads it: texts, and in probe mode the features that were extracted."""
+    rows = setting.data.splits[split].rows
+    if setting.pair.mode != "probe":
+        return control.SplitRef(rows=rows)
+    keys = Keys(setting)
+    files = {part: store.path(keys.features(role, split, part)) for part in ("features", "likelihoods")}
+    tokens = store.array(keys.features(role, split, "tokens"))
+    if tokens is None or None in files.values():
+        return control.SplitRef(rows=rows)
+    return control.SplitRef(
+        rows=rows, tokens=wire_pack(tokens, "i8"), **{part: str(path) for part, path in files.items()}
+    )
+
+
+def probe_settings(store: Store, setting: Setting, plan: Plan, role: Role) -> control.ProbeSettings:
+    """The probe's settings that cross-validation chose."""
+    chosen = store.get(Keys(setting).tune()) if setting.pair.mode == "probe" else None
+    if chosen is None:
+        return control.ProbeSettings()
+    path = store.get(Keys(setting).path()) if role == "strong" else None
+    return control.ProbeSettings(c=chosen[role]["c"], **(path or {}))
+
+
+def finetune_settings(setting: Setting, role: Role) -> control.FinetuneSettings:
+    """The pair's own settings, the teacher's where they differ."""
+    own = dict(setting.pair.finetune)
+    if role == "weak":
+        own |= dict(setting.pair.weak_finetune)
+    return msgspec.convert(own, control.FinetuneSettings)
+
+
+def _rows(n: int) -> Array:
+    return wire_pack(np.arange(n), "i8")
+
+
+def _scored(predictions: Floats, gold: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    values = outcomes(predictions, gold)
+    right, ties = pack(values)
+    return {"accuracy": accuracy(values), "outcomes": right, "ties": ties}

@@ -1,0 +1,146 @@
+"""One cell's talk with its worker: start it, serve what it asks, check what it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import WorkerError
+from w2s_harness.isolation.channel import Channel
+from w2s_harness.isolation.launcher import Worker
+from w2s_harness.isolation.showing import raised
+from w2s_harness.wire import messages as wire
+
+END_PATIENCE_S = 1.0
+"""How long a worker that is done may take to hang up."""
+
+Serve: TypeAlias = Callable[[wire.Request], wire.Reply]
+_Asks: TypeAlias = wire.Request | wire.Done | wire.Raised
+_Answers: TypeAlias = wire.Request | wire.Predictions | wire.Raised
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`fit` returned a student: the service is to predict with this handle."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The method predicted by itself (access `inference`)."""
+
+    values: npt.NDArray[np.float64]
+    """(n_test,) P(label = 1) in the order of the test handles, finite, in [0, 1]."""
+
+
+Outcome: TypeAlias = Finished | Predicted
+
+
+def converse(
+    worker: Worker,
+    start: wire.Start,
+    serve: Serve,
+    *,
+    clock_s: float,
+    cancelled: threading.Event,
+    n_test: int | None = None,
+    begin_test: Callable[[], object] | None = None,
+) -> Outcome:
+    """Run one cell in `worker` to its end. The caller closes the worker, whatever happens here.
+
+    :param start: what the worker is told; `start.access` is all that the plan granted.
+    :param serve: answers a request (the student service); the worker's clock stands still meanwhile.
+    :param clock_s: seconds of its own that the worker may take.
+    :param cancelled: when set, `Cancelled` is raised within a tenth of a second.
+    :param n_test: how many test handles an `inference` method predicts. The caller shuffles what they stand
+        for; the worker sees positions only.
+    :param begin_test: called after `fit` is over and before a test handle is sent.
+
+    Raises `WorkerError` where the method raised (with its own frames), broke the contract, died, ran out of
+    time, said what is malformed, asked on after it was done, predicted nonsense, or where the service
+    refused for good. What `serve` and `begin_test` raise passes through.
+    """
+    channel = Channel(worker, clock_s, cancelled)
+    channel.send(start)
+    phase = _Training(start)
+    done = _requests(channel, phase, serve, _Asks)
+    if not isinstance(done, wire.Done):
+        raise WorkerError("the worker sent predictions before fit was over")
+    if done.handle is not None:
+        channel.expect_end(END_PATIENCE_S)
+        return Finished(done.handle)
+    if "inference" not in start.access or n_test is None:
+        raise WorkerError("the worker returned no student, and has no access inference to predict by itself")
+    if begin_test is not None:
+        begin_test()
+    channel.send(wire.TestPhase(n_test))
+    answer = _requests(channel, _Testing(start), serve, _Answers)
+    if not isinstance(answer, wire.Predictions):
+        raise WorkerError("the worker sent no predictions")
+    channel.expect_end(END_PATIENCE_S)
+    return Predicted(_checked(start.method, answer, n_test))
+
+
+class _Training:
+    """What may be asked while `fit` runs."""
+
+    def __init__(self, start: wire.Start) -> None:
+        self._access = start.access
+
+    def refusal(self, request: wire.Request) -> str | None:
+        rows = getattr(request, "rows", None)
+        if rows is not None and rows.phase == "test" and "transductive" not in self._access:
+            return "test rows while fitting need the access transductive"
+        return _lacks_embeddings(request, self._access)
+
+
+class _Testing:
+    """What may be asked after `fit` is over: nothing that could learn."""
+
+    def __init__(self, start: wire.Start) -> None:
+        self._access = start.access
+
+    def refusal(self, request: wire.Request) -> str | None:
+        if not isinstance(request, wire.Embed | wire.Predict) or request.rows.phase != "test":
+            return "after fit a method may only embed test rows and predict them with its students"
+        return _lacks_embeddings(request, self._access)
+
+
+def _lacks_embeddings(request: wire.Request, access: tuple[str, ...]) -> str | None:
+    if isinstance(request, wire.Embed) and "embeddings" not in access:
+        return 'embed() needs the access embeddings: put access = ("embeddings",) into the method\'s class'
+    return None
+
+
+def _requests(channel: Channel, phase: _Training | _Testing, serve: Serve, kind: object) -> wire.Message:
+    """Serve requests until the worker says something else, and return that."""
+    while True:
+        message: wire.Message = channel.receive(kind)
+        if isinstance(message, wire.Raised):
+            raise WorkerError(raised(message))
+        if isinstance(message, wire.Done | wire.Predictions):
+            return message
+        refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
+        reply = wire.Refused(refusal) if refusal else serve(message)  # type: ignore[arg-type]
+        if isinstance(reply, wire.Refused) and reply.fatal:
+            raise WorkerError(reply.reason)
+        channel.send(reply)
+
+
+def _checked(method: str, answer: wire.Predictions, n_test: int) -> npt.NDArray[np.float64]:
+    """The predictions, or a `WorkerError` that says what is wrong with them."""
+    values = wire.unpack(answer.values).astype(np.float64)
+    what = f"{method}: predict(rows) must return P(label = 1) for each row, in [0, 1]; it returned"
+    if values.shape != (n_test,):
+        raise WorkerError(f"{what} shape {values.shape} for {n_test} rows")
+    if not np.isfinite(values).all():
+        raise WorkerError(f"{what} {int((~np.isfinite(values)).sum())} values that are NaN or infinite")
+    if values.size and (values.min() < 0 or values.max() > 1):
+        raise WorkerError(f"{what} values from {values.min():g} to {values.max():g}")
+    return values

@@ -1,0 +1,68 @@
+"""What a method says of itself, asked of a worker once per version of its code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.experiment.identity import code_version
+from w2s_harness.experiment.store import Store, key_of
+from w2s_harness.isolation.describe import describe
+from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.paths import worker_path
+from w2s_harness.wire.messages import MethodInfo, Source
+
+_TIMEOUT_S = 30.0
+
+
+class Describer:
+    """Holds the run's zygote, which starts when a worker is first needed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folders: dict[str, None] = {}
+        self._zygote: Zygote | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._zygote is not None:
+            self._zygote.__exit__(kind, bad, tb)
+
+    def __call__(self, source: MethodSource) -> Sequence[MethodInfo]:
+        """The methods that a module offers. Raises `WorkerError` where it does not load."""
+        self._see(source)
+        identity = [source.sha256, source.module, source.editable, code_version("cell")]
+        key = key_of("describe", identity)
+        known = self._store.get(key)
+        if known is None:
+            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S)
+            known = msgspec.to_builtins(infos)
+            self._store.put(key, known)
+        return msgspec.convert(known, tuple[MethodInfo, ...])
+
+    def zygote(self) -> Zygote:
+        """The zygote, started with every folder that a method of this run is imported from."""
+        if self._zygote is None:
+            self._zygote = Zygote(worker_path(self._folders))
+            self._zygote.__enter__()
+        return self._zygote
+
+    def _see(self, source: MethodSource) -> None:
+        new = [f for f in source.folders if f not in self._folders]
+        self._folders.update(dict.fromkeys(new))
+        if new and self._zygote is not None:
+            self._zygote.__exit__(None, None, None)
+            self._zygote = None
+
+
+def wire_source(source: MethodSource) -> Source:
+    """A method's source as a worker is told it."""
+    return Source(module=source.module, filename=source.filename, code=source.code)

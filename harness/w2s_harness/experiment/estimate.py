@@ -1,0 +1,54 @@
+"""What a plan would do and about what it would cost, without running it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from w2s_harness.experiment.baselines import Baselines
+from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.keys import READS, Keys
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.plan import Plan
+
+_CHARACTERS_PER_TOKEN = 3.0
+
+
+def describe(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any) -> str:
+    """The stages with what is in the store already, and the cells, one a line."""
+    baselines = Baselines(plan, settings, store, hook, threading.Event(), 1)
+    work = CellWork(plan, settings, store, hook, threading.Event(), 1)
+    lines = []
+    for name, units in baselines.stages():
+        kept = sum(store.get(u.key) is not None for u in units)
+        lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
+    kept = sum(store.get(job.key) is not None for job in work.jobs)
+    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
+    tokens = sum(_tokens(s, store) for s in settings)
+    lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past(work, store)}")
+    lines += [f"  {job.cell.id}{'   kept' if store.get(job.key) is not None else ''}" for job in work.jobs]
+    return "\n".join(lines) + "\n"
+
+
+def _tokens(setting: Setting, store: Store) -> float:
+    """Tokens whose features are not in the store, from the texts' lengths."""
+    total = 0.0
+    for role, split in READS:
+        if setting.pair.mode == "probe" and store.get(Keys(setting).features(role, split, "features")) is not None:
+            continue
+        for row in setting.data.splits[split].rows:
+            responses = [r for r in (row.candidate, row.first, row.second) if r is not None]
+            total += sum(len(row.prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
+    return total
+
+
+def _past(work: CellWork, store: Store) -> str:
+    """What cells of this plan took when they ran, if any has."""
+    known = [store.get(job.key) for job in work.jobs]
+    seconds = [record["seconds"] for record in known if record is not None]
+    if not seconds:
+        return ""
+    left = (len(work.jobs) - len(seconds)) * sum(seconds) / len(seconds)
+    return f"; about {left:.0f} s of cells left, from {len(seconds)} that ran"

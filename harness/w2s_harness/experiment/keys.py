@@ -1,0 +1,92 @@
+"""Content addresses of the stages of a setting: known before anything is computed.
+
+A key names a stage's inputs and code, never its result, so a plan can be looked up whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from w2s_harness.experiment.identity import code_version
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import key_of
+from w2s_harness.plan import Cell, Plan, PlannedMethod
+from w2s_harness.types import Split
+
+Role = Literal["weak", "strong"]
+READS: tuple[tuple[Role, Split], ...] = (
+    ("strong", "test"),
+    ("strong", "train_unlabel"),
+    ("weak", "test"),
+    ("weak", "train_unlabel"),
+    ("weak", "train_label"),
+)
+"""Which model reads which split; the student never sees train_label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one setting."""
+
+    setting: Setting
+
+    def features(self, role: Role, split: Split, part: str) -> str:
+        """`part` is features, likelihoods, tokens or facts. Shared by every pair with this model."""
+        model = self.setting.models[role]
+        spec = self.setting.pair.weak if role == "weak" else self.setting.pair.strong
+        reading = [spec.dtype, spec.readout, spec.max_tokens, self.setting.pair.threads]
+        return key_of("features", [model, reading, self.setting.data.digest, split, part, code_version("features")])
+
+    def tune(self) -> str:
+        """The chosen settings of teacher and student."""
+        return key_of("tune", self._identity())
+
+    def path(self) -> str:
+        """Epochs and learning rate of the student under the solver `path`."""
+        return key_of("tune-path", self._identity())
+
+    def weak(self, seed: int) -> str:
+        """A seed's weak floor."""
+        return key_of("weak", [self._identity(), seed])
+
+    def labels(self, seed: int) -> str:
+        """A seed's weak labels: (n_train_unlabel,) P(label = 1)."""
+        return key_of("weak-labels", [self._identity(), seed])
+
+    def weak_test(self, seed: int) -> str:
+        """A seed's teacher on the holdout: (n_test,) P(label = 1)."""
+        return key_of("weak-test", [self._identity(), seed])
+
+    def ceiling(self, seed: int) -> str:
+        """A seed's ceiling."""
+        return key_of("ceiling", [self._identity(), seed])
+
+    def cell(self, plan: Plan, cell: Cell, method: PlannedMethod, access: tuple[str, ...]) -> str:
+        """A cell: the method's code and parameters, what it was given, and its limits."""
+        limits = plan.limits
+        inputs = [
+            self._identity(),
+            cell.id,
+            method.source.sha256,
+            dict(sorted(method.parameters.items())),
+            list(access),
+            [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
+            code_version("cell"),
+        ]
+        return key_of("cell", inputs)
+
+    def predictions(self, cell_key: str) -> str:
+        """A cell's predictions on the holdout: (n_test,) P(label = 1)."""
+        return key_of("predictions", cell_key)
+
+    def _identity(self) -> list[Any]:
+        return [self.setting.identity(), code_version("features"), code_version("fit")]
+
+
+def named_seed(*names: str | int) -> int:
+    """A 63-bit seed for the draw that `names` names."""
+    digest = hashlib.sha256(json.dumps(["w2s-harness/seed/1", *names]).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1

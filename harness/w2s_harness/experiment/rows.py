@@ -1,0 +1,281 @@
+"""The rows of a leaderboard: what the cells of one method on one setting add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import UNSET
+
+from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.cells import Job, Record
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.plan import PlannedMethod
+from w2s_harness.report import document, records
+from w2s_harness.scoring import compare, interval, pgr, rank
+from w2s_harness.scoring.accuracy import unpack
+from w2s_harness.scoring.twoway import Block, block
+from w2s_harness.types import Verdict
+
+Floats = npt.NDArray[np.float64]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Weak floor and ceiling of a setting, as scoring needs them."""
+
+    setting: Setting
+    weak: Floats
+    """(S, n_test) outcomes over the baseline seeds."""
+    ceiling: Floats
+    base: interval.Baselines
+    no_gap: str | None
+    min_gap: float
+
+    def accuracies(self, mask: npt.NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
+        """Per-seed accuracies of weak and ceiling, on the rows of `mask`."""
+        part = slice(None) if mask is None else mask
+        return [float(r[part].mean()) for r in self.weak], [float(r[part].mean()) for r in self.ceiling]
+
+
+def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_gap: float) -> Reference:
+    """The reference lines of a setting over its baseline seeds."""
+    weak = np.stack([baseline.weak[s] for s in seeds])
+    ceiling = np.stack([baseline.ceiling[s] for s in seeds])
+    base = interval.baselines(list(seeds), weak, ceiling, setting.test.groups)
+    return Reference(setting, weak, ceiling, base, interval.no_gap(base, min_gap=min_gap), min_gap)
+
+
+@dataclass(slots=True)
+class Tally:
+    """One row in the making: its cells and what they came to."""
+
+    method: PlannedMethod
+    reference: Reference
+    cells: list[tuple[Job, Record]]
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def status(self) -> rank.Status:
+        """The row's status."""
+        return rank.status(
+            disqualified=any(v.level == "disqualify" for v in self.verdicts),
+            failed=any("error" in r for _, r in self.cells),
+            skipped=any("skipped" in r for _, r in self.cells),
+            no_gap=self.reference.no_gap is not None,
+        )
+
+    @property
+    def outcomes(self) -> dict[int, Floats]:
+        """(n_test,) outcomes by seed, of the cells that ended well."""
+        n = len(self.reference.setting.test)
+        return {
+            job.cell.seed: unpack(r["outcomes"], r["ties"], n) for job, r in self.cells if "outcomes" in r
+        }
+
+    def block(self) -> Block | None:
+        """All its seeds' outcomes, or None where one is missing."""
+        found = self.outcomes
+        if len(found) < len(self.cells) or not found:
+            return None
+        return block(list(found), np.stack(list(found.values())), self.reference.setting.test.groups)
+
+    def entry(self) -> rank.Entry:
+        """What ranking needs of it."""
+        whole, score = self.block(), self.score()
+        accuracy = float(np.mean([r.mean() for r in self.outcomes.values()])) if whole else None
+        return rank.Entry(self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole)
+
+    def score(self, mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr | None:
+        """Its PGR (on the rows of `mask`), or None where a seed is missing."""
+        if self.block() is None:
+            return None
+        part = slice(None) if mask is None else mask
+        weak, ceiling = self.reference.accuracies(mask)
+        transfer = [float(r[part].mean()) for r in self.outcomes.values()]
+        return pgr.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
+
+
+def rows(tallies: Sequence[Tally]) -> list[document.Row]:
+    """The rows of one setting, in the order in which they stand on the leaderboard."""
+    entries = [t.entry() for t in tallies]
+    places = rank.ranks(entries)
+    return [_row(tallies[i], places[i]) for i in rank.order(entries)]
+
+
+def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
+    score, status = tally.score(), tally.status
+    counts = score is not None and status in ("ok", "disqualified") and tally.reference.no_gap is None
+    whole = tally.block()
+    bounds = (
+        interval.pgr_interval(tally.reference.base, whole, min_gap=tally.reference.min_gap)
+        if counts and whole is not None
+        else None
+    )
+    value = score.mean if score is not None and counts else None
+    source = tally.method.source
+    return document.Row(
+        method=tally.method.name,
+        parameters=dict(tally.method.changed),
+        task=tally.reference.setting.task.id,
+        pair=tally.reference.setting.pair.name,
+        status=status,
+        track=_track(tally),
+        rank=place,
+        pgr=value,
+        pgr_ci=bounds.bounds if bounds else None,
+        pgr_sem=score.sem if score is not None and counts else None,
+        reason=_reason(tally, status, bounds),
+        transfer=_transfer(tally, score if counts else None),
+        access=list(tally.cells[0][0].access),
+        isolation="L0",
+        verdicts=[
+            records.VerdictRecord(
+                guard=v.guard, level=v.level, because=v.because, numbers=dict(v.numbers), again=v.again
+            )
+            for v in tally.verdicts
+        ],
+        compute=_compute(tally),
+        solver=_solver(tally),
+        exposure=tally.reference.setting.task.exposure,  # type: ignore[arg-type]
+        source=records.SourceRecord(
+            distribution=source.distribution,
+            version=source.version,
+            sha256=source.sha256,
+            editable=source.editable,
+        ),
+        by_subset=_by_subset(tally),
+    )
+
+
+def _track(tally: Tally) -> document.Track:
+    return tally.method.track  # type: ignore[return-value]
+
+
+def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:
+    """Why a number is null or the row is not ok; the first failed seed's own words."""
+    if status == "disqualified":
+        return next(v.because for v in tally.verdicts if v.level == "disqualify")
+    for job, record in tally.cells:
+        if "error" in record:
+            first = str(record["error"]).partition("\n")[0]
+            return f"seed {job.cell.seed}: {first}"
+        if "skipped" in record:
+            return str(record["skipped"])
+    if tally.reference.no_gap is not None:
+        return tally.reference.no_gap
+    return bounds.reason if bounds is not None else None
+
+
+def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
+    is_open = tally.reference.setting.task.exposure != "private"
+    weak, ceiling = tally.reference.accuracies()
+    floor, top = pgr.mean(weak), pgr.mean(ceiling)
+    has_gap = tally.reference.no_gap is None
+    per_seed = []
+    for job, record in tally.cells:
+        accuracy = record.get("accuracy")
+        per_seed.append(
+            document.SeedTransfer(
+                seed=job.cell.seed,
+                accuracy=accuracy,
+                pgr=pgr.recovered(accuracy, floor, top) if accuracy is not None and has_gap else None,
+                error=record.get("error") or record.get("skipped"),
+                outcomes=record["outcomes"] if is_open and "outcomes" in record else UNSET,
+                ties=record["ties"] if is_open and record.get("ties") else UNSET,
+            )
+        )
+    known = [s.accuracy for s in per_seed if s.accuracy is not None]
+    return document.Transfer(
+        mean=pgr.mean(known) if known and len(known) == len(per_seed) else None, per_seed=per_seed
+    )
+
+
+def _compute(tally: Tally) -> records.Compute:
+    """Summed over the row's cells that ended well."""
+    found: list[Mapping[str, float]] = [r["compute"] for _, r in tally.cells if "compute" in r]
+    return records.Compute(
+        fits=sum(int(c["fits"]) for c in found),
+        tokens=sum(int(c["tokens"]) for c in found),
+        flops=float(sum(c["flops"] for c in found)),
+    )
+
+
+def _solver(tally: Tally) -> str:
+    used = sorted({s for _, r in tally.cells for s in r.get("solvers", ())})
+    return "+".join(used) or "none"
+
+
+def _by_subset(tally: Tally) -> dict[str, document.SubsetScore]:
+    out = {}
+    for name, mask in subsets(tally.reference.setting).items():
+        score = tally.score(mask)
+        found = [float(r[mask].mean()) for r in tally.outcomes.values()]
+        reason = None if score is not None and score.mean is not None else (score.reason if score else "a seed failed")
+        out[name] = document.SubsetScore(
+            accuracy=pgr.mean(found) if score is not None else None,
+            pgr=score.mean if score is not None else None,
+            reason=reason,
+        )
+    return out
+
+
+def subsets(setting: Setting) -> dict[str, npt.NDArray[np.bool_]]:
+    """(n_test,) masks of the holdout's marked parts, by mark; none where all rows have the same mark."""
+    marks = np.array(setting.test.subsets)
+    names = sorted({m for m in setting.test.subsets if m})
+    return {name: marks == name for name in names} if len(names) > 1 else {}
+
+
+def compare_with_vanilla(
+    rows_of: Sequence[tuple[document.Row, Tally]], reference_name: str = "vanilla"
+) -> list[document.Row]:
+    """The rows with `vs_vanilla` filled in; Holm over every row of the plan that can be compared.
+
+    `rows_of` are the rows of all settings with their tallies. A row that failed counts as p = 1.
+    """
+    found = [(_difference(row, tally, rows_of, reference_name), row, tally) for row, tally in rows_of]
+    tests = [d.p if d is not None and d.p is not None else 1.0 for d, row, _ in found if row.method != reference_name]
+    adjusted = iter(compare.holm(tests))
+    out = []
+    for difference, row, tally in found:
+        p_holm = next(adjusted) if row.method != reference_name else None
+        out.append(row if difference is None else _with(row, tally, difference, p_holm, reference_name))
+    return out
+
+
+def _difference(
+    row: document.Row, tally: Tally, all_rows: Sequence[tuple[document.Row, Tally]], name: str
+) -> compare.Difference | None:
+    if row.method == name:
+        return None
+    own = tally.block()
+    for other, theirs in all_rows:
+        if (other.task, other.pair, other.method, other.parameters) == (row.task, row.pair, name, {}):
+            block_ = theirs.block()
+            same = row.solver == other.solver or row.solver == "none"
+            return compare.between(own, block_) if own is not None and block_ is not None and same else None
+    return None
+
+
+def _with(
+    row: document.Row, tally: Tally, found: compare.Difference, p_holm: float | None, name: str
+) -> document.Row:
+    import msgspec
+
+    gap = tally.reference.base.gap
+    has_gap = tally.reference.no_gap is None
+    comparison = document.Comparison(
+        against=name,
+        difference=found.estimate,
+        ci=found.ci,
+        pgr=found.estimate / gap if has_gap else None,
+        pgr_ci=(found.ci[0] / gap, found.ci[1] / gap) if has_gap and found.ci else None,
+        p=found.p,
+        p_holm=p_holm if found.p is not None else None,
+        significant=p_holm is not None and found.p is not None and p_holm <= ALPHA,
+    )
+    return msgspec.structs.replace(row, vs_vanilla=comparison)

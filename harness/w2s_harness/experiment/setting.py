@@ -1,0 +1,111 @@
+"""A setting: one task on one pair, with the data and the identities that its stages hang on."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.data.draw import draw
+from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
+from w2s_harness.data.resolve import source_digest
+from w2s_harness.errors import DataError
+from w2s_harness.experiment.identity import code_version, model_identity
+from w2s_harness.experiment.store import Store, key_of
+from w2s_harness.plan import Plan, PlannedTask
+from w2s_harness.types import Pair, Split, Task
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What all methods of a (task, pair) share."""
+
+    task: PlannedTask
+    pair: Pair
+    data: TaskData
+    models: Mapping[str, Mapping[str, Any]]
+    """`weak` and `strong`: source, revision and digest of the weights."""
+    root_seed: int
+
+    @property
+    def id(self) -> str:
+        """`math/tiny`."""
+        return f"{self.task.id}/{self.pair.name}"
+
+    @property
+    def test(self) -> SplitData:
+        """The holdout."""
+        return self.data.splits["test"]
+
+    def draw(self, split: Split, seed: int) -> npt.NDArray[np.int64]:
+        """(m,) the rows of a training split that seed `seed` trains on: 80 % of its questions."""
+        name = f"{self.data.digest}/{split}"
+        return draw(self.data.splits[split], root=self.root_seed, seed=seed, name=name)
+
+    def identity(self) -> dict[str, Any]:
+        """What the numbers of every stage hang on, beside the stage's own settings."""
+        pair = asdict(self.pair)
+        for role in ("weak", "strong"):
+            pair[role] |= {"source": None, **self.models[role]}
+        return {
+            "data": self.data.digest,
+            "mode": self.pair.mode,
+            "threads": self.pair.threads,
+            "weak": pair["weak"],
+            "strong": pair["strong"],
+            "settings": pair[self.pair.mode],
+            "weak_settings": pair["weak_finetune"] if self.pair.mode == "finetune" else None,
+            "root_seed": self.root_seed,
+        }
+
+
+def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
+    """Load and validate every task of the plan (once per content) and look at every model.
+
+    Raises `DataError` or `ModelError` before any work is done.
+    """
+    identities = {
+        pair.name: {"weak": model_identity(pair.weak, store), "strong": model_identity(pair.strong, store)}
+        for pair in plan.pairs
+    }
+    out = []
+    for task in plan.tasks:
+        data = _data(task, plan.limit, store)
+        out += [Setting(task, pair, data, identities[pair.name], plan.root_seed) for pair in plan.pairs]
+    return out
+
+
+def _data(planned: PlannedTask, limit: int | None, store: Store) -> TaskData:
+    task = planned.task
+    source = source_digest(task) or _code_digest(task)
+    settings = dict(sorted(planned.settings.items()))
+    key = key_of("data", [task.name, task.version, settings, source, limit, code_version("data")])
+    path = store.path(key)
+    if path is not None:
+        try:
+            return parse(path.read_bytes())
+        except DataError:
+            pass  # a dump of another format: made again below
+    data = prepare(task, limit=limit)
+    store.put_bytes(key, dump(data))
+    return data
+
+
+def _code_digest(task: Task) -> str:
+    """Digest of what generates a task: the modules beside its own, and its data folder."""
+    module = sys.modules[type(task).__module__]
+    file = Path(module.__file__ or "")
+    files = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
+    if task.data.is_dir():
+        files += sorted(p for p in task.data.rglob("*") if p.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(file.parent)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""What the methods of a module say of themselves, asked in a worker: the host never imports them."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import msgspec
+
+from w2s_harness.errors import PluginError
+from w2s_harness.isolation.channel import Channel
+from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.showing import raised, visible
+from w2s_harness.wire.messages import Describe, Described, MethodInfo, Raised, Source
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_MAX_METHODS = 64
+
+
+def describe(
+    zygote: Zygote, source: Source, timeout_s: float, *, cancelled: threading.Event | None = None
+) -> tuple[MethodInfo, ...]:
+    """The methods that `source` offers, with their parameters, in the module's order.
+
+    Raises `PluginError` where the module does not load or breaks the contract, `WorkerError` where its
+    worker dies or takes more than `timeout_s`.
+    """
+    shown = source.filename or source.module
+    with zygote.spawn() as worker:
+        channel = Channel(worker, timeout_s, cancelled or threading.Event())
+        channel.send(Describe(source))
+        answer: Described | Raised = channel.receive(Described | Raised)
+    if isinstance(answer, Raised):
+        raise PluginError(f"{shown}: {raised(answer)}")
+    if len(answer.methods) > _MAX_METHODS:
+        raise PluginError(f"{shown} offers {len(answer.methods)} methods; at most {_MAX_METHODS} are allowed")
+    return tuple(_checked(shown, info) for info in answer.methods)
+
+
+def _checked(shown: str, info: MethodInfo) -> MethodInfo:
+    """`info` with its free text made safe to show."""
+    if not _NAME.fullmatch(info.name):
+        raise PluginError(
+            f"{shown}: '{visible(info.name, limit=80)}' is no name for a method. "
+            "Use small letters, digits, '-', '_' and '.', at most 64."
+        )
+    for parameter in info.parameters:
+        if not parameter.name.isidentifier():
+            raise PluginError(f"{shown}: '{visible(parameter.name, limit=80)}' is no name for a parameter")
+    return msgspec.structs.replace(
+        info,
+        summary=visible(info.summary, limit=200),
+        reference=visible(info.reference, limit=500),
+        authors=tuple(visible(a, limit=100) for a in info.authors[:50]),
+        access=tuple(visible(a, limit=40) for a in info.access[:20]),
+    )

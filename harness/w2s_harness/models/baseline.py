@@ -1,0 +1,86 @@
+"""What only a baseline service does: choose settings, and train teacher and ceiling on labels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import ModelError
+from w2s_harness.models.control import FitPredict, Predicted, Tune, Tuned
+from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.meter import TRAINING, Account
+from w2s_harness.models.probe import Floats, fit_exact, fit_path, sigmoid
+from w2s_harness.models.selection import C_GRID, choose_c, choose_path
+from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.splits import Split
+from w2s_harness.wire.messages import Array, pack, unpack
+
+
+def tune(order: Tune, shelf: Shelf) -> Tuned:
+    """Choose C, or epochs and lr, of a probe."""
+    split = Split(order.split, None, order.kind, partial(shelf.model, order.model))
+    index, targets = _index(order.index, split), _targets(order.targets)
+    groups = np.asarray(unpack(order.groups, dtype="i8", ndim=1)).tolist()
+    if not len(index) == len(targets) == len(groups):
+        raise ModelError("tuning needs a target and a group for each row")
+    features = split.features(index)
+    if order.solver == "exact":
+        choice = choose_c(features, targets, groups, order.kind, order.grid or C_GRID)
+    else:
+        choice = choose_path(features, targets, groups, order.kind, order.c)
+    return Tuned(choice.settings, choice.grid)
+
+
+def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
+    """Train on labels, and predict rows of any split; a preference is averaged over the swap."""
+    model = partial(shelf.model, order.model)
+    train = Split(order.train, None, order.kind, model)
+    index, targets = _index(order.index, train), _targets(order.targets)
+    if len(index) != len(targets) or not len(index):
+        raise ModelError("training needs rows, and a target for each")
+    account = Account(shelf.shape(order.model).parameters if order.mode == "finetune" else 0)
+    with account.clock():
+        handle = _fit(order, shelf, RowSet(train, index), targets, account)
+        values = []
+        for ref, at in order.predict:
+            split = Split(ref, None, order.kind, model)
+            rows = RowSet(split, _index(at, split))
+            account.predict()
+            z = (
+                odd_logits(handle, rows, account)
+                if order.kind == "preference"
+                else handle.logits(rows, account)
+            )
+            values.append(pack(sigmoid(z)))
+    return Predicted(tuple(values), account.total())
+
+
+def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account: Account) -> Handle:
+    if order.mode == "finetune":
+        account.fit("finetune")
+        tokens = int(order.finetune.epochs * rows.split.tokens(rows.index))
+        account.read(tokens, TRAINING[order.finetune.adapter])
+        trainer = partial(shelf.trainer, order.model, order.finetune)
+        state, _ = trainer().train(rows.texts(), order.kind, targets, seed=order.seed)
+        return TunedHandle(state, trainer, order.kind)
+    account.fit(order.solver)
+    features, settings = rows.split.features(rows.index), order.probe
+    if order.solver == "exact":
+        return ProbeHandle(fit_exact(features, targets, order.kind, c=settings.c))
+    probe, _ = fit_path(
+        features, targets, order.kind, c=settings.c, epochs=settings.epochs, lr=settings.lr, seed=order.seed
+    )
+    return ProbeHandle(probe)
+
+
+def _index(array: Array, split: Split) -> npt.NDArray[np.int64]:
+    index = np.asarray(unpack(array, dtype="i8", ndim=1), np.int64)
+    if len(index) and not (index.min() >= 0 and index.max() < len(split)):
+        raise ModelError("an index names rows that the split does not have")
+    return index
+
+
+def _targets(array: Array) -> Floats:
+    return np.asarray(unpack(array, dtype="f8", ndim=1), np.float64)

@@ -1,0 +1,195 @@
+"""The host's end of a student service: start it, ask it, end it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+import numpy as np
+
+from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
+from w2s_harness.models import control
+from w2s_harness.wire.frames import PeerGone, receive, send
+from w2s_harness.wire.messages import Array, Reply, Request, pack, unpack
+
+EXTRACT_ROWS = 2048
+"""Rows of one `Extract`, so that the answer fits a frame; a constant, for the batches depend on it."""
+_PASSED = (
+    "HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES",
+    "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+)  # fmt: skip
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_ERRORS: dict[str, type[HarnessError]] = {
+    "ModelError": ModelError,
+    "WorkerError": WorkerError,
+    "BudgetError": BudgetError,
+    "DataError": DataError,
+}
+_LAST_LINES = 5
+_END_S = 2.0
+_Answer = TypeVar("_Answer", bound=control.Message)
+
+
+class ServiceClient:
+    """A student service of its own, in one role, as a context manager.
+
+    Every method raises `ModelError` for what the user can mend of a model, `WorkerError` (`BudgetError`) for
+    what fails a cell, and `WorkerError` with the last lines of its stderr when the service died.
+    """
+
+    def __init__(self, role: control.Role, threads: int = 1) -> None:
+        """Start the service; `threads` is all that it ever uses, whatever the machine has."""
+        self.role = role
+        self.busy_s = 0.0
+        """Seconds spent waiting for answers."""
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close and kill)
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        command = [sys.executable, "-P", "-m", "w2s_harness.models.service", str(theirs.fileno()), role]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(os.getpid())],
+                pass_fds=(theirs.fileno(),),
+                env=_environment(threads),
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the service runs."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The service's process id."""
+        return self._process.pid
+
+    def extract(self, order: control.Extract) -> control.Extracted:
+        """Features, likelihoods and token counts of any number of texts."""
+        parts = [
+            self._ask(
+                msgspec.structs.replace(order, rows=order.rows[i : i + EXTRACT_ROWS]), control.Extracted
+            )
+            for i in range(0, max(1, len(order.rows)), EXTRACT_ROWS)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return control.Extracted(
+            _stacked([part.features for part in parts]),
+            _stacked([part.likelihoods for part in parts]),
+            _stacked([part.tokens for part in parts]),
+            sum(part.n_cut for part in parts),
+            parts[0].shape,
+        )
+
+    def tune(self, order: control.Tune) -> control.Tuned:
+        """Choose a probe's settings (`baseline`)."""
+        return self._ask(order, control.Tuned)
+
+    def fit_predict(self, order: control.FitPredict) -> control.Predicted:
+        """Train on labels and predict lists of rows: teacher and ceiling (`baseline`)."""
+        return self._ask(order, control.Predicted)
+
+    def open_cell(self, order: control.OpenCell) -> control.Opened:
+        """Begin a cell (`worker-facing`); what the worker is told of the student."""
+        return self._ask(order, control.Opened)
+
+    def serve(self, request: Request) -> Reply:
+        """Pass on a worker's request."""
+        return self._ask(control.Serve(request), control.Served).reply
+
+    def begin_test(self) -> None:
+        """Let an `inference` worker ask for test rows from now on."""
+        self._ask(control.BeginTest(), control.Began)
+
+    def predict_test(self, handle: int) -> control.Predicted:
+        """One array: (n_test,) P(label = 1) of the holdout, in the cell's test order."""
+        return self._ask(control.PredictTest(handle), control.Predicted)
+
+    def close_cell(self) -> control.Meter:
+        """End the cell and free its handles; what it was charged."""
+        return self._ask(control.CloseCell(), control.Meter)
+
+    def close(self) -> None:
+        """End the service in good order; does nothing to one that is gone."""
+        try:
+            send(self._socket, control.Shutdown())
+            self._process.wait(_END_S)
+        except (WorkerError, OSError, subprocess.TimeoutExpired):
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """End the service now, from any thread."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._socket.close()
+        self._stderr.close()
+
+    def _ask(self, message: control.ToService, kind: type[_Answer]) -> _Answer:
+        start = time.perf_counter()
+        try:
+            send(self._socket, message)
+            answer: control.FromService = receive(self._socket, control.FromService)
+        except (PeerGone, OSError) as gone:
+            raise WorkerError(self._obituary()) from gone
+        finally:
+            self.busy_s += time.perf_counter() - start
+        if isinstance(answer, control.Failed):
+            raise _ERRORS[answer.error](answer.reason)
+        if not isinstance(answer, kind):
+            raise WorkerError(f"the student service answered with {type(answer).__name__}")
+        return answer
+
+    def _obituary(self) -> str:
+        try:
+            code = self._process.wait(_END_S)
+            self._stderr.seek(0)
+            lines = self._stderr.read().decode(errors="backslashreplace").strip().splitlines()[-_LAST_LINES:]
+        except (subprocess.TimeoutExpired, ValueError):
+            return "the student service was ended"
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        return f"the student service ended {how}: {' | '.join(lines) or 'it said nothing'}"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    # The service sees the host's packages, but never the working directory ('' in sys.path).
+    paths = os.pathsep.join(path for path in sys.path if path)
+    fixed = {
+        "PYTHONPATH": paths,
+        "PYTHONHASHSEED": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+    }
+    return passed | fixed | dict.fromkeys(_THREADS, str(threads))
+
+
+def _stacked(arrays: Sequence[Array]) -> Array:
+    return pack(np.concatenate([unpack(array) for array in arrays]), arrays[0].dtype)

@@ -1,0 +1,243 @@
+"""What the host says to the student service, and what it hears: trusted, never from a worker.
+
+A split travels as text and as paths of plain `.npy` files that the host's store wrote; the service maps
+them read-only. Arrays over the wire are `wire.messages.Array`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from w2s_harness.types import Kind, Model
+from w2s_harness.wire.messages import Array, Message, Reply, Request
+from w2s_harness.wire.rows import TextRow
+
+Role = Literal["baseline", "worker-facing"]
+Mode = Literal["probe", "finetune"]
+Solver = Literal["exact", "path"]
+
+
+class SplitRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One split of a task as one model reads it; no labels."""
+
+    rows: tuple[TextRow, ...] = ()
+    """(n) texts; needed for `finetune`, and in `probe` for what is not in the files."""
+    features: str | None = None
+    """Path of (n, d) f4 features."""
+    likelihoods: str | None = None
+    """Path of (n, 3) f8 sum, mean and min of the response's logp."""
+    tokens: Array | None = None
+    """(n,) i8 tokens of each row, for metering; needed beside `features`."""
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must be known of a model before it is loaded."""
+
+    parameters: int
+    layers: int
+    """Hidden states by layer, the embeddings included."""
+    features: int
+    """Width of the readout's vector."""
+
+
+class ProbeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a probe is trained."""
+
+    c: float = 0.1
+    epochs: float = 5.0
+    """Of the solver `path`, where a fit names none."""
+    lr: float = 0.01
+
+
+class FinetuneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model is fine-tuned."""
+
+    adapter: Literal["full", "lora"] = "full"
+    rank: int = 32
+    epochs: float = 3.0
+    lr: float = 3e-4
+    head_lr: float = 5e-3
+    batch: int = 32
+    schedule: Literal["linear", "constant"] = "linear"
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a cell may ask for."""
+
+    fits: int = 64
+    epochs: float = 50.0
+    """Of one fit."""
+    handles: int = 64
+    vanillas: float = 200.0
+    """Service FLOPs, in multiples of the vanilla method's."""
+
+
+# -- host to service -----------------------------------------------------------------------------------
+
+
+class Extract(Message, frozen=True, tag="extract"):
+    """Features of texts under a frozen model; `Extracted`."""
+
+    model: Model
+    kind: Kind
+    rows: tuple[TextRow, ...]
+
+
+class Tune(Message, frozen=True, tag="tune"):
+    """Choose the probe's settings by 5-fold log loss against `targets`; `Tuned`. Baseline only."""
+
+    model: Model
+    kind: Kind
+    split: SplitRef
+    index: Array
+    """(m,) i8 rows of the split."""
+    targets: Array
+    """(m,) f8"""
+    groups: Array
+    """(m,) i8 codes; rows of one question share a fold."""
+    solver: Solver = "exact"
+    c: float = 0.1
+    """Of the solver `path`."""
+    grid: tuple[float, ...] = ()
+    """Values of C for `exact`; empty for the shipped grid."""
+
+
+class FitPredict(Message, frozen=True, tag="fit_predict"):
+    """Train on labels and predict: teacher and ceiling; `Predicted`. Baseline only."""
+
+    model: Model
+    mode: Mode
+    kind: Kind
+    train: SplitRef
+    index: Array
+    targets: Array
+    predict: tuple[tuple[SplitRef, Array], ...]
+    """(split, (k,) i8 rows) to predict."""
+    probe: ProbeSettings = ProbeSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+    solver: Solver = "exact"
+    seed: int = 0
+
+
+class OpenCell(Message, frozen=True, tag="open"):
+    """Begin a cell; `Opened`. A cell that was open is closed. Worker-facing only."""
+
+    model: Model
+    mode: Mode
+    kind: Kind
+    train: SplitRef
+    train_order: Array
+    """(n,) i8: the worker's row p is row train_order[p] of the split."""
+    test: SplitRef
+    test_order: Array
+    access: tuple[str, ...] = ()
+    seed: int = 0
+    probe: ProbeSettings = ProbeSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+    limits: Limits = Limits()
+    shape: Shape | None = None
+    """Without it the model is loaded at once."""
+
+
+class Serve(Message, frozen=True, tag="serve"):
+    """A worker's request, decoded and passed on by the host; `Served`."""
+
+    request: Request
+
+
+class BeginTest(Message, frozen=True, tag="begin_test"):
+    """`fit` is over and an `inference` worker now sees test handles; `Began`."""
+
+
+class PredictTest(Message, frozen=True, tag="predict_test"):
+    """Predict the holdout, in `test_order`; `Predicted`."""
+
+    handle: int
+
+
+class CloseCell(Message, frozen=True, tag="close"):
+    """End the cell and free its handles; `Meter`."""
+
+
+class Shutdown(Message, frozen=True, tag="shutdown"):
+    """End the service; no answer."""
+
+
+ToService = Extract | Tune | FitPredict | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+
+
+# -- service to host -----------------------------------------------------------------------------------
+
+
+class Extracted(Message, frozen=True, tag="extracted"):
+    """Answer to `Extract`."""
+
+    features: Array
+    """(n, d) f4"""
+    likelihoods: Array
+    """(n, 3) f8 for a causal model, (n, 0) for an encoder."""
+    tokens: Array
+    """(n,) i8"""
+    n_cut: int
+    """Rows that lost the start of their question."""
+    shape: Shape
+
+
+class Tuned(Message, frozen=True, tag="tuned"):
+    """Answer to `Tune`."""
+
+    settings: dict[str, float]
+    grid: tuple[tuple[dict[str, float], float], ...]
+    """(settings, held-out log loss in nats)"""
+
+
+class Meter(Message, frozen=True, tag="meter"):
+    """What was charged, as if nothing were cached."""
+
+    fits: int = 0
+    predicts: int = 0
+    embeds: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+    """2 x parameters x tokens for a forward pass, 6 x for a training one (LoRA: 4 x)."""
+    seconds: float = 0.0
+    """Wall clock inside the service; belongs to `timing`."""
+    solvers: tuple[str, ...] = ()
+    """What fits used: `exact`, `path`, `finetune`; sorted."""
+
+
+class Predicted(Message, frozen=True, tag="predicted"):
+    """Answer to `FitPredict` and `PredictTest`: P(label = 1) f8, one array a list of rows."""
+
+    values: tuple[Array, ...]
+    meter: Meter = Meter()
+
+
+class Opened(Message, frozen=True, tag="opened"):
+    """Answer to `OpenCell`: what a worker is told of the student."""
+
+    layers: int
+    features: int
+    templates: tuple[str, ...]
+
+
+class Served(Message, frozen=True, tag="served"):
+    """Answer to `Serve`."""
+
+    reply: Reply
+
+
+class Began(Message, frozen=True, tag="began"):
+    """Answer to `BeginTest`."""
+
+
+class Failed(Message, frozen=True, tag="failed"):
+    """The message could not be served; raised in the host as the error of that name."""
+
+    error: Literal["ModelError", "WorkerError", "BudgetError", "DataError"]
+    reason: str
+
+
+FromService = Extracted | Tuned | Predicted | Opened | Served | Began | Meter | Failed

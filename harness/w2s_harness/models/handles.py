@@ -1,0 +1,169 @@
+"""What a student handle can be, and how each kind predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.models.meter import Account
+from w2s_harness.models.probe import Floats, Probe, sigmoid
+from w2s_harness.models.splits import Index, Split, Swap
+from w2s_harness.models.zero_shot import Template
+from w2s_harness.types import Kind
+from w2s_harness.wire.messages import Combine
+from w2s_harness.wire.rows import TextRow
+
+if TYPE_CHECKING:
+    from w2s_harness.models.finetune import State, Trainer
+    from w2s_harness.models.loading import Loaded
+
+_EDGE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """Rows of a split, some of them swapped."""
+
+    split: Split
+    index: Index
+    """(m,) positions in the cell's order."""
+    swap: Swap = None
+    """(m,) or None."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def swapped(self) -> RowSet:
+        """The same rows, each with its responses exchanged."""
+        swap = np.ones(len(self), bool) if self.swap is None else ~self.swap
+        return RowSet(self.split, self.index, swap)
+
+    def texts(self) -> list[TextRow]:
+        """The rows' texts as they are read."""
+        return self.split.texts(self.index, self.swap)
+
+
+class Handle(Protocol):
+    """Anything that gives log-odds of rows."""
+
+    is_odd: bool
+    """Whether a swap reverses the sign of its log-odds by construction."""
+
+    def logits(self, rows: RowSet, account: Account) -> Floats:
+        """(m,) log-odds; charges the account before it works."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeHandle:
+    """A linear head on the frozen features: fitted, or worked out by the method."""
+
+    probe: Probe
+
+    @property
+    def is_odd(self) -> bool:
+        """A head without bias and mean."""
+        return self.probe.bias == 0.0 and not self.probe.mean.any()
+
+    def logits(self, rows: RowSet, account: Account) -> Floats:
+        """See `Handle`."""
+        account.read(rows.split.tokens(rows.index))
+        return self.probe.logits(rows.split.features(rows.index, rows.swap))
+
+
+@dataclass(frozen=True, slots=True)
+class TunedHandle:
+    """A fine-tuned model."""
+
+    state: State
+    trainer: Callable[[], Trainer]
+    kind: Kind
+    is_odd: bool = True
+
+    def logits(self, rows: RowSet, account: Account) -> Floats:
+        """See `Handle`."""
+        account.read(rows.split.tokens(rows.index))
+        return self.trainer().logits(self.state, rows.texts(), self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class PriorHandle:
+    """The frozen model under a template, with a bias."""
+
+    template: Template
+    bias: float
+    model: Callable[[], Loaded]
+    kind: Kind
+    is_odd: bool = False
+
+    def logits(self, rows: RowSet, account: Account) -> Floats:
+        """See `Handle`."""
+        return margins(self.model, self.template, rows, self.kind, (), account) + self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleHandle:
+    """Several handles together."""
+
+    members: Sequence[Handle]
+    how: Combine
+    trim: float
+    """Share of the members dropped on each side, row by row."""
+    swap_average: bool
+
+    @property
+    def is_odd(self) -> bool:
+        """Averaged over the swap, or of odd members only."""
+        return self.swap_average or all(member.is_odd for member in self.members)
+
+    def logits(self, rows: RowSet, account: Account) -> Floats:
+        """See `Handle`."""
+        read = odd_logits if self.swap_average else _plain
+        z = np.stack([read(member, rows, account) for member in self.members])
+        if self.how == "mean":
+            return _logit(_trimmed_mean(sigmoid(z), self.trim))
+        return _trimmed_mean(z, self.trim)
+
+
+def margins(
+    model: Callable[[], Loaded],
+    template: Template,
+    rows: RowSet,
+    kind: Kind,
+    shots: Sequence[tuple[TextRow, float]],
+    account: Account,
+) -> Floats:
+    """(m,) zero-shot log-odds; likelihoods without shots come from the pass that read the features."""
+    if template.kind == "likelihood" and not shots:
+        account.read(rows.split.tokens(rows.index))
+        return rows.split.likelihoods(rows.index, rows.swap)[:, template.column].astype(np.float64)
+    from w2s_harness.models import zero_shot
+
+    values, tokens = zero_shot.margins(model(), template, rows.texts(), kind, shots)
+    account.read(int(tokens.sum()))
+    return values
+
+
+def odd_logits(handle: Handle, rows: RowSet, account: Account) -> Floats:
+    """(m,) log-odds averaged over both orders of a preference: (z - z of the swap) / 2."""
+    z = handle.logits(rows, account)
+    return z if handle.is_odd else (z - handle.logits(rows.swapped(), account)) / 2
+
+
+def _plain(handle: Handle, rows: RowSet, account: Account) -> Floats:
+    return handle.logits(rows, account)
+
+
+def _trimmed_mean(values: npt.NDArray[np.float64], trim: float) -> Floats:
+    drop = int(trim * len(values))
+    kept = np.sort(values, axis=0)[drop : len(values) - drop]
+    return np.asarray(kept.mean(0), np.float64)
+
+
+def _logit(p: Floats) -> Floats:
+    q = np.clip(p, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(q) - np.log1p(-q), np.float64)

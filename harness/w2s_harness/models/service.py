@@ -1,0 +1,145 @@
+"""The student service: `python -m w2s_harness.models.service FD ROLE HOST_PID`.
+
+Trusted, one per job slot, speaks `models/control.py` over an inherited socket. A `baseline` service may see
+gold labels and never serves a worker; a `worker-facing` one refuses whatever carries labels of the host.
+torch is imported only when a request needs a model. The process ends with its socket and with its host.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from typing import get_args
+
+from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
+from w2s_harness.models import control
+from w2s_harness.models.baseline import fit_predict, tune
+from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.student import Session
+from w2s_harness.wire.frames import PeerGone, receive, send
+from w2s_harness.wire.messages import pack
+
+_PR_SET_PDEATHSIG = 1
+_BASELINE_ONLY = (control.Tune, control.FitPredict)
+_CELL_ONLY = (control.OpenCell, control.Serve, control.BeginTest, control.PredictTest, control.CloseCell)
+
+
+class Service:
+    """Answers control messages in one role, from the first to the last."""
+
+    def __init__(self, role: control.Role) -> None:
+        self._role = role
+        self._shelf = Shelf()
+        self._session: Session | None = None
+
+    def answer(self, message: control.ToService) -> control.FromService:
+        """The answer to one message; what the user can mend is answered with `Failed`."""
+        try:
+            self._check_role(message)
+            return self._cell(message) if isinstance(message, _CELL_ONLY) else self._work(message)
+        except HarnessError as bad:
+            return control.Failed(_name(bad), str(bad))
+
+    def _check_role(self, message: control.ToService) -> None:
+        forbidden = _BASELINE_ONLY if self._role == "worker-facing" else _CELL_ONLY
+        if isinstance(message, forbidden):
+            raise WorkerError(f"a {self._role} service does not take {type(message).__name__}")
+
+    def _work(self, message: control.ToService) -> control.FromService:
+        match message:
+            case control.Extract():
+                return self._extract(message)
+            case control.Tune():
+                return tune(message, self._shelf)
+            case control.FitPredict():
+                return fit_predict(message, self._shelf)
+        raise WorkerError(f"no answer to {type(message).__name__}")
+
+    def _extract(self, message: control.Extract) -> control.Extracted:
+        from w2s_harness.models.readout import extract
+
+        got = extract(self._shelf.model(message.model), message.rows, message.kind)
+        return control.Extracted(
+            pack(got.features, "f4"), pack(got.likelihoods, "f8"), pack(got.tokens, "i8"), got.n_cut,
+            self._shelf.shape(message.model),
+        )  # fmt: skip
+
+    def _cell(self, message: control.ToService) -> control.FromService:
+        if isinstance(message, control.OpenCell):
+            self._session = Session(message, self._shelf)
+            return self._session.opened
+        if self._session is None:
+            raise WorkerError("no cell is open")
+        match message:
+            case control.Serve():
+                return control.Served(self._session.serve(message.request))
+            case control.BeginTest():
+                self._session.begin_test()
+                return control.Began()
+            case control.PredictTest():
+                return control.Predicted(
+                    (pack(self._session.predict_test(message.handle)),), self._session.close()
+                )
+        meter, self._session = self._session.close(), None
+        return meter
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the socket `FD` in `ROLE` until it closes, a `Shutdown` comes, or the host dies."""
+    fd, role, host = int(arguments[0]), arguments[1], int(arguments[2])
+    if role not in get_args(control.Role):
+        raise ModelError(f"unknown role '{role}'")
+    end_with(host)
+    sock = socket.socket(fileno=fd)
+    threading.Thread(target=_watch, args=(fd,), daemon=True).start()
+    service = Service("baseline" if role == "baseline" else "worker-facing")
+    while True:
+        try:
+            message: control.ToService = receive(sock, control.ToService)
+            if isinstance(message, control.Shutdown):
+                return 0
+            send(sock, service.answer(message))
+        except PeerGone:
+            return 0
+
+
+def end_with(host: int) -> None:
+    """End this process when the process `host` dies (Linux; elsewhere the socket's end has to do).
+
+    The kernel sends the signal when the *thread* that started us ends; only a new parent means that the host
+    itself is gone.
+    """
+
+    def on_signal(*_: object) -> None:
+        if os.getppid() != host:
+            os._exit(1)
+
+    signal.signal(signal.SIGUSR1, on_signal)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
+    on_signal()
+
+
+def _watch(fd: int) -> None:
+    """End the process as soon as the other side hangs up, also in the middle of a computation."""
+    poll = select.poll()
+    poll.register(fd, getattr(select, "POLLRDHUP", 0) | select.POLLHUP)
+    while not poll.poll():
+        pass
+    os._exit(0)
+
+
+def _name(bad: HarnessError) -> str:
+    for kind in (BudgetError, WorkerError, DataError):
+        if isinstance(bad, kind):
+            return kind.__name__
+    return "ModelError"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

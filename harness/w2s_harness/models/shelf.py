@@ -1,0 +1,61 @@
+"""The models that a service keeps in memory between cells."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from w2s_harness.models.control import FinetuneSettings, Shape
+from w2s_harness.types import Model
+
+if TYPE_CHECKING:
+    from w2s_harness.models.finetune import Trainer
+    from w2s_harness.models.loading import Loaded
+
+KEPT = 2
+"""Models kept: the weak and the strong one of a pair."""
+
+
+class Shelf:
+    """Loads a model when it is first asked for; the one unused for longest makes room."""
+
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[bytes, Loaded] = OrderedDict()
+        self._trainers: OrderedDict[bytes, Trainer] = OrderedDict()
+
+    def model(self, settings: Model) -> Loaded:
+        """The model in memory. Raises `ModelError`."""
+        from w2s_harness.models.loading import load
+
+        key = _key(settings)
+        if key not in self._loaded:
+            while len(self._loaded) >= KEPT:
+                self._loaded.popitem(last=False)
+                self._trainers.clear()
+            self._loaded[key] = load(settings)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+    def shape(self, settings: Model) -> Shape:
+        """Parameters, layers and width of the model."""
+        from w2s_harness.models.readout import width
+
+        loaded = self.model(settings)
+        return Shape(loaded.parameters, loaded.layers, width(loaded))
+
+    def trainer(self, settings: Model, finetune: FinetuneSettings) -> Trainer:
+        """What trains the model: one at a time, for it holds a copy of the weights."""
+        from w2s_harness.models.finetune import Trainer
+
+        loaded = self.model(settings)
+        key = _key((settings, finetune))
+        if key not in self._trainers:
+            self._trainers.clear()
+            self._trainers[key] = Trainer(loaded, finetune)
+        return self._trainers[key]
+
+
+def _key(what: object) -> bytes:
+    return msgspec.json.encode(what, order="sorted")

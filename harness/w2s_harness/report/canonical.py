@@ -1,0 +1,111 @@
+"""The one way a document is written: the same document, the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from w2s_harness.errors import DataError, StoreError
+from w2s_harness.report.document import Leaderboard
+
+UNSTABLE = ("machine", "timing")
+"""Top-level fields that differ between two runs of one plan."""
+
+
+def encode(value: Any) -> bytes:
+    """Canonical JSON of plain values: sorted keys, no spaces, UTF-8, one trailing newline.
+
+    Floats are the shortest text that reads back to the same double. Raises `DataError` with the JSON path
+    for NaN, an infinity, a key that is no string, or text that UTF-8 cannot carry.
+    """
+    _refuse(value, "$")
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def document_bytes(document: Leaderboard) -> bytes:
+    """The canonical bytes of a document that was checked against the schema.
+
+    Raises `DataError` with the JSON path where it breaks it.
+    """
+    return encode(_checked(document))
+
+
+def stable_bytes(document: Leaderboard) -> bytes:
+    """The canonical bytes without `timing` and `machine`: equal for two runs of one plan."""
+    return encode({name: value for name, value in _checked(document).items() if name not in UNSTABLE})
+
+
+def write(document: Leaderboard, path: Path) -> None:
+    """Check a document and write it whole or not at all (temporary file, fsync, rename).
+
+    Raises `DataError` where it breaks the schema, `StoreError` where the file cannot be written.
+    """
+    data = document_bytes(document)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+    except OSError as bad:
+        raise StoreError(f"{path}: the leaderboard cannot be written: {bad.strerror}") from bad
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)  # mkstemp's 0600 would hide a shared leaderboard
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _checked(document: Leaderboard) -> dict[str, Any]:
+    """The document as plain values, after a round through its own types (1 becomes 1.0 in a float field)."""
+    plain = msgspec.to_builtins(document)
+    _refuse(plain, "$")
+    try:
+        again = msgspec.convert(plain, Leaderboard)
+    except msgspec.ValidationError as bad:
+        raise DataError(f"leaderboard: {bad}") from bad
+    checked: dict[str, Any] = msgspec.to_builtins(again)
+    return checked
+
+
+def _refuse(value: Any, path: str) -> None:
+    """Raise for what canonical JSON cannot hold."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise DataError(f"the key {key!r} is no string - at `{path}`")
+            _refuse_text(key, path)
+            _refuse(inner, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            _refuse(inner, f"{path}[{i}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{value} is no number; write null and a reason - at `{path}`")
+    elif isinstance(value, str):
+        _refuse_text(value, path)
+
+
+def _refuse_text(text: str, path: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as bad:
+        raise DataError(f"text that UTF-8 cannot carry: {text!r} - at `{path}`") from bad

@@ -1,0 +1,300 @@
+"""The leaderboard document `w2s-leaderboard/1`: its types, and its strict reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from w2s_harness.errors import DataError
+from w2s_harness.report.records import (
+    Claim,
+    Compute,
+    Control,
+    Count,
+    HarnessRecord,
+    Hyper,
+    ModelRecord,
+    Part,
+    SourceRecord,
+    VerdictRecord,
+)
+
+SCHEMA = "w2s-leaderboard/1"
+
+Accuracy = Annotated[float, Meta(ge=0, le=1)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Rank = Annotated[int, Meta(ge=1)]
+Scalar = bool | int | float | str
+Bounds = tuple[float, float]
+Exposure = Literal["fresh", "private", "public"]
+Isolation = Literal["L0", "L1", "L2", "imported", "predictions-only"]
+
+
+class SeedAccuracy(Part, frozen=True, kw_only=True):
+    """Weak floor or ceiling of one baseline seed."""
+
+    seed: int
+    """The seed."""
+    accuracy: Accuracy
+    """On the whole holdout; a tie counts 1/2."""
+    outcomes: str | UnsetType = UNSET
+    """Right (1) or wrong (0) per row: packed bits, first row highest, base64. Not for private tasks."""
+    ties: str | UnsetType = UNSET
+    """The rows that count 1/2, packed likewise; absent where there is none."""
+
+
+class Baseline(Part, frozen=True, kw_only=True):
+    """A reference line of a setting."""
+
+    mean: Accuracy | None
+    """Mean accuracy over the baseline seeds; null where a seed is missing."""
+    per_seed: list[SeedAccuracy]
+    """One entry per baseline seed, in the order of `baseline_seeds`."""
+
+
+class SubsetBaseline(Part, frozen=True, kw_only=True):
+    """A marked part of the holdout."""
+
+    n_test: Count
+    """Its rows."""
+    weak: Accuracy | None
+    """Weak floor on it, mean over baseline seeds."""
+    ceiling: Accuracy | None
+    """Ceiling on it, mean over baseline seeds."""
+
+
+class Setting(Part, frozen=True, kw_only=True):
+    """One task on one pair: what all its methods share."""
+
+    task: str
+    """The task's name, with the settings that differ from their defaults."""
+    pair: str
+    """The pair's name."""
+    mode: Literal["probe", "finetune"]
+    """How students are trained."""
+    solver: str
+    """The solver of weak, ceiling and vanilla."""
+    n_test: Count
+    """Holdout rows."""
+    weak: Baseline
+    """The weak teacher on the holdout."""
+    ceiling: Baseline
+    """The strong student trained on gold."""
+    weak_label_acc: Accuracy | None
+    """The teacher on train_unlabel: accuracy of the weak labels, mean over baseline seeds."""
+    gap: float | None
+    """Ceiling minus weak."""
+    gap_ci: Bounds | None
+    """Its 95 % two-way interval."""
+    reason: str | None
+    """Why the gap, its interval, or a PGR over it is undefined."""
+    hyper: Hyper
+    """Hyperparameters and the grid they came from."""
+    exposure: Exposure
+    """Could a method carry the labels?"""
+    data_digest: str
+    """SHA-256 of the rows and labels of all splits."""
+    n_cut: Count
+    """Texts that were cut to a model's context."""
+    subsets: dict[str, SubsetBaseline]
+    """Marked parts of the holdout, by mark."""
+    clusters: list[Count] | None
+    """The question of each holdout row, as codes in the order of `outcomes`; null for private tasks."""
+    min_gap: float
+    """The gap under which PGR is undefined."""
+    models: dict[Literal["weak", "strong"], ModelRecord]
+    """Teacher and student."""
+    baseline_seeds: list[int]
+    """The seeds whose means are `weak` and `ceiling`."""
+
+    def __post_init__(self) -> None:
+        """Refuse an undefined number without a reason."""
+        if (self.gap is None or self.gap_ci is None) and not self.reason:
+            raise ValueError("gap or gap_ci is null and reason does not say why")
+
+
+class SeedTransfer(Part, frozen=True, kw_only=True):
+    """One cell of a row."""
+
+    seed: int
+    """The seed."""
+    accuracy: Accuracy | None
+    """Transfer accuracy on the whole holdout; null where the cell did not end well."""
+    pgr: float | None
+    """Against the fixed baselines; null without accuracy or gap."""
+    error: str | None
+    """Why the cell failed or was skipped."""
+    outcomes: str | UnsetType = UNSET
+    """Right or wrong per holdout row, as in the baselines."""
+    ties: str | UnsetType = UNSET
+    """The rows that count 1/2."""
+
+
+class Transfer(Part, frozen=True, kw_only=True):
+    """Transfer accuracies of a row."""
+
+    mean: Accuracy | None
+    """Mean over the seeds; null where one failed."""
+    per_seed: list[SeedTransfer]
+    """One entry per seed of the plan."""
+
+
+class SubsetScore(Part, frozen=True, kw_only=True):
+    """A row on a marked part of the holdout."""
+
+    accuracy: Accuracy | None
+    """Mean transfer accuracy over the seeds."""
+    pgr: float | None
+    """Against the subset's own baselines."""
+    reason: str | None
+    """Why `pgr` is null."""
+
+
+class Comparison(Part, frozen=True, kw_only=True):
+    """A row against a reference method by the same solver, on the same questions."""
+
+    against: str
+    """The reference method."""
+    difference: float | None
+    """Transfer accuracy minus the reference's."""
+    ci: Bounds | None
+    """Its 95 % two-way interval."""
+    pgr: float | None
+    """The difference in PGR; null without a gap."""
+    pgr_ci: Bounds | None
+    """Its 95 % two-way interval."""
+    p: Probability | None
+    """Two-way t test of no difference in accuracy, uncorrected."""
+    p_holm: Probability | None
+    """After Holm over all comparisons of the plan and its recorded attempts."""
+    significant: bool
+    """Does `p_holm` survive at .05?"""
+
+
+class Row(Part, frozen=True, kw_only=True):
+    """One method on one task and pair."""
+
+    method: str
+    """The method's name."""
+    parameters: dict[str, Scalar]
+    """Its parameters that differ from their defaults."""
+    task: str
+    """The task, as in `settings`."""
+    pair: str
+    """The pair, as in `settings`."""
+    status: Literal["ok", "no-gap", "failed", "disqualified", "skipped"]
+    """The first that holds of disqualified, failed, skipped, no-gap, ok."""
+    track: Literal["w2s", "elicitation", "unknown"]
+    """Does it depend on the teacher? Declared by the method, overruled by the guard."""
+    rank: tuple[Rank, Rank] | None
+    """Rank interval among the ok rows of track w2s of the setting."""
+    pgr: float | None
+    """(transfer - weak) / (ceiling - weak), ratio of means over fixed baselines."""
+    pgr_ci: Bounds | None
+    """Its 95 % two-way interval over seeds and questions, for this training pool."""
+    pgr_sem: float | None
+    """Standard error over seeds alone."""
+    reason: str | None
+    """Why a number is null, or why the row is not ok."""
+    transfer: Transfer
+    """The accuracies behind it."""
+    access: list[str]
+    """What the method was given beyond the minimum; empty is strict."""
+    isolation: Isolation
+    """Level that its workers reached; L0 is unverified."""
+    verdicts: list[VerdictRecord]
+    """What the guards said."""
+    compute: Compute
+    """What it cost."""
+    solver: str
+    """The solver of its fits."""
+    exposure: Exposure
+    """Could the method carry the labels?"""
+    source: SourceRecord
+    """Where its code came from."""
+    by_subset: dict[str, SubsetScore]
+    """Its scores on the setting's subsets."""
+    vs_vanilla: Comparison | None = None
+    """Against vanilla by the same solver; null for vanilla itself and where the plan has none."""
+
+    def __post_init__(self) -> None:
+        """Refuse an undefined number, or a status other than ok, without a reason."""
+        undefined = self.pgr is None or self.pgr_ci is None
+        if (undefined or self.status != "ok") and not self.reason:
+            raise ValueError("pgr or pgr_ci is null, or status is not ok, and reason does not say why")
+
+
+class Leaderboard(Part, frozen=True, kw_only=True):
+    """The leaderboard of one plan."""
+
+    schema: Literal["w2s-leaderboard/1"]
+    """Version of this format."""
+    harness: HarnessRecord
+    """The software."""
+    plan: dict[str, Any]
+    """The plan as `plan.json` has it, `attempts` frozen: what `reproduce` runs again."""
+    settings: list[Setting]
+    """One per task and pair."""
+    rows: list[Row]
+    """One per method, task and pair."""
+    controls: list[Control]
+    """Sanity controls; may be empty."""
+    claims: list[Claim]
+    """The strongest sentences that the data allow."""
+    timing: dict[str, Any]
+    """Seconds, memory, cache hits; differs from run to run."""
+    machine: dict[str, Any]
+    """Run id, paths, job slots, engine, device; differs from run to run."""
+
+
+def decode(data: bytes, name: str) -> Leaderboard:
+    """The document in JSON bytes; `name` is what an error calls it.
+
+    Raises `DataError` with the JSON path of the first thing that breaks the format.
+    """
+    try:
+        return msgspec.json.decode(data, type=Leaderboard)
+    except msgspec.ValidationError as bad:
+        raise DataError(f"{name}: {_explained(data, str(bad))}") from bad
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
+        raise DataError(f"{name}: not a JSON document: {bad}") from bad
+
+
+def read(path: Path) -> Leaderboard:
+    """The leaderboard in a file. Raises `DataError` naming the file and, inside it, the JSON path."""
+    try:
+        data = path.read_bytes()
+    except OSError as bad:
+        raise DataError(f"{path}: cannot be read: {bad.strerror}. Give a leaderboard.json") from bad
+    return decode(data, str(path))
+
+
+def label(row: Row) -> str:
+    """The method with its parameters, as in a cell's id: `confident[margin=0.3]`."""
+    if not row.parameters:
+        return row.method
+    return f"{row.method}[{','.join(f'{k}={_plain(v)}' for k, v in sorted(row.parameters.items()))}]"
+
+
+def _plain(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _explained(data: bytes, problem: str) -> str:
+    """A problem with its path, or the version where that is what differs."""
+    try:
+        found = msgspec.json.decode(data, type=_Versioned).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = SCHEMA
+    if found != SCHEMA:
+        return f"has the schema {found!r} at `$.schema`; this w2s-harness reads {SCHEMA!r}"
+    return problem if "`$" in problem else f"{problem} - at `$`"
+
+
+class _Versioned(msgspec.Struct):
+    """Only the version of a document."""
+
+    schema: str = SCHEMA

@@ -1,0 +1,73 @@
+"""How a number, a bound or a piece of foreign text is written in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from w2s_harness.report.document import Comparison, Row
+
+MISSING = "-"
+_LEVELS = ("ok", "note", "flag", "error", "disqualify")
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A share without the leading zero: `.70`, `-.05`, `1.02`; `-` for None."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A share with its sign: `+.23`, `-.05`, `.00`."""
+    text = share(value, digits)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def span(bounds: Sequence[float] | None, digits: int = 2) -> str:
+    """Bounds: `.70 to .79`."""
+    return MISSING if bounds is None else f"{share(bounds[0], digits)} to {share(bounds[1], digits)}"
+
+
+def ranks(rank: Sequence[int] | None) -> str:
+    """A rank interval: `1`, `2-3`; empty for None."""
+    if rank is None:
+        return ""
+    return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}-{rank[1]}"
+
+
+def versus(found: Comparison | None, *, in_pgr: bool) -> str:
+    """A comparison: the difference (in PGR, or in accuracy with three digits) and its p after Holm.
+
+    `n.s.` where it is not significant.
+    """
+    value = None if found is None else found.pgr if in_pgr else found.difference
+    if found is None or value is None:
+        return MISSING
+    size = signed(value) if in_pgr else signed(value, 3)
+    if not found.significant or found.p_holm is None:
+        return f"{size}  n.s."
+    return f"{size}  p < .001" if found.p_holm < 0.001 else f"{size}  p = {share(found.p_holm, 3)}"
+
+
+def guards(row: Row) -> str:
+    """The gravest verdict and who gave it: `ok`, `flag: shortcuts`; `-` where no guard spoke."""
+    if not row.verdicts:
+        return MISSING
+    gravest = max(row.verdicts, key=lambda verdict: _LEVELS.index(verdict.level))
+    return "ok" if gravest.level == "ok" else printable(f"{gravest.level}: {gravest.guard}")
+
+
+def access(row: Row) -> str:
+    """What was granted; `strict` for nothing."""
+    return printable(", ".join(row.access)) or "strict"
+
+
+def printable(text: str) -> str:
+    r"""One line without control characters: a document of others cannot move the terminal's cursor.
+
+    What `str.isprintable` refuses is written as Python escapes it (`\n`, `\x1b`).
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

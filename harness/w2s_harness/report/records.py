@@ -1,0 +1,135 @@
+"""The small parts of the leaderboard document: settings of training, evidence, provenance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything in the document: frozen, by name, no unknown fields."""
+
+
+class Hyper(Part, frozen=True, kw_only=True):
+    """What the student's training was set to, for vanilla, ceiling and all methods alike."""
+
+    C: float | None
+    """Inverse L2 strength of the probe; null in `finetune`."""
+    epochs: float | None
+    """Passes over the data; null under the solver `exact`."""
+    lr: float | None
+    """Learning rate; null under the solver `exact`."""
+    grid: dict[str, list[float]]
+    """What weak-label cross-validation chose from, by name; empty where the pair's settings stood."""
+
+
+class ModelRecord(Part, frozen=True, kw_only=True):
+    """A model that was used."""
+
+    source: str
+    """Hub id, or the name of a packaged or local model."""
+    revision: str | None
+    """Hub revision."""
+    dtype: str
+    """Number type of the weights in use."""
+    sha256: str | None
+    """Digest of the weights; null where it could not be had."""
+
+
+class VerdictRecord(Part, frozen=True, kw_only=True):
+    """What a guard said."""
+
+    guard: str
+    """The guard's name."""
+    level: Literal["ok", "note", "flag", "disqualify", "error"]
+    """How grave it is."""
+    because: str
+    """One plain sentence."""
+    numbers: dict[str, float]
+    """The evidence."""
+    again: str
+    """The command that shows it again; may be empty."""
+
+
+class Compute(Part, frozen=True, kw_only=True):
+    """What a row's cells cost, metered as if nothing were cached."""
+
+    fits: Count
+    """Calls of `fit`."""
+    tokens: Count
+    """Tokens that went through a model."""
+    flops: Annotated[float, Meta(ge=0)]
+    """Floating-point operations."""
+
+
+class SourceRecord(Part, frozen=True, kw_only=True):
+    """Where a method's code came from."""
+
+    distribution: str | None
+    """The package; null for a file."""
+    version: str | None
+    """Its version."""
+    sha256: str | None
+    """Digest of the code; null where it was refused unread."""
+    editable: bool
+    """Is it an editable install?"""
+
+
+class PluginRecord(Part, frozen=True, kw_only=True):
+    """A trusted plugin that was loaded."""
+
+    name: str
+    """Its entry-point name, or its file."""
+    distribution: str | None
+    """The package; null for a file."""
+    version: str | None
+    """Its version."""
+    sha256: str | None
+    """Digest of its files."""
+
+
+class HarnessRecord(Part, frozen=True, kw_only=True):
+    """The software that computed the numbers."""
+
+    version: str
+    """Version of w2s-harness."""
+    sha256: str | None
+    """Digest of its code."""
+    packages: dict[str, str]
+    """Versions of what the numbers hang on, such as torch."""
+    plugins: list[PluginRecord]
+    """Trusted plugins, sorted by name."""
+
+
+class Control(Part, frozen=True, kw_only=True):
+    """A sanity control of the plan."""
+
+    name: str
+    """Which control."""
+    task: str
+    """The task."""
+    pair: str
+    """The pair."""
+    ok: bool
+    """Did it come out as it must?"""
+    because: str
+    """One plain sentence."""
+    numbers: dict[str, float]
+    """The evidence."""
+
+
+class Claim(Part, frozen=True, kw_only=True):
+    """A sentence that the data allow."""
+
+    sentence: str
+    """Ready for a paper."""
+    method: str
+    """What it is about, with parameters as in a cell's id."""
+    against: str
+    """The reference."""
+    significant: bool
+    """Does it hold after correction?"""

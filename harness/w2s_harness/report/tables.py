@@ -1,0 +1,219 @@
+"""The views of a leaderboard: text for a terminal, Markdown, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from w2s_harness.errors import UsageError, nearest
+from w2s_harness.report import canonical
+from w2s_harness.report.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.notation import access, guards, printable, ranks, share, span, versus
+from w2s_harness.scoring.rank import Entry, order
+
+VIEWS = ("text", "md", "csv", "json")
+NOTE = (
+    "95 % CI: two-way over seeds and questions, on this training pool. "
+    "vs vanilla: n.s. is not significant after Holm."
+)
+UNVERIFIED = "Isolation L0: rows are unverified."
+CSV_COLUMNS = (
+    "task",
+    "pair",
+    "method",
+    "status",
+    "track",
+    "rank_low",
+    "rank_high",
+    "pgr",
+    "pgr_low",
+    "pgr_high",
+    "pgr_sem",
+    "transfer",
+    "weak",
+    "ceiling",
+    "gap",
+    "vs_vanilla",
+    "vs_vanilla_pgr",
+    "p",
+    "p_holm",
+    "guards",
+    "access",
+    "isolation",
+    "exposure",
+    "solver",
+    "reason",
+)
+_HEAD_WIDTH = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One setting as a view shows it."""
+
+    setting: Setting
+    gap: str | None
+    """Why there is no gap, or None where there is one."""
+    above: list[Row]
+    """Rows that have numbers, best first, elicitation last."""
+    below: list[Row]
+    """Rows below the line: no-gap in a setting with a gap, skipped, failed, disqualified."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The heads of the table above the line."""
+        numbers = ("transfer",) if self.gap else ("PGR", "95 % CI")
+        return ("rank", "method", *numbers, "vs vanilla", "guards", "access")
+
+    def cells(self, row: Row) -> tuple[str, ...]:
+        """A row above the line."""
+        against = versus(row.vs_vanilla, in_pgr=not self.gap)
+        if row.track != "w2s":
+            against = f"{row.track} track"
+        numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(row.pgr_ci))
+        return (ranks(row.rank), printable(label(row)), *numbers, against, guards(row), access(row))
+
+
+def render(document: Leaderboard, view: str) -> str:
+    """The document in one of `VIEWS`, ending in a newline. Raises `UsageError` for another name."""
+    makers: dict[str, Callable[[Leaderboard], str]] = {
+        "text": text,
+        "md": markdown,
+        "csv": comma_separated,
+        "json": lambda d: canonical.document_bytes(d).decode("utf-8"),
+    }
+    if view not in makers:
+        raise UsageError(f"--format {view}: no such view{nearest(view, VIEWS)}; there are {', '.join(VIEWS)}")
+    return makers[view](document)
+
+
+def text(document: Leaderboard) -> str:
+    """Aligned text: per setting a head line with weak and ceiling, then a table."""
+    parts = ["\n".join(_text_block(block)) for block in blocks(document)]
+    return "\n\n".join([*parts, "\n".join(_notes(document))]) + "\n"
+
+
+def markdown(document: Leaderboard) -> str:
+    """A heading, a line and a table per setting."""
+    parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
+    return "\n\n".join([*parts, "  \n".join(_notes(document))]) + "\n"
+
+
+def comma_separated(document: Leaderboard) -> str:
+    """One line per row, numbers in full, nothing for null; columns `CSV_COLUMNS`. Text as `printable` has it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for block in blocks(document):
+        for row in (*block.above, *block.below):
+            writer.writerow(_plain(value) for value in _record(block.setting, row))
+    return out.getvalue()
+
+
+def _plain(value: str | int | float | None) -> str | int | float:
+    return "" if value is None else printable(value) if isinstance(value, str) else value
+
+
+def blocks(document: Leaderboard) -> list[Block]:
+    """The settings in the document's order, their rows sorted for showing."""
+    made = []
+    for setting in document.settings:
+        mine = [r for r in document.rows if (r.task, r.pair) == (setting.task, setting.pair)]
+        entries = [Entry(label(r), r.status, r.track, r.pgr, r.transfer.mean, None) for r in mine]
+        ordered = [mine[i] for i in order(entries)]
+        gap = _missing_gap(setting)
+        shown = ("ok", "no-gap") if gap else ("ok",)
+        above = [r for r in ordered if r.status in shown]
+        made.append(Block(setting, gap, above, [r for r in ordered if r.status not in shown]))
+    return made
+
+
+def _missing_gap(setting: Setting) -> str | None:
+    unclear = setting.gap_ci is not None and setting.gap_ci[0] <= 0
+    if setting.gap is not None and setting.gap >= setting.min_gap and setting.gap > 0 and not unclear:
+        return None
+    return setting.reason or f"the gap {share(setting.gap, 3)} is under min_gap {share(setting.min_gap, 3)}"
+
+
+def _head(setting: Setting) -> str:
+    return printable(f"{setting.task} on {setting.pair}")
+
+
+def _text_block(block: Block) -> list[str]:
+    setting = block.setting
+    lines = f"weak {share(setting.weak.mean, 3)} {'-' * 20} ceiling {share(setting.ceiling.mean, 3)}"
+    found = [f"{_head(setting).ljust(_HEAD_WIDTH)}  {lines}"]
+    if block.gap:
+        found.append(f" no-gap: {printable(block.gap)}; transfer accuracy instead of PGR")
+    table = _aligned([block.columns, *(block.cells(row) for row in block.above)])
+    found += table
+    if block.below:
+        width = max(len(line) for line in table)
+        found.append(" " + "-" * (width - 1))
+        found += _aligned([("    ", *_outcome(row)) for row in block.below])
+    return found
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        (" " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows
+    ]
+
+
+def _outcome(row: Row) -> tuple[str, str]:
+    """A row below the line: who, and what became of it."""
+    return printable(label(row)), printable(f"{row.status}: {row.reason}")
+
+
+def _markdown_block(block: Block) -> list[str]:
+    setting = block.setting
+    line = f"weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}"
+    if block.gap:
+        line += f"; no-gap: {_escaped(printable(block.gap))}; transfer accuracy instead of PGR"
+    else:
+        line += f", gap {share(setting.gap, 3)} ({span(setting.gap_ci, 3)})"
+    found = [f"### {_escaped(_head(setting))}", "", line, ""]
+    found += [_barred(block.columns), _barred(["---"] * len(block.columns))]
+    found += [_barred(block.cells(row)) for row in block.above]
+    if block.below:
+        found += ["", *(f"- {_escaped(who)}: {_escaped(what)}" for who, what in map(_outcome, block.below))]
+    return found
+
+
+def _barred(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+
+
+def _escaped(cell: str) -> str:
+    """Text in which Markdown and HTML see no mark-up."""
+    for mark in "\\|<>[]*_`":
+        cell = cell.replace(mark, f"\\{mark}")
+    return cell
+
+
+def _notes(document: Leaderboard) -> list[str]:
+    notes = [NOTE]
+    if any(row.isolation == "L0" for row in document.rows):
+        notes.append(UNVERIFIED)
+    failed = [c for c in document.controls if not c.ok]
+    notes += [printable(f"Control {c.name} on {c.task}, {c.pair} failed: {c.because}") for c in failed]
+    if document.claims:
+        notes.append("Claims: " + "; ".join(printable(c.sentence) for c in document.claims))
+    return notes
+
+
+def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
+    """A row's values in the order of `CSV_COLUMNS`."""
+    found = row.vs_vanilla
+    compared = (None,) * 4 if found is None else (found.difference, found.pgr, found.p, found.p_holm)
+    return (
+        *(row.task, row.pair, label(row), row.status, row.track),
+        *(row.rank or (None, None)),
+        *(row.pgr, *(row.pgr_ci or (None, None)), row.pgr_sem, row.transfer.mean),
+        *(setting.weak.mean, setting.ceiling.mean, setting.gap),
+        *compared,
+        *(guards(row), access(row), row.isolation, row.exposure, row.solver, row.reason),
+    )

@@ -1,0 +1,42 @@
+"""Ask the strong student directly, without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from w2s_harness import Handle, Method, Problem, Student, hookimpl
+
+
+@dataclass(frozen=True)
+class ZeroShot(Method):
+    """Predict from the untrained student's own log-odds; the teacher plays no part.
+
+    P(label = 1) = sigmoid(margin(x) + bias). Verify rows: bias is minus the median margin of the training
+    rows, which puts the threshold where half of them are called right, since a bare likelihood has no
+    meaningful zero. Preference rows: bias is 0, since the margin compares two responses and its sign has a
+    meaning. The zero-shot baseline of Burns et al. (2023), arXiv:2312.09390, with the threshold of verify
+    rows as said. `template` names one of the pair's prompts; empty: its first.
+    """
+
+    name = "zero-shot"
+    track = "elicitation"
+    reference = "Burns et al. 2023, arXiv:2312.09390"
+    template: str = ""
+
+    def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
+        """No fit: one pass over the training rows at most."""
+        template = self.template or None
+        if problem.kind == "preference":
+            return student.prior(template=template)
+        return student.prior(
+            template=template, bias=-float(np.median(student.zero_shot(problem.rows, template)))
+        )
+
+
+@hookimpl
+def w2s_methods() -> Sequence[type[Method]]:
+    """The method of this file."""
+    return [ZeroShot]

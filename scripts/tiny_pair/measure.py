@@ -1,0 +1,158 @@
+"""What do the pair `tiny` and the shipped tasks measure? Weak, ceiling, vanilla, zero-shot, surface.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=harness:plugins:tasks python scripts/tiny_pair/measure.py \
+        --weak plugins/w2s_plugins/pairs/tiny_models/weak \
+        --strong plugins/w2s_plugins/pairs/tiny_models/strong [--strong FOLDER ...] --data-seeds 11,12 [--surface]
+
+Features, head and the choice of C are the harness's own. PGR is that of the means over data seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import surface
+import torch
+from w2s_tasks.chat import ChatTask
+from w2s_tasks.code import CodeTask
+from w2s_tasks.math import MathTask
+
+from w2s_harness import Example, Model
+from w2s_harness.models.loading import Loaded, load
+from w2s_harness.models.probe import fit_exact, sigmoid
+from w2s_harness.models.readout import LIKELIHOODS, Extraction, extract
+from w2s_harness.models.selection import choose_c
+from w2s_harness.models.text import TextRow
+
+TASKS = {"math": MathTask, "code": CodeTask, "chat": ChatTask}
+SPLITS = ("train_label", "train_unlabel", "test")
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows of one task and data seed, by split."""
+
+    kind: str
+    rows: dict[str, list[Example]]
+
+    def gold(self, split: str) -> Floats:
+        """(n,) gold labels."""
+        return np.array([float(row.label) for row in self.rows[split]])
+
+    def groups(self, split: str) -> list[str]:
+        """The question of each row."""
+        return [row.group for row in self.rows[split]]
+
+
+def main() -> None:
+    """Read the command line, measure, print a table and one JSON line per setting."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--weak", required=True)
+    parser.add_argument("--strong", required=True, action="append")
+    parser.add_argument("--data-seeds", default="11,12")
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--surface", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    weak = load(Model(source=options.weak))
+    strongs = {source: load(Model(source=source)) for source in options.strong}
+    for name in options.tasks.split(","):
+        results: dict[str, list[dict[str, float]]] = {source: [] for source in strongs}
+        for seed in options.data_seeds.split(","):
+            data = read(name, seed)
+            floor, labels = teach(data, weak)
+            shared = surface_of(data) if options.surface else {}
+            for source, strong in strongs.items():
+                results[source].append({**floor, **learn(data, strong, labels), **shared})
+        for source, runs in results.items():
+            report(name, source, runs)
+
+
+def read(name: str, seed: str) -> Data:
+    """A task's rows for one data seed."""
+    task = TASKS[name](data_seed=seed)
+    rows: dict[str, list[Example]] = {split: [] for split in SPLITS}
+    for row in task.load():
+        rows[str(row.split)].append(row)
+    return Data(task.kind, rows)
+
+
+def features(data: Data, model: Loaded) -> dict[str, Extraction]:
+    """Every split through one model."""
+    return {
+        split: extract(
+            model,
+            [TextRow(row.prompt, row.candidate, row.first, row.second) for row in rows],
+            data.kind,  # type: ignore[arg-type]
+        )
+        for split, rows in data.rows.items()
+    }
+
+
+def teach(data: Data, weak: Loaded) -> tuple[dict[str, float], Floats]:
+    """The weak floor, and the weak labels of train_unlabel."""
+    read_out = features(data, weak)
+    train, gold = read_out["train_label"].features, data.gold("train_label")
+    c = choose_c(train, gold, data.groups("train_label"), data.kind).settings["c"]  # type: ignore[arg-type]
+    head = fit_exact(train, gold, data.kind, c=c)  # type: ignore[arg-type]
+    accuracy = _accuracy(head.logits(read_out["test"].features), data)
+    labels = sigmoid(head.logits(read_out["train_unlabel"].features))
+    agree = float(((labels > 0.5) == (data.gold("train_unlabel") > 0.5)).mean())
+    return {"weak": accuracy, "weak_c": c, "weak_label_acc": agree}, labels
+
+
+def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
+    """Ceiling, vanilla and zero-shot accuracies of one strong student."""
+    read_out = features(data, strong)
+    train, test = read_out["train_unlabel"], read_out["test"]
+    c = choose_c(train.features, labels, data.groups("train_unlabel"), data.kind).settings["c"]  # type: ignore[arg-type]
+    out: dict[str, float] = {"strong_c": c}
+    for name, targets in (("ceiling", data.gold("train_unlabel")), ("vanilla", labels)):
+        head = fit_exact(train.features, targets, data.kind, c=c)  # type: ignore[arg-type]
+        out[name] = _accuracy(head.logits(test.features), data)
+    for column, name in enumerate(LIKELIHOODS):
+        threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
+        out[f"zs_{name}"] = _accuracy(test.likelihoods[:, column] - threshold, data)
+    for subset in ("in-distribution", "out-of-distribution"):
+        mask = np.array([row.subset == subset for row in data.rows["test"]])
+        out[f"ceiling_{subset[:3]}"] = _accuracy(head_logits(train, data, test, c), data, mask)
+    return out
+
+
+def head_logits(train: Extraction, data: Data, test: Extraction, c: float) -> Floats:
+    """The ceiling's log-odds on the holdout."""
+    return fit_exact(train.features, data.gold("train_unlabel"), data.kind, c=c).logits(test.features)  # type: ignore[arg-type]
+
+
+def surface_of(data: Data) -> dict[str, float]:
+    """The surface baselines on the holdout."""
+    train = [*data.rows["train_label"], *data.rows["train_unlabel"]]
+    return {f"surface_{name}": value for name, value in surface.accuracies(train, data.rows["test"]).items()}
+
+
+def _accuracy(margins: Floats, data: Data, mask: npt.NDArray[np.bool_] | None = None) -> float:
+    right = (margins > 0) == (data.gold("test") > 0.5)
+    return float(right.mean() if mask is None else right[mask].mean())
+
+
+def report(task: str, source: str, runs: Sequence[dict[str, float]]) -> None:
+    """Print the means over data seeds, and the runs as JSON."""
+    mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
+    gap = mean["ceiling"] - mean["weak"]
+    pgr = {key: (mean[key] - mean["weak"]) / gap for key in mean if key == "vanilla" or key.startswith("zs_")}
+    shown = [f"weak {mean['weak']:.3f}", f"ceiling {mean['ceiling']:.3f}", f"gap {gap:.3f}"]
+    shown += [f"pgr {key} {value:.2f}" for key, value in pgr.items()]
+    shown += [f"{key[8:]} {value:.3f}" for key, value in mean.items() if key.startswith("surface_")]
+    sys.stdout.write(f"{task} {source}: " + ", ".join(shown) + "\n  " + json.dumps(runs) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

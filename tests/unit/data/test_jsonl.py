@@ -1,0 +1,112 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from w2s_harness.data import jsonl
+from w2s_harness.data.jsonl import read_jsonl, records
+from w2s_harness.errors import DataError, HarnessError
+
+
+def failure(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        list(read_jsonl(path))
+    return str(caught.value)
+
+
+def test_yields_objects_with_their_line_numbers(write):
+    path = write("a.jsonl", [{"x": 1}, {"x": "é\u2028"}])
+    assert list(read_jsonl(path)) == [(1, {"x": 1}), (2, {"x": "é\u2028"})]
+    assert list(records(str(path))) == [{"x": 1}, {"x": "é\u2028"}]
+
+
+def test_tolerates_blank_lines_at_the_end_and_carriage_returns(write):
+    path = write("a.jsonl", [b'{"x": 1}\r', b"", b"  \t\r"])
+    assert list(read_jsonl(path)) == [(1, {"x": 1})]
+
+
+def test_reads_a_last_line_without_newline(here):
+    Path("a.jsonl").write_bytes(b'{"x": 1}\n{"x": 2}')
+    assert [row["x"] for row in records("a.jsonl")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"x": "\xff"}', "a.jsonl:2: byte 8 is not UTF-8. Save the file as UTF-8."),
+        (
+            b"\xef\xbb\xbf{}",
+            "a.jsonl:2: starts with a byte order mark. Save the file as UTF-8 without it.",
+        ),
+        (
+            b'{"x": 1',
+            "a.jsonl:2: not JSON: Expecting ',' delimiter, column 8. Write one JSON object per line.",
+        ),
+        (b"[1]", "a.jsonl:2: the line holds no object. Write {...} on every line."),
+        (b"null", "a.jsonl:2: the line holds no object. Write {...} on every line."),
+        (b'{"x": 1, "x": 1}', "a.jsonl:2: the key 'x' stands twice. Keep one."),
+        (b'{"y": {"a\\nb": 1, "a\\nb": 2}}', "a.jsonl:2: the key 'a\\nb' stands twice. Keep one."),
+        (b'{"x": NaN}', "a.jsonl:2: NaN is not JSON. Write null or a number."),
+        (b'{"x": -Infinity}', "a.jsonl:2: -Infinity is not JSON. Write null or a number."),
+        (b'{"x": "\\ud800"}', "a.jsonl:2: a \\u escape is half of a surrogate pair. Write the character."),
+        (
+            b'{"x": ' + b"[" * 200_000,
+            "a.jsonl:2: the JSON is nested too deeply. Write one flat object per line.",
+        ),
+        (
+            b'{"x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
+            "a.jsonl:2: the JSON is nested too deeply. Write one flat object per line.",
+        ),
+        (b'{"x": ' + b"9" * 5000 + b"}", "a.jsonl:2: a number is too long. Write it as text."),
+    ],
+)
+def test_names_file_line_and_mend(write, line, message):
+    assert failure(write("a.jsonl", [b"{}", line])) == message
+
+
+def test_a_blank_line_between_rows_is_named(write):
+    path = write("a.jsonl", [b"{}", b"", b"", b"{}"])
+    assert failure(path) == "a.jsonl:2: a blank line stands between rows. Remove it."
+
+
+def test_paired_surrogate_escapes_are_a_character(write):
+    path = write("a.jsonl", [b'{"x": "\\ud83d\\ude00"}'])
+    assert list(records(path)) == [{"x": "\U0001f600"}]
+
+
+def test_a_line_over_the_limit_is_refused_and_one_below_is_read(write, monkeypatch):
+    monkeypatch.setattr(jsonl, "MAX_LINE", 2**20)
+    path = write("a.jsonl", [b'{"x": "' + b"a" * (2**20 - 10) + b'"}'])
+    assert len(next(records(path))["x"]) == 2**20 - 10
+    long = write("b.jsonl", [b'{"x": "' + b"a" * 2**20 + b'"}'])
+    assert failure(long) == "b.jsonl:1: the line is over 1 MiB. Write one JSON object per line."
+
+
+def test_files_that_are_none(here):
+    assert failure(Path("a.jsonl")) == "a.jsonl: no such file. Check the path."
+    assert failure(here).endswith(": not a regular file. Name a file.")
+    os.mkfifo("pipe")
+    assert failure(Path("pipe")) == "pipe: not a regular file. Name a file."
+    assert failure(Path("a\0b")) == "'a\\x00b': not a path (it holds a NUL). Name a file."
+    assert failure(Path("a" * 5000)).endswith("cannot be read (File name too long). Check the file.")
+
+
+JSONISH = st.lists(
+    st.sampled_from([b"{", b"}", b"[", b"]", b'"', b":", b",", b"1", b"\\u", b"d800", b"\n", b"\xff", b"NaN"])
+).map(b"".join)
+
+
+@settings(deadline=None)
+@given(st.binary() | JSONISH)
+def test_any_bytes_are_rows_or_one_line(tmp_path_factory, body):
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(body)
+    try:
+        rows = list(read_jsonl(path))
+    except HarnessError as bad:
+        assert str(bad).isprintable()
+        assert str(bad).startswith(str(path))
+    else:
+        assert len(rows) == len([line for line in body.split(b"\n") if line.strip(b" \t\r\n")])

@@ -1,0 +1,53 @@
+"""A student service in the test's own process: it records what is asked and answers from a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from w2s_harness.student import Rows, Student
+from w2s_harness.types import Problem
+from w2s_harness.wire import messages as wire
+
+
+class FakeConnection:
+    """Answers `Predict` and `ZeroShot` from columns that the test gives, by row position."""
+
+    def __init__(self, predictions: Sequence[Sequence[float]] = (), margins: Sequence[float] = ()) -> None:
+        self.requests: list[wire.Request] = []
+        self.predictions = [np.asarray(p, dtype=float) for p in predictions]
+        self.margins = np.asarray(margins, dtype=float)
+        self.handles = 0
+        self.answer: Callable[[wire.Request], wire.Reply] | None = None
+
+    def call(self, request: wire.Request) -> wire.Reply:
+        self.requests.append(request)
+        if self.answer is not None:
+            return self.answer(request)
+        match request:
+            case wire.Fit() | wire.Prior() | wire.Ensemble() | wire.Head():
+                self.handles += 1
+                return wire.Handled(self.handles - 1)
+            case wire.Predict():
+                return wire.Values(wire.pack(self.predictions[request.handle][index(request.rows)]))
+            case wire.ZeroShot():
+                return wire.Values(wire.pack(self.margins[index(request.rows)]))
+        return wire.Refused("not in this test")
+
+    @property
+    def fits(self) -> list[wire.Fit]:
+        return [r for r in self.requests if isinstance(r, wire.Fit)]
+
+
+def index(rows: wire.RowsRef) -> np.ndarray:
+    return wire.unpack(rows.index, dtype="i8")
+
+
+def student(connection: FakeConnection, kind: Literal["verify", "preference"] = "verify") -> Student:
+    return Student(connection, kind=kind, layers=3, features=2, templates=("plain", "other"))
+
+
+def problem(weak: Sequence[float], kind: Literal["verify", "preference"] = "verify") -> Problem:
+    return Problem(kind, Rows.first(len(weak), kind, "train"), np.asarray(weak, dtype=float))

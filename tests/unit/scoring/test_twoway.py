@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from w2s_harness.scoring.twoway import Block, block, countable, estimate, merge, spread
+
+
+def test_a_block_keeps_every_seeds_accuracy_with_questions_of_unequal_size():
+    rows = np.array([[1, 0, 1, 1, 0], [0, 0, 1, 1, 1]])
+    made = block([0, 1], rows, [7, 7, 7, 3, 9])
+    assert made.values.shape == (2, 3)
+    assert made.values.mean(axis=1) == pytest.approx([0.6, 0.6])
+
+
+def test_rows_of_a_question_are_summed():
+    rows = np.array([[1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0]])
+    # questions {0, 1} and {2, 3}: sums 1, 2 and 0, 1; scaled by Q / N = 1/2
+    assert block([0, 1], rows, [0, 0, 1, 1]).values == pytest.approx(np.array([[0.5, 1.0], [0.0, 0.5]]))
+
+
+def test_components_by_hand():
+    # X = [[1, 2, 3], [3, 4, 8]]: mean 3.5, seed means 2 and 5, question means 2, 3, 5.5
+    v = spread([Block((0, 1), np.array([[1.0, 2, 3], [3, 4, 8]]))])
+    assert v.seeds == pytest.approx((1.5**2 + 1.5**2) / 2)
+    assert v.questions == pytest.approx((1.5**2 + 0.5**2 + 2**2) / 6)
+    # interaction: x - seed - question + mean = [[.5, .5, -1], [-.5, -.5, 1]]
+    assert v.cells == pytest.approx(3.0 / (1 * 2 * 2 * 3))
+    assert v.total == pytest.approx(v.seeds + v.questions - v.cells)
+    assert v.df == pytest.approx(v.total**2 / (v.seeds**2 / 1 + v.questions**2 / 2))
+
+
+def test_the_variance_is_never_below_a_component():
+    noise = np.random.default_rng(0).normal(size=(40, 3, 4))
+    found = [spread([Block((0, 1, 2), x)]) for x in noise]
+    assert all(v.total >= max(v.seeds, v.questions) for v in found)
+    assert any(v.total > v.seeds + v.questions - v.cells for v in found)
+
+
+def test_equal_sets_of_seeds_are_matched_in_any_order():
+    a, b = np.random.default_rng(1).normal(size=(2, 3, 5))
+    straight = [Block((0, 1, 2), a), Block((0, 1, 2), b)]
+    shuffled = [Block((0, 1, 2), a), Block((2, 0, 1), b[[2, 0, 1]])]
+    assert len(merge(shuffled)) == 1
+    assert spread(shuffled) == spread(straight)
+    assert spread(straight).seeds == pytest.approx(np.var((a + b).mean(axis=1), ddof=1) / 3)
+
+
+def test_disjoint_seeds_are_independent_components():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(3, 6)), rng.normal(size=(5, 6))
+    v = spread([Block((0, 1, 2), a), Block((10, 11, 12, 13, 14), b)])
+    va, vb = np.var(a.mean(axis=1), ddof=1) / 3, np.var(b.mean(axis=1), ddof=1) / 5
+    vq = np.var(a.mean(axis=0) + b.mean(axis=0), ddof=1) / 6
+    assert v.seeds == pytest.approx(va + vb)
+    assert v.questions == pytest.approx(vq)
+    assert v.df == pytest.approx(v.total**2 / (va**2 / 2 + vb**2 / 4 + vq**2 / 5))
+
+
+def test_overlapping_seeds_carry_the_covariance_of_the_shared_ones():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(3, 6)), rng.normal(size=(5, 6))
+    b[:3] += a  # seeds 0, 1, 2 move together
+    v = spread([Block((0, 1, 2), a), Block((0, 1, 2, 3, 4), b)])
+    am, bm = a.mean(axis=1), b.mean(axis=1)
+    apart = np.var(am, ddof=1) / 3 + np.var(bm, ddof=1) / 5
+    shared = np.cov(am, bm[:3])[0, 1]
+    bound = np.sqrt(np.var(am, ddof=1) * np.var(bm, ddof=1))
+    assert v.seeds == pytest.approx(apart + 2 * 3 * np.clip(shared, -bound, bound) / 15)
+
+
+def test_a_sum_that_is_constant_has_no_spread_and_finite_df():
+    v = spread([Block((0, 1), np.full((2, 3), 0.1)), Block((0, 1), np.full((2, 3), -0.1))])
+    assert (v.se, v.df) == (0.0, 1.0)
+
+
+def test_the_estimate_is_the_sum_of_means():
+    assert estimate([Block((0,), np.array([[1.0, 3.0]])), Block((4, 5), np.ones((2, 2)))]) == pytest.approx(
+        3.0
+    )
+
+
+@pytest.mark.parametrize(("shape", "says"), [((1, 4), "one seed"), ((4, 1), "one question")])
+def test_one_seed_or_question_gives_no_spread(shape, says):
+    one = [Block(tuple(range(shape[0])), np.zeros(shape))]
+    assert says in countable(one)
+    with pytest.raises(ValueError, match=says):
+        spread(one)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "rows", "clusters"),
+    [
+        ([0], [[1, 0], [0, 1]], [0, 1]),
+        ([0, 1], [[1, 0], [0, 1]], [0, 1, 2]),
+        ([0, 0], [[1, 0], [0, 1]], [0, 1]),
+        ([0, 1], [[1, 0], [0, np.nan]], [0, 1]),
+        ([0, 1], [[], []], []),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(seeds, rows, clusters):
+    with pytest.raises(ValueError, match="rows"):
+        block(seeds, rows, clusters)
