@@ -48,7 +48,9 @@ def column(name: str, values: npt.ArrayLike, n: int, *, low: float = 0.0, high: 
     if checked.shape != (n,):
         raise StudentError(f"{name} have shape {checked.shape}, expected ({n},)")
     if not np.isfinite(checked).all():
-        raise StudentError(f"{name} hold {int((~np.isfinite(checked)).sum())} values that are NaN or infinite")
+        raise StudentError(
+            f"{name} hold {int((~np.isfinite(checked)).sum())} values that are NaN or infinite"
+        )
     if n and (checked.min() < low or checked.max() > high):
         raise StudentError(
             f"{name} reach from {checked.min():g} to {checked.max():g}, expected [{low:g}, {high:g}]"

@@ -163,7 +163,7 @@ class Student:
 
     @property
     def layers(self) -> int:
-        """X
+        """How many layers `embed(layer=k)` can read, k in 0 .. layers - 1; layer 0 is the embeddings."""
         return self._layers
 
     @property

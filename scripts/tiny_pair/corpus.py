@@ -17,7 +17,11 @@ from w2s_tasks.fillers import Fillers, scatter
 Document = tuple[str, str]
 """Prompt and correct response."""
 
-LEVELS = {"math": (1, 2, 2, 3, 3, 3, 4, 4), "code": (1, 2, 2, 3, 3, 3, 4, 4), "chat": (1, 2, 2, 3, 3, 4, 4, 5)}
+LEVELS = {
+    "math": (1, 2, 2, 3, 3, 3, 4, 4),
+    "code": (1, 2, 2, 3, 3, 3, 4, 4),
+    "chat": (1, 2, 2, 3, 3, 4, 4, 5),
+}
 """Levels, each as often as it stands here."""
 
 

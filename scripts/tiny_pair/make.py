@@ -23,8 +23,8 @@ import torch
 from w2s_harness.models.text import SEPARATOR, encode
 
 RECIPES = {
-    "weak": pretrain.Recipe(24, 1, 2, 48, 2600, 3e-3, {"math": 15_000, "code": 60_000, "chat": 40_000}),
-    "strong": pretrain.Recipe(64, 2, 4, 128, 9000, 2.5e-3, {"math": 60_000, "code": 120_000, "chat": 90_000}),
+    "weak": pretrain.Recipe(24, 1, 2, 48, 4500, 3e-3, {"math": 40_000, "code": 60_000, "chat": 30_000}),
+    "strong": pretrain.Recipe(64, 2, 4, 128, 7000, 2.5e-3, {"math": 40_000, "code": 60_000, "chat": 70_000}),
 }
 CORPUS_SEED = 0
 """The corpus of a model is the first documents of each family; its seed does not change with the model's."""

@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=harness:plugins:tasks python scripts/tiny_pair/measure.py \
         --weak plugins/w2s_plugins/pairs/tiny_models/weak \
-        --strong plugins/w2s_plugins/pairs/tiny_models/strong [--strong FOLDER ...] --data-seeds 11,12 [--surface]
+        --strong plugins/w2s_plugins/pairs/tiny_models/strong [--strong FOLDER ...] \
+        --data-seeds 11,12 [--surface]
 
 Features, head and the choice of C are the harness's own. PGR is that of the means over data seeds.
 """
@@ -19,9 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import surface
 import torch
-from w2s_tasks.chat import ChatTask
-from w2s_tasks.code import CodeTask
-from w2s_tasks.math import MathTask
 
 from w2s_harness import Example, Model
 from w2s_harness.models.loading import Loaded, load
@@ -29,6 +27,9 @@ from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import LIKELIHOODS, Extraction, extract
 from w2s_harness.models.selection import choose_c
 from w2s_harness.models.text import TextRow
+from w2s_tasks.chat import ChatTask
+from w2s_tasks.code import CodeTask
+from w2s_tasks.math import MathTask
 
 TASKS = {"math": MathTask, "code": CodeTask, "chat": ChatTask}
 SPLITS = ("train_label", "train_unlabel", "test")
@@ -39,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 class Data:
     """The rows of one task and data seed, by split."""
 
-    kind: str
+    kind: Kind
     rows: dict[str, list[Example]]
 
     def gold(self, split: str) -> Floats:
@@ -90,7 +91,7 @@ def features(data: Data, model: Loaded) -> dict[str, Extraction]:
         split: extract(
             model,
             [TextRow(row.prompt, row.candidate, row.first, row.second) for row in rows],
-            data.kind,  # type: ignore[arg-type]
+            data.kind,
         )
         for split, rows in data.rows.items()
     }
@@ -100,8 +101,8 @@ def teach(data: Data, weak: Loaded) -> tuple[dict[str, float], Floats]:
     """The weak floor, and the weak labels of train_unlabel."""
     read_out = features(data, weak)
     train, gold = read_out["train_label"].features, data.gold("train_label")
-    c = choose_c(train, gold, data.groups("train_label"), data.kind).settings["c"]  # type: ignore[arg-type]
-    head = fit_exact(train, gold, data.kind, c=c)  # type: ignore[arg-type]
+    c = choose_c(train, gold, data.groups("train_label"), data.kind).settings["c"]
+    head = fit_exact(train, gold, data.kind, c=c)
     accuracy = _accuracy(head.logits(read_out["test"].features), data)
     labels = sigmoid(head.logits(read_out["train_unlabel"].features))
     agree = float(((labels > 0.5) == (data.gold("train_unlabel") > 0.5)).mean())
@@ -112,10 +113,10 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
     """Ceiling, vanilla and zero-shot accuracies of one strong student."""
     read_out = features(data, strong)
     train, test = read_out["train_unlabel"], read_out["test"]
-    c = choose_c(train.features, labels, data.groups("train_unlabel"), data.kind).settings["c"]  # type: ignore[arg-type]
+    c = choose_c(train.features, labels, data.groups("train_unlabel"), data.kind).settings["c"]
     out: dict[str, float] = {"strong_c": c}
     for name, targets in (("ceiling", data.gold("train_unlabel")), ("vanilla", labels)):
-        head = fit_exact(train.features, targets, data.kind, c=c)  # type: ignore[arg-type]
+        head = fit_exact(train.features, targets, data.kind, c=c)
         out[name] = _accuracy(head.logits(test.features), data)
     for column, name in enumerate(LIKELIHOODS):
         threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
@@ -128,7 +129,7 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
 
 def head_logits(train: Extraction, data: Data, test: Extraction, c: float) -> Floats:
     """The ceiling's log-odds on the holdout."""
-    return fit_exact(train.features, data.gold("train_unlabel"), data.kind, c=c).logits(test.features)  # type: ignore[arg-type]
+    return fit_exact(train.features, data.gold("train_unlabel"), data.kind, c=c).logits(test.features)
 
 
 def surface_of(data: Data) -> dict[str, float]:

@@ -18,7 +18,9 @@ EPSILON = 1e-7
 class Muon:
     """Nesterov momentum, orthogonalised, with decoupled weight decay."""
 
-    def __init__(self, parameters: Sequence[torch.nn.Parameter], momentum: float, weight_decay: float) -> None:
+    def __init__(
+        self, parameters: Sequence[torch.nn.Parameter], momentum: float, weight_decay: float
+    ) -> None:
         shapes: dict[torch.Size, list[torch.nn.Parameter]] = {}
         for parameter in parameters:
             shapes.setdefault(parameter.shape, []).append(parameter)
@@ -48,7 +50,8 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
     for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if is_tall else x
+    result: torch.Tensor = x.mT if is_tall else x
+    return result
 
 
 def _gradient(parameter: torch.nn.Parameter) -> torch.Tensor:

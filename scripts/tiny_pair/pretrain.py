@@ -82,7 +82,7 @@ def train(model: Any, texts: Sequence[Text], recipe: Recipe, seed: int) -> None:
         lr = recipe.lr * _schedule(step, recipe.steps)
         adam.param_groups[0]["lr"] = lr
         loss = _loss(model, [texts[i] for i in queue.pop()])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         muon.step(lr * MUON_FACTOR)
         adam.step()

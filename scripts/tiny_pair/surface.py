@@ -12,6 +12,7 @@ import numpy.typing as npt
 from w2s_harness import Example
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.models.selection import choose_c
+from w2s_harness.types import Kind
 
 LARGEST_VOCABULARY = 600
 """The commonest n-grams that are counted."""
@@ -25,7 +26,7 @@ def accuracies(train: Sequence[Example], test: Sequence[Example]) -> dict[str, f
 
 
 def _accuracy(name: str, train: Sequence[Example], test: Sequence[Example]) -> float:
-    kind = "verify" if train[0].candidate is not None else "preference"
+    kind: Kind = "verify" if train[0].candidate is not None else "preference"
     counts = [_counts(name, row, place) for place, row in enumerate([*train, *test])]
     common = Counter(gram for count in counts[: len(train)] for gram in sorted(count))
     vocabulary = {gram: i for i, (gram, _) in enumerate(common.most_common(LARGEST_VOCABULARY))}

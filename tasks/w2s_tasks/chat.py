@@ -18,7 +18,7 @@ FILLERS = Fillers(word=0.25)
 
 @dataclass(frozen=True)
 class ChatTask(Task):
-    """Requests with checkable instructions; does the first of two responses follow them better?"""
+    """Requests with checkable instructions; the first of two responses follows them better, or it does not."""
 
     name = "chat"
     kind = "preference"

@@ -1,4 +1,4 @@
-"""What does a chat request ask for, and does a response do it?"""
+"""What does a chat request ask for, and does a response do it? Requests and their checker."""
 
 from __future__ import annotations
 
@@ -11,21 +11,31 @@ Order = Literal["any", "up", "down"]
 Tone = Literal["plain", "polite", "blunt"]
 
 TOPICS: Mapping[str, tuple[str, ...]] = {
-    "fruits": tuple("apple banana cherry fig grape lemon mango orange peach plum".split()),
-    "animals": tuple("ant bear cat dog eel fox goat horse lion mouse".split()),
-    "colours": tuple("azure blue crimson green indigo orchid pink red teal white".split()),
-    "tools": tuple("axe brush chisel drill file hammer knife ladder pliers saw".split()),
-    "rooms": tuple("attic bath cellar den hall kitchen library office pantry study".split()),
-    "metals": tuple("brass cobalt gold iron lead nickel silver steel tin zinc".split()),
-    "jobs": tuple("actor baker cook doctor farmer judge nurse pilot tailor writer".split()),
-    "clothes": tuple("apron belt coat dress glove hat jacket scarf sock tie".split()),
-    "sports": tuple("archery boxing cricket diving fencing golf hockey judo rowing tennis".split()),
-    "drinks": tuple("ale beer cider coffee juice milk soda tea water wine".split()),
+    "fruits": tuple(
+        ["apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "orange", "peach", "plum"]
+    ),
+    "animals": tuple(["ant", "bear", "cat", "dog", "eel", "fox", "goat", "horse", "lion", "mouse"]),
+    "colours": tuple(
+        ["azure", "blue", "crimson", "green", "indigo", "orchid", "pink", "red", "teal", "white"]
+    ),
+    "tools": tuple(["axe", "brush", "chisel", "drill", "file", "hammer", "knife", "ladder", "pliers", "saw"]),
+    "rooms": tuple(
+        ["attic", "bath", "cellar", "den", "hall", "kitchen", "library", "office", "pantry", "study"]
+    ),
+    "metals": tuple(["brass", "cobalt", "gold", "iron", "lead", "nickel", "silver", "steel", "tin", "zinc"]),
+    "jobs": tuple(
+        ["actor", "baker", "cook", "doctor", "farmer", "judge", "nurse", "pilot", "tailor", "writer"]
+    ),
+    "clothes": tuple(["apron", "belt", "coat", "dress", "glove", "hat", "jacket", "scarf", "sock", "tie"]),
+    "sports": tuple(
+        ["archery", "boxing", "cricket", "diving", "fencing", "golf", "hockey", "judo", "rowing", "tennis"]
+    ),
+    "drinks": tuple(["ale", "beer", "cider", "coffee", "juice", "milk", "soda", "tea", "water", "wine"]),
 }
 TOPIC_OF: Mapping[str, str] = {word: topic for topic, words in TOPICS.items() for word in words}
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six")
-STARTS = tuple("yes sure hello alright greetings listen certainly welcome".split())
-ENDS = tuple("done bye cheers enough finished farewell goodnight over".split())
+STARTS = tuple(["yes", "sure", "hello", "alright", "greetings", "listen", "certainly", "welcome"])
+ENDS = tuple(["done", "bye", "cheers", "enough", "finished", "farewell", "goodnight", "over"])
 POLITE = ("please", "kindly", "gratefully")
 BLUNT = ("whatever", "duh", "boring")
 ASKS = ("Name {n} {topic}", "List {n} {topic}", "Give {n} {topic}")

@@ -1,4 +1,4 @@
-"""How is a chat request answered, well or with one instruction broken?"""
+"""How is a chat request answered, well or with one instruction broken? Words before fillers."""
 
 from __future__ import annotations
 
@@ -54,14 +54,20 @@ def _spoiled(request: Request, fault: Fault, rng: random.Random) -> list[str]:
     if fault == "order":
         opposite: Order = "up" if request.order == "down" else "down"
         return respond(replace(request, order=rng.choice((opposite, "any"))), rng)
-    changed = {
-        "count": lambda: replace(request, count=request.count + rng.choice((-1, 1))),
-        "capitals": lambda: replace(request, capitals=not request.capitals),
-        "tone": lambda: replace(request, tone=_other_tone(request.tone, rng)),
-        "start": lambda: replace(request, start=_other(request.start, STARTS, rng)),
-        "end": lambda: replace(request, end=_other(request.end, ENDS, rng)),
-    }[fault]
-    return respond(changed(), rng)
+    return respond(_misread(request, fault, rng), rng)
+
+
+def _misread(request: Request, fault: Fault, rng: random.Random) -> Request:
+    """The request with one instruction changed: what follows it breaks the one that was given."""
+    if fault == "count":
+        return replace(request, count=request.count + rng.choice((-1, 1)))
+    if fault == "capitals":
+        return replace(request, capitals=not request.capitals)
+    if fault == "tone":
+        return replace(request, tone=_other_tone(request.tone, rng))
+    if fault == "start":
+        return replace(request, start=_other(request.start, STARTS, rng))
+    return replace(request, end=_other(request.end, ENDS, rng))
 
 
 def _off_topic(request: Request, rng: random.Random) -> list[str]:

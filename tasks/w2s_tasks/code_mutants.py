@@ -1,4 +1,4 @@
-"""How are small programs drawn, and how does an answer about one go wrong?"""
+"""How are small programs drawn, and how does an answer about one go wrong? Draws and mutants."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SLIP_SHARE = 0.4
 LISTS = tuple("pqrs")
 VARIABLES = tuple("abcdefgh")
 OPERATORS: tuple[Operator, ...] = ("+", "-", "*")
+DRAWN_OPERATORS: tuple[Operator, ...] = ("+", "+", "-", "-", "*")
 OFFSETS = (-10, -3, -2, -1, 1, 2, 3, 10)
 
 
@@ -53,7 +54,7 @@ def _statement(name: str, known: list[str], items: str, rng: random.Random, *, m
     """A computation that uses the newest variable, or now and then a pick from the list."""
     if may_pick and rng.random() < 0.25:
         return Choose(name, rng.choice(tuple(PICKS)), items)
-    operator = rng.choice(("+", "+", "-", "-", "*"))
+    operator = rng.choice(DRAWN_OPERATORS)
     right: int | str = rng.randint(2, 4) if operator == "*" else rng.randint(2, 20)
     if len(known) > 1 and operator != "*" and rng.random() < 0.4:
         right = rng.choice(known[:-1])

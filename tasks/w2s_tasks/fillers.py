@@ -1,4 +1,4 @@
-"""What is surprising in a response and still no evidence that it is wrong?
+"""What is surprising in a response and still no evidence that it is wrong? Fillers.
 
 Without fillers the likelihood of a response alone nearly tells whether it is right, and a benchmark
 that zero-shot solves teaches nothing. Right and wrong responses get them from the same distribution.
@@ -12,12 +12,79 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 WORDS: tuple[str, ...] = tuple(
-    """well then okay indeed right surely hmm clearly simply anyway fine actually basically look see
-    truly maybe honestly frankly really mind alas besides plainly quite rather still thus hence again
-    meanwhile moreover somehow likely luckily sadly oddly gladly neatly briefly gently calmly boldly
-    kindness harbour velvet copper lantern meadow orbit thimble pebble saffron marble compass willow
-    ember quartz violin anchor canvas ribbon feather glacier walnut barrel magnet tunnel parade
-    horizon puzzle""".split()
+    [
+        "well",
+        "then",
+        "okay",
+        "indeed",
+        "right",
+        "surely",
+        "hmm",
+        "clearly",
+        "simply",
+        "anyway",
+        "fine",
+        "actually",
+        "basically",
+        "look",
+        "see",
+        "truly",
+        "maybe",
+        "honestly",
+        "frankly",
+        "really",
+        "mind",
+        "alas",
+        "besides",
+        "plainly",
+        "quite",
+        "rather",
+        "still",
+        "thus",
+        "hence",
+        "again",
+        "meanwhile",
+        "moreover",
+        "somehow",
+        "likely",
+        "luckily",
+        "sadly",
+        "oddly",
+        "gladly",
+        "neatly",
+        "briefly",
+        "gently",
+        "calmly",
+        "boldly",
+        "kindness",
+        "harbour",
+        "velvet",
+        "copper",
+        "lantern",
+        "meadow",
+        "orbit",
+        "thimble",
+        "pebble",
+        "saffron",
+        "marble",
+        "compass",
+        "willow",
+        "ember",
+        "quartz",
+        "violin",
+        "anchor",
+        "canvas",
+        "ribbon",
+        "feather",
+        "glacier",
+        "walnut",
+        "barrel",
+        "magnet",
+        "tunnel",
+        "parade",
+        "horizon",
+        "puzzle",
+    ]
 )
 """A long-tailed list: the word at rank k is drawn with probability proportional to 1 / k (Zipf)."""
 CUMULATIVE: tuple[float, ...] = tuple(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))

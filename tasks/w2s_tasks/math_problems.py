@@ -1,4 +1,4 @@
-"""What is a word problem of several steps, its worked solution, and a wrong one?"""
+"""What is a word problem of several steps, its worked solution, and a wrong one? Draws and faults."""
 
 from __future__ import annotations
 
@@ -8,13 +8,59 @@ from typing import Literal
 
 Operator = Literal["+", "-", "*"]
 
+OPERATORS: tuple[Operator, ...] = ("+", "-", "*")
 LARGEST = 99
 """No number in a problem or in a solution, right or wrong, is larger; none is below 1."""
 WRONG_TRIES = 60
 
-NAMES = tuple("Ann Ben Cleo Dan Eva Finn Gus Hana Ivan Jill Kurt Lena Milo Nora Otto Pia Ravi Sara Tom Uma".split())
-THINGS = tuple("apples books cards coins cups eggs figs hats keys nuts pens rings shells stamps toys".split())
-OPENINGS = ("{name} has {n} {thing}.", "{name} owns {n} {thing}.", "There are {n} {thing} in the box of {name}.")
+NAMES = tuple(
+    [
+        "Ann",
+        "Ben",
+        "Cleo",
+        "Dan",
+        "Eva",
+        "Finn",
+        "Gus",
+        "Hana",
+        "Ivan",
+        "Jill",
+        "Kurt",
+        "Lena",
+        "Milo",
+        "Nora",
+        "Otto",
+        "Pia",
+        "Ravi",
+        "Sara",
+        "Tom",
+        "Uma",
+    ]
+)
+THINGS = tuple(
+    [
+        "apples",
+        "books",
+        "cards",
+        "coins",
+        "cups",
+        "eggs",
+        "figs",
+        "hats",
+        "keys",
+        "nuts",
+        "pens",
+        "rings",
+        "shells",
+        "stamps",
+        "toys",
+    ]
+)
+OPENINGS = (
+    "{name} has {n} {thing}.",
+    "{name} owns {n} {thing}.",
+    "There are {n} {thing} in the box of {name}.",
+)
 EVENTS: dict[Operator, tuple[str, ...]] = {
     "+": ("buys {n} more", "finds {n}", "gets {n} from {other}", "adds {n}"),
     "-": ("loses {n}", "gives {n} to {other}", "sells {n}", "uses up {n}"),
@@ -127,7 +173,7 @@ def _spoiled(problem: Problem, right: Working, fault: str, rng: random.Random) -
     if fault == "operand":
         changed = (operator, number + off)
     else:
-        others: list[Operator] = [other for other in ("+", "-", "*") if other != operator]  # type: ignore[misc]
+        others: list[Operator] = [other for other in OPERATORS if other != operator]
         changed = (rng.choice(others), number)
     steps = (*problem.steps[:place], changed, *problem.steps[place + 1 :])
     return _work(problem.start, steps, {})

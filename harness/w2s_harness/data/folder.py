@@ -11,7 +11,7 @@ from typing import Any
 
 from w2s_harness.data.columns import Columns, kind_of
 from w2s_harness.data.files import missing
-from w2s_harness.data.jsonl import read_jsonl
+from w2s_harness.data.jsonl import read_numbered
 from w2s_harness.data.wording import hint, quoted, shown
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Example, Split, Task
@@ -35,12 +35,12 @@ class FileTask(Task):
     def located(self) -> Iterator[tuple[str, Example]]:
         """Yield (`file:line`, example) for every row, in file order.
 
-        Raises `DataError` for what `read_jsonl` and `Columns.example` refuse, and for a file without rows.
+        Raises `DataError` for what `read_numbered` and `Columns.example` refuse, and for a file without rows.
         """
         columns: Columns | None = None
         for split, path in self.files.items():
             empty = True
-            for number, row in read_jsonl(path):
+            for number, row in read_numbered(path):
                 columns = columns or self.columns.settled(row)
                 empty = False
                 at = f"{shown(path)}:{number}"
@@ -77,7 +77,7 @@ class FolderTask(FileTask):
         object.__setattr__(self, "name", task_name(path.resolve().name, shown(path), "Rename the folder."))
         object.__setattr__(self, "files", files)
         first = files["train_label"]
-        number, row = next(iter(read_jsonl(first)), (1, None))
+        number, row = next(iter(read_numbered(first)), (1, None))
         if row is None:
             raise DataError(f"{shown(first)}:1: holds no row. Write one JSON object per line.")
         kind = kind_of(row, f"{shown(first)}:{number}")

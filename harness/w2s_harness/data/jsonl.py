@@ -25,7 +25,7 @@ class _ConstantError(ValueError):
     """NaN or Infinity, which JSON does not have; `args[0]` is the word."""
 
 
-def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_numbered(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for every line of a JSON-lines file.
 
     Blank lines are allowed at the end only. Raises `DataError`, as `file:line: what is wrong. Mend.`, for
@@ -44,9 +44,13 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, _row(line.rstrip(_BLANK), f"{shown(path)}:{number}")
 
 
-def records(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON-lines file; the errors are those of `read_jsonl` above."""
-    for _, row in read_jsonl(path):
+def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield the object on every line of a JSON-lines file; blank lines are allowed at the end only.
+
+    Raises `DataError`, one line with file and line number, for what is not strict JSON in UTF-8, as
+    `read_numbered` says.
+    """
+    for _, row in read_numbered(path):
         yield row
 
 

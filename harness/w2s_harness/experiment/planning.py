@@ -163,8 +163,14 @@ def _adhoc(wanted: Selection) -> Pair:
     templates = {"sum": {"kind": "likelihood", "statistic": "sum"}}
     weak = Model(source=wanted.weak)
     strong = Model(source=wanted.strong, templates=templates)
-    name = f"{wanted.weak.strip('/')}..{wanted.strong.strip('/')}".replace("/", ".")
+    name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
     return Pair(name=name, weak=weak, strong=strong, mode="probe")
+
+
+def _short(source: str) -> str:
+    """A local model's last folder; a hub id with `/` as `.`."""
+    path = Path(source)
+    return path.resolve().name if path.exists() else source.replace("/", ".")
 
 
 def _changed(pair: Pair, wanted: Selection) -> Pair:

@@ -66,7 +66,7 @@ def offered(module: types.ModuleType) -> dict[str, type[Method]]:
     try:
         manager.register(module)
     except pluggy.PluginValidationError as bad:
-        raise ContractError(str(bad).strip().splitlines()[-1]) from bad
+        raise ContractError(f"{HOOK}: {str(bad).strip().splitlines()[-1]}") from bad
     classes: dict[str, type[Method]] = {}
     for answer in manager.hook.w2s_methods():
         for item in answer:

@@ -151,7 +151,7 @@ def _run(start: wire.Start, sock: socket.socket) -> wire.Done | wire.Predictions
 
 
 def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows], Any]:
-    what = "None" if result is None else f"a {type(result).__name__}"
+    what = "None" if result is None else f"an object of type {type(result).__name__}"
     predict = getattr(result, "predict", None)
     if not callable(predict):
         raise ContractError(
@@ -169,9 +169,12 @@ def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows
 
 def _predictions(name: str, values: npt.ArrayLike) -> wire.Predictions:
     try:
-        return wire.Predictions(wire.pack(np.asarray(values, dtype=np.float64)))
+        array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as bad:
         raise ContractError(f"{name}: predict() did not return numbers: {bad}") from bad
+    if array.ndim == 0:
+        raise ContractError(f"{name}: predict() returned {values!r}, expected an array of one P per row")
+    return wire.Predictions(wire.pack(array))
 
 
 def _raised(bad: BaseException, own: tuple[str, ...]) -> wire.Raised:

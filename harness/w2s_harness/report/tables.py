@@ -102,7 +102,7 @@ def markdown(document: Leaderboard) -> str:
 
 
 def comma_separated(document: Leaderboard) -> str:
-    """One line per row, numbers in full, nothing for null; columns `CSV_COLUMNS`. Text as `printable` has it."""
+    """A line per row, columns `CSV_COLUMNS`: numbers in full, null empty, text as `printable` has it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

@@ -8,7 +8,9 @@ from w2s_harness import Model, Pair, hookimpl
 
 MODELS = Path(__file__).parent / "tiny_models"
 MAX_TOKENS = 256
-ZERO_SHOT = {statistic: {"kind": "likelihood", "statistic": statistic} for statistic in ("sum", "mean", "min")}
+ZERO_SHOT = {
+    statistic: {"kind": "likelihood", "statistic": statistic} for statistic in ("sum", "mean", "min")
+}
 
 
 @hookimpl

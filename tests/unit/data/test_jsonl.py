@@ -6,30 +6,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.data import jsonl
-from w2s_harness.data.jsonl import read_jsonl, records
+from w2s_harness.data.jsonl import read_jsonl, read_numbered
 from w2s_harness.errors import DataError, HarnessError
 
 
 def failure(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        list(read_jsonl(path))
+        list(read_numbered(path))
     return str(caught.value)
 
 
 def test_yields_objects_with_their_line_numbers(write):
     path = write("a.jsonl", [{"x": 1}, {"x": "é\u2028"}])
-    assert list(read_jsonl(path)) == [(1, {"x": 1}), (2, {"x": "é\u2028"})]
-    assert list(records(str(path))) == [{"x": 1}, {"x": "é\u2028"}]
+    assert list(read_numbered(path)) == [(1, {"x": 1}), (2, {"x": "é\u2028"})]
+    assert list(read_jsonl(str(path))) == [{"x": 1}, {"x": "é\u2028"}]
 
 
 def test_tolerates_blank_lines_at_the_end_and_carriage_returns(write):
     path = write("a.jsonl", [b'{"x": 1}\r', b"", b"  \t\r"])
-    assert list(read_jsonl(path)) == [(1, {"x": 1})]
+    assert list(read_numbered(path)) == [(1, {"x": 1})]
 
 
 def test_reads_a_last_line_without_newline(here):
     Path("a.jsonl").write_bytes(b'{"x": 1}\n{"x": 2}')
-    assert [row["x"] for row in records("a.jsonl")] == [1, 2]
+    assert [row["x"] for row in read_jsonl("a.jsonl")] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_a_blank_line_between_rows_is_named(write):
 
 def test_paired_surrogate_escapes_are_a_character(write):
     path = write("a.jsonl", [b'{"x": "\\ud83d\\ude00"}'])
-    assert list(records(path)) == [{"x": "\U0001f600"}]
+    assert list(read_jsonl(path)) == [{"x": "\U0001f600"}]
 
 
 def test_a_line_over_the_limit_is_refused_and_one_below_is_read(write, monkeypatch):
     monkeypatch.setattr(jsonl, "MAX_LINE", 2**20)
     path = write("a.jsonl", [b'{"x": "' + b"a" * (2**20 - 10) + b'"}'])
-    assert len(next(records(path))["x"]) == 2**20 - 10
+    assert len(next(read_jsonl(path))["x"]) == 2**20 - 10
     long = write("b.jsonl", [b'{"x": "' + b"a" * 2**20 + b'"}'])
     assert failure(long) == "b.jsonl:1: the line is over 1 MiB. Write one JSON object per line."
 
@@ -104,7 +104,7 @@ def test_any_bytes_are_rows_or_one_line(tmp_path_factory, body):
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(body)
     try:
-        rows = list(read_jsonl(path))
+        rows = list(read_numbered(path))
     except HarnessError as bad:
         assert str(bad).isprintable()
         assert str(bad).startswith(str(path))

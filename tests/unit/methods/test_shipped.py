@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from fake_student import FakeConnection, index, problem, student
 from w2s_plugins.methods import confident, logconf, self_training, vanilla, vanilla_hard, zero_shot
 
 from w2s_harness.isolation.loading import described, offered
 from w2s_harness.wire import messages as wire
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_student import FakeConnection, index, problem, student  # noqa: E402
 
 RNG = np.random.default_rng(0)
 

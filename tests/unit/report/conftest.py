@@ -5,22 +5,24 @@ import pytest
 
 from w2s_harness.report.document import (
     Baseline,
-    Claim,
     Comparison,
-    Compute,
-    Control,
-    HarnessRecord,
-    Hyper,
     Leaderboard,
-    ModelRecord,
     Row,
     SeedAccuracy,
     SeedTransfer,
     Setting,
-    SourceRecord,
     SubsetBaseline,
     SubsetScore,
     Transfer,
+)
+from w2s_harness.report.records import (
+    Claim,
+    Compute,
+    Control,
+    HarnessRecord,
+    Hyper,
+    ModelRecord,
+    SourceRecord,
     VerdictRecord,
 )
 from w2s_harness.scoring.accuracy import pack

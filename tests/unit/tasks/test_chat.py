@@ -38,7 +38,9 @@ def follows(prompt, response):
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3])
 def test_the_label_names_the_response_that_follows_the_request(difficulty):
-    for row in ChatTask(data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200).load():
+    for row in ChatTask(
+        data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200
+    ).load():
         assert follows(row.prompt, row.first) == row.label
         assert follows(row.prompt, row.second) == (not row.label)
 

@@ -42,7 +42,9 @@ def printed(prompt):
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3])
 def test_labels_say_whether_the_result_is_what_the_program_prints(difficulty):
-    for row in CodeTask(data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200).load():
+    for row in CodeTask(
+        data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200
+    ).load():
         said = int(re.search(r"Prints (\d+)\.$", row.candidate)[1])
         assert (said == printed(row.prompt)) == row.label
 

@@ -26,7 +26,9 @@ def test_a_seed_that_is_none_is_refused():
 
 
 def test_a_prompt_space_that_is_used_up_ends_in_an_error():
-    only = Problem(prompt=next(text for text in map(str, range(9)) if is_held_out(text)), start=1, steps=(), thing="")
+    only = Problem(
+        prompt=next(text for text in map(str, range(9)) if is_held_out(text)), start=1, steps=(), thing=""
+    )
     used: set[str] = set()
     assert fresh_question(lambda attempt: only, used, lambda question: True) is only
     with pytest.raises(DataError, match="ask for fewer rows"):

@@ -27,7 +27,9 @@ def answer(prompt):
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3])
 def test_labels_say_whether_the_final_answer_is_right(difficulty):
-    for row in MathTask(data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200).load():
+    for row in MathTask(
+        data_seed=9, difficulty=difficulty, label_rows=100, unlabel_rows=100, test_rows=200
+    ).load():
         final = int(re.search(r"So (\d+) \w+\.$", row.candidate)[1])
         assert (final == answer(row.prompt)) == row.label
 
@@ -35,7 +37,9 @@ def test_labels_say_whether_the_final_answer_is_right(difficulty):
 def test_right_solutions_are_right_in_every_line():
     for row in MathTask(data_seed=9, label_rows=100, unlabel_rows=100, test_rows=200).load():
         for left, sign, right, result in re.findall(r"(\d+)([-+*])(\d+)=(\d+)", row.candidate):
-            true = {"+": int(left) + int(right), "-": int(left) - int(right), "*": int(left) * int(right)}[sign]
+            true = {"+": int(left) + int(right), "-": int(left) - int(right), "*": int(left) * int(right)}[
+                sign
+            ]
             assert true == int(result) or not row.label
 
 

@@ -1,0 +1,49 @@
+"""A zygote per test module, and a way to run one cell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from worker_cells import Service, start
+
+from w2s_harness.experiment.conversation import Outcome, converse
+from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.paths import worker_path
+from w2s_harness.wire import messages as wire
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with Zygote(worker_path()) as running:
+        yield running
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def cell(zygote: Zygote, service: Service) -> Callable[..., Outcome]:
+    """Runs one cell: `cell(method("return student.fit(...)"))`."""
+
+    def run(source: wire.Source, *, clock_s: float = 20, n_test: int | None = None, **told) -> Outcome:
+        with zygote.spawn() as worker:
+            service.worker = worker
+            try:
+                return converse(
+                    worker,
+                    start(
+                        source, n_test=n_test if "transductive" in told.get("access", ()) else None, **told
+                    ),
+                    service,
+                    clock_s=clock_s,
+                    cancelled=threading.Event(),
+                    n_test=n_test,
+                )
+            finally:
+                service.printed = worker.output()
+
+    return run

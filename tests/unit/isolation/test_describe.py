@@ -1,0 +1,105 @@
+"""What a module's methods say of themselves, through a worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from w2s_harness.errors import PluginError, WorkerError
+from w2s_harness.isolation.describe import describe
+from w2s_harness.wire.messages import MethodInfo, Parameter, Source
+
+TEMPLATE = """
+from dataclasses import dataclass, field
+from w2s_harness import Method, hookimpl
+
+@dataclass(frozen=True)
+class One(Method):
+    '''Keep some rows.
+
+    More.'''
+    name = "one"
+    access = ("embeddings",)
+    track = "elicitation"
+    authors = ("Ada",)
+    authored_by = "agent"
+    reference = "arXiv"
+    margin: float = 1
+    soft: bool = False
+    rounds: int = 3
+    how: str = "x"
+
+class Two(Method):
+    name = "two"
+
+@hookimpl
+def w2s_methods():
+    return [One, Two]
+"""
+
+
+def source(code: str) -> Source:
+    return Source("w2s_method_mine", "mine.py", code.encode())
+
+
+def test_fields_become_parameters_and_the_first_docstring_line_the_summary(zygote):
+    one, two = describe(zygote, source(TEMPLATE), 10)
+    assert one == MethodInfo(
+        name="one",
+        summary="Keep some rows.",
+        parameters=(
+            Parameter("margin", "float", 1.0),
+            Parameter("soft", "bool", False),
+            Parameter("rounds", "int", 3),
+            Parameter("how", "str", "x"),
+        ),
+        access=("embeddings",),
+        track="elicitation",
+        authors=("Ada",),
+        authored_by="agent",
+        reference="arXiv",
+    )
+    assert (two.name, two.parameters, two.summary) == ("two", (), "")
+
+
+def test_a_dataclass_without_docstring_has_no_summary(zygote):
+    code = TEMPLATE.replace("'''Keep some rows.\n\n    More.'''", "")
+    assert describe(zygote, source(code), 10)[0].summary == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "rounds: int = 3",
+            "rounds: list = field(default_factory=list)",
+            "mine.py: one: parameter 'rounds' must be",
+        ),
+        ("margin: float = 1", "margin: float", "one: parameter 'margin' has no default"),
+        ("[One, Two]", "[One, One]", "two classes are called 'one': One and One"),
+        ('name = "two"', 'name = "Tw o\\x1b"', r"'Tw o\\x1b' is no name for a method"),
+        ('name = "two"', "pass", "Two has no name"),
+        ('track = "elicitation"', 'track = "gold"', "mine.py: ValidationError: Invalid enum value 'gold'"),
+        ("[One, Two]", "[One, Two", "mine.py: SyntaxError"),
+        ("[One, Two]", "1 / 0", "mine.py: ZeroDivisionError: division by zero .mine.py:26 in w2s_methods"),
+    ],
+)
+def test_what_breaks_the_contract_is_one_line(zygote, old, new, message):
+    assert old in TEMPLATE
+    with pytest.raises(PluginError, match=message):
+        describe(zygote, source(TEMPLATE.replace(old, new)), 10)
+
+
+def test_a_module_that_hangs_is_given_up(zygote):
+    with pytest.raises(WorkerError, match="more than 0.3 s"):
+        describe(zygote, source("while True: pass"), 0.3)
+
+
+def test_free_text_is_made_safe(zygote):
+    code = TEMPLATE.replace("Keep some rows.", "Keep \x1b[2J rows.").replace('"arXiv"', "'y' * 9999")
+    info = describe(zygote, source(code), 10)[0]
+    assert info.summary == r"Keep \x1b[2J rows." and len(info.reference) == 500
+
+
+def test_an_installed_module_is_described_by_name(zygote):
+    (info,) = describe(zygote, Source("w2s_plugins.methods.confident"), 10)
+    assert (info.name, [p.name for p in info.parameters]) == ("confident", ["margin", "soft"])

@@ -1,0 +1,32 @@
+"""Untrusted text, as it is shown."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w2s_harness.isolation.showing import LIMIT, raised, visible
+from w2s_harness.wire.messages import Raised
+
+
+@given(st.text(), st.integers(3, 50))
+def test_what_is_shown_prints_and_fits(text, limit):
+    shown = visible(text, limit=limit)
+    assert shown.isprintable() and len(shown) <= limit
+
+
+@given(st.text(), st.text(), st.lists(st.text()))
+def test_an_error_prints_and_fits(kind, message, frames):
+    shown = raised(Raised(kind, message, tuple(frames)))
+    assert shown.isprintable() and len(shown) <= LIMIT
+
+
+def test_escapes_have_the_shortest_form():
+    assert visible("a\x1b\x85\u202e\U000e0001é") == r"a\x1b\x85\u202e\U000e0001é"
+    assert visible("a\nb", keep="\n") == "a\nb"
+    assert visible("abcdef", limit=5) == "ab..."
+
+
+def test_a_breach_of_the_contract_shows_no_kind():
+    assert raised(Raised("", "m: no")) == "m: no"
+    assert raised(Raised("E", "no", ("f.py:1 in g: x",))) == "E: no (f.py:1 in g: x)"
