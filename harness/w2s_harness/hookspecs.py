@@ -133,5 +133,7 @@ def w2s_run_finish(leaderboard: Mapping[str, Any], run_dir: str) -> None:
     """
 
 
-NAMES = frozenset(name for name, value in list(globals().items()) if name.startswith("w2s_") and callable(value))
+NAMES = frozenset(
+    name for name, value in list(globals().items()) if name.startswith("w2s_") and callable(value)
+)
 """Every hook's name."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import UsageError
-from w2s_harness.types import Pair, Task
+from w2s_harness.types import Exposure, Pair, Task, Track
 
 Value = bool | int | float | str
 
@@ -58,7 +58,9 @@ def parse_value(text: str, kind: str, where: str) -> Value:
     """`text` as a value of `kind` (bool, int, float, str). Raises `UsageError` naming `where`."""
     try:
         if kind == "bool":
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+                text.lower()
+            ]
         if kind == "int":
             return int(text, 0)
         if kind == "float":
@@ -108,7 +110,7 @@ class PlannedTask:
     id: str
     task: Task
     settings: Mapping[str, Value]
-    exposure: str
+    exposure: Exposure
     path: str | None = None
     """Where a directory or YAML task lies."""
 
@@ -125,7 +127,7 @@ class PlannedMethod:
     changed: Mapping[str, Value] = field(default_factory=dict)
     """Those that differ from their defaults."""
     access: tuple[str, ...] = ()
-    track: str = "unknown"
+    track: Track = "unknown"
     error: str = ""
     """Why it cannot run: its module does not load, or it is refused."""
 

@@ -1,10 +1,11 @@
 """Make the pair `tiny`: a tokenizer, a weak teacher and a strong student, on one core.
 
     OMP_NUM_THREADS=1 PYTHONPATH=harness:plugins:tasks python scripts/tiny_pair/make.py \
-        --out plugins/w2s_plugins/pairs/tiny_models [--only weak|strong] [--seed 0]
+        --out plugins/w2s_plugins/pairs/tiny_models [--only weak|strong] [--seeds 0]
 
-Writes OUT/weak and OUT/strong, each with config.json, model.safetensors (fp16), tokenizer.json and
-tokenizer_config.json. The same command on the same machine with the same torch gives the same bytes.
+Writes OUT/weak and OUT/strong (seed 0; OUT/strong-1 for seed 1, and so on), each with config.json,
+model.safetensors (fp16), tokenizer.json and tokenizer_config.json. The same command on the same machine
+with the same torch gives the same bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", choices=tuple(RECIPES), action="append")
-    parser.add_argument("--seed", type=int, default=0, help="initialisation and order of the batches")
+    parser.add_argument("--seeds", default="0", help="of initialisation and order, such as 0,1,2")
     parser.add_argument("--steps", type=int, help="another number of steps than the recipe's")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -47,7 +48,9 @@ def main() -> None:
         recipe = RECIPES[name]
         if options.steps:
             recipe = pretrain.Recipe(**{**vars(recipe), "steps": options.steps})
-        make_model(recipe, tokenizer, options.seed, options.out / name)
+        texts = read_corpus(recipe, tokenizer)
+        for seed in map(int, options.seeds.split(",")):
+            make_model(recipe, texts, tokenizer, seed, options.out / (f"{name}-{seed}" if seed else name))
 
 
 def make_tokenizer() -> Any:
@@ -56,9 +59,10 @@ def make_tokenizer() -> Any:
     return tokens.train(SEPARATOR.join(document) for document in chain.from_iterable(families))
 
 
-def make_model(recipe: pretrain.Recipe, tokenizer: Any, seed: int, folder: Path) -> None:
+def make_model(
+    recipe: pretrain.Recipe, texts: list[pretrain.Text], tokenizer: Any, seed: int, folder: Path
+) -> None:
     """Train one model and write it with its tokenizer."""
-    texts = read_corpus(recipe, tokenizer)
     torch.manual_seed(seed)
     model = pretrain.build(recipe, len(tokenizer), tokenizer.eos_token_id)
     count = sum(p.numel() for p in model.parameters())

@@ -26,7 +26,8 @@ from w2s_harness.models.loading import Loaded, load
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import LIKELIHOODS, Extraction, extract
 from w2s_harness.models.selection import choose_c
-from w2s_harness.models.text import TextRow
+from w2s_harness.types import Kind
+from w2s_harness.wire.rows import TextRow
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.code import CodeTask
 from w2s_tasks.math import MathTask

@@ -18,7 +18,7 @@ FILLERS = Fillers(word=0.25)
 
 @dataclass(frozen=True)
 class ChatTask(Task):
-    """Requests with checkable instructions; the first of two responses follows them better, or it does not."""
+    """Requests with checkable instructions; is the first of two responses the better one? One row each."""
 
     name = "chat"
     kind = "preference"

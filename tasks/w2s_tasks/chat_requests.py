@@ -11,31 +11,32 @@ Order = Literal["any", "up", "down"]
 Tone = Literal["plain", "polite", "blunt"]
 
 TOPICS: Mapping[str, tuple[str, ...]] = {
-    "fruits": tuple(
-        ["apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "orange", "peach", "plum"]
+    "fruits": ("apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "orange", "peach", "plum"),
+    "animals": ("ant", "bear", "cat", "dog", "eel", "fox", "goat", "horse", "lion", "mouse"),
+    "colours": ("azure", "blue", "crimson", "green", "indigo", "orchid", "pink", "red", "teal", "white"),
+    "tools": ("axe", "brush", "chisel", "drill", "file", "hammer", "knife", "ladder", "pliers", "saw"),
+    "rooms": ("attic", "bath", "cellar", "den", "hall", "kitchen", "library", "office", "pantry", "study"),
+    "metals": ("brass", "cobalt", "gold", "iron", "lead", "nickel", "silver", "steel", "tin", "zinc"),
+    "jobs": ("actor", "baker", "cook", "doctor", "farmer", "judge", "nurse", "pilot", "tailor", "writer"),
+    "clothes": ("apron", "belt", "coat", "dress", "glove", "hat", "jacket", "scarf", "sock", "tie"),
+    "sports": (
+        "archery",
+        "boxing",
+        "cricket",
+        "diving",
+        "fencing",
+        "golf",
+        "hockey",
+        "judo",
+        "rowing",
+        "tennis",
     ),
-    "animals": tuple(["ant", "bear", "cat", "dog", "eel", "fox", "goat", "horse", "lion", "mouse"]),
-    "colours": tuple(
-        ["azure", "blue", "crimson", "green", "indigo", "orchid", "pink", "red", "teal", "white"]
-    ),
-    "tools": tuple(["axe", "brush", "chisel", "drill", "file", "hammer", "knife", "ladder", "pliers", "saw"]),
-    "rooms": tuple(
-        ["attic", "bath", "cellar", "den", "hall", "kitchen", "library", "office", "pantry", "study"]
-    ),
-    "metals": tuple(["brass", "cobalt", "gold", "iron", "lead", "nickel", "silver", "steel", "tin", "zinc"]),
-    "jobs": tuple(
-        ["actor", "baker", "cook", "doctor", "farmer", "judge", "nurse", "pilot", "tailor", "writer"]
-    ),
-    "clothes": tuple(["apron", "belt", "coat", "dress", "glove", "hat", "jacket", "scarf", "sock", "tie"]),
-    "sports": tuple(
-        ["archery", "boxing", "cricket", "diving", "fencing", "golf", "hockey", "judo", "rowing", "tennis"]
-    ),
-    "drinks": tuple(["ale", "beer", "cider", "coffee", "juice", "milk", "soda", "tea", "water", "wine"]),
+    "drinks": ("ale", "beer", "cider", "coffee", "juice", "milk", "soda", "tea", "water", "wine"),
 }
 TOPIC_OF: Mapping[str, str] = {word: topic for topic, words in TOPICS.items() for word in words}
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six")
-STARTS = tuple(["yes", "sure", "hello", "alright", "greetings", "listen", "certainly", "welcome"])
-ENDS = tuple(["done", "bye", "cheers", "enough", "finished", "farewell", "goodnight", "over"])
+STARTS = ("yes", "sure", "hello", "alright", "greetings", "listen", "certainly", "welcome")
+ENDS = ("done", "bye", "cheers", "enough", "finished", "farewell", "goodnight", "over")
 POLITE = ("please", "kindly", "gratefully")
 BLUNT = ("whatever", "duh", "boring")
 ASKS = ("Name {n} {topic}", "List {n} {topic}", "Give {n} {topic}")

@@ -13,49 +13,14 @@ LARGEST = 99
 """No number in a problem or in a solution, right or wrong, is larger; none is below 1."""
 WRONG_TRIES = 60
 
-NAMES = tuple(
-    [
-        "Ann",
-        "Ben",
-        "Cleo",
-        "Dan",
-        "Eva",
-        "Finn",
-        "Gus",
-        "Hana",
-        "Ivan",
-        "Jill",
-        "Kurt",
-        "Lena",
-        "Milo",
-        "Nora",
-        "Otto",
-        "Pia",
-        "Ravi",
-        "Sara",
-        "Tom",
-        "Uma",
-    ]
-)
-THINGS = tuple(
-    [
-        "apples",
-        "books",
-        "cards",
-        "coins",
-        "cups",
-        "eggs",
-        "figs",
-        "hats",
-        "keys",
-        "nuts",
-        "pens",
-        "rings",
-        "shells",
-        "stamps",
-        "toys",
-    ]
-)
+NAMES = (
+    "Ann", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ivan", "Jill", "Kurt", "Lena", "Milo", "Nora",
+    "Otto", "Pia", "Ravi", "Sara", "Tom", "Uma",
+)  # fmt: skip
+THINGS = (
+    "apples", "books", "cards", "coins", "cups", "eggs", "figs", "hats", "keys", "nuts", "pens", "rings",
+    "shells", "stamps", "toys",
+)  # fmt: skip
 OPENINGS = (
     "{name} has {n} {thing}.",
     "{name} owns {n} {thing}.",

@@ -1,4 +1,4 @@
-"""How do questions, right answers and wrong ones become the rows of a generated verify task? One way for all."""
+"""How do questions, right answers and wrong ones become the rows of a verify task? One way for all."""
 
 from __future__ import annotations
 

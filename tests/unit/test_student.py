@@ -74,7 +74,7 @@ def test_rows_go_together_and_keep_their_swap():
 
 def test_rows_of_verify_have_no_swap_and_phases_do_not_mix():
     with pytest.raises(StudentError, match="no swap"):
-        rows().swap
+        _ = rows().swap
     with pytest.raises(StudentError, match="put together"):
         rows() + rows(phase="test")
 

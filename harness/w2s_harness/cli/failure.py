@@ -20,7 +20,9 @@ def explain(bad: Exception, *, debug: bool) -> int:
     if isinstance(bad, BrokenPipeError):
         return int(ExitCode.OK)
     if isinstance(bad, OSError) and bad.errno == errno.ENOSPC:
-        click.echo(f"error: {bad.filename or 'the disk'}: no space left. Free some and run it again.", err=True)
+        click.echo(
+            f"error: {bad.filename or 'the disk'}: no space left. Free some and run it again.", err=True
+        )
         return int(ExitCode.USAGE)
     click.echo(
         f"internal error: {type(bad).__name__}: {one_line(str(bad))}. This is a bug in w2s-harness; "

@@ -9,7 +9,9 @@ import click
 
 @click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV or JSON.")
 @click.argument("run", default="last")
-@click.option("--format", "form", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True
+)
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
 def command(run: str, form: str, store: str) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""

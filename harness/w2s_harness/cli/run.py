@@ -31,40 +31,87 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     short_help="Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
     context_settings={"auto_envvar_prefix": "W2S"},
 )
-@click.option("-c", "--config", "config_file", is_eager=True, expose_value=False, callback=_from_config,
-              metavar="FILE", help="Configuration; else the nearest w2s.yaml or [tool.w2s-harness].")
-@click.option("--tasks", default="math,code,chat", show_default=True, metavar="NAMES",
-              help="Tasks by name, glob, directory or YAML file; settings ride on the name (math:data_seed=7).")
+@click.option(
+    "-c",
+    "--config",
+    "config_file",
+    is_eager=True,
+    expose_value=False,
+    callback=_from_config,
+    metavar="FILE",
+    help="Configuration; else the nearest w2s.yaml or [tool.w2s-harness].",
+)
+@click.option(
+    "--tasks",
+    default="math,code,chat",
+    show_default=True,
+    metavar="NAMES",
+    help="Tasks by name, glob, directory or YAML file; settings ride on the name (math:data_seed=7).",
+)
 @click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="Pairs by name or glob.")
 @click.option("--weak", metavar="MODEL", help="With --strong: an ad hoc pair of hub ids or local paths.")
 @click.option("--strong", metavar="MODEL", help="With --weak: the strong student.")
-@click.option("--methods", default="vanilla,vanilla-hard,confident,logconf,self-training,zero-shot",
-              show_default=True, metavar="NAMES",
-              help="Methods by name, glob or file (./mine.py); parameters ride on the name (confident:margin=.3).")
+@click.option(
+    "--methods",
+    default="vanilla,vanilla-hard,confident,logconf,self-training,zero-shot",
+    show_default=True,
+    metavar="NAMES",
+    help="Methods by name, glob or file (./mine.py); parameters ride on the name (confident:margin=.3).",
+)
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
-@click.option("--baseline-seeds", metavar="SEEDS", help="Seeds of weak and ceiling; default: the plan's seeds.")
+@click.option(
+    "--baseline-seeds", metavar="SEEDS", help="Seeds of weak and ceiling; default: the plan's seeds."
+)
 @click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
 @click.option("--fresh", is_flag=True, help="Draw a new 128-bit data seed for every generated task.")
-@click.option("--mode", type=click.Choice(["probe", "finetune"]), help="Train a head on frozen features, or the model.")
+@click.option(
+    "--mode", type=click.Choice(["probe", "finetune"]), help="Train a head on frozen features, or the model."
+)
 @click.option("--adapter", type=click.Choice(["full", "lora"]), help="What finetune mode trains.")
-@click.option("--grant", default="", metavar="ACCESS", help="Access beyond the default: inference,transductive,no:embeddings.")
-@click.option("--cell-timeout", "cell_timeout_s", default=60.0, show_default=True, metavar="SECONDS",
-              help="A worker's own time; serving its requests does not count.")
-@click.option("-k", "expression", metavar="EXPR", help="Only cells whose id matches: 'math and not zero-shot'.")
+@click.option(
+    "--grant",
+    default="",
+    metavar="ACCESS",
+    help="Access beyond the default: inference,transductive,no:embeddings.",
+)
+@click.option(
+    "--cell-timeout",
+    "cell_timeout_s",
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker's own time; serving its requests does not count.",
+)
+@click.option(
+    "-k", "expression", metavar="EXPR", help="Only cells whose id matches: 'math and not zero-shot'."
+)
 @click.option("-x", "stop_first", is_flag=True, help="Stop at the first failed cell.")
 @click.option("--lf", "last_failed", is_flag=True, help="Only cells that failed in the last run.")
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
-@click.option("-p", "plugin", multiple=True, metavar="NAME", help="Load a trusted plugin (NAME or FILE.py), or switch one off (no:NAME).")
+@click.option(
+    "-p",
+    "plugin",
+    multiple=True,
+    metavar="NAME",
+    help="Load a trusted plugin (NAME or FILE.py), or switch one off (no:NAME).",
+)
 @click.option("--no-guard", "no_guard", multiple=True, metavar="NAME", help="The same as -p no:NAME.")
-@click.option("--order", type=click.Choice(["plan", "reverse"]), default="plan", help="Order in which cells are worked off.")
+@click.option(
+    "--order",
+    type=click.Choice(["plan", "reverse"]),
+    default="plan",
+    help="Order in which cells are worked off.",
+)
 @click.option("--store", default=".w2s", show_default=True, help="Where results and runs are kept.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
-@click.option("--plan", "plan_only", is_flag=True, help="Print stages, cells and estimated cost; run nothing.")
+@click.option(
+    "--plan", "plan_only", is_flag=True, help="Print stages, cells and estimated cost; run nothing."
+)
 @click.option("-q", "quiet", count=True, help="Less output.")
 @click.option("-v", "verbose", count=True, help="More output.")
 @click.pass_context
-def command(ctx: click.Context, **flags: Any) -> int:
+def command(ctx: click.Context, /, **flags: Any) -> int:
     """Run the cross product tasks x pairs x methods x seeds and print a PGR leaderboard.
 
     The same command again goes on where the last one stopped; finished work is never done twice.

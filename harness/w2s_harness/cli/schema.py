@@ -11,5 +11,7 @@ import click
 @click.argument("document", type=click.Choice(["leaderboard"]))
 def command(document: str) -> int:
     """Print the JSON Schema (2020-12) of DOCUMENT."""
-    click.echo(files("w2s_harness.report").joinpath(f"{document}.schema.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(
+        files("w2s_harness.report").joinpath(f"{document}.schema.json").read_text(encoding="utf-8"), nl=False
+    )
     return 0

@@ -92,7 +92,9 @@ def _of_distribution(info: Path, group: str) -> Iterator[Entry]:
     name = distribution.metadata["Name"].lower().replace("_", "-").replace(".", "-")
     for point in _points(distribution):
         if point.group == group:
-            yield Entry(point.name, point.value.partition(":")[0].strip(), group, name, distribution.version, info)
+            yield Entry(
+                point.name, point.value.partition(":")[0].strip(), group, name, distribution.version, info
+            )
 
 
 def _points(distribution: PathDistribution) -> list[EntryPoint]:

@@ -41,7 +41,7 @@ class Plugins:
 
     @property
     def hook(self) -> Any:
-        """pluggy's hook callers."""
+        """Pluggy's hook callers."""
         return self.manager.hook
 
     def switch(self, spec: str) -> None:
@@ -74,19 +74,21 @@ class Plugins:
 
     def task(self, name: str) -> Task:
         """The task called `name`. Raises `UsageError` (unknown) or `PluginError` (does not load)."""
-        return self._find(name, "w2s_tasks", "task")
+        task: Task = self._find(name, "w2s_tasks", "task")
+        return task
 
     def pair(self, name: str) -> Pair:
         """The pair called `name`. Raises as `task`."""
-        return self._find(name, "w2s_pairs", "pair")
+        pair: Pair = self._find(name, "w2s_pairs", "pair")
+        return pair
 
     def method(self, name: str) -> MethodSource:
         """The installed method called `name`, from metadata. Raises `UsageError` for an unknown name."""
         entry = self.methods.get(name)
         if entry is None:
             raise UsageError(
-                f"unknown method '{name}'{nearest(name, self.methods)}. `w2s-harness list methods` shows all; "
-                "a method file is named by its path (./mine.py)."
+                f"unknown method '{name}'{nearest(name, self.methods)}. `w2s-harness list methods` shows "
+                "all; a method file is named by its path (./mine.py)."
             )
         return sources.from_entry(entry)
 
@@ -109,7 +111,9 @@ class Plugins:
             for item in items:
                 other = found.setdefault(item.name, item)
                 if other is not item and type(other) is not type(item):
-                    raise PluginError(f"two plugins offer the {hook[4:-1]} '{item.name}'. Switch one off (-p no:NAME).")
+                    raise PluginError(
+                        f"two plugins offer the {hook[4:-1]} '{item.name}'. Switch one off (-p no:NAME)."
+                    )
         return found
 
     def _load(self, entry: Entry) -> None:
@@ -126,8 +130,8 @@ class Plugins:
             marked = getattr(getattr(module, attribute), f"{hookspecs.PROJECT}_impl", None)
             if marked is not None and attribute not in hookspecs.NAMES:
                 raise PluginError(
-                    f"{module.__file__}: there is no hook '{attribute}'{nearest(attribute, hookspecs.NAMES)}. "
-                    "hookspecs.py lists all."
+                    f"{module.__file__}: there is no hook '{attribute}'{nearest(attribute, hookspecs.NAMES)}."
+                    " hookspecs.py lists all."
                 )
         try:
             self.manager.register(module, name)
@@ -146,7 +150,7 @@ def offered(entry: Entry) -> frozenset[str]:
 def _call(plugin: str, hook: str, function: Callable[[], Iterable[Any]]) -> Sequence[Any]:
     try:
         return list(function())
-    except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
+    except Exception as bad:
         raise PluginError(f"plugin '{plugin}': {hook}() raised {type(bad).__name__}: {bad}") from bad
 
 

@@ -98,7 +98,9 @@ def offered_hooks(file: Path) -> frozenset[str]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return frozenset()
-    return frozenset(d.name for d in tree.body if isinstance(d, ast.FunctionDef) and d.name.startswith("w2s_"))
+    return frozenset(
+        d.name for d in tree.body if isinstance(d, ast.FunctionDef) and d.name.startswith("w2s_")
+    )
 
 
 def _assigns_name(node: ast.ClassDef) -> bool:
@@ -142,7 +144,9 @@ def _refusal(entry: Entry) -> str:
         )
     for name in metadata.installed_files(entry.info):
         base = name.rpartition("/")[2]
-        if base in ("sitecustomize.py", "usercustomize.py") or (base.endswith(".pth") and _executes(entry, name)):
+        if base in ("sitecustomize.py", "usercustomize.py") or (
+            base.endswith(".pth") and _executes(entry, name)
+        ):
             return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
     return ""
 

@@ -13,6 +13,7 @@ import w2s_harness
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError
 from w2s_harness.experiment import rows as rowing
+from w2s_harness.experiment.against import against_vanilla
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork, Record
 from w2s_harness.experiment.identity import code_version, library_versions
@@ -57,7 +58,7 @@ def assemble(
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[_setting(references[s.id], found.baselines[s.id], found.plan) for s in found.settings],
-        rows=rowing.compare_with_vanilla(pairs),
+        rows=against_vanilla(pairs),
         controls=[],
         claims=[],
         timing=timing,
@@ -114,7 +115,9 @@ def _verdict(impl: Any, arguments: Mapping[str, Any]) -> Verdict | None:
     except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
         return Verdict(name, "error", f"the guard raised {type(bad).__name__}: {bad}")
     if answer is not None and not isinstance(answer, Verdict):
-        raise PluginError(f"guard '{name}': w2s_judge_run() returned {type(answer).__name__}, expected a Verdict or None")
+        raise PluginError(
+            f"guard '{name}': w2s_judge_run() returned {type(answer).__name__}, expected a Verdict or None"
+        )
     return answer
 
 
@@ -137,13 +140,13 @@ def _setting(reference: rowing.Reference, baseline: Baseline, plan: Plan) -> doc
         gap_ci=gap_ci.bounds,
         reason=reference.no_gap or gap_ci.reason,
         hyper=_hyper(setting, baseline),
-        exposure=setting.task.exposure,  # type: ignore[arg-type]
+        exposure=setting.task.exposure,
         data_digest=setting.data.digest,
         n_cut=baseline.n_cut,
         subsets=_subsets(reference),
         clusters=[int(g) for g in setting.test.groups] if is_open else None,
         min_gap=plan.min_gap,
-        models={role: _model(setting, role) for role in ("weak", "strong")},  # type: ignore[misc]
+        models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
     )
 

@@ -15,16 +15,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import READS, Keys, Role, named_seed
+from w2s_harness.experiment.reading import all_rows, finetune_settings, model_of, probe_settings, split_ref
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.tuning import tune, tune_path
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
 from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack
-from w2s_harness.types import Model, Split
-from w2s_harness.wire.messages import Array, pack as wire_pack, unpack as wire_unpack
+from w2s_harness.types import Split
+from w2s_harness.wire.messages import pack as wire_pack
+from w2s_harness.wire.messages import unpack as wire_unpack
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +39,7 @@ class Unit:
 
     name: str
     key: str
-    work: Callable[[ServiceClient], None]
+    work: Callable[[ServiceClient], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +60,13 @@ class Baselines:
     """The baseline stages of all settings of a plan."""
 
     def __init__(
-        self, plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, cancel: threading.Event, slots: int
+        self,
+        plan: Plan,
+        settings: Sequence[Setting],
+        store: Store,
+        hook: Any,
+        cancel: threading.Event,
+        slots: int,
     ) -> None:
         self.plan, self.settings, self.store, self.hook = plan, settings, store, hook
         self.cancel, self.n = cancel, slots
@@ -122,7 +132,9 @@ class Baselines:
         keys = Keys(setting)
 
         def work(client: ServiceClient) -> None:
-            message = control.Extract(model_of(setting, role), setting.data.kind, setting.data.splits[split].rows)
+            message = control.Extract(
+                model_of(setting, role), setting.data.kind, setting.data.splits[split].rows
+            )
             found = client.extract(message)
             for part in ("likelihoods", "tokens"):
                 self.store.put_array(keys.features(role, split, part), wire_unpack(getattr(found, part)))
@@ -136,64 +148,12 @@ class Baselines:
         """The choice of C; with methods that are not ours, of the solver `path`'s settings too."""
         if setting.pair.mode != "probe":
             return []
-        units = [Unit(f"{setting.id} C", Keys(setting).tune(), lambda c: self._tune(c, setting))]
+        units = [Unit(f"{setting.id} C", Keys(setting).tune(), lambda c: tune(c, setting, self.store))]
         if not all(m.source.is_shipped for m in self.plan.methods):
-            units.append(Unit(f"{setting.id} path", Keys(setting).path(), lambda c: self._tune_path(c, setting)))
+            units.append(
+                Unit(f"{setting.id} path", Keys(setting).path(), lambda c: tune_path(c, setting, self.store))
+            )
         return units
-
-    def _tune(self, client: ServiceClient, setting: Setting) -> None:
-        label, unlabel = setting.data.splits["train_label"], setting.data.splits["train_unlabel"]
-        teacher = client.tune(
-            control.Tune(
-                model_of(setting, "weak"), setting.data.kind, split_ref(self.store, setting, "weak", "train_label"),
-                _rows(len(label)), wire_pack(label.labels), wire_pack(label.groups, "i8"),
-            )
-        )  # fmt: skip
-        weak = self._tuning_labels(client, setting, teacher.settings["c"])
-        student = client.tune(
-            control.Tune(
-                model_of(setting, "strong"), setting.data.kind,
-                split_ref(self.store, setting, "strong", "train_unlabel"),
-                _rows(len(unlabel)), wire_pack(weak), wire_pack(unlabel.groups, "i8"),
-            )
-        )  # fmt: skip
-        chosen = {
-            "weak": teacher.settings, "strong": student.settings,
-            "grid": {"C": [point["c"] for point, _ in student.grid]},
-            "log_loss": [loss for _, loss in student.grid],
-        }  # fmt: skip
-        self.store.put(Keys(setting).tune(), chosen)
-
-    def _tune_path(self, client: ServiceClient, setting: Setting) -> None:
-        chosen = self.store.get(Keys(setting).tune())
-        while chosen is None:
-            # Units of one stage run side by side; this one needs its neighbour's answer.
-            self._tune(client, setting)
-            chosen = self.store.get(Keys(setting).tune())
-        unlabel = setting.data.splits["train_unlabel"]
-        weak = self._tuning_labels(client, setting, chosen["weak"]["c"])
-        found = client.tune(
-            control.Tune(
-                model_of(setting, "strong"), setting.data.kind,
-                split_ref(self.store, setting, "strong", "train_unlabel"),
-                _rows(len(unlabel)), wire_pack(weak), wire_pack(unlabel.groups, "i8"),
-                solver="path", c=chosen["strong"]["c"],
-            )
-        )  # fmt: skip
-        self.store.put(Keys(setting).path(), found.settings)
-
-    def _tuning_labels(self, client: ServiceClient, setting: Setting, c: float) -> Floats:
-        """Weak labels of a teacher on all of train_label: they depend on no seed of the plan."""
-        label, unlabel = setting.data.splits["train_label"], setting.data.splits["train_unlabel"]
-        found = client.fit_predict(
-            control.FitPredict(
-                model_of(setting, "weak"), "probe", setting.data.kind,
-                split_ref(self.store, setting, "weak", "train_label"), _rows(len(label)), wire_pack(label.labels),
-                ((split_ref(self.store, setting, "weak", "train_unlabel"), _rows(len(unlabel))),),
-                probe=control.ProbeSettings(c=c),
-            )
-        )  # fmt: skip
-        return np.asarray(wire_unpack(found.values[0]), np.float64)
 
     def _weak_unit(self, setting: Setting, seed: int) -> Unit:
         key = Keys(setting).weak(seed)
@@ -232,8 +192,8 @@ class Baselines:
                 split_ref(self.store, setting, role, split),
                 wire_pack(index, "i8"),
                 wire_pack(setting.data.splits[split].labels[index]),
-                tuple((split_ref(self.store, setting, role, name), _rows(n)) for name, n in targets),
-                probe=probe_settings(self.store, setting, self.plan, role),
+                tuple((split_ref(self.store, setting, role, name), all_rows(n)) for name, n in targets),
+                probe=probe_settings(self.store, setting, role),
                 finetune=finetune_settings(setting, role),
                 seed=named_seed(setting.root_seed, setting.data.digest, role, seed),
             )
@@ -242,10 +202,16 @@ class Baselines:
             self.flops += found.meter.flops
         return [np.asarray(wire_unpack(values), np.float64) for values in found.values]
 
+    def _kept(self, key: str) -> dict[str, Any]:
+        record: dict[str, Any] | None = self.store.get(key)
+        if record is None:
+            raise StoreError("a baseline is gone from the store; run the same command again")
+        return record
+
     def _collect(self, setting: Setting) -> Baseline:
         keys, n = Keys(setting), len(setting.test)
-        weak = {seed: self.store.get(keys.weak(seed)) for seed in self._seeds()}
-        top = {seed: self.store.get(keys.ceiling(seed)) for seed in self.plan.baseline_seeds}
+        weak = {seed: self._kept(keys.weak(seed)) for seed in self._seeds()}
+        top = {seed: self._kept(keys.ceiling(seed)) for seed in self.plan.baseline_seeds}
         facts = [self.store.get(keys.features(role, split, "facts")) for role, split in READS]
         return Baseline(
             weak={seed: unpack(r["outcomes"], r["ties"], n) for seed, r in weak.items()},
@@ -254,47 +220,6 @@ class Baselines:
             chosen=self.store.get(keys.tune()) or {},
             n_cut=sum(f["n_cut"] for f in facts if f),
         )
-
-
-def model_of(setting: Setting, role: Role) -> Model:
-    """The model that plays a role."""
-    return setting.pair.weak if role == "weak" else setting.pair.strong
-
-
-def split_ref(store: Store, setting: Setting, role: Role, split: Split) -> control.SplitRef:
-    """A split as a service reads it: texts, and in probe mode the features that were extracted."""
-    rows = setting.data.splits[split].rows
-    if setting.pair.mode != "probe":
-        return control.SplitRef(rows=rows)
-    keys = Keys(setting)
-    files = {part: store.path(keys.features(role, split, part)) for part in ("features", "likelihoods")}
-    tokens = store.array(keys.features(role, split, "tokens"))
-    if tokens is None or None in files.values():
-        return control.SplitRef(rows=rows)
-    return control.SplitRef(
-        rows=rows, tokens=wire_pack(tokens, "i8"), **{part: str(path) for part, path in files.items()}
-    )
-
-
-def probe_settings(store: Store, setting: Setting, plan: Plan, role: Role) -> control.ProbeSettings:
-    """The probe's settings that cross-validation chose."""
-    chosen = store.get(Keys(setting).tune()) if setting.pair.mode == "probe" else None
-    if chosen is None:
-        return control.ProbeSettings()
-    path = store.get(Keys(setting).path()) if role == "strong" else None
-    return control.ProbeSettings(c=chosen[role]["c"], **(path or {}))
-
-
-def finetune_settings(setting: Setting, role: Role) -> control.FinetuneSettings:
-    """The pair's own settings, the teacher's where they differ."""
-    own = dict(setting.pair.finetune)
-    if role == "weak":
-        own |= dict(setting.pair.weak_finetune)
-    return msgspec.convert(own, control.FinetuneSettings)
-
-
-def _rows(n: int) -> Array:
-    return wire_pack(np.arange(n), "i8")
 
 
 def _scored(predictions: Floats, gold: npt.NDArray[np.bool_]) -> dict[str, Any]:

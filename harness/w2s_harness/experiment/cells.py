@@ -1,4 +1,4 @@
-"""Cells: one method on one setting and seed, its code in a worker, its requests served by a student service."""
+"""Cells: one method on one setting and seed, its code in a worker, its requests served by a service."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import numpy.typing as npt
 from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.release import order_key, release_order
 from w2s_harness.errors import ModelError, StoreError, WorkerError
-from w2s_harness.experiment.baselines import (
+from w2s_harness.experiment.conversation import Finished, converse
+from w2s_harness.experiment.describing import wire_source
+from w2s_harness.experiment.keys import Keys, named_seed
+from w2s_harness.experiment.reading import (
     finetune_settings,
     model_of,
     probe_settings,
     split_ref,
 )
-from w2s_harness.experiment.conversation import Finished, converse
-from w2s_harness.experiment.describing import wire_source
-from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
@@ -31,7 +31,9 @@ from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan, PlannedMethod
 from w2s_harness.scoring.accuracy import accuracy, outcomes, pack
-from w2s_harness.wire.messages import Start, pack as wire_pack, unpack as wire_unpack
+from w2s_harness.wire.messages import Start
+from w2s_harness.wire.messages import pack as wire_pack
+from w2s_harness.wire.messages import unpack as wire_unpack
 
 Record = dict[str, Any]
 """A cell's line in the store: `accuracy`, `outcomes`, `ties`, `compute`, `solvers`, `seconds`; or `error`;
@@ -81,7 +83,13 @@ class CellWork:
 
         def settle(job: Job, record: Record, *, cached: bool = False) -> bool:
             records[job.cell.id] = record
-            log({"cell": job.cell.id, "cached": cached, **{k: v for k, v in record.items() if k != "outcomes"}})
+            log(
+                {
+                    "cell": job.cell.id,
+                    "cached": cached,
+                    **{k: v for k, v in record.items() if k != "outcomes"},
+                }
+            )
             self.hook.w2s_cell_finish(cell=job.cell, record=record)
             self.hook.w2s_stage_progress(stage="cells", unit=job.cell.id, cached=cached)
             return stop_first and "error" in record
@@ -219,7 +227,7 @@ class CellWork:
             test_order=wire_pack(test_order, "i8"),
             access=job.access,
             seed=named_seed(setting.root_seed, setting.data.digest, "student", job.cell.seed),
-            probe=probe_settings(self.store, setting, self.plan, "strong"),
+            probe=probe_settings(self.store, setting, "strong"),
             finetune=finetune_settings(setting, "strong"),
             limits=control.Limits(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
             shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from w2s_harness.errors import WorkerError
 from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Worker
-from w2s_harness.isolation.showing import raised
+from w2s_harness.isolation.showing import raised, visible
 from w2s_harness.wire import messages as wire
 
 END_PATIENCE_S = 1.0
@@ -129,7 +129,7 @@ def _requests(channel: Channel, phase: _Training | _Testing, serve: Serve, kind:
         refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
         reply = wire.Refused(refusal) if refusal else serve(message)  # type: ignore[arg-type]
         if isinstance(reply, wire.Refused) and reply.fatal:
-            raise WorkerError(reply.reason)
+            raise WorkerError(visible(reply.reason))
         channel.send(reply)
 
 

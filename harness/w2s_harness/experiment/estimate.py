@@ -36,7 +36,10 @@ def _tokens(setting: Setting, store: Store) -> float:
     """Tokens whose features are not in the store, from the texts' lengths."""
     total = 0.0
     for role, split in READS:
-        if setting.pair.mode == "probe" and store.get(Keys(setting).features(role, split, "features")) is not None:
+        if (
+            setting.pair.mode == "probe"
+            and store.get(Keys(setting).features(role, split, "features")) is not None
+        ):
             continue
         for row in setting.data.splits[split].rows:
             responses = [r for r in (row.candidate, row.first, row.second) if r is not None]

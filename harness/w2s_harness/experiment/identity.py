@@ -17,8 +17,8 @@ _STAGES = {
     "all": ("",),
     "data": ("data", "types.py"),
     "features": ("models/loading.py", "models/text.py", "models/readout.py", "models/zero_shot.py"),
-    "fit": ("models", "data/draw.py", "experiment/baselines.py"),
-    "cell": ("models", "wire", "student.py", "isolation/worker.py", "data", "experiment/cells.py",
+    "fit": ("models", "data/draw.py", "experiment/baselines.py", "experiment/reading.py", "experiment/tuning.py"),
+    "cell": ("models", "wire", "student.py", "isolation/worker.py", "data", "experiment/cells.py", "experiment/reading.py",
              "experiment/conversation.py"),
 }  # fmt: skip
 _LIBRARIES = ("torch", "transformers", "numpy", "scipy", "peft")

@@ -38,7 +38,9 @@ class Keys:
         model = self.setting.models[role]
         spec = self.setting.pair.weak if role == "weak" else self.setting.pair.strong
         reading = [spec.dtype, spec.readout, spec.max_tokens, self.setting.pair.threads]
-        return key_of("features", [model, reading, self.setting.data.digest, split, part, code_version("features")])
+        return key_of(
+            "features", [model, reading, self.setting.data.digest, split, part, code_version("features")]
+        )
 
     def tune(self) -> str:
         """The chosen settings of teacher and student."""

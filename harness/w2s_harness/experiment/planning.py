@@ -68,14 +68,18 @@ def build_plan(
     `PluginError` or `DataError` for what cannot be resolved, `NothingSelectedError` for an empty selection.
     """
     seeds = parse_seeds(wanted.seeds)
-    tasks = [t for spec in parse_specs(wanted.tasks) for t in _tasks(spec, plugins, wanted.fresh, drawn or {})]
+    tasks = [
+        t for spec in parse_specs(wanted.tasks) for t in _tasks(spec, plugins, wanted.fresh, drawn or {})
+    ]
     methods = [m for spec in parse_specs(wanted.methods) for m in _methods(spec, plugins, describe)]
     pairs = _pairs(wanted, plugins)
     _no_twins([t.id for t in tasks], "tasks")
     _no_twins([m.id for m in methods], "methods")
     for noun, found in (("task", tasks), ("method", methods), ("pair", pairs)):
         if not found:
-            raise NothingSelectedError(f"the selection holds no {noun}. `w2s-harness list {noun}s` shows all.")
+            raise NothingSelectedError(
+                f"the selection holds no {noun}. `w2s-harness list {noun}s` shows all."
+            )
     return Plan(
         tasks=tuple(tasks),
         pairs=tuple(pairs),
@@ -104,7 +108,7 @@ def _tasks(spec: Spec, plugins: Plugins, fresh: bool, drawn: Mapping[str, str]) 
         if spec.parameters:
             raise UsageError(f"{spec.name}: a task of data files takes no parameters")
         task = data_task(path)
-        return [PlannedTask(folder_id(path), task, {}, task.exposure, path=str(path))]
+        return [PlannedTask(task.name, task, {}, task.exposure, path=str(path))]
     names = spec.matches(plugins.shipped("w2s_tasks")) if spec.is_glob else [spec.name]
     return [_planned_task(plugins.task(name), spec, fresh, drawn) for name in names]
 
@@ -112,9 +116,10 @@ def _tasks(spec: Spec, plugins: Plugins, fresh: bool, drawn: Mapping[str, str]) 
 def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: Mapping[str, str]) -> PlannedTask:
     known = _settings(task)
     given = {
-        key: _task_value(key, text, known, f"task '{task.name}', {key}") for key, text in spec.parameters.items()
+        key: _task_value(key, text, known, f"task '{task.name}', {key}")
+        for key, text in spec.parameters.items()
     }
-    exposure: str = task.exposure
+    exposure = task.exposure
     if fresh and "data_seed" in known:
         if "data_seed" in given:
             raise UsageError(f"--fresh draws a data seed for '{task.name}'; leave data_seed out, or --fresh")
@@ -134,7 +139,9 @@ def _settings(task: Task) -> dict[str, Value]:
 
 def _task_value(key: str, text: str, known: Mapping[str, Value], where: str) -> Value:
     if key not in known:
-        raise UsageError(f"{where}: no such setting{nearest(key, known)}. It has: {', '.join(known) or 'none'}.")
+        raise UsageError(
+            f"{where}: no such setting{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
+        )
     kind = type(known[key]).__name__
     if key == "data_seed":
         kind = "int" if text.lstrip("-").isdigit() else "str"
@@ -198,9 +205,7 @@ def _methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[PlannedMe
         return _from_module(sources.from_file(Path(path)), chosen or None, spec, plugins, describe)
     shipped = [n for n, e in plugins.methods.items() if e.is_shipped]
     names = spec.matches(shipped) if spec.is_glob else [spec.name]
-    return [
-        m for name in names for m in _from_module(plugins.method(name), name, spec, plugins, describe)
-    ]
+    return [m for name in names for m in _from_module(plugins.method(name), name, spec, plugins, describe)]
 
 
 def _from_module(
@@ -240,11 +245,19 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
     for key, text in spec.parameters.items():
         where = f"method '{info.name}', {key}"
         if key not in known:
-            raise UsageError(f"{where}: no such parameter{nearest(key, known)}. It has: {', '.join(known) or 'none'}.")
+            raise UsageError(
+                f"{where}: no such parameter{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
+            )
         values[key] = parse_value(text, known[key].type, where)
     changed = {k: v for k, v in values.items() if v != known[k].default}
     return PlannedMethod(
-        label(info.name, changed), info.name, source, values, changed, _known(info.access, info.name), info.track
+        label(info.name, changed),
+        info.name,
+        source,
+        values,
+        changed,
+        _known(info.access, info.name),
+        info.track,
     )
 
 
@@ -283,8 +296,14 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     """The plan as plain JSON values, as `plan.json` and the leaderboard hold it."""
     return {
         "tasks": [
-            {"id": t.id, "name": t.task.name, "kind": t.task.kind, "version": t.task.version,
-             "settings": dict(t.settings), "exposure": t.exposure}
+            {
+                "id": t.id,
+                "name": t.task.name,
+                "kind": t.task.kind,
+                "version": t.task.version,
+                "settings": dict(t.settings),
+                "exposure": t.exposure,
+            }
             for t in plan.tasks
         ],
         "pairs": [_portable(p) for p in plan.pairs],

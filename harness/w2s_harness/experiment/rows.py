@@ -14,13 +14,12 @@ from w2s_harness.experiment.cells import Job, Record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.report import document, records
-from w2s_harness.scoring import compare, interval, pgr, rank
+from w2s_harness.scoring import interval, pgr, rank
 from w2s_harness.scoring.accuracy import unpack
 from w2s_harness.scoring.twoway import Block, block
-from w2s_harness.types import Verdict
+from w2s_harness.types import Track, Verdict
 
 Floats = npt.NDArray[np.float64]
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +86,9 @@ class Tally:
         """What ranking needs of it."""
         whole, score = self.block(), self.score()
         accuracy = float(np.mean([r.mean() for r in self.outcomes.values()])) if whole else None
-        return rank.Entry(self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole)
+        return rank.Entry(
+            self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole
+        )
 
     def score(self, mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr | None:
         """Its PGR (on the rows of `mask`), or None where a seed is missing."""
@@ -140,7 +141,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         ],
         compute=_compute(tally),
         solver=_solver(tally),
-        exposure=tally.reference.setting.task.exposure,  # type: ignore[arg-type]
+        exposure=tally.reference.setting.task.exposure,
         source=records.SourceRecord(
             distribution=source.distribution,
             version=source.version,
@@ -151,8 +152,8 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
     )
 
 
-def _track(tally: Tally) -> document.Track:
-    return tally.method.track  # type: ignore[return-value]
+def _track(tally: Tally) -> Track:
+    return tally.method.track
 
 
 def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:
@@ -214,7 +215,11 @@ def _by_subset(tally: Tally) -> dict[str, document.SubsetScore]:
     for name, mask in subsets(tally.reference.setting).items():
         score = tally.score(mask)
         found = [float(r[mask].mean()) for r in tally.outcomes.values()]
-        reason = None if score is not None and score.mean is not None else (score.reason if score else "a seed failed")
+        reason = (
+            None
+            if score is not None and score.mean is not None
+            else (score.reason if score else "a seed failed")
+        )
         out[name] = document.SubsetScore(
             accuracy=pgr.mean(found) if score is not None else None,
             pgr=score.mean if score is not None else None,
@@ -228,54 +233,3 @@ def subsets(setting: Setting) -> dict[str, npt.NDArray[np.bool_]]:
     marks = np.array(setting.test.subsets)
     names = sorted({m for m in setting.test.subsets if m})
     return {name: marks == name for name in names} if len(names) > 1 else {}
-
-
-def compare_with_vanilla(
-    rows_of: Sequence[tuple[document.Row, Tally]], reference_name: str = "vanilla"
-) -> list[document.Row]:
-    """The rows with `vs_vanilla` filled in; Holm over every row of the plan that can be compared.
-
-    `rows_of` are the rows of all settings with their tallies. A row that failed counts as p = 1.
-    """
-    found = [(_difference(row, tally, rows_of, reference_name), row, tally) for row, tally in rows_of]
-    tests = [d.p if d is not None and d.p is not None else 1.0 for d, row, _ in found if row.method != reference_name]
-    adjusted = iter(compare.holm(tests))
-    out = []
-    for difference, row, tally in found:
-        p_holm = next(adjusted) if row.method != reference_name else None
-        out.append(row if difference is None else _with(row, tally, difference, p_holm, reference_name))
-    return out
-
-
-def _difference(
-    row: document.Row, tally: Tally, all_rows: Sequence[tuple[document.Row, Tally]], name: str
-) -> compare.Difference | None:
-    if row.method == name:
-        return None
-    own = tally.block()
-    for other, theirs in all_rows:
-        if (other.task, other.pair, other.method, other.parameters) == (row.task, row.pair, name, {}):
-            block_ = theirs.block()
-            same = row.solver == other.solver or row.solver == "none"
-            return compare.between(own, block_) if own is not None and block_ is not None and same else None
-    return None
-
-
-def _with(
-    row: document.Row, tally: Tally, found: compare.Difference, p_holm: float | None, name: str
-) -> document.Row:
-    import msgspec
-
-    gap = tally.reference.base.gap
-    has_gap = tally.reference.no_gap is None
-    comparison = document.Comparison(
-        against=name,
-        difference=found.estimate,
-        ci=found.ci,
-        pgr=found.estimate / gap if has_gap else None,
-        pgr_ci=(found.ci[0] / gap, found.ci[1] / gap) if has_gap and found.ci else None,
-        p=found.p,
-        p_holm=p_holm if found.p is not None else None,
-        significant=p_holm is not None and found.p is not None and p_holm <= ALPHA,
-    )
-    return msgspec.structs.replace(row, vs_vanilla=comparison)

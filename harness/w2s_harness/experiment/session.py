@@ -88,7 +88,9 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         plan = self._selected(build_plan(self.selection, self.listeners.plugins, self.describer, drawn))
         if self.options.plan_only:
-            self.listeners.show(estimate.describe(plan, prepare_settings(plan, self.store), self.store, self.hook))
+            self.listeners.show(
+                estimate.describe(plan, prepare_settings(plan, self.store), self.store, self.hook)
+            )
             return ExitCode.OK
         run_ = unfinished or runs.start(self.store, self._document(plan, name))
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))

@@ -172,4 +172,6 @@ def _available_mib() -> int:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return 4 * _SLOT_MIB
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable")), 4 * _SLOT_MIB)
+    return next(
+        (int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable")), 4 * _SLOT_MIB
+    )

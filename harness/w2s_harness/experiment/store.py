@@ -81,7 +81,8 @@ class Store:
             return None
         path = self._object(record["sha256"], record["suffix"])
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(path, flags), "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             self._warn(f"{path}: gone from the store; it will be computed again")
@@ -137,7 +138,9 @@ class Store:
                 replace_file(file, json.dumps({"format": FORMAT}).encode())
             return
         except (OSError, ValueError, AttributeError) as bad:
-            raise StoreError(f"{file}: not a store of w2s-harness ({bad}). Name another with --store.") from bad
+            raise StoreError(
+                f"{file}: not a store of w2s-harness ({bad}). Name another with --store."
+            ) from bad
         if not isinstance(found, int) or found > FORMAT:
             raise StoreError(
                 f"{file}: the store has format {found}, this w2s-harness reads up to {FORMAT}. "
@@ -145,7 +148,7 @@ class Store:
             )
 
     def _read_log(self) -> Iterator[tuple[str, bytes]]:
-        with open(os.dup(self._log), "rb") as file:
+        with os.fdopen(os.dup(self._log), "rb") as file:
             file.seek(0)
             data = file.read()
         if data and not data.endswith(b"\n"):

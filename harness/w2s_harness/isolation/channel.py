@@ -11,10 +11,13 @@ import msgspec
 
 from w2s_harness.errors import ExitCode, HarnessError, WorkerError
 from w2s_harness.isolation.launcher import Worker
+from w2s_harness.isolation.showing import visible
 from w2s_harness.wire import frames
 
 TICK_S = 0.1
 """How often a waiting host looks whether it was cancelled."""
+_PATIENCE_S = 1.0
+"""How long a worker that has hung up may take to end."""
 T = TypeVar("T")
 
 
@@ -65,8 +68,7 @@ class Channel:
         while True:
             body = self._take()
             if body is not None:
-                message: T = frames.decode(body, kind)
-                return message
+                return self._decode(body, kind)
             if not self._read():
                 raise self._gone()
 
@@ -81,6 +83,14 @@ class Channel:
                 raise WorkerError("the worker sent more after its last message")
         except _OutOfTime:
             return
+
+    def _decode(self, body: bytes, kind: type[T] | Any) -> T:
+        try:
+            message: T = frames.decode(body, kind)
+        except WorkerError as bad:
+            # The decoder quotes what it was sent.
+            raise WorkerError(f"the worker sent {visible(str(bad), limit=300)}") from None
+        return message
 
     def _take(self) -> bytes | None:
         """The first whole frame of what has arrived."""
@@ -141,8 +151,8 @@ class Channel:
 
     def _gone(self) -> WorkerError:
         lines = self._worker.output().strip().splitlines()
-        last = f"; its last line of output: {lines[-1][:200]}" if lines else ""
-        return WorkerError(f"the worker {self._worker.how_it_ended()} before it was done{last}")
+        last = f"; its last line of output: {visible(lines[-1], limit=200)}" if lines else ""
+        return WorkerError(f"the worker {self._worker.how_it_ended(_PATIENCE_S)} before it was done{last}")
 
 
 class _OutOfTime(WorkerError):

@@ -21,8 +21,11 @@ class Scratch:
     def __init__(self, root: Path | None = None) -> None:
         self._root = Path(tempfile.gettempdir()) if root is None else root
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._root))
-        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Locked before it has its name: a sweep never finds it free.
+        unnamed = self.path / f"{_LOCK}.new"
+        self._lock = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unnamed.rename(self.path / _LOCK)
 
     def new(self) -> Path:
         """An empty folder for one worker."""

@@ -156,12 +156,22 @@ def _kill_orphans(workers: set[int]) -> None:
 
     They fall to the zygote when their parent dies, and their own children after them.
     """
+    if not workers and not _has_children():
+        return
     while orphans := [pid for pid in _children() if pid not in workers]:
         for pid in orphans:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _children() -> list[int]:

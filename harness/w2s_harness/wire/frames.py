@@ -56,7 +56,8 @@ def receive(sock: socket.socket, kind: type[T] | Any, *, limit: int = MAX_FRAME)
     (length,) = HEADER.unpack(_read(sock, HEADER.size))
     if length > limit:
         raise WorkerError(f"a message of {length} bytes is over the {limit} allowed")
-    return decode(_read(sock, length), kind)
+    message: T = decode(_read(sock, length), kind)
+    return message
 
 
 def _read(sock: socket.socket, n: int) -> bytearray:

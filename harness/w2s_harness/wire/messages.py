@@ -16,7 +16,12 @@ import numpy.typing as npt
 from w2s_harness.errors import WorkerError
 
 Dtype = Literal["f4", "f8", "i8", "u1"]
-_NUMPY = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "i8": np.dtype("<i8"), "u1": np.dtype("u1")}
+_NUMPY: dict[str, np.dtype[np.generic]] = {
+    "f4": np.dtype("<f4"),
+    "f8": np.dtype("<f8"),
+    "i8": np.dtype("<i8"),
+    "u1": np.dtype("u1"),
+}
 
 Loss = Literal["xent", "logconf", "product"]
 Combine = Literal["logit-mean", "mean"]

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from w2s_harness import Model, Pair, hookimpl
 
-VERIFY = "Question: {question}\nProposed answer: {candidate}\nIs the proposed answer correct? Answer yes or no.\nAnswer:"
+VERIFY = (
+    "Question: {question}\nProposed answer: {candidate}\n"
+    "Is the proposed answer correct? Answer yes or no.\nAnswer:"
+)
 PREFERENCE = (
     "Request: {question}\n\nResponse A: {first}\n\nResponse B: {second}\n\n"
     "Is response A better than response B? Answer yes or no.\nAnswer:"

@@ -32,7 +32,10 @@ def test_a_method_sees_the_seed_and_nothing_of_the_host(cell, service, monkeypat
     body = """
         import random
         print(sorted(os.environ), os.getcwd() == os.environ["TMPDIR"], os.listdir("."))
-        print(sorted(int(f) for f in os.listdir("/proc/self/fd"))[:4], os.getsid(0) == os.getpid())
+        def is_open(fd):
+            try: return bool(os.fstat(fd))
+            except OSError: return False
+        print([fd for fd in range(256) if is_open(fd)], os.getsid(0) == os.getpid())
         print(rng.integers(1000), np.random.randint(1000), random.randrange(1000), problem.test)
         print([m for m in sys.modules if m.startswith("w2s_harness.") and m.split(".")[1] in
                ("scoring", "experiment", "report", "models", "data", "plan", "cli")], "torch" in sys.modules)
@@ -46,15 +49,10 @@ def test_a_method_sees_the_seed_and_nothing_of_the_host(cell, service, monkeypat
     assert lines[0] == (
         "['HOME', 'LANG', 'MKL_NUM_THREADS', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'TMPDIR'] True []"
     )
-    # Standard streams, the socket, and the one that lists the folder.
+    # The standard streams and the socket.
     assert lines[1] == "[0, 1, 2, 3] True"
     assert lines[2].endswith(" None")
     assert lines[3] == "[] False"
-
-
-def test_a_worker_holds_no_other_descriptor_than_its_socket(cell, service):
-    cell(method("print(sorted(os.listdir('/proc/self/fd')))\n" + FIT))
-    assert service.printed.strip() == "['0', '1', '2', '3', '4']"  # 4 lists the folder
 
 
 def test_parameters_arrive_with_their_types(cell, service):
@@ -126,7 +124,7 @@ def test_an_inference_method_may_still_return_a_student(cell):
 def test_after_fit_nothing_that_could_learn_is_served(cell, service, call, what):
     after = f"""
     class Own:
-        def __init__(self, handle, student, train): self.handle, self.student, self.train = handle, student, train
+        def __init__(self, *given): self.handle, self.student, self.train = given
         def predict(self, rows): return {call}
     """
     source = method("return Own(student.fit(problem.rows, problem.weak), student, problem.rows)", after=after)
@@ -259,6 +257,6 @@ def test_a_refusal_is_the_methods_to_handle_and_a_fatal_one_ends_the_cell(cell, 
     assert service.printed == "told: no more fits\n"
     service.requests.clear()
     Refusing.fatal = True
-    with pytest.raises(WorkerError, match="^no more fits$"):
+    with pytest.raises(WorkerError, match=r"^no more fits$"):
         cell(method(body))
     assert len(service.requests) == 1

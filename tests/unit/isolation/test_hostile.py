@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -37,13 +38,12 @@ FIT = "return student.fit(problem.rows, problem.weak)"
         ("raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})", "its message cannot be shown"),
         ("def f(): f()\nf()", "RecursionError"),
         (
-            "x = [[]]\nfor _ in range(2): x = [x] * 10\nreturn student.fit(problem.rows, x)",
+            "x = [[]]\nx = [[1], []]\nreturn student.fit(problem.rows, x)",
             "StudentError: targets are not",
         ),
     ],
 )
-def test_a_worker_that_misbehaves_fails_its_cell_only(cell, monkeypatch, body, message):
-    monkeypatch.setattr("w2s_harness.isolation.launcher.END_TIMEOUT_S", 0.5)
+def test_a_worker_that_misbehaves_fails_its_cell_only(cell, body, message):
     began = time.monotonic()
     with pytest.raises(WorkerError, match=message):
         cell(method(body))
@@ -64,6 +64,7 @@ def frame(message):
     [
         ("{'is': 'done', 'handle': 'x'}", "a malformed message: Expected `int | null`"),
         ("{'is': 'done', 'handle': 1, 'more': 2}", "a malformed message: .*unknown field"),
+        ("{'is': '\\x1b[2J'}", r"^the worker sent a malformed message: Invalid value '\\x1b\[2J'"),
         ("{'is': 'shutdown'}", "a malformed message: Invalid value 'shutdown'"),
         ("{'is': 'described', 'methods': []}", "a malformed message"),
         ("{'is': 'handle', 'handle': 1}", "a malformed message"),
@@ -107,7 +108,7 @@ def test_what_the_method_raised_is_made_safe_by_the_host_as_well(cell):
 )
 def test_the_clock_ends_a_worker_that_takes_too_long(cell, body):
     began = time.monotonic()
-    with pytest.raises(WorkerError, match="more than 0.4 s of its own time.*--cell-timeout"):
+    with pytest.raises(WorkerError, match=r"more than 0.4 s of its own time.*--cell-timeout"):
         cell(method(body), clock_s=0.4)
     assert time.monotonic() - began < 3
 
@@ -127,7 +128,7 @@ def test_a_slow_drip_of_bytes_does_not_stretch_the_clock(cell):
         for _ in range(1000):
             os.write(3, b"\\x01\\0\\0\\0"[:1]); time.sleep(0.05)
     """
-    with pytest.raises(WorkerError):
+    with pytest.raises(WorkerError, match="of its own time"):
         cell(method(body), clock_s=0.5)
 
 
@@ -205,10 +206,8 @@ def test_nothing_that_a_worker_started_outlives_it(cell, leave):
         print("started")
         {leave}
     """
-    try:
+    with contextlib.suppress(WorkerError):
         cell(method(body), clock_s=2)
-    except WorkerError:
-        pass
     assert living(marker.replace(" ", "\0")) == []
 
 

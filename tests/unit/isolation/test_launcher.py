@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ def test_workers_are_separate_processes_with_a_session_of_their_own(zygote):
         while os.getsid(one.pid) != one.pid and time.monotonic() < deadline:
             time.sleep(0.01)
         assert os.getsid(one.pid) == one.pid and os.getsid(zygote.pid) == zygote.pid
+
+
+def test_threads_may_share_a_zygote(zygote, never):
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(lambda _: run(zygote, FIT, never), range(30)))
+    assert outcomes == [Finished(1)] * 30
 
 
 def test_kill_returns_when_the_worker_is_gone_and_says_how(zygote):

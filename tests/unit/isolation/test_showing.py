@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.isolation.showing import LIMIT, raised, visible
 from w2s_harness.wire.messages import Raised
 
 
+@settings(deadline=None, database=None)
 @given(st.text(), st.integers(3, 50))
 def test_what_is_shown_prints_and_fits(text, limit):
     shown = visible(text, limit=limit)
     assert shown.isprintable() and len(shown) <= limit
 
 
+@settings(deadline=None, database=None)
 @given(st.text(), st.text(), st.lists(st.text()))
 def test_an_error_prints_and_fits(kind, message, frames):
     shown = raised(Raised(kind, message, tuple(frames)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_student import FakeConnection, index, problem, student
-from w2s_plugins.methods import confident, logconf, self_training, vanilla, vanilla_hard, zero_shot
 
 from w2s_harness.isolation.loading import described, offered
 from w2s_harness.wire import messages as wire
+from w2s_plugins.methods import confident, logconf, self_training, vanilla, vanilla_hard, zero_shot
 
 RNG = np.random.default_rng(0)
 

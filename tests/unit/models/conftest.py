@@ -11,7 +11,10 @@ import pytest
 from w2s_harness.types import Model
 from w2s_harness.wire.rows import TextRow
 
-WORDS = "Tom has buys apples pears how many are left now so the answer is yes no maybe 1 2 3 4 5 6 7 8 9 correct incorrect"
+WORDS = (
+    "Tom has buys apples pears how many are left now so the answer is yes no maybe correct incorrect "
+    "1 2 3 4 5 6 7 8 9"
+)
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def test_c_is_chosen_by_held_out_loss_and_the_choice_repeats():
     assert informative.settings["c"] > empty.settings["c"]
     assert (
         min(loss for _, loss in informative.grid)
-        == dict((s["c"], v) for s, v in informative.grid)[informative.settings["c"]]
+        == {s["c"]: v for s, v in informative.grid}[informative.settings["c"]]
     )
 
 
@@ -170,7 +170,7 @@ def test_the_path_grid_equals_separate_fits():
         train, held = fold != k, fold == k
         probe, _ = fit_path(x[train], y[train], "verify", c=0.1, epochs=3, lr=0.01, seed=0)
         total += cross_entropy(y[held], probe.logits(x[held])).sum()
-    assert dict((s["epochs"], v) for s, v in choice.grid)[3.0] == pytest.approx(total / 120)
+    assert {s["epochs"]: v for s, v in choice.grid}[3.0] == pytest.approx(total / 120)
 
 
 def test_the_probe_needs_no_torch():

@@ -32,7 +32,8 @@ def printed(prompt):
         if found := re.fullmatch(r"print\((\w)\)", line):
             return memory[found[1]]
         if found := re.fullmatch(r"for x in (\w): (\w)=(.+)", line):
-            for memory["x"] in memory[found[1]]:
+            for item in memory[found[1]]:
+                memory["x"] = item
                 memory[found[2]] = compute(found[3])
         else:
             name, expression = line.split("=")

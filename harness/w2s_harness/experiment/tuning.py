@@ -1,0 +1,94 @@
+"""The choice of C, epochs and learning rate: by 5-fold log loss, once per setting and solver.
+
+The student's are chosen against weak labels of a teacher on all of train_label, so they depend on no seed of
+the plan, and no method gets gold for selection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.experiment.keys import Keys, Role
+from w2s_harness.experiment.reading import all_rows, model_of, split_ref
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.models import control
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.types import Split
+from w2s_harness.wire.messages import pack, unpack
+
+
+def tune(client: ServiceClient, setting: Setting, store: Store) -> dict[str, Any]:
+    """Choose C of teacher (against gold train_label) and student (against weak labels), and keep them."""
+    gold = setting.data.splits["train_label"].labels.astype(np.float64)
+    teacher = client.tune(_order(store, setting, "weak", "train_label", gold))
+    weak = _weak_labels(client, setting, store, teacher.settings["c"])
+    student = client.tune(_order(store, setting, "strong", "train_unlabel", weak))
+    chosen = {
+        "weak": teacher.settings,
+        "strong": student.settings,
+        "grid": {"C": [point["c"] for point, _ in student.grid]},
+        "log_loss": [loss for _, loss in student.grid],
+    }
+    store.put(Keys(setting).tune(), chosen)
+    return chosen
+
+
+def tune_path(client: ServiceClient, setting: Setting, store: Store) -> None:
+    """Choose the student's epochs and learning rate under the solver `path`, and keep them."""
+    # Units of one stage run side by side; this one needs its neighbour's answer.
+    chosen = store.get(Keys(setting).tune()) or tune(client, setting, store)
+    weak = _weak_labels(client, setting, store, chosen["weak"]["c"])
+    found = client.tune(
+        _order(store, setting, "strong", "train_unlabel", weak, solver="path", c=chosen["strong"]["c"])
+    )
+    store.put(Keys(setting).path(), found.settings)
+
+
+def _order(
+    store: Store,
+    setting: Setting,
+    role: Role,
+    split: Split,
+    targets: npt.NDArray[np.float64],
+    *,
+    solver: control.Solver = "exact",
+    c: float = 0.1,
+) -> control.Tune:
+    groups = setting.data.splits[split].groups
+    return control.Tune(
+        model=model_of(setting, role),
+        kind=setting.data.kind,
+        split=split_ref(store, setting, role, split),
+        index=all_rows(len(targets)),
+        targets=pack(targets),
+        groups=pack(groups, "i8"),
+        solver=solver,
+        c=c,
+    )
+
+
+def _weak_labels(client: ServiceClient, setting: Setting, store: Store, c: float) -> npt.NDArray[np.float64]:
+    """(n_train_unlabel,) P(label = 1) by a teacher on all of train_label."""
+    label = setting.data.splits["train_label"]
+    found = client.fit_predict(
+        control.FitPredict(
+            model=model_of(setting, "weak"),
+            mode="probe",
+            kind=setting.data.kind,
+            train=split_ref(store, setting, "weak", "train_label"),
+            index=all_rows(len(label)),
+            targets=pack(label.labels),
+            predict=(
+                (
+                    split_ref(store, setting, "weak", "train_unlabel"),
+                    all_rows(len(setting.data.splits["train_unlabel"])),
+                ),
+            ),
+            probe=control.ProbeSettings(c=c),
+        )
+    )
+    return np.asarray(unpack(found.values[0]), np.float64)

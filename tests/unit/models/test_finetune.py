@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from w2s_harness.errors import ModelError
+from w2s_harness.models import control
+from w2s_harness.models.finetune import Trainer, _batches
+from w2s_harness.models.loading import load
+from w2s_harness.models.probe import cross_entropy
+from w2s_harness.models.readout import extract
+from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.student import Session
+from w2s_harness.models.targets import Loss
+from w2s_harness.types import Model
+from w2s_harness.wire import messages as wire
+
+FULL = control.FinetuneSettings(epochs=4, lr=3e-3, head_lr=3e-2, batch=8)
+LORA = control.FinetuneSettings(adapter="lora", rank=4, epochs=4, lr=1e-2, head_lr=3e-2, batch=8)
+
+
+@pytest.fixture(scope="module")
+def readable(build):
+    return load(Model(source=build("Qwen3"), readout="last", max_tokens=96))
+
+
+def gold(rows):
+    """A label that can be read off the text."""
+    return np.array([float(" 1" in r.prompt or " 2" in r.prompt or " 3" in r.prompt) for r in rows])
+
+
+@pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
+def test_training_lowers_the_loss_and_leaves_the_model_as_it_was(readable, verify_rows, settings):
+    before = extract(readable, verify_rows, "verify").features
+    trainer = Trainer(readable, settings)
+    y = gold(verify_rows)
+    state, trace = trainer.train(verify_rows, "verify", y, seed=0, epochs=8)
+    z = trainer.logits(state, verify_rows, "verify")
+    assert cross_entropy(y, z).mean() < 0.75 * trace[0].mean()
+    assert trace.shape == (2, 40) and trace[1].mean() < trace[0].mean()
+    assert extract(readable, verify_rows, "verify").features.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
+def test_a_seed_repeats_and_another_differs(readable, verify_rows, settings):
+    y = gold(verify_rows)
+    trainer = Trainer(readable, settings)
+    a, b, c = (
+        trainer.logits(trainer.train(verify_rows, "verify", y, seed=s, epochs=1)[0], verify_rows, "verify")
+        for s in (1, 1, 2)
+    )
+    assert a.tobytes() == b.tobytes() and a.tobytes() != c.tobytes()
+
+
+def test_lora_trains_adapters_only_and_shares_the_weights(readable, verify_rows):
+    trainer = Trainer(readable, LORA)
+    assert all("lora_" in name for name in trainer._start)
+    theirs = {id(p) for p in readable.network.parameters()}
+    assert theirs <= {id(p) for p in trainer._work.network.parameters()}
+
+
+def test_preferences_are_antisymmetric(loaded, preference_rows):
+    trainer = Trainer(loaded, FULL)
+    y = np.linspace(0, 1, 40)
+    state, _ = trainer.train(preference_rows, "preference", y, seed=0, epochs=1)
+    z = trainer.logits(state, preference_rows, "preference")
+    turned = [type(r)(r.prompt, first=r.second, second=r.first) for r in preference_rows]
+    assert trainer.logits(state, turned, "preference") == pytest.approx(-z, abs=1e-3)
+    assert abs(z).max() > 1e-3
+
+
+def test_init_goes_on_from_a_student(readable, verify_rows):
+    y = gold(verify_rows)
+    trainer = Trainer(readable, FULL)
+    state, _ = trainer.train(verify_rows, "verify", y, seed=0)
+    z = trainer.logits(state, verify_rows, "verify")
+    _, trace = trainer.train(verify_rows, "verify", y, seed=1, epochs=0.2, init=state)
+    first = np.flatnonzero(abs(trace[0] - cross_entropy(y, z)) < 1e-4)
+    assert len(first) >= 8
+
+
+def test_rows_of_weight_zero_do_not_matter(readable, verify_rows):
+    y = gold(verify_rows)
+    weight = np.arange(40) % 2.0
+    trainer = Trainer(readable, FULL)
+    a, _ = trainer.train(verify_rows, "verify", y, seed=0, weight=weight, epochs=1)
+    b, _ = trainer.train(
+        verify_rows, "verify", np.where(weight > 0, y, 1 - y), seed=0, weight=weight, epochs=1
+    )
+    assert torch.equal(a.weights, b.weights)
+
+
+@pytest.mark.parametrize("loss", [Loss("logconf", {"a": 0.9}), Loss("product")], ids=["logconf", "product"])
+def test_the_other_losses_train_to_another_student(readable, verify_rows, loss, monkeypatch):
+    y = np.clip(gold(verify_rows), 0.3, 0.7)
+    trainer = Trainer(readable, FULL)
+    plain, _ = trainer.train(verify_rows, "verify", y, seed=0)
+    other, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss)
+    spread = [abs(trainer.logits(s, verify_rows, "verify")).mean() for s in (plain, other)]
+    assert spread[1] > spread[0]
+    # A batch that does not fit at once is trained on in parts, to the same end.
+    monkeypatch.setattr("w2s_harness.models.finetune.MICRO_TOKENS", 64)
+    parts, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss, epochs=0.4)
+    monkeypatch.undo()
+    whole, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss, epochs=0.4)
+    assert parts.weights.numpy() == pytest.approx(whole.weights.numpy(), abs=2e-3)
+
+
+def test_every_row_is_met_once_an_epoch_in_batches_of_like_length():
+    lengths = np.random.default_rng(0).integers(5, 200, 1000)
+    found = list(_batches(lengths, 32, 2.0, 0))
+    assert len(found) == 64
+    assert sorted(np.concatenate(found[:32])) == list(range(1000))
+    spread = np.mean([np.ptp(lengths[b]) for b in found])
+    assert spread < 0.3 * np.ptp(lengths)
+    assert len(list(_batches(lengths, 32, 0.5, 0))) == 16
+
+
+def test_lora_without_peft_names_the_extra(readable, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ModelError, match=r"pip install 'w2s-harness\[finetune\]'"):
+        Trainer(readable, LORA)
+
+
+@pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
+def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
+    rows = control.SplitRef(rows=preference_rows[:30])
+    test = control.SplitRef(rows=preference_rows[30:])
+    model = Model(source=build("Qwen2"), readout="last", max_tokens=96)
+    at = [wire.pack(np.arange(n), "i8") for n in (30, 10)]
+    order = control.OpenCell(model, "finetune", "preference", rows, at[0], test, at[1], finetune=settings)
+    cell = Session(order, Shelf())
+    assert cell.opened == control.Opened(3, 0, ())
+    everything = wire.RowsRef("train", at[0])
+    reply = cell.serve(wire.Fit(everything, wire.pack(np.linspace(0, 1, 30)), epochs=1.0, trace=True))
+    assert isinstance(reply, wire.Handled) and wire.unpack(reply.trace).shape == (2, 30)
+    again = cell.serve(wire.Fit(everything, wire.pack(np.ones(30)), init=reply.handle, epochs=1.0))
+    mixed = cell.serve(wire.Ensemble((reply.handle, again.handle), swap_average=True))
+    p = cell.predict_test(mixed.handle)
+    assert p.shape == (10,) and np.isfinite(p).all()
+    refused = cell.serve(wire.Head(wire.pack(np.zeros(32))))
+    assert isinstance(refused, wire.Refused) and "frozen features" in refused.reason
+    meter = cell.close()
+    assert meter.fits == 2 and meter.solvers == ("finetune",)
+    train, holdout = (int(s._extracted().tokens.sum()) for s in cell._splits.values())
+    per = 6 if settings.adapter == "full" else 4
+    parameters = cell._shape.parameters
+    assert meter.flops == parameters * (2 * (2 + per) * train + 2 * 2 * holdout)

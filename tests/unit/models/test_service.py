@@ -1,0 +1,213 @@
+"""The process: roles, errors, and that it never outlives its host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from w2s_harness.errors import ModelError, WorkerError
+from w2s_harness.models import control
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.models.probe import fit_exact, sigmoid
+from w2s_harness.types import Model
+from w2s_harness.wire import messages as wire
+
+D = 5
+
+
+@pytest.fixture
+def features(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, D)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    ref = control.SplitRef(features=str(tmp_path / "x.npy"), tokens=wire.pack(np.full(40, 7), "i8"))
+    return x, ref
+
+
+def ints(values):
+    return wire.pack(np.array(list(values)), "i8")
+
+
+def fit_predict(ref, y, **changes):
+    return control.FitPredict(
+        Model(source="./nowhere"), "probe", "verify", ref, ints(range(40)), wire.pack(y), ((ref, ints(range(9))),),
+        **changes,
+    )  # fmt: skip
+
+
+def opening(ref, **changes):
+    return control.OpenCell(
+        Model(source="./nowhere"), "probe", "verify", ref, ints(range(40)), ref, ints(range(40)),
+        shape=control.Shape(1000, 3, D), **changes,
+    )  # fmt: skip
+
+
+def ended(pid: int, within_s: float) -> bool:
+    limit = time.monotonic() + within_s
+    while time.monotonic() < limit:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_baseline_service_fits_and_predicts(features):
+    x, ref = features
+    y = (x[:, 0] > 0).astype(float)
+    with ServiceClient("baseline") as service:
+        got = service.fit_predict(fit_predict(ref, y, probe=control.ProbeSettings(c=0.5)))
+        tuned = service.tune(
+            control.Tune(
+                Model(source="./nowhere"), "verify", ref, ints(range(40)), wire.pack(y), ints(range(40))
+            )
+        )
+        path = service.tune(
+            control.Tune(
+                Model(source="./nowhere"),
+                "verify",
+                ref,
+                ints(range(40)),
+                wire.pack(y),
+                ints(range(40)),
+                "path",
+            )
+        )
+    expected = sigmoid(fit_exact(x, y, "verify", c=0.5).logits(x[:9]))
+    assert wire.unpack(got.values[0]).tobytes() == expected.tobytes()
+    assert set(tuned.settings) == {"c"} and len(tuned.grid) == 9
+    assert set(path.settings) == {"epochs", "lr"}
+
+
+def test_a_worker_facing_service_serves_a_cell(features):
+    x, ref = features
+    y = np.linspace(0, 1, 40)
+    with ServiceClient("worker-facing") as service:
+        opened = service.open_cell(opening(ref))
+        assert opened == control.Opened(3, D, ())
+        reply = service.serve(wire.Fit(wire.RowsRef("train", ints(range(40))), wire.pack(y)))
+        assert isinstance(reply, wire.Handled)
+        (values,) = service.predict_test(reply.handle).values
+        meter = service.close_cell()
+        assert meter.fits == 1 and meter.tokens == 2 * 40 * 7
+        with pytest.raises(WorkerError, match="no cell is open"):
+            service.serve(wire.Budget())
+    assert wire.unpack(values) == pytest.approx(sigmoid(fit_exact(x, y, "verify", c=0.1).logits(x)))
+
+
+def test_neither_role_takes_the_others_messages(features):
+    _, ref = features
+    with ServiceClient("worker-facing") as service:
+        for order in (service.fit_predict, service.tune):
+            with pytest.raises(WorkerError, match="worker-facing service does not take"):
+                order(
+                    fit_predict(ref, np.zeros(40))
+                    if order == service.fit_predict
+                    else control.Tune(Model(source="x"), "verify", ref, ints([]), wire.pack([]), ints([]))
+                )
+    with ServiceClient("baseline") as service:
+        with pytest.raises(WorkerError, match="baseline service does not take OpenCell"):
+            service.open_cell(opening(ref))
+        with pytest.raises(WorkerError, match="does not take Serve"):
+            service.serve(wire.Budget())
+
+
+def test_a_model_that_is_none_is_one_line_and_the_service_lives(features):
+    _, ref = features
+    with ServiceClient("baseline") as service:
+        with pytest.raises(ModelError, match="no such file") as bad:
+            service.extract(control.Extract(Model(source="./nowhere"), "verify", ()))
+        assert "\n" not in str(bad.value)
+        assert service.alive
+        service.fit_predict(fit_predict(ref, np.linspace(0, 1, 40)))
+
+
+def test_extraction_over_the_wire_equals_extraction_at_home(llama, loaded, verify_rows):
+    from w2s_harness.models.readout import extract
+
+    with ServiceClient("worker-facing") as service:
+        got = service.extract(control.Extract(llama, "verify", verify_rows))
+    here = extract(loaded, verify_rows, "verify")
+    assert wire.unpack(got.features) == pytest.approx(here.features, abs=1e-4)
+    assert wire.unpack(got.tokens).tolist() == here.tokens.tolist()
+    assert got.shape == control.Shape(loaded.parameters, 3, 76)
+
+
+def test_a_service_that_dies_is_a_worker_error():
+    service = ServiceClient("worker-facing")
+    os.kill(service.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError, match="ended by signal 9"):
+        service.close_cell()
+    assert not service.alive
+    service.kill()
+
+
+def test_closing_and_killing_leave_nothing(features):
+    for end in (ServiceClient.close, ServiceClient.kill):
+        service = ServiceClient("baseline")
+        end(service)
+        assert not Path(f"/proc/{service.pid}").exists()
+
+
+def test_the_service_gets_a_clean_environment(monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
+    with ServiceClient("baseline", threads=3) as service:
+        environment = Path(f"/proc/{service.pid}/environ").read_bytes().split(b"\0")
+    assert b"OMP_NUM_THREADS=3" in environment and b"OPENBLAS_NUM_THREADS=3" in environment
+    assert not any(b"SECRET" in item for item in environment)
+
+
+HOST = """
+import sys, threading, time
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.models import control
+kept = []
+def start():
+    kept.append(ServiceClient("worker-facing"))
+thread = threading.Thread(target=start)
+thread.start(); thread.join()
+time.sleep({after_thread})
+try:
+    kept[0].close_cell()
+except Exception as bad:
+    print(bad)
+print(kept[0].pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_service_outlives_the_thread_that_started_it_but_not_the_host():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", HOST.format(after_thread=0.5)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as host:
+        assert host.stdout is not None
+        assert host.stdout.readline() == "no cell is open\n"
+        pid = int(host.stdout.readline())
+        assert not ended(pid, 0.1)
+        host.kill()
+    assert ended(pid, 2.0)
+
+
+def test_a_busy_service_ends_when_its_socket_closes(features):
+    _, ref = features
+    service = ServiceClient("worker-facing")
+    service.open_cell(opening(ref))
+    from w2s_harness.wire.frames import send
+
+    many = np.zeros(200_000, np.int64)
+    long = wire.Fit(wire.RowsRef("train", ints(many)), wire.pack(many.astype(float)), epochs=50.0)
+    send(service._socket, control.Serve(long))
+    time.sleep(0.3)
+    assert service.alive
+    service._socket.close()
+    assert ended(service.pid, 2.0)
+    service.kill()
