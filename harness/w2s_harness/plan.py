@@ -42,7 +42,12 @@ def parse_specs(text: str) -> list[Spec]:
 
 
 def _parse_spec(item: str) -> Spec:
-    name, *rest = item.strip().split(":")
+    file, inside, tail = item.strip().partition("::")
+    name, *rest = (tail if inside else file).split(":")
+    if inside:
+        if not name:
+            raise UsageError(f"'{item}': a method of a file is written FILE.py::NAME")
+        name = f"{file}::{name}"
     parameters: dict[str, str] = {}
     for part in rest:
         key, equals, value = part.partition("=")
@@ -100,7 +105,10 @@ def label(name: str, changed: Mapping[str, Value]) -> str:
 def _show(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
 
 
 @dataclass(frozen=True, slots=True)

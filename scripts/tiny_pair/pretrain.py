@@ -15,6 +15,8 @@ from muon import Muon
 
 BATCH_TOKENS = 1536
 PROMPT_WEIGHT = 0.1
+PROMPT_SHARE = 0.25
+"""Of the prompt tokens, those whose loss is computed; each stands for 1 / PROMPT_SHARE of them."""
 MUON_FACTOR = 7.0
 WARMUP_STEPS = 50
 FLAT_SHARE = 0.4
@@ -129,6 +131,8 @@ def _loss(model: Any, texts: Sequence[Text]) -> torch.Tensor:
     tokens = torch.from_numpy(ids)
     hidden = model.base_model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
     weight = torch.from_numpy(weights)[:, 1:].reshape(-1)
+    skipped = (weight < 1.0) & (torch.rand(weight.shape) >= PROMPT_SHARE)
+    weight = torch.where(weight < 1.0, weight / PROMPT_SHARE, weight).masked_fill(skipped, 0.0)
     used = weight.nonzero()[:, 0]
     logits = model.lm_head(hidden.reshape(-1, hidden.shape[-1])[used])
     losses = torch.nn.functional.cross_entropy(logits, tokens[:, 1:].reshape(-1)[used], reduction="none")

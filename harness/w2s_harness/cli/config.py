@@ -19,10 +19,10 @@ class Config:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find(explicit: Path | None, known: set[str]) -> Config:
+def find(explicit: Path | None, known: Mapping[str, bool]) -> Config:
     """The configuration that `-c` names, else the nearest one upwards to the repository's root.
 
-    Raises `UsageError` for a file that is no mapping or holds an unknown key.
+    `known` are the keys, and whether each takes a list. Raises `UsageError` for a file that is no mapping or holds an unknown key.
     """
     for file in [explicit] if explicit else _candidates(Path.cwd()):
         values = _read(file, required=explicit is not None)
@@ -68,7 +68,7 @@ def _yaml(text: str, file: Path) -> Any:
         raise UsageError(f"{file}{line}: broken YAML: {getattr(bad, 'problem', bad)}") from bad
 
 
-def _checked(values: Any, file: Path, known: set[str]) -> dict[str, Any]:
+def _checked(values: Any, file: Path, known: Mapping[str, bool]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UsageError(f"{file}: the configuration must be a mapping of flags to values")
     out: dict[str, Any] = {}
@@ -76,11 +76,14 @@ def _checked(values: Any, file: Path, known: set[str]) -> dict[str, Any]:
         name = str(key).replace("-", "_")
         if name not in known:
             raise UsageError(f"{file}: unknown key '{key}'{nearest(name, known)}")
-        out[name] = _as_flag(value, name)
+        if isinstance(value, dict) and name != "plugins":
+            raise UsageError(f"{file}: '{key}' takes a value or a list, not a mapping")
+        out[name] = _as_flag(value, takes_list=known[name])
     return out
 
 
-def _as_flag(value: Any, name: str) -> Any:
-    if isinstance(value, list) and name != "plugins":
-        return ",".join(map(str, value))
-    return value
+def _as_flag(value: Any, *, takes_list: bool) -> Any:
+    """What click takes: text for a flag that is given once, a list for one that may be repeated."""
+    if takes_list:
+        return list(map(str, value)) if isinstance(value, list | dict) else [str(value)]
+    return ",".join(map(str, value)) if isinstance(value, list) else value

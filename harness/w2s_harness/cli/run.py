@@ -16,14 +16,20 @@ _PLAN_FLAGS = (
 
 
 def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    known = {p.name for p in ctx.command.params if p.name} - {"config", "plan_only"}
-    found = config.find(Path(value) if value else None, known | {"plugins"})
-    values = dict(found.values)
-    if "plugins" in values:
-        values["plugin"] = list(values.pop("plugins"))
+    flags = {_key(p): p for p in ctx.command.params if p.name not in ("config_file", "plan_only", "help")}
+    for key, flag in flags.items():
+        flag.envvar = f"W2S_{key.upper()}"
+    found = config.find(Path(value) if value else None, {key: flag.multiple for key, flag in flags.items()})
+    values = {flags[key].name: text for key, text in found.values.items()}
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
     return value
+
+
+def _key(flag: click.Parameter) -> str:
+    """A flag's key in `w2s.yaml`, and with W2S_ before it in the environment: its longest spelling."""
+    key = max(flag.opts, key=len).lstrip("-").replace("-", "_")
+    return "plugins" if key == "p" else key
 
 
 @click.command(

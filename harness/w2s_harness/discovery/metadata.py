@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import site
 import sys
 import sysconfig
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PathDistribution
 from pathlib import Path
+from typing import Any
 
 from w2s_harness.errors import PluginError
 
@@ -89,12 +91,19 @@ def _of_distribution(info: Path, group: str) -> Iterator[Entry]:
     if f"[{group}]" not in text:
         return
     distribution = PathDistribution(info)
-    name = distribution.metadata["Name"].lower().replace("_", "-").replace(".", "-")
+    # A half-removed distribution has no METADATA: its folder's name says both.
+    name, version = (info.name.removesuffix(".dist-info").partition("-")[i] for i in (0, 2))
+    about: Any = distribution.metadata or {}
+    name, version = about.get("Name") or name, about.get("Version") or version
     for point in _points(distribution):
         if point.group == group:
-            yield Entry(
-                point.name, point.value.partition(":")[0].strip(), group, name, distribution.version, info
-            )
+            module = point.value.partition(":")[0].strip()
+            yield Entry(point.name, module, group, normalised(name), version, info)
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as PEP 503 compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _points(distribution: PathDistribution) -> list[EntryPoint]:
@@ -136,7 +145,8 @@ def _pth_folders(path: Path) -> list[Path]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
-    return [Path(line) for line in map(str.strip, lines) if line and Path(line).is_dir()]
+    folders = [path.parent / line for line in map(str.strip, lines) if line]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def installed_files(info: Path) -> list[str]:
@@ -146,6 +156,34 @@ def installed_files(info: Path) -> list[str]:
     except OSError:
         return []
     return [row.rsplit(",", 2)[0].strip('"') for row in text.splitlines() if row]
+
+
+def offers(info: Path, group: str) -> bool:
+    """Whether a distribution has entry points of `group`."""
+    return any(point.group == group for point in PathDistribution(info).entry_points)
+
+
+def distribution_name(info: Path) -> str:
+    """A distribution's name, from its folder's."""
+    return normalised(info.name.partition("-")[0])
+
+
+def required(info: Path) -> list[Path]:
+    """The installed distributions that this one needs (`Requires-Dist`, and theirs), extras aside.
+
+    w2s-harness itself and what only it needs are left out.
+    """
+    beside = {distribution_name(p): p for p in sorted(info.parent.glob("*.dist-info"))}
+    found: dict[str, Path] = {}
+    todo = [info]
+    while todo:
+        for line in PathDistribution(todo.pop()).requires or ():
+            name = normalised(re.match(r"[\w.-]*", line)[0])  # type: ignore[index]
+            if name in found or name == OURS or name not in beside or "extra ==" in line:
+                continue
+            found[name] = beside[name]
+            todo.append(beside[name])
+    return list(found.values())
 
 
 def module_file(entry: Entry) -> Path | None:

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from w2s_harness import hookspecs
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import PluginError, UsageError, nearest
+from w2s_harness.errors import HarnessError, PluginError, UsageError, nearest
 from w2s_harness.types import Pair, Task
 
 Named = TypeVar("Named", Task, Pair)
@@ -37,7 +37,7 @@ class Plugins:
         self.methods = {e.name: e for e in metadata.entries(metadata.METHODS, folders=folders)}
         self.blocked: set[str] = set()
         self.loaded: dict[str, dict[str, Any]] = {}
-        """Plugins of other distributions that run in the host, with their hashes."""
+        """What runs in the host beside our own modules, with its hash."""
 
     @property
     def hook(self) -> Any:
@@ -54,7 +54,10 @@ class Plugins:
             if self.manager.has_plugin(spec[3:]):
                 self.manager.unregister(name=spec[3:])
         elif spec.endswith(".py"):
-            self._register(Path(spec).stem, _import_file(Path(spec)), Path(spec), "file")
+            path = Path(spec)
+            if path.stem in self.trusted or self.manager.has_plugin(path.stem):
+                raise PluginError(f"{spec}: the name '{path.stem}' is taken by another plugin. Rename the file.")
+            self._register(path.stem, _import_file(path), path)
         elif spec in self.trusted:
             self._load(self.trusted[spec])
         else:
@@ -97,6 +100,8 @@ class Plugins:
         if name not in known and name in self.trusted and hook in offered(self.trusted[name]):
             self._load(self.trusted[name])
             known = self._offers(hook)
+        if name not in known and name in self.blocked:
+            raise UsageError(f"{noun} '{name}': its plugin is switched off. Take -p no:{name} away.")
         if name not in known:
             names = {*known, *(n for n, e in self.trusted.items() if hook in offered(e))}
             raise UsageError(
@@ -105,27 +110,35 @@ class Plugins:
         return known[name]
 
     def _offers(self, hook: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, tuple[str, Any]] = {}
         for impl in getattr(self.hook, hook).get_hookimpls():
-            items = _call(impl.plugin_name, hook, impl.function)
-            for item in items:
-                other = found.setdefault(item.name, item)
-                if other is not item and type(other) is not type(item):
+            for item in _listed(impl, hook):
+                self._refuse_ours(item.name, impl.plugin_name, hook)
+                other, _ = found.setdefault(item.name, (impl.plugin_name, item))
+                if other != impl.plugin_name:
                     raise PluginError(
-                        f"two plugins offer the {hook[4:-1]} '{item.name}'. Switch one off (-p no:NAME)."
+                        f"the plugins '{other}' and '{impl.plugin_name}' both offer the {hook[4:-1]} "
+                        f"'{item.name}'. Switch one off (-p no:NAME)."
                     )
-        return found
+        return {name: item for name, (_, item) in found.items()}
+
+    def _refuse_ours(self, name: str, plugin: str, hook: str) -> None:
+        """A shipped name cannot be taken, whether or not its own plugin is loaded."""
+        entry = self.trusted.get(name)
+        if entry is not None and entry.is_shipped and plugin != name and hook in offered(entry):
+            raise PluginError(
+                f"plugin '{plugin}': the {hook[4:-1]} '{name}' is w2s-harness's own. Give yours another name."
+            )
 
     def _load(self, entry: Entry) -> None:
         if entry.name in self.blocked or self.manager.has_plugin(entry.name):
             return
         with _importing(entry):
             module = importlib.import_module(entry.module)
-        self._register(entry.name, module, metadata.module_file(entry), str(entry))
-        if not entry.is_shipped:
-            self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
+        self._register(entry.name, module, metadata.module_file(entry))
+        self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
 
-    def _register(self, name: str, module: ModuleType, file: Path | None, origin: str) -> None:
+    def _register(self, name: str, module: ModuleType, file: Path | None) -> None:
         for attribute in vars(module):
             marked = getattr(getattr(module, attribute), f"{hookspecs.PROJECT}_impl", None)
             if marked is not None and attribute not in hookspecs.NAMES:
@@ -137,8 +150,12 @@ class Plugins:
             self.manager.register(module, name)
         except (pluggy.PluginValidationError, ValueError) as bad:
             raise PluginError(f"{module.__file__}: {str(bad).splitlines()[-1]}") from bad
+        for caller in self.manager.get_hookcallers(module) or ():
+            for impl in caller.get_hookimpls():
+                if impl.plugin is module:
+                    impl.function = _guarded(name, caller.name, impl.function)
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
-        self.loaded[name] = {"origin": origin, "sha256": digest, "distribution": None, "version": None}
+        self.loaded[name] = {"sha256": digest, "distribution": None, "version": None}
 
 
 def offered(entry: Entry) -> frozenset[str]:
@@ -147,11 +164,29 @@ def offered(entry: Entry) -> frozenset[str]:
     return sources.offered_hooks(file) if file else frozenset()
 
 
-def _call(plugin: str, hook: str, function: Callable[[], Iterable[Any]]) -> Sequence[Any]:
-    try:
-        return list(function())
-    except Exception as bad:
-        raise PluginError(f"plugin '{plugin}': {hook}() raised {type(bad).__name__}: {bad}") from bad
+def _guarded(plugin: str, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with whatever it raises turned into one line that names the plugin."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except HarnessError:
+            raise
+        except Exception as bad:
+            raise PluginError(f"plugin '{plugin}': {hook}() raised {type(bad).__name__}: {bad}") from bad
+
+    return call
+
+
+def _listed(impl: pluggy.HookImpl, hook: str) -> Sequence[Any]:
+    """What a registration hook answered. Raises `PluginError` where it is no list of named things."""
+    answer = impl.function()
+    kind: type = Task if hook == "w2s_tasks" else Pair
+    if not isinstance(answer, Sequence) or not all(isinstance(item, kind) for item in answer):
+        raise PluginError(
+            f"plugin '{impl.plugin_name}': {hook}() must return a list of {kind.__name__} objects, not {answer!r}"
+        )
+    return answer
 
 
 class _importing:
@@ -164,7 +199,8 @@ class _importing:
         return None
 
     def __exit__(self, kind: object, bad: BaseException | None, tb: object) -> None:
-        if isinstance(bad, Exception):
+        # A plugin that calls sys.exit() must not end the host.
+        if isinstance(bad, Exception | SystemExit):
             raise PluginError(f"plugin {self.what} does not import: {type(bad).__name__}: {bad}") from bad
 
 

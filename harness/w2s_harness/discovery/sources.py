@@ -126,7 +126,8 @@ def _distribution_digest(entry: Entry, root: Path | None) -> str:
     else:
         site = entry.info.parent
         paths = [p for p in metadata.installed_files(entry.info) if not p.endswith((".pyc", "RECORD"))]
-        named = [(p, site / p) for p in sorted(paths)]
+        # The module itself is in it even where RECORD is missing or says nothing of it.
+        named = [(p, site / p) for p in sorted(paths)] + [(entry.module, metadata.module_file(entry) or site)]
     digest = hashlib.sha256()
     for name, path in named:
         if path.is_file():
@@ -136,24 +137,35 @@ def _distribution_digest(entry: Entry, root: Path | None) -> str:
 
 def _refusal(entry: Entry) -> str:
     """Why an untrusted distribution may not offer methods, or an empty string."""
-    text = (entry.info / "entry_points.txt").read_text(encoding="utf-8", errors="replace")
-    if f"[{metadata.TRUSTED}]" in text:
+    if metadata.offers(entry.info, metadata.TRUSTED):
         return (
             f"{entry.distribution} offers methods and a trusted plugin (entry-point group "
             f"{metadata.TRUSTED}); ship them as two distributions"
         )
-    for name in metadata.installed_files(entry.info):
-        base = name.rpartition("/")[2]
-        if base in ("sitecustomize.py", "usercustomize.py") or (
-            base.endswith(".pth") and _executes(entry, name)
-        ):
-            return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
+    for name in _start_hooks(entry.info):
+        return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
+    for needed in metadata.required(entry.info):
+        own = metadata.distribution_name(needed)
+        if metadata.offers(needed, metadata.TRUSTED):
+            return f"{entry.distribution} offers methods and needs {own}, which offers a trusted plugin"
+        for name in _start_hooks(needed):
+            return f"{entry.distribution} offers methods and needs {own}, which runs code at interpreter start ({name})"
     return ""
 
 
-def _executes(entry: Entry, name: str) -> bool:
+def _start_hooks(info: Path) -> list[str]:
+    """The files of a distribution that run when an interpreter starts."""
+    return [
+        name
+        for name in metadata.installed_files(info)
+        if name.rpartition("/")[2] in ("sitecustomize.py", "usercustomize.py")
+        or (name.endswith(".pth") and _executes(info.parent / name))
+    ]
+
+
+def _executes(path: Path) -> bool:
     try:
-        lines = (entry.info.parent / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
     return any(line.lstrip().startswith(("import ", "import\t")) for line in lines)

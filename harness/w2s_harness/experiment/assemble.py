@@ -113,7 +113,8 @@ def _verdict(impl: Any, arguments: Mapping[str, Any]) -> Verdict | None:
     try:
         answer = impl.function(*[arguments[a] for a in impl.argnames])
     except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
-        return Verdict(name, "error", f"the guard raised {type(bad).__name__}: {bad}")
+        inner = bad.__cause__ or bad
+        return Verdict(name, "error", f"the guard raised {type(inner).__name__}: {inner}")
     if answer is not None and not isinstance(answer, Verdict):
         raise PluginError(
             f"guard '{name}': w2s_judge_run() returned {type(answer).__name__}, expected a Verdict or None"

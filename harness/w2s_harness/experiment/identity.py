@@ -17,10 +17,27 @@ _STAGES = {
     "all": ("",),
     "data": ("data", "types.py"),
     "features": ("models/loading.py", "models/text.py", "models/readout.py", "models/zero_shot.py"),
-    "fit": ("models", "data/draw.py", "experiment/baselines.py", "experiment/reading.py", "experiment/tuning.py"),
-    "cell": ("models", "wire", "student.py", "isolation/worker.py", "data", "experiment/cells.py", "experiment/reading.py",
-             "experiment/conversation.py"),
-}  # fmt: skip
+    "fit": (
+        "models",
+        "data/draw.py",
+        "experiment/baselines.py",
+        "experiment/reading.py",
+        "experiment/tuning.py",
+    ),
+    "cell": (
+        "models",
+        "wire",
+        "data",
+        "student.py",
+        "arguments.py",
+        "isolation/worker.py",
+        "isolation/loading.py",
+        "isolation/lockdown.py",
+        "experiment/cells.py",
+        "experiment/reading.py",
+        "experiment/conversation.py",
+    ),
+}
 _LIBRARIES = ("torch", "transformers", "numpy", "scipy", "peft")
 
 

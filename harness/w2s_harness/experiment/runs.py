@@ -43,8 +43,11 @@ class Run:
 
     def log(self, event: Mapping[str, Any]) -> None:
         """Append one event to `events.jsonl`."""
-        with writing(self.folder), (self.folder / "events.jsonl").open("ab") as file:
-            file.write(msgspec.json.encode(event) + b"\n")
+        with writing(self.folder), (self.folder / "events.jsonl").open("ab+") as file:
+            # What a killed host left torn must not swallow the next event.
+            file.seek(max(file.seek(0, 2) - 1, 0))
+            torn = file.read(1) not in (b"", b"\n")
+            file.write((b"\n" if torn else b"") + msgspec.json.encode(event) + b"\n")
 
     def events(self) -> list[dict[str, Any]]:
         """What was logged; a torn last line is dropped."""

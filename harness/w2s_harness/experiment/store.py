@@ -14,10 +14,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -60,7 +60,13 @@ class Store:
     def get(self, key: str) -> Any | None:
         """The value put under `key`, or None."""
         line = self._index.get(key)
-        return None if line is None else msgspec.json.decode(line)["v"]
+        try:
+            return None if line is None else msgspec.json.decode(line)["v"]
+        except (msgspec.DecodeError, KeyError):
+            # A line that was torn behind an inner brace.
+            self._warn(f"{self.root / 'log.jsonl'}: a torn line is dropped; its result will be computed again")
+            self._index.pop(key, None)
+            return None
 
     def put(self, key: str, value: Any) -> None:
         """Append a value of plain JSON types. Raises `StoreError` where the disk is full."""
@@ -79,15 +85,28 @@ class Store:
         record = self.get(key)
         if record is None:
             return None
+        return self._checked(record, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
+
+    def data(self, key: str) -> bytes | None:
+        """The checked bytes put under `key`, or None as for `path`; what was hashed is what is returned."""
+        record, found = self.get(key), []
+
+        def digest(file: IO[bytes]) -> str:
+            found.append(file.read())
+            return hashlib.sha256(found[0]).hexdigest()
+
+        return found[0] if record is not None and self._checked(record, digest) else None
+
+    def _checked(self, record: Mapping[str, str], digest: Callable[[Any], str]) -> Path | None:
         path = self._object(record["sha256"], record["suffix"])
         try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags), "rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            self._warn(f"{path}: gone from the store; it will be computed again")
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                same = digest(file) == record["sha256"]
+        except OSError as bad:
+            what = "is a link" if bad.errno == errno.ELOOP else "gone from the store"
+            self._warn(f"{path}: {what}; it will be computed again")
             return None
-        if found != record["sha256"]:
+        if not same:
             self._warn(f"{path}: its bytes have changed since they were written; it will be computed again")
             with suppress(OSError):
                 path.unlink()
@@ -112,8 +131,11 @@ class Store:
 
     def array(self, key: str) -> npt.NDArray[Any] | None:
         """The array put under `key`, or None."""
-        path = self.path(key)
-        return None if path is None else np.load(path, allow_pickle=False)
+        data = self.data(key)
+        if data is None:
+            return None
+        array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        return array
 
     def sync(self) -> None:
         """Make everything that was put survive a power cut."""
@@ -121,9 +143,13 @@ class Store:
             os.fsync(self._log)
 
     def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        os.close(self._log)
+        """Sync and close; a later `put` is refused."""
+        log, self._log = self._log, -1
+        with writing(self.root):
+            try:
+                os.fsync(log)
+            finally:
+                os.close(log)
 
     def _object(self, digest: str, suffix: str) -> Path:
         return self.objects / digest[:2] / f"{digest}{suffix}"

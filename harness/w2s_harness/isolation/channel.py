@@ -68,7 +68,8 @@ class Channel:
         while True:
             body = self._take()
             if body is not None:
-                return self._decode(body, kind)
+                message: T = self._decode(body, kind)
+                return message
             if not self._read():
                 raise self._gone()
 

@@ -25,7 +25,15 @@ SPAWN_TIMEOUT_S = 10.0
 END_TIMEOUT_S = 5.0
 MAX_OUTPUT = 64 * 2**10
 """Bytes of a worker's output that are kept: the last ones."""
-ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # -I would ignore it, and a method that walks a set of strings would differ from run to run; -P, -s and
+    # this environment, which is all there is, stand in for -I.
+    "PYTHONHASHSEED": "0",
+}
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "import numpy.random, numpy.linalg, msgspec, pluggy; "
@@ -182,7 +190,7 @@ class _Process:
         arguments = [json.dumps(sys_path), str(theirs.fileno()), str(os.getpid()), str(int(tied))]
         with theirs:
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _BOOT, *arguments],
+                [sys.executable, "-P", "-s", "-S", "-B", "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,

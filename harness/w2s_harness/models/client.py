@@ -19,7 +19,7 @@ import numpy as np
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
 from w2s_harness.models import control
 from w2s_harness.wire.frames import PeerGone, receive, send
-from w2s_harness.wire.messages import Array, Reply, Request, pack, unpack
+from w2s_harness.wire.messages import Array, Message, Reply, Request, pack, unpack
 
 EXTRACT_ROWS = 2048
 """Rows of one `Extract`, so that the answer fits a frame; a constant, for the batches depend on it."""
@@ -38,7 +38,7 @@ _ERRORS: dict[str, type[HarnessError]] = {
 }
 _LAST_LINES = 5
 _END_S = 2.0
-_Answer = TypeVar("_Answer", bound=control.Message)
+_Answer = TypeVar("_Answer", bound=Message)
 
 
 class ServiceClient:

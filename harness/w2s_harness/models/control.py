@@ -17,6 +17,7 @@ from w2s_harness.wire.rows import TextRow
 Role = Literal["baseline", "worker-facing"]
 Mode = Literal["probe", "finetune"]
 Solver = Literal["exact", "path"]
+ErrorName = Literal["ModelError", "WorkerError", "BudgetError", "DataError"]
 
 
 class SplitRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,7 +237,7 @@ class Began(Message, frozen=True, tag="began"):
 class Failed(Message, frozen=True, tag="failed"):
     """The message could not be served; raised in the host as the error of that name."""
 
-    error: Literal["ModelError", "WorkerError", "BudgetError", "DataError"]
+    error: ErrorName
     reason: str
 
 

@@ -209,8 +209,8 @@ class Trainer:
     def _completed(
         self, trace: Floats, state: State, rows: Sequence[TextRow], kind: Kind, targets: Floats
     ) -> Floats:
-        unmet = np.flatnonzero(np.isnan(trace[0]))
-        if len(unmet):
+        unmet = np.flatnonzero(np.isnan(trace[0])).tolist()
+        if unmet:
             z = self.logits(state, [rows[i] for i in unmet], kind)
             trace[:, unmet] = cross_entropy(targets[unmet], z)
         return trace

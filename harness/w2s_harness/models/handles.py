@@ -50,8 +50,10 @@ class RowSet:
 class Handle(Protocol):
     """Anything that gives log-odds of rows."""
 
-    is_odd: bool
-    """Whether a swap reverses the sign of its log-odds by construction."""
+    @property
+    def is_odd(self) -> bool:
+        """Whether a swap reverses the sign of its log-odds by construction."""
+        ...
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """(m,) log-odds; charges the account before it works."""

@@ -134,11 +134,12 @@ def _watch(fd: int) -> None:
     os._exit(0)
 
 
-def _name(bad: HarnessError) -> str:
-    for kind in (BudgetError, WorkerError, DataError):
-        if isinstance(bad, kind):
-            return kind.__name__
-    return "ModelError"
+def _name(bad: HarnessError) -> control.ErrorName:
+    if isinstance(bad, BudgetError):
+        return "BudgetError"
+    if isinstance(bad, WorkerError):
+        return "WorkerError"
+    return "DataError" if isinstance(bad, DataError) else "ModelError"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ fit seeds itself from the cell's seed and its own content, so that no order of r
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,19 @@ if TYPE_CHECKING:
 
 MAX_REPLY = 60 * 2**20
 """Bytes of an embedding that is sent back."""
-_Fitted = tuple[Handle, Floats | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A fit that was checked."""
+
+    request: wire.Fit
+    rows: RowSet
+    targets: Floats
+    weight: Floats
+    loss: Loss
+    init: Handle | None
+    seed: int
 
 
 class Session:
@@ -61,7 +74,7 @@ class Session:
         self._account = Account(self._shape.parameters, order.limits, self._vanilla_flops())
         self._handles: list[Handle] = []
         self._digests: list[bytes] = []
-        self._cache: dict[bytes, _Fitted] = {}
+        self._cache: dict[bytes, tuple[Handle, Floats | None]] = {}
         self._is_testing = False
 
     @property
@@ -133,19 +146,22 @@ class Session:
         targets, weight, loss = checks.fit(request, len(rows), self._order.limits.epochs)
         init = None if request.init is None else self._handle(request.init)
         digest = self._digest(request)
-        by_path = request.trace or any(v is not None for v in (request.epochs, request.lr, request.init))
-        solver = "finetune" if self._order.mode == "finetune" else "path" if by_path else "exact"
+        job = _Job(request, rows, targets, weight, loss, init, self._seed(digest))
+        solver = self._solver(request)
         self._charge_fit(request, rows, solver)
         if digest not in self._cache:
-            how = {"exact": self._fit_exact, "path": self._fit_path, "finetune": self._finetune}[solver]
-            self._cache[digest] = how(request, rows, targets, weight, loss, init, digest)
+            self._cache[digest] = self._trained(solver, job)
         handle, trace = self._cache[digest]
         reply = self._keep(handle, digest)
-        return (
-            msgspec.structs.replace(reply, trace=wire.pack(trace))
-            if request.trace and trace is not None
-            else reply
-        )
+        if not request.trace or trace is None:
+            return reply
+        return wire.Handled(reply.handle, wire.pack(trace))
+
+    def _solver(self, request: wire.Fit) -> str:
+        if self._order.mode == "finetune":
+            return "finetune"
+        by_path = request.trace or any(v is not None for v in (request.epochs, request.lr, request.init))
+        return "path" if by_path else "exact"
 
     def _charge_fit(self, request: wire.Fit, rows: RowSet, solver: str) -> None:
         self._account.fit(solver)
@@ -155,53 +171,35 @@ class Session:
             epochs = self._order.finetune.epochs if request.epochs is None else request.epochs
             self._account.read(int(epochs * tokens), TRAINING[self._order.finetune.adapter])
 
-    def _fit_exact(
-        self, request: wire.Fit, rows: RowSet, targets: Floats, weight: Floats, loss: Loss, *_: object
-    ) -> _Fitted:
-        x = rows.split.features(rows.index, rows.swap)
-        probe = fit_exact(x, targets, self._order.kind, c=self._order.probe.c, weight=weight, loss=loss)
-        return ProbeHandle(probe), None
-
-    def _fit_path(
-        self,
-        request: wire.Fit,
-        rows: RowSet,
-        targets: Floats,
-        weight: Floats,
-        loss: Loss,
-        init: Handle | None,
-        digest: bytes,
-    ) -> _Fitted:
-        if init is not None and not isinstance(init, ProbeHandle):
+    def _trained(self, solver: str, job: _Job) -> tuple[Handle, Floats | None]:
+        if solver == "finetune":
+            return self._finetuned(job)
+        x = job.rows.split.features(job.rows.index, job.rows.swap)
+        settings, kind = self._order.probe, self._order.kind
+        if solver == "exact":
+            probe = fit_exact(x, job.targets, kind, c=settings.c, weight=job.weight, loss=job.loss)
+            return ProbeHandle(probe), None
+        if job.init is not None and not isinstance(job.init, ProbeHandle):
             raise WorkerError("init must be a handle that fit or head gave")
-        settings = self._order.probe
         probe, trace = fit_path(
-            rows.split.features(rows.index, rows.swap), targets, self._order.kind,
+            x, job.targets, kind,
             c=settings.c,
-            epochs=settings.epochs if request.epochs is None else request.epochs,
-            lr=settings.lr if request.lr is None else request.lr,
-            seed=self._seed(digest), weight=weight, loss=loss, init=None if init is None else init.probe,
+            epochs=settings.epochs if job.request.epochs is None else job.request.epochs,
+            lr=settings.lr if job.request.lr is None else job.request.lr,
+            seed=job.seed, weight=job.weight, loss=job.loss,
+            init=None if job.init is None else job.init.probe,
         )  # fmt: skip
         if not np.isfinite(probe.weights).all():
             raise WorkerError("the training diverged; take a smaller lr")
         return ProbeHandle(probe), trace
 
-    def _finetune(
-        self,
-        request: wire.Fit,
-        rows: RowSet,
-        targets: Floats,
-        weight: Floats,
-        loss: Loss,
-        init: Handle | None,
-        digest: bytes,
-    ) -> _Fitted:
-        if init is not None and not isinstance(init, TunedHandle):
+    def _finetuned(self, job: _Job) -> tuple[Handle, Floats]:
+        if job.init is not None and not isinstance(job.init, TunedHandle):
             raise WorkerError("init must be a handle that fit gave")
         state, trace = self._trainer().train(
-            rows.texts(), self._order.kind, targets,
-            weight=weight, loss=loss, epochs=request.epochs, lr=request.lr, seed=self._seed(digest),
-            init=None if init is None else init.state,
+            job.rows.texts(), self._order.kind, job.targets,
+            weight=job.weight, loss=job.loss, epochs=job.request.epochs, lr=job.request.lr, seed=job.seed,
+            init=None if job.init is None else job.init.state,
         )  # fmt: skip
         return TunedHandle(state, self._trainer, self._order.kind), trace
 
@@ -231,7 +229,7 @@ class Session:
     def _prior(self, request: wire.Prior) -> wire.Reply:
         template = zero_shot.resolve(self._templates, request.template, self._order.kind)
         bias = checks.number("bias", request.bias, -1e6, 1e6)
-        return self._keep(PriorHandle(template, bias, self._model, self._order.kind), b"")
+        return self._keep(PriorHandle(template, bias, self._model, self._order.kind), _sha(request))
 
     def _ensemble(self, request: wire.Ensemble) -> wire.Reply:
         if not 1 <= len(request.handles) <= self._order.limits.handles:
@@ -240,7 +238,9 @@ class Session:
         if request.swap_average and self._order.kind != "preference":
             raise WorkerError("rows of a verify task have no swap to average over")
         members = tuple(self._handle(handle) for handle in request.handles)
-        return self._keep(EnsembleHandle(members, request.how, trim, request.swap_average), b"")
+        digests = b"".join(self._digests[handle] for handle in request.handles)
+        digest = hashlib.sha256(digests + _sha(msgspec.structs.replace(request, handles=()))).digest()
+        return self._keep(EnsembleHandle(members, request.how, trim, request.swap_average), digest)
 
     def _head(self, request: wire.Head) -> wire.Reply:
         if self._order.mode != "probe":
@@ -303,7 +303,7 @@ class Session:
 
     def _digest(self, request: wire.Fit) -> bytes:
         """Content of a fit: what it asks for, with the content of `init` in place of its number."""
-        start = b"" if request.init is None else self._digests[request.init]
+        start = b"" if request.init is None else b"init" + self._digests[request.init]
         return hashlib.sha256(start + _sha(msgspec.structs.replace(request, init=None))).digest()
 
     def _seed(self, digest: bytes) -> int:

@@ -87,7 +87,7 @@ def test_a_zygote_has_one_thread_a_clean_environment_and_the_given_path_only(mon
         folder = Path(f"/proc/{zygote.pid}")
         assert len(list((folder / "task").iterdir())) == 1
         assert b"W2S_SECRET" not in (folder / "environ").read_bytes()
-        assert {b"-I", b"-S", b"-B"} <= set((folder / "cmdline").read_bytes().split(b"\0"))
+        assert {b"-P", b"-s", b"-S", b"-B"} <= set((folder / "cmdline").read_bytes().split(b"\0"))
         maps = (folder / "maps").read_text()
         assert "torch" not in maps
 

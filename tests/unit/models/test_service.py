@@ -35,10 +35,10 @@ def ints(values):
 
 
 def fit_predict(ref, y, **changes):
+    predict = ((ref, ints(range(9))),)
     return control.FitPredict(
-        Model(source="./nowhere"), "probe", "verify", ref, ints(range(40)), wire.pack(y), ((ref, ints(range(9))),),
-        **changes,
-    )  # fmt: skip
+        Model(source="./nowhere"), "probe", "verify", ref, ints(range(40)), wire.pack(y), predict, **changes
+    )
 
 
 def opening(ref, **changes):
