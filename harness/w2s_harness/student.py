@@ -198,8 +198,8 @@ class Student:
         :param rows: m training rows; a row may come more than once.
         :param targets: (m,) what P(label = 1) should be, soft or hard, in [0, 1].
         :param weight: (m,) finite, not negative, not all zero; how much each row counts. None: all alike.
-        :param loss: `"xent"`, cross-entropy; `("logconf", {"alpha": .75})`, the target becomes
-            (1 - alpha) w + alpha [s > t], with the student's own s and a threshold t that keeps w's balance;
+        :param loss: `"xent"`, cross-entropy; `("logconf", {"a": .75})`, the target becomes
+            (1 - a) w + a [s > t], with the student's own s and a threshold t that keeps w's balance;
             `("product", {"alpha": 1, "beta": 1})`, the target is proportional to w^alpha s^beta
             (both Burns et al. 2023, arXiv:2312.09390).
         :param epochs: passes over the rows; None: the pair's own setting, tuned alike for all methods.

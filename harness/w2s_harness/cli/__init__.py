@@ -55,7 +55,10 @@ def main() -> None:
     except click.Abort:
         code = 2
     except click.ClickException as bad:
-        bad.show()
+        where = bad.ctx.command_path if isinstance(bad, click.UsageError) and bad.ctx else "w2s-harness"
+        click.echo(
+            f"error: {' '.join(bad.format_message().split())} (`{where} --help` shows the flags)", err=True
+        )
         code = 4
     except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
         code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)

@@ -22,7 +22,8 @@ class Config:
 def find(explicit: Path | None, known: Mapping[str, bool]) -> Config:
     """The configuration that `-c` names, else the nearest one upwards to the repository's root.
 
-    `known` are the keys, and whether each takes a list. Raises `UsageError` for a file that is no mapping or holds an unknown key.
+    `known` are the keys, and whether each takes a list. Raises `UsageError` for a file that is no mapping
+    or holds an unknown key.
     """
     for file in [explicit] if explicit else _candidates(Path.cwd()):
         values = _read(file, required=explicit is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ def _key(flag: click.Parameter) -> str:
 @click.command(
     "run",
     short_help="Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
-    context_settings={"auto_envvar_prefix": "W2S"},
 )
 @click.option(
     "-c",
     "--config",
     "config_file",
+    envvar="W2S_CONFIG",
     is_eager=True,
     expose_value=False,
     callback=_from_config,
@@ -145,4 +146,6 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
     listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))
+    # A scheduler's SIGTERM stops a run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return int(run(selection, options, listeners))

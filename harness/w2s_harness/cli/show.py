@@ -22,10 +22,11 @@ def command(name: str, as_json: bool, store: str) -> int:
     A cell (`math/tiny/vanilla/s0`) is the last run's; RUN::CELL is any run's.
     """
     run_name, separator, cell = name.rpartition("::")
-    if separator or name.count("/") >= 3:
+    is_folder = (Path(name) / "plan.json").is_file()
+    if separator or (name.count("/") >= 3 and not is_folder):
         facts = _cell(Path(store), run_name or "last", cell if separator else name)
     else:
-        facts = _thing(name) or _run(Path(store), name)
+        facts = (None if is_folder else _thing(name)) or _run(Path(store), name)
     click.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
     return 0
 
@@ -50,9 +51,14 @@ def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
 
 
 def _run(store: Path, name: str) -> dict[str, Any]:
+    from w2s_harness.errors import UsageError, nearest
     from w2s_harness.experiment import runs
 
-    run = runs.find(store, name)
+    try:
+        run = runs.find(store, name)
+    except UsageError as bad:
+        hint = nearest(name, _known_names())
+        raise UsageError(f"{bad}{f' Nothing installed is called so either{hint}.' if hint else ''}") from bad
     cells = {e["cell"]: e for e in run.events() if "cell" in e}
     return {
         "run": run.id,
@@ -72,6 +78,12 @@ def _settings(run: Run) -> list[dict[str, Any]]:
     return [
         {k: s[k] for k in names} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]} for s in found
     ]
+
+
+def _known_names() -> list[str]:
+    from w2s_harness.discovery import metadata
+
+    return [e.name for group in (metadata.METHODS, metadata.TRUSTED) for e in metadata.entries(group)]
 
 
 def _thing(name: str) -> dict[str, Any] | None:

@@ -56,7 +56,9 @@ class Plugins:
         elif spec.endswith(".py"):
             path = Path(spec)
             if path.stem in self.trusted or self.manager.has_plugin(path.stem):
-                raise PluginError(f"{spec}: the name '{path.stem}' is taken by another plugin. Rename the file.")
+                raise PluginError(
+                    f"{spec}: the name '{path.stem}' is taken by another plugin. Rename the file."
+                )
             self._register(path.stem, _import_file(path), path)
         elif spec in self.trusted:
             self._load(self.trusted[spec])
@@ -153,7 +155,7 @@ class Plugins:
         for caller in self.manager.get_hookcallers(module) or ():
             for impl in caller.get_hookimpls():
                 if impl.plugin is module:
-                    impl.function = _guarded(name, caller.name, impl.function)
+                    impl.function = _guarded(name, caller.name, impl.function)  # type: ignore[misc]
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
         self.loaded[name] = {"sha256": digest, "distribution": None, "version": None}
 
@@ -184,7 +186,8 @@ def _listed(impl: pluggy.HookImpl, hook: str) -> Sequence[Any]:
     kind: type = Task if hook == "w2s_tasks" else Pair
     if not isinstance(answer, Sequence) or not all(isinstance(item, kind) for item in answer):
         raise PluginError(
-            f"plugin '{impl.plugin_name}': {hook}() must return a list of {kind.__name__} objects, not {answer!r}"
+            f"plugin '{impl.plugin_name}': {hook}() must return a list of {kind.__name__} objects, "
+            f"not {answer!r}"
         )
     return answer
 

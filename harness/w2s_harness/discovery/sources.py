@@ -145,11 +145,11 @@ def _refusal(entry: Entry) -> str:
     for name in _start_hooks(entry.info):
         return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
     for needed in metadata.required(entry.info):
-        own = metadata.distribution_name(needed)
+        chain = f"{entry.distribution} offers methods and needs {metadata.distribution_name(needed)}, which"
         if metadata.offers(needed, metadata.TRUSTED):
-            return f"{entry.distribution} offers methods and needs {own}, which offers a trusted plugin"
+            return f"{chain} offers a trusted plugin"
         for name in _start_hooks(needed):
-            return f"{entry.distribution} offers methods and needs {own}, which runs code at interpreter start ({name})"
+            return f"{chain} runs code at interpreter start ({name})"
     return ""
 
 

@@ -40,6 +40,8 @@ class Unit:
     name: str
     key: str
     work: Callable[[ServiceClient], object]
+    files: tuple[str, ...] = ()
+    """Keys of the files that come with it and that later stages read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +77,11 @@ class Baselines:
         self._lock = threading.Lock()
 
     def run(self, *, reads_needed: bool) -> dict[str, Baseline]:
-        """Compute what is missing. `reads_needed`: a later stage will read the features."""
+        """Compute what is missing. `reads_needed`: later stages will read features and weak labels."""
         threads = max(pair.threads for pair in self.plan.pairs)
         with Slots(self.n, lambda: ServiceClient("baseline", threads=threads), self.cancel) as slots:
             for name, units in self.stages():
-                self._stage(slots, name, units, checked=reads_needed and name == "features")
+                self._stage(slots, name, units, checked=reads_needed)
         self.busy_s = slots.busy_s
         return {s.id: self._collect(s) for s in self.settings}
 
@@ -99,12 +101,11 @@ class Baselines:
     # -- stages -----------------------------------------------------------------------------------------
 
     def _stage(self, slots: Slots, name: str, units: list[Unit], *, checked: bool = False) -> None:
-        """Work off the units whose keys are missing; `checked`: look at the bytes of files too."""
-        found = self.store.path if checked else self.store.get
+        """Work off the units whose keys are missing; `checked`: look at the bytes of their files too."""
         self.hook.w2s_stage_start(stage=name, total=len(units))
         missing = []
         for unit in units:
-            if found(unit.key) is None:
+            if self.store.get(unit.key) is None or (checked and not all(map(self.store.path, unit.files))):
                 missing.append(unit)
             else:
                 self.hook.w2s_stage_progress(stage=name, unit=unit.name, cached=True)
@@ -142,7 +143,8 @@ class Baselines:
             self.store.put(keys.features(role, split, "facts"), facts)
             self.store.put_array(keys.features(role, split, "features"), wire_unpack(found.features))
 
-        return Unit(f"{setting.id} {role} {split}", keys.features(role, split, "features"), work)
+        files = tuple(keys.features(role, split, part) for part in ("features", "likelihoods", "tokens"))
+        return Unit(f"{setting.id} {role} {split}", files[0], work, files)
 
     def _tune_units(self, setting: Setting) -> list[Unit]:
         """The choice of C; with methods that are not ours, of the solver `path`'s settings too."""
@@ -156,8 +158,11 @@ class Baselines:
         return units
 
     def _weak_unit(self, setting: Setting, seed: int) -> Unit:
-        key = Keys(setting).weak(seed)
-        return Unit(f"{setting.id} s{seed}", key, lambda client: self._weak(client, setting, seed))
+        keys = Keys(setting)
+        files = (keys.labels(seed), keys.weak_test(seed))
+        return Unit(
+            f"{setting.id} s{seed}", keys.weak(seed), lambda client: self._weak(client, setting, seed), files
+        )
 
     def _weak(self, client: ServiceClient, setting: Setting, seed: int) -> None:
         keys = Keys(setting)

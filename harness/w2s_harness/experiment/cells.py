@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.release import order_key, release_order
-from w2s_harness.errors import ModelError, StoreError, WorkerError
+from w2s_harness.errors import ModelError, PluginError, StoreError, WorkerError
 from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.experiment.describing import wire_source
 from w2s_harness.experiment.keys import Keys, named_seed
@@ -67,7 +67,14 @@ class CellWork:
 
     def are_complete(self) -> bool:
         """Whether every cell that can run is in the store."""
-        return all(self._refusal(job) or self.store.get(job.key) is not None for job in self.jobs)
+        return all(self._refusal(job) or self._kept(job) is not None for job in self.jobs)
+
+    def _kept(self, job: Job) -> Record | None:
+        """The cell's record; None too where a guard will ask for predictions that are gone."""
+        record: Record | None = self.store.get(job.key)
+        if self.hook.w2s_judge_run.get_hookimpls() and record is not None:
+            return record if self.store.path(Keys(job.setting).predictions(job.key)) else None
+        return record
 
     def run(
         self,
@@ -96,7 +103,7 @@ class CellWork:
 
         missing, stopped = [], False
         for job in reversed(self.jobs) if reverse else self.jobs:
-            known = self._refusal(job) or self.store.get(job.key)
+            known = self._refusal(job) or self._kept(job)
             if known is None:
                 missing.append(job)
             else:
@@ -121,9 +128,17 @@ class CellWork:
     def _granted(self, setting: Setting, method: PlannedMethod) -> tuple[str, ...]:
         """What the method asked for, the plan grants and no guard lowers."""
         allowed = frozenset(method.access) & self.plan.grants
-        for answer in self.hook.w2s_grant(task=setting.task.task, access=allowed):
-            if answer is not None:
-                allowed &= answer
+        for impl in self.hook.w2s_grant.get_hookimpls():
+            known = {"task": setting.task.task, "access": allowed}
+            answer = impl.function(*[known[name] for name in impl.argnames])
+            if answer is None:
+                continue
+            if not isinstance(answer, Set):
+                raise PluginError(
+                    f"guard '{impl.plugin_name}': w2s_grant() returned {type(answer).__name__}, expected a "
+                    "set of access names or None"
+                )
+            allowed &= answer
         return tuple(sorted(allowed))
 
     def _refusal(self, job: Job) -> Record | None:

@@ -41,6 +41,11 @@ class Run:
             raise StoreError(f"{file}: cannot be read ({bad}). Start the run again.") from bad
         return found
 
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Write `plan.json`; a continued run may have newer code, and its plan says so."""
+        with writing(self.folder):
+            replace_file(self.folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True).encode())
+
     def log(self, event: Mapping[str, Any]) -> None:
         """Append one event to `events.jsonl`."""
         with writing(self.folder), (self.folder / "events.jsonl").open("ab+") as file:
@@ -79,13 +84,12 @@ def unfinished(store: Store, print_of_command: str) -> Run | None:
     return None
 
 
-def start(store: Store, plan: Mapping[str, Any]) -> Run:
-    """A new run folder with `plan.json` written."""
+def start(store: Store) -> Run:
+    """A new run folder."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     run = Run(store.runs / name)
     with writing(store.root):
         run.folder.mkdir(parents=True)
-        replace_file(run.folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True).encode())
     return run
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import ExitCode, NothingSelectedError
+from w2s_harness.errors import ExitCode, NothingSelectedError, UsageError
 from w2s_harness.experiment import estimate, runs
 from w2s_harness.experiment.assemble import Results, assemble
 from w2s_harness.experiment.baselines import Baselines
@@ -23,7 +23,7 @@ from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import Selection, build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
@@ -60,6 +60,8 @@ def run(selection: Selection, options: Options, listeners: Listeners) -> ExitCod
 
     Raises `HarnessError`s for what the user can mend; a failed cell is a row of the leaderboard instead.
     """
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}. Make it first.")
     store = Store(options.store, warn=listeners.say)
     try:
         with Describer(store) as describer:
@@ -86,27 +88,30 @@ class _Session:
         name = runs.fingerprint(command)
         unfinished = None if self.options.plan_only else runs.unfinished(self.store, name)
         drawn = unfinished.plan()["drawn"] if unfinished else {}
-        plan = self._selected(build_plan(self.selection, self.listeners.plugins, self.describer, drawn))
+        found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
+        plan = self._selected(found, unfinished)
+        with self._timed("data"):
+            settings = prepare_settings(plan, self.store)
         if self.options.plan_only:
-            self.listeners.show(
-                estimate.describe(plan, prepare_settings(plan, self.store), self.store, self.hook)
-            )
+            self.listeners.show(estimate.describe(plan, settings, self.store, self.hook))
             return ExitCode.OK
-        run_ = unfinished or runs.start(self.store, self._document(plan, name))
+        run_ = unfinished or runs.start(self.store)
+        run_.write_plan(self._document(plan, name))
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
-            results = self._stages(plan, run_)
+            results = self._stages(plan, settings, run_)
         except KeyboardInterrupt:
             self.store.sync()
             self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
             return ExitCode.INTERRUPTED
         return self._finish(results, run_)
 
-    def _selected(self, plan: Plan) -> Plan:
+    def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.expression:
             plan = keep(plan, matches_expression(self.options.expression))
         if self.options.last_failed:
-            failed = self._failed_last()
+            before = unfinished.plan()["selected"] if unfinished else None
+            failed = self._failed_last() if before is None else frozenset(before)
             plan = keep(plan, failed.__contains__)
         return plan
 
@@ -124,12 +129,10 @@ class _Session:
         drawn = {t.task.name: t.settings["data_seed"] for t in plan.tasks if t.exposure == "fresh"}
         return {**describe_plan(plan), "fingerprint": name, "drawn": drawn}
 
-    def _stages(self, plan: Plan, run_: runs.Run) -> Results:
-        with self._timed("data"):
-            settings = prepare_settings(plan, self.store)
+    def _stages(self, plan: Plan, settings: list[Setting], run_: runs.Run) -> Results:
         baselines = Baselines(plan, settings, self.store, self.hook, self.cancel, self.slots)
         cells = CellWork(plan, settings, self.store, self.hook, self.cancel, self.slots)
-        is_needed = not (baselines.is_complete() and cells.are_complete())
+        is_needed = not (baselines.is_complete() and cells.are_complete()) or self._has_judges()
         with self._timed("baselines"):
             found = baselines.run(reads_needed=is_needed)
         with self._timed("cells"):
@@ -157,6 +160,9 @@ class _Session:
         self.listeners.show(tables.render(board, "text"))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
         return _exit_code(board)
+
+    def _has_judges(self) -> bool:
+        return bool(self.hook.w2s_judge_run.get_hookimpls())
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -64,7 +64,9 @@ class Store:
             return None if line is None else msgspec.json.decode(line)["v"]
         except (msgspec.DecodeError, KeyError):
             # A line that was torn behind an inner brace.
-            self._warn(f"{self.root / 'log.jsonl'}: a torn line is dropped; its result will be computed again")
+            self._warn(
+                f"{self.root / 'log.jsonl'}: a torn line is dropped; its result will be computed again"
+            )
             self._index.pop(key, None)
             return None
 

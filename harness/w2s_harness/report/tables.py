@@ -144,7 +144,7 @@ def _head(setting: Setting) -> str:
 def _text_block(block: Block) -> list[str]:
     setting = block.setting
     lines = f"weak {share(setting.weak.mean, 3)} {'-' * 20} ceiling {share(setting.ceiling.mean, 3)}"
-    found = [f"{_head(setting).ljust(_HEAD_WIDTH)}  {lines}"]
+    found = [f"{_head(setting).ljust(_HEAD_WIDTH)}  {lines}{_hyper(setting)}"]
     if block.gap:
         found.append(f" no-gap: {printable(block.gap)}; transfer accuracy instead of PGR")
     table = _aligned([block.columns, *(block.cells(row) for row in block.above)])
@@ -154,6 +154,13 @@ def _text_block(block: Block) -> list[str]:
         found.append(" " + "-" * (width - 1))
         found += _aligned([("    ", *_outcome(row)) for row in block.below])
     return found
+
+
+def _hyper(setting: Setting) -> str:
+    """The student's settings that were chosen or stood, such as `   C 0.03`."""
+    chosen = {"C": setting.hyper.C, "epochs": setting.hyper.epochs, "lr": setting.hyper.lr}
+    shown = ", ".join(f"{name} {value:g}" for name, value in chosen.items() if value is not None)
+    return f"   {shown}" if shown else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -29,7 +29,7 @@ class LogConf(Method):
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """One fit with the `logconf` loss."""
-        return student.fit(problem.rows, problem.weak, loss=("logconf", {"alpha": self.alpha}))
+        return student.fit(problem.rows, problem.weak, loss=("logconf", {"a": self.alpha}))
 
 
 @hookimpl

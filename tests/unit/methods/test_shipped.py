@@ -59,7 +59,7 @@ def test_confident_keeps_the_surest_tenth_of_a_teacher_that_is_never_sure():
 def test_logconf_asks_for_the_loss_with_its_coefficient():
     connection, _ = run(logconf.LogConf(), [0.1, 0.8])
     (fit,) = connection.fits
-    assert (fit.loss, fit.options, targets(fit)) == ("logconf", {"alpha": 0.75}, [0.1, 0.8])
+    assert (fit.loss, fit.options, targets(fit)) == ("logconf", {"a": 0.75}, [0.1, 0.8])
 
 
 def test_self_training_relabels_by_rank_and_keeps_the_teachers_balance():

@@ -1,0 +1,34 @@
+"""Whether README shows what the tool prints, and whether links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pages import ROOT, links, markdown
+
+from w2s_harness.report import document, tables
+
+README = ROOT / "README.md"
+PRINTED = ROOT / "docs" / "readme-leaderboard.json"
+_BLOCK = re.compile(r"<!-- leaderboard -->\s*```\w*\n(.*?)```\s*<!-- /?leaderboard(?: end)? -->", re.S)
+
+
+def test_leaderboard_in_readme_is_what_report_prints() -> None:
+    found = _BLOCK.findall(README.read_text(encoding="utf-8"))
+    assert len(found) == 1, "README has no fenced block between <!-- leaderboard --> marks"
+    printed = tables.render(document.read(PRINTED), "text")
+    assert found[0].strip("\n") == printed.strip("\n")
+
+
+def test_leaderboard_in_readme_is_of_the_default_plan() -> None:
+    plan = document.read(PRINTED).plan
+    assert [task["name"] for task in plan["tasks"]] == ["math", "code", "chat"]
+    assert [pair["name"] for pair in plan["pairs"]] == ["tiny"]
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in markdown()])
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = [target for target in links(page) if not (page.parent / target).exists()]
+    assert not missing, f"{page.name} links to {missing}"

@@ -1,0 +1,134 @@
+"""Whether every hook, command, flag, exit code, environment variable and JSON field is in the docs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+from pages import ROOT, blocks, section
+
+from w2s_harness import hookspecs
+from w2s_harness.cli import COMMANDS, config
+from w2s_harness.errors import ExitCode
+
+CLI = ROOT / "docs" / "cli.md"
+PLUGINS = ROOT / "docs" / "plugins.md"
+
+
+def _commands() -> dict[str, click.Command]:
+    return {name: importlib.import_module(f"w2s_harness.cli.{name}").command for name in COMMANDS}
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [p for p in command.params if isinstance(p, click.Option)]
+
+
+def _flat(text: str) -> str:
+    return re.sub(r",\s*\)", ")", re.sub(r"\s+", " ", text)).replace("( ", "(")
+
+
+# -- hooks ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(hookspecs.NAMES))
+def test_hook_is_documented_with_its_signature(name: str) -> None:
+    signature = str(inspect.signature(getattr(hookspecs, name))).replace("'", "")
+    shown = _flat("\n".join(b.text for b in blocks(PLUGINS) if b.language == "python"))
+    assert _flat(f"def {name}{signature}") in shown, f"docs/plugins.md: def {name}{signature}"
+
+
+def test_no_hook_is_documented_that_is_not_there() -> None:
+    shown = "\n".join(b.text for b in blocks(PLUGINS) if b.language == "python")
+    assert set(re.findall(r"\bdef (w2s_\w+)\(", shown)) == hookspecs.NAMES
+
+
+# -- command line ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_command_is_documented_with_its_flags(name: str) -> None:
+    command = _commands()[name]
+    text = section(CLI, f"## `w2s-harness {name}`")
+    rows = "\n".join(re.findall(r"^\|[^|]*\|", text, flags=re.M))
+    flags = {flag for option in _options(command) for flag in option.opts}
+    documented = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", rows))
+    assert flags - documented == set(), "not in the table of docs/cli.md"
+    assert documented - flags == set(), "in the table of docs/cli.md, but no such flag"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_default_is_documented(name: str) -> None:
+    text = section(CLI, f"## `w2s-harness {name}`")
+    for option in _options(_commands()[name]):
+        if option.show_default and isinstance(option.default, str | int | float):
+            row = next(line for line in text.splitlines() if line.startswith(f"| `{option.opts[0]}"))
+            assert f"`{option.default}`" in row, f"{option.opts[0]} has the default {option.default}: {row}"
+
+
+def test_only_commands_that_exist_are_documented() -> None:
+    headings = re.findall(r"^## `w2s-harness (\w+)`$", CLI.read_text(encoding="utf-8"), flags=re.M)
+    assert sorted(headings) == sorted(COMMANDS)
+
+
+def test_flags_of_the_group_are_documented() -> None:
+    group = importlib.import_module("w2s_harness.cli").command
+    text = section(CLI, "## Every command")
+    for option in _options(group):
+        assert all(f"`{flag}`" in text for flag in option.opts)
+
+
+def test_exit_codes_are_documented() -> None:
+    rows = re.findall(r"^\| (\d) \| (.+) \|$", section(CLI, "## Exit codes"), flags=re.M)
+    assert [int(code) for code, _ in rows] == [int(code) for code in ExitCode]
+
+
+def test_environment_variable_of_every_flag_is_documented_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = _commands()["run"]
+    text = section(CLI, "## `w2s-harness run`")
+    context = command.make_context("run", [], resilient_parsing=True)
+    for option in _options(command):
+        name = f"W2S_{str(option.name).upper()}"
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{option.opts[0]}"))
+        assert f"`{name}`" in row, f"{option.opts[0]} is read from {name}: {row}"
+        monkeypatch.setenv(name, "x")
+        assert option.resolve_envvar_value(context) == "x"
+
+
+def test_configuration_keys_are_documented() -> None:
+    text = section(CLI, "## Configuration")
+    shown = set(re.findall(r"`(\w+)`", re.search(r"^Keys: (.+?)$", text, flags=re.M)[1]))  # type: ignore[index]
+    keys = {str(o.name) for o in _options(_commands()["run"])} - {"config_file", "plan_only"}
+    assert shown == (keys - {"plugin"}) | {"plugins"}
+
+
+def test_documented_configuration_is_one() -> None:
+    found = [b for b in blocks(CLI) if b.marks.get("file") == "w2s.yaml"]
+    assert found
+    names = {str(o.name) for o in _options(_commands()["run"])} | {"plugins"}
+    for block in found:
+        values = config._yaml(block.text, block.page)
+        assert set(values) <= names
+
+
+# -- leaderboard ----------------------------------------------------------------------------------------
+
+
+def test_every_field_of_the_leaderboard_is_documented() -> None:
+    script = ROOT / "scripts" / "docs" / "fields.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_field_script_notices_a_change(tmp_path: pytest.TempPathFactory) -> None:
+    page = tmp_path / "leaderboard.md"  # type: ignore[operator]
+    text = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    page.write_text(text.replace("| `pgr` |", "| `pgrr` |"), encoding="utf-8")
+    command = [sys.executable, str(ROOT / "scripts" / "docs" / "fields.py"), str(page)]
+    assert subprocess.run([*command, "--check"], capture_output=True, check=False).returncode == 1
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert page.read_text(encoding="utf-8") == text
