@@ -19,6 +19,8 @@ import threading
 import time
 from pathlib import Path
 
+from processes import family
+
 MAIN = ["w2s-harness", "run", "--tasks", "math,code,chat", "-q"]
 METHOD = '''
 from dataclasses import dataclass
@@ -44,7 +46,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
     for name, values in measure(runs).items():
-        print(f"{name:<44} min {min(values):8.2f}  median {statistics.median(values):8.2f}  max {max(values):8.2f}")
+        low, middle, high = min(values), statistics.median(values), max(values)
+        print(f"{name:<44} min {low:8.2f}  median {middle:8.2f}  max {high:8.2f}")
 
 
 def measure(runs: int) -> dict[str, list[float]]:
@@ -105,28 +108,12 @@ def _sample(root: int, peak: list[float], stop: threading.Event) -> None:
     page = os.sysconf("SC_PAGE_SIZE")
     while not stop.wait(0.1):
         total = 0
-        for pid in _family(root):
+        for pid in family(root):
             try:
                 total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
             except (OSError, IndexError):
                 continue
         peak[0] = max(peak[0], total / 2**20)
-
-
-def _family(root: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        children.setdefault(parent, []).append(int(stat.parent.name))
-    found, todo = [], [root]
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        todo += children.get(pid, [])
-    return found
 
 
 if __name__ == "__main__":

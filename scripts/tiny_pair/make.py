@@ -25,7 +25,7 @@ from w2s_harness.models.text import SEPARATOR, encode
 
 RECIPES = {
     "weak": pretrain.Recipe(24, 1, 2, 48, 4500, 3e-3, {"math": 40_000, "code": 60_000, "chat": 30_000}),
-    "strong": pretrain.Recipe(64, 2, 4, 128, 7000, 2.5e-3, {"math": 40_000, "code": 60_000, "chat": 70_000}),
+    "strong": pretrain.Recipe(64, 2, 4, 128, 5500, 2.5e-3, {"math": 28_000, "code": 30_000, "chat": 95_000}),
 }
 CORPUS_SEED = 0
 """The corpus of a model is the first documents of each family; its seed does not change with the model's."""

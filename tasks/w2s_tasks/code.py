@@ -14,7 +14,7 @@ from w2s_tasks.draws import seed_name
 from w2s_tasks.fillers import Fillers
 from w2s_tasks.layout import rows_per_split
 
-FILLERS = Fillers(word=0.5)
+FILLERS = Fillers(word=0.6)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ class Baselines:
                 model_of(setting, role), setting.data.kind, setting.data.splits[split].rows
             )
             found = client.extract(message)
+            with self._lock:
+                self.flops += 2.0 * found.shape.parameters * float(wire_unpack(found.tokens).sum())
             for part in ("likelihoods", "tokens"):
                 self.store.put_array(keys.features(role, split, part), wire_unpack(getattr(found, part)))
             facts = {"n_cut": found.n_cut, "shape": msgspec.to_builtins(found.shape)}

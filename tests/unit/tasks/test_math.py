@@ -60,3 +60,10 @@ def test_every_fault_occurs_and_stays_in_range():
         same = right.lines[wrong.lines.index(changed[0])]
         kinds.add("slip" if result != true else "operator" if sign != same[1] else "operand")
     assert kinds == set(FAULTS)
+
+
+@pytest.mark.parametrize("sign", PATTERNS)
+def test_labels_balance_by_operator(sign):
+    rows = [row for row in MathTask(data_seed=9).load() if re.search(PATTERNS[sign], row.prompt)]
+    assert len(rows) > 400
+    assert abs(sum(row.label for row in rows) / len(rows) - 0.5) < 0.04

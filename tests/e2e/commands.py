@@ -1,0 +1,109 @@
+"""The real command line in a subprocess."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CLI = Path(sys.executable).with_name("w2s-harness")
+METHODS = "vanilla,confident:margin=.3,zero-shot,./mine.py"
+MINE = '''"""Two methods in one file."""
+
+from dataclasses import dataclass
+
+from w2s_harness import Method, hookimpl
+
+
+@dataclass(frozen=True)
+class Shrunk(Method):
+    """Weak labels pulled towards 1/2."""
+
+    name = "shrunk"
+    by: float = 0.5
+
+    def fit(self, problem, student, rng):
+        return student.fit(problem.rows, 0.5 + (problem.weak - 0.5) * self.by)
+
+
+class Pair(Method):
+    """Two halves, averaged."""
+
+    name = "halves"
+
+    def fit(self, problem, student, rng):
+        half = rng.random(len(problem.weak)) < 0.5
+        parts = [student.fit(problem.rows[h], problem.weak[h]) for h in (half, ~half)]
+        return student.ensemble(parts)
+
+
+@hookimpl
+def w2s_methods():
+    return [Shrunk, Pair]
+'''
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder in which `w2s-harness run` is called, with the flags that all calls share."""
+
+    folder: Path
+    flags: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *arguments: str) -> list[str]:
+        shared = self.flags if arguments[:1] == ("run",) else ()
+        return [str(CLI), *arguments[:1], *shared, *arguments[1:]]
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("W2S_") and k != "PYTHONPATH"}
+        return kept | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"} | self.env
+
+    def __call__(self, *arguments: str, timeout: float = 300.0) -> Done:
+        began = time.monotonic()
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command in a process group of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def board(self, run: str | None = None) -> dict:
+        """The leaderboard of a run, by default the last."""
+        folder = self.folder / ".w2s" / "runs"
+        name = run or max(p.name for p in folder.iterdir())
+        return json.loads((folder / name / "leaderboard.json").read_text("utf-8"))
+
+
+def numbers(board: dict) -> str:
+    """A board without what may differ between two runs of one plan."""
+    return json.dumps({k: v for k, v in board.items() if k not in ("timing", "machine")})
