@@ -1,4 +1,4 @@
-"""Kill a run at a random moment, again and again, then finish it: the leaderboard must equal an undisturbed one.
+"""Kill a run at a random moment, again and again, then finish it: its leaderboard must equal a quiet run's.
 
     python benchmarks/kill_and_resume.py [--times 20] [--host-alone] [-- RUN ARGUMENTS]
 

@@ -1,6 +1,6 @@
 """A third-party method in one file: weigh each weak label against students that never saw it.
 
-    w2s-harness run --tasks math --methods vanilla,examples/cross_fit.py
+w2s-harness run --tasks math --methods vanilla,examples/cross_fit.py
 """
 
 from collections.abc import Sequence

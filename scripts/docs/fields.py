@@ -34,7 +34,14 @@ def tables() -> str:
             f"| `{name}` | {_shown(hints[name])} | {text.replace('|', chr(92) + '|')} |"
             for name, text in descriptions()[part.__name__].items()
         ]
-        parts += [f"### {part.__name__}", "", summary, "", "| field | type | what it is |", "| --- | --- | --- |"]
+        parts += [
+            f"### {part.__name__}",
+            "",
+            summary,
+            "",
+            "| field | type | what it is |",
+            "| --- | --- | --- |",
+        ]
         parts += [*rows, ""]
     return "\n".join(parts)
 

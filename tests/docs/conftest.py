@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT
 
-SMALL = {"W2S_LIMIT": "60", "W2S_SEEDS": "2", "W2S_SLOTS": "2"}
+SMALL = {"W2S_LIMIT": "60", "W2S_SEEDS": "2", "W2S_N": "2"}
 """What a plain `w2s-harness run` in the docs is cut down to; its flags win over these."""
 TIMEOUT_S = 300.0
 

@@ -9,9 +9,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SHELL = ("sh", "bash", "shell", "console")
 MARKS = ("file", "exit", "prints", "not run")
-"""Marks are HTML comments on the lines above a block: `<!-- file: mine.py -->`."""
+"""Marks are HTML comments on the lines above a block: `<!-- file: mine.py -->`. A comment `# mine.py` at the
+end of a Python block's first line names its file too."""
 _MARK = re.compile(r"^<!-- (file|exit|prints|not run)(?:: (.+))? -->$")
 _FENCE = re.compile(r"^(```+)\s*([\w-]*)")
+_NAMED = re.compile(r"\s# (\w+\.py)$")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SETUP = "python3 -m venv"
 """How README's two set-up lines begin."""
@@ -42,7 +44,7 @@ class Block:
 
 def markdown() -> list[Path]:
     """Every Markdown page of the project, the written ones only."""
-    top = [p for p in sorted(ROOT.glob("*.md"))]
+    top = sorted(ROOT.glob("*.md"))
     below = [p for folder in ("docs", "examples", "scripts", "benchmarks", "tests") for p in
              sorted((ROOT / folder).rglob("*.md"))]  # fmt: skip
     return [p for p in (*top, *below) if "goldens" not in p.parts]
@@ -63,6 +65,8 @@ def blocks(page: Path) -> list[Block]:
         opening = _FENCE.match(line)
         if fence:
             if line.rstrip() == fence:
+                named = _NAMED.search(text[0]) if text and language == "python" else None
+                marks |= {"file": named[1]} if named else {}
                 found.append(Block(page, start, language, "\n".join(text) + "\n", marks))
                 fence, marks, text = "", {}, []
             else:

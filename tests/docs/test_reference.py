@@ -7,13 +7,15 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
+import yaml
 from pages import ROOT, blocks, section
 
 from w2s_harness import hookspecs
-from w2s_harness.cli import COMMANDS, config
+from w2s_harness.cli import COMMANDS
 from w2s_harness.errors import ExitCode
 
 CLI = ROOT / "docs" / "cli.md"
@@ -28,8 +30,21 @@ def _options(command: click.Command) -> list[click.Option]:
     return [p for p in command.params if isinstance(p, click.Option)]
 
 
+def _key(option: click.Option) -> str | None:
+    """The flag's key in `w2s.yaml`: its longest spelling; None for `--plan`, which has none."""
+    key = max(option.opts, key=len).lstrip("-").replace("-", "_")
+    return None if key == "plan" else {"p": "plugins"}.get(key, key)
+
+
+def _row(text: str, option: click.Option) -> str:
+    """The row of a flag in a table."""
+    found = [r for r in text.splitlines() if re.match(rf"\| `{re.escape(option.opts[0])}\b", r)]
+    assert len(found) == 1, f"{option.opts[0]} has {len(found)} rows"
+    return found[0]
+
+
 def _flat(text: str) -> str:
-    return re.sub(r",\s*\)", ")", re.sub(r"\s+", " ", text)).replace("( ", "(")
+    return re.sub(r",?\s*\)", ")", re.sub(r"\s+", " ", text)).replace("( ", "(")
 
 
 # -- hooks ----------------------------------------------------------------------------------------------
@@ -66,8 +81,7 @@ def test_default_is_documented(name: str) -> None:
     text = section(CLI, f"## `w2s-harness {name}`")
     for option in _options(_commands()[name]):
         if option.show_default and isinstance(option.default, str | int | float):
-            row = next(line for line in text.splitlines() if line.startswith(f"| `{option.opts[0]}"))
-            assert f"`{option.default}`" in row, f"{option.opts[0]} has the default {option.default}: {row}"
+            assert f"`{option.default}`" in _row(text, option)
 
 
 def test_only_commands_that_exist_are_documented() -> None:
@@ -87,32 +101,36 @@ def test_exit_codes_are_documented() -> None:
     assert [int(code) for code, _ in rows] == [int(code) for code in ExitCode]
 
 
-def test_environment_variable_of_every_flag_is_documented_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_of_every_flag_is_documented_and_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     command = _commands()["run"]
     text = section(CLI, "## `w2s-harness run`")
-    context = command.make_context("run", [], resilient_parsing=True)
+    context = command.make_context("run", [])
     for option in _options(command):
-        name = f"W2S_{str(option.name).upper()}"
-        row = next(line for line in text.splitlines() if line.startswith(f"| `{option.opts[0]}"))
-        assert f"`{name}`" in row, f"{option.opts[0]} is read from {name}: {row}"
+        name = f"W2S_{str(_key(option)).upper()}"
+        assert (f"`{name}`" in _row(text, option)) == (_key(option) is not None)
         monkeypatch.setenv(name, "x")
-        assert option.resolve_envvar_value(context) == "x"
+        assert (option.resolve_envvar_value(context) == "x") == (_key(option) is not None), name
 
 
 def test_configuration_keys_are_documented() -> None:
     text = section(CLI, "## Configuration")
-    shown = set(re.findall(r"`(\w+)`", re.search(r"^Keys: (.+?)$", text, flags=re.M)[1]))  # type: ignore[index]
-    keys = {str(o.name) for o in _options(_commands()["run"])} - {"config_file", "plan_only"}
-    assert shown == (keys - {"plugin"}) | {"plugins"}
+    shown = re.search(r"^Keys are .+?: (.+)$", text, flags=re.M)
+    assert shown is not None
+    assert set(re.findall(r"`(\w+)`", shown[1])) == _keys() - {"config"}
 
 
 def test_documented_configuration_is_one() -> None:
     found = [b for b in blocks(CLI) if b.marks.get("file") == "w2s.yaml"]
     assert found
-    names = {str(o.name) for o in _options(_commands()["run"])} | {"plugins"}
     for block in found:
-        values = config._yaml(block.text, block.page)
-        assert set(values) <= names
+        assert set(yaml.safe_load(block.text)) <= _keys()
+
+
+def _keys() -> set[str]:
+    return {key for option in _options(_commands()["run"]) if (key := _key(option)) is not None}
 
 
 # -- leaderboard ----------------------------------------------------------------------------------------
@@ -120,12 +138,14 @@ def test_documented_configuration_is_one() -> None:
 
 def test_every_field_of_the_leaderboard_is_documented() -> None:
     script = ROOT / "scripts" / "docs" / "fields.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_field_script_notices_a_change(tmp_path: pytest.TempPathFactory) -> None:
-    page = tmp_path / "leaderboard.md"  # type: ignore[operator]
+def test_the_field_script_notices_a_change(tmp_path: Path) -> None:
+    page = tmp_path / "leaderboard.md"
     text = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
     page.write_text(text.replace("| `pgr` |", "| `pgrr` |"), encoding="utf-8")
     command = [sys.executable, str(ROOT / "scripts" / "docs" / "fields.py"), str(page)]

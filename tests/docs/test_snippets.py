@@ -48,7 +48,9 @@ def test_what_is_written_is_used(page: Path) -> None:
         if "file" in block.marks:
             name = block.marks["file"].partition("/")[0]
             later = [b for b in found[i:] if b.language in SHELL and "not run" not in b.marks]
-            assert any(name in b.text for b in later) or name == "w2s.yaml", f"{block.where}: {name} is not used"
+            assert any(name in b.text for b in later) or name == "w2s.yaml", (
+                f"{block.where}: {name} is not used"
+            )
         if "not run" in block.marks:
             assert block.marks["not run"], f"{block.where}: say why it is not run"
 

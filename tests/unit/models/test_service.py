@@ -161,6 +161,8 @@ def test_closing_and_killing_leave_nothing(features):
 def test_the_service_gets_a_clean_environment(monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
     with ServiceClient("baseline", threads=3) as service:
+        with pytest.raises(WorkerError):
+            service.close_cell()  # an answer means that the process is up
         environment = Path(f"/proc/{service.pid}/environ").read_bytes().split(b"\0")
     assert b"OMP_NUM_THREADS=3" in environment and b"OPENBLAS_NUM_THREADS=3" in environment
     assert not any(b"SECRET" in item for item in environment)
