@@ -28,6 +28,11 @@ def test_leaderboard_in_readme_is_of_the_default_plan() -> None:
     assert [pair["name"] for pair in plan["pairs"]] == ["tiny"]
 
 
+def test_every_page_of_the_docs_is_linked_from_readme() -> None:
+    linked = {(ROOT / target).resolve() for target in links(README)}
+    assert sorted({*(ROOT / "docs").glob("*.md")} - linked) == []
+
+
 @pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in markdown()])
 def test_links_lead_somewhere(page: Path) -> None:
     missing = [target for target in links(page) if not (page.parent / target).exists()]

@@ -93,7 +93,7 @@ def test_the_same_command_again_computes_nothing_and_gives_the_same_bytes(first,
     assert done.code == 0, done.err
     assert "cells 10/10 (10 kept)" in done.err
     assert numbers(again.board()) == numbers(board)
-    control = again("run", "--methods", METHODS, "--limit", "90")
+    control = again("run", "--methods", METHODS, "--limit", "90", "--store", str(tmp_path / "empty"))
     assert control.code != 0, "the poisoned torch must be found where something is computed"
 
 
