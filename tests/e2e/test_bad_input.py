@@ -78,7 +78,10 @@ def refused(place: Place, *arguments: str, code: int = 4) -> str:
 NAMES = {
     "task": (["--tasks", "maths"], "unknown task 'maths' (did you mean 'math'?)"),
     "method": (["--methods", "vanila"], "unknown method 'vanila' (did you mean 'vanilla'?)"),
-    "parameter": (["--methods", "confident:margn=.3"], "no such parameter (did you mean 'margin'?). It has: margin"),
+    "parameter": (
+        ["--methods", "confident:margn=.3"],
+        "no such parameter (did you mean 'margin'?). It has: margin",
+    ),
     "parameter value": (["--methods", "confident:margin=lots"], "'lots' is not a number"),
     "parameter form": (["--methods", "confident:margin"], "a parameter is written NAME:KEY=VALUE"),
     "task setting": (["--tasks", "math:data_sed=3"], "no such setting (did you mean 'data_seed'?)"),
@@ -177,7 +180,9 @@ def test_the_same_row_in_two_splits(place, words):
     assert "train_label" in line and "test" in line
 
 
-@pytest.mark.parametrize(("name", "text"), [("w2s.yaml", "- a\n"), ("w2s.yaml", "tasks: [a\n"), ("task.yaml", "- a\n")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("w2s.yaml", "- a\n"), ("w2s.yaml", "tasks: [a\n"), ("task.yaml", "- a\n")]
+)
 def test_yaml_that_is_no_mapping(place, name, text):
     (place.folder / name).write_text(text)
     line = refused(place, *(["--tasks", "./task.yaml"] if name == "task.yaml" else []))
@@ -229,9 +234,13 @@ def test_a_name_that_is_taken(place):
 
 def test_an_access_that_cannot_be_given(place):
     text = (place.folder / "mine.py").read_text()
-    (place.folder / "mine.py").write_text(text.replace('name = "shrunk"', 'name = "shrunk"\n    access = ("weights",)'))
+    (place.folder / "mine.py").write_text(
+        text.replace('name = "shrunk"', 'name = "shrunk"\n    access = ("weights",)')
+    )
     line = refused(place, "--methods", "./mine.py")
-    assert "asks for the access 'weights'" in line and "It can give: embeddings, inference, transductive" in line
+    assert (
+        "asks for the access 'weights'" in line and "It can give: embeddings, inference, transductive" in line
+    )
 
 
 # -- store ----------------------------------------------------------------------------------------------
@@ -251,4 +260,8 @@ def test_a_store_that_is_a_file(place):
 
 def test_debug_shows_the_traceback(place):
     done = place("run", "--tasks", "maths", "--debug")
-    assert done.code == 4 and "Traceback" in done.err and done.err.splitlines()[-1].startswith("error: unknown task")
+    assert (
+        done.code == 4
+        and "Traceback" in done.err
+        and done.err.splitlines()[-1].startswith("error: unknown task")
+    )

@@ -96,11 +96,21 @@ def test_access_that_the_plan_does_not_grant_skips_the_row(place):
     assert found["own-head"]["pgr"] is None and found["own-head"]["rank"] is None
     assert found["blind"]["status"] == "ok"
     granted = place(
-        "run", "--methods", "./access.py", "--seeds", "1", "--baseline-seeds", "2", "--grant", "inference,transductive"
+        "run",
+        "--methods",
+        "./access.py",
+        "--seeds",
+        "1",
+        "--baseline-seeds",
+        "2",
+        "--grant",
+        "inference,transductive",
     )
     assert granted.code == 0, granted.err
     found = rows(place)
-    assert {name: r["status"] for name, r in found.items()} == dict.fromkeys(("own-head", "peeks", "blind"), "ok")
+    assert {name: r["status"] for name, r in found.items()} == dict.fromkeys(
+        ("own-head", "peeks", "blind"), "ok"
+    )
     assert found["own-head"]["access"] == ["embeddings", "inference"] and found["blind"]["access"] == []
     assert found["own-head"]["transfer"]["mean"] > 0.55
     lowered = place(
@@ -133,13 +143,18 @@ def test_a_method_that_was_changed_is_another_method(place):
 
 def test_stop_at_the_first_failure_then_only_what_failed(place):
     text = (place.folder / "mine.py").read_text()
-    broken = text.replace("        return student.fit(problem.rows, 0.5", "        1 / 0\n        return student.fit(problem.rows, 0.5")
+    broken = text.replace(
+        "        return student.fit(problem.rows, 0.5",
+        "        1 / 0\n        return student.fit(problem.rows, 0.5",
+    )
     (place.folder / "mine.py").write_text(broken)
     stopped = place("run", "--methods", "./mine.py::shrunk,vanilla-hard", "-x", "-n", "1")
     assert stopped.code == 1
     found = rows(place)
     assert "ZeroDivisionError" in found["shrunk"]["transfer"]["per_seed"][0]["error"]
-    assert found["vanilla-hard"]["transfer"]["per_seed"][1]["error"].startswith("not run: an earlier cell failed")
+    assert found["vanilla-hard"]["transfer"]["per_seed"][1]["error"].startswith(
+        "not run: an earlier cell failed"
+    )
     (place.folder / "mine.py").write_text(text)
     again = place("run", "--methods", "./mine.py::shrunk,vanilla-hard", "--lf", "-n", "1")
     assert again.code == 0, again.err
@@ -172,11 +187,18 @@ def test_configuration_environment_and_flags_in_this_order(place):
         done = Place(inner, (*flags,), env)("run", "--plan", *more)
         assert done.code == 0, done.err
         assert "configuration " in done.err
-        return [line.split()[0].removeprefix("words/narrow..wide/") for line in done.out.splitlines() if line[:1] == " "]
+        return [
+            line.split()[0].removeprefix("words/narrow..wide/")
+            for line in done.out.splitlines()
+            if line[:1] == " "
+        ]
 
     assert len(cells({})) == 8
     assert cells({"W2S_SEEDS": "1"}) == ["vanilla/s0", "confident/s0"]
-    assert cells({"W2S_SEEDS": "1", "W2S_METHODS": "zero-shot"}, "--seeds", "0,7") == ["zero-shot/s0", "zero-shot/s7"]
+    assert cells({"W2S_SEEDS": "1", "W2S_METHODS": "zero-shot"}, "--seeds", "0,7") == [
+        "zero-shot/s0",
+        "zero-shot/s7",
+    ]
     assert cells({"W2S_K": "confident/s2"}) == ["confident/s2"]
 
 

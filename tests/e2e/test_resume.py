@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -61,6 +66,10 @@ def wait_for_workers(host: int, workers: int = 2) -> dict[int, str]:
     raise AssertionError("the workers did not come up")
 
 
+def runs_of(place: Place) -> list[Path]:
+    return [r for r in (place.folder / ".w2s" / "runs").iterdir() if not r.name.startswith(".")]
+
+
 def alive(pids) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and _state(pid) != "Z"]
 
@@ -85,22 +94,18 @@ def test_killed_again_and_again_it_ends_as_an_undisturbed_run(first, place):
     for share in (0.3, 0.6, 0.9):
         process = place.start("run", "--methods", METHODS)
         moment = undisturbed.seconds * (share - 0.3 + 0.3 * draw.random())
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(moment)
-        except Exception:  # noqa: BLE001, S110 (the expected TimeoutExpired)
-            pass
-        group = [process.pid, *family(process.pid)]
-        for pid in group:
-            try:
+        for pid in (process.pid, *family(process.pid)):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         process.communicate()
         kept.append(moment)
     done = place("run", "--methods", METHODS)
     assert done.code == 0, (kept, done.err)
     assert numbers(place.board()) == numbers(first[0].board()), f"killed after {kept} s"
-    assert len(list((place.folder / ".w2s" / "runs").iterdir())) <= 2, "the unfinished run is continued"
+    left = [r for r in runs_of(place) if not (r / "leaderboard.json").is_file()]
+    assert left == [], "an unfinished run is continued, not begun anew"
 
 
 def test_nothing_outlives_a_host_that_is_killed(slow):
@@ -142,8 +147,6 @@ def test_two_runs_on_one_store_at_once_both_finish(first, warm):
     for thread in threads:
         thread.join()
     assert set(boards) == {"one", "two"}
-    import json
-
     found = [numbers(json.loads((warm.folder / f"{n}.json").read_text())) for n in boards]
     assert found[0] == found[1] == numbers(first[0].board())
 
@@ -164,18 +167,15 @@ def test_objects_whose_bytes_changed_are_computed_again_and_said(first, warm):
 def test_no_space_left_is_one_line_and_keeps_what_is_finished(first, warm):
     before = (warm.folder / ".w2s" / "log.jsonl").stat().st_size
     full = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);" + (
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({before + 4000}, resource.RLIM_INFINITY));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({before + 900}, resource.RLIM_INFINITY));"
         "from w2s_harness.cli import main; main()"
     )
-    import subprocess
-    import sys
-
     command = [sys.executable, "-c", full, *warm.command("run", "--methods", METHODS)[1:]]
     done = subprocess.run(command, cwd=warm.folder, env=warm.environment(), capture_output=True, text=True)
     assert done.returncode == 4, done.stderr
     (line,) = [text for text in done.stderr.splitlines() if text.startswith("error:")]
     assert "no space left" in line and "finished work is kept" in line
     again = warm("run", "--methods", METHODS)
-    assert again.code == 0 and "(10 kept)" not in again.err
-    assert "features 5/5 (5 kept)" in again.err
+    kept = int(re.search(r"cells 10/10 \((\d+) kept\)", again.err)[1])
+    assert again.code == 0 and 4 <= kept < 10, again.err
     assert numbers(warm.board()) == numbers(first[0].board())

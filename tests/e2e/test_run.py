@@ -46,7 +46,9 @@ def test_the_names_that_are_fixed_are_all_there(board):
     for row in board["rows"]:
         assert set(row) >= ROW
         assert set(row["source"]) >= {"distribution", "version", "sha256"}
-        assert [set(s) >= {"seed", "accuracy", "pgr", "error"} for s in row["transfer"]["per_seed"]] == [True] * 2
+        assert [set(s) >= {"seed", "accuracy", "pgr", "error"} for s in row["transfer"]["per_seed"]] == [
+            True
+        ] * 2
 
 
 def test_a_strong_student_has_more_room_than_the_weak_teacher(board):

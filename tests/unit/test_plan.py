@@ -26,7 +26,7 @@ def test_one_method_of_a_file_with_parameters():
 
 @pytest.mark.parametrize("text", ["a:b", "a:=1", "a:x=1:x=2", "./m.py::", "./m.py:::x=1"])
 def test_a_broken_parameter_is_refused(text):
-    with pytest.raises(UsageError, match="written|twice"):
+    with pytest.raises(UsageError, match=r"written|twice"):
         parse_specs(text)
 
 
@@ -55,7 +55,13 @@ def test_other_seeds_are_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
-    [(".3", "float", 0.3), ("0x10", "int", 16), ("Yes", "bool", True), ("no", "bool", False), ("1", "str", "1")],
+    [
+        (".3", "float", 0.3),
+        ("0x10", "int", 16),
+        ("Yes", "bool", True),
+        ("no", "bool", False),
+        ("1", "str", "1"),
+    ],
 )
 def test_a_value_is_read_as_its_kind(text, kind, value):
     found = parse_value(text, kind, "here")
@@ -70,7 +76,10 @@ def test_a_value_of_another_kind_says_where(text, kind):
 
 def test_a_label_holds_what_was_changed_sorted():
     assert label("confident", {}) == "confident"
-    assert label("confident", {"soft": True, "margin": 0.3, "k": 3, "a": "x"}) == "confident[a=x,k=3,margin=0.3,soft=true]"
+    assert (
+        label("confident", {"soft": True, "margin": 0.3, "k": 3, "a": "x"})
+        == "confident[a=x,k=3,margin=0.3,soft=true]"
+    )
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))

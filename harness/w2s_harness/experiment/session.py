@@ -95,8 +95,10 @@ class _Session:
         if self.options.plan_only:
             self.listeners.show(estimate.describe(plan, settings, self.store, self.hook))
             return ExitCode.OK
-        run_ = unfinished or runs.start(self.store)
-        run_.write_plan(self._document(plan, name))
+        document = self._document(plan, name)
+        if unfinished:
+            unfinished.write_plan(document)
+        run_ = unfinished or runs.start(self.store, document)
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
             results = self._stages(plan, settings, run_)
@@ -143,8 +145,8 @@ class _Session:
         self.store.sync()
         self.timing["service_seconds"] = {"baselines": baselines.busy_s, "cells": cells.busy_s}
         self.timing["flops"] = {
-            "baselines": baselines.flops,
-            "cells": sum(r["compute"]["flops"] for r in records.values() if "compute" in r),
+            "computed_for_baselines": baselines.flops,
+            "charged_to_cells": sum(r["compute"]["flops"] for r in records.values() if "compute" in r),
         }
         return Results(plan, settings, found, cells, records)
 

@@ -51,7 +51,11 @@ def test_an_explicit_file_is_the_only_one(tree):
 
 @pytest.mark.parametrize(
     ("text", "plugins"),
-    [("plugins: a.py", ["a.py"]), ("plugins: [a, b]", ["a", "b"]), ("plugins: {a: {x: 1}, b: {}}", ["a", "b"])],
+    [
+        ("plugins: a.py", ["a.py"]),
+        ("plugins: [a, b]", ["a", "b"]),
+        ("plugins: {a: {x: 1}, b: {}}", ["a", "b"]),
+    ],
 )
 def test_plugins_are_a_list(tree, text, plugins):
     (tree / "repo" / "w2s.yaml").write_text(text)
@@ -91,4 +95,17 @@ def test_every_flag_of_run_has_a_key_and_an_environment_twin():
 
     keys = [_key(p) for p in command.params]
     assert len(set(keys)) == len(keys)
-    assert {"tasks", "seed", "seeds", "cell_timeout", "k", "x", "lf", "n", "plugins", "out", "store", "no_guard"} <= set(keys)
+    assert {
+        "tasks",
+        "seed",
+        "seeds",
+        "cell_timeout",
+        "k",
+        "x",
+        "lf",
+        "n",
+        "plugins",
+        "out",
+        "store",
+        "no_guard",
+    } <= set(keys)

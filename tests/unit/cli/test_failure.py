@@ -15,8 +15,16 @@ from w2s_harness.errors import DataError, NothingSelectedError, StoreError, Work
         (StoreError("full"), 4, "error: full"),
         (NothingSelectedError("none"), 5, "error: none"),
         (WorkerError("died"), 1, "error: died"),
-        (OSError(errno.ENOSPC, "x", "/there"), 4, "error: /there: no space left. Free some and run it again."),
-        (KeyError("x"), 3, "internal error: KeyError: 'x'. This is a bug in w2s-harness; --debug shows where."),
+        (
+            OSError(errno.ENOSPC, "x", "/there"),
+            4,
+            "error: /there: no space left. Free some and run it again.",
+        ),
+        (
+            KeyError("x"),
+            3,
+            "internal error: KeyError: 'x'. This is a bug in w2s-harness; --debug shows where.",
+        ),
     ],
 )
 def test_one_line_and_the_exit_code(capsys, bad, code, said):

@@ -16,7 +16,8 @@ def cli(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess[str]:
         "import sys; from w2s_harness.cli import main; sys.argv[0] = 'w2s-harness'\n"
         "try:\n    main()\nfinally:\n"
         f"    heavy = {HEAVY!r}\n"
-        "    found = sorted(m for m in sys.modules if m in heavy or m.split('.')[0] in ('w2s_plugins', 'w2s_tasks'))\n"
+        "    plugins = ('w2s_plugins', 'w2s_tasks')\n"
+        "    found = sorted(m for m in sys.modules if m in heavy or m.split('.')[0] in plugins)\n"
         "    print('MODULES', found, file=sys.stderr)\n"
     )
     paths = os.pathsep.join(filter(None, sys.path))
@@ -28,7 +29,15 @@ def cli(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["--version"], ["list"], ["list", "methods", "--json"], ["list", "runs"], ["show", "vanilla"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["--version"],
+        ["list"],
+        ["list", "methods", "--json"],
+        ["list", "runs"],
+        ["show", "vanilla"],
+    ],
     ids=" ".join,
 )
 def test_nothing_heavy_and_no_plugin_is_imported(tmp_path, arguments):

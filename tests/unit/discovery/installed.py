@@ -49,7 +49,10 @@ def plant(
     info.mkdir()
     needs = "".join(f"Requires-Dist: {r}\n" for r in requires)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}")
-    lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in points.items()]
+    lines = [
+        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items())
+        for group, entries in points.items()
+    ]
     (info / "entry_points.txt").write_text("\n".join(lines))
     home = editable or site
     for path, text in files.items():

@@ -55,7 +55,10 @@ def test_a_shipped_task_loads_when_it_is_named(site):
     assert "fake_arith" not in sys.modules
     assert plugins.shipped("w2s_tasks") == ["arith"] and plugins.shipped("w2s_pairs") == []
     assert plugins.task("arith").name == "arith"
-    assert plugins.loaded["arith"]["distribution"] == "w2s-harness" and len(plugins.loaded["arith"]["sha256"]) == 64
+    assert (
+        plugins.loaded["arith"]["distribution"] == "w2s-harness"
+        and len(plugins.loaded["arith"]["sha256"]) == 64
+    )
 
 
 def test_a_method_is_never_imported(site):
@@ -66,7 +69,9 @@ def test_a_method_is_never_imported(site):
 
 def test_another_distributions_plugin_loads_only_when_named(site):
     ours(site)
-    plant(site, "extra", points={TRUSTED: {"geo": "fake_geo"}}, files={"fake_geo.py": TASK.format(name="geo")})
+    plant(
+        site, "extra", points={TRUSTED: {"geo": "fake_geo"}}, files={"fake_geo.py": TASK.format(name="geo")}
+    )
     plugins = Plugins(folders=[site])
     plugins.task("arith")
     assert "fake_geo" not in sys.modules and plugins.shipped("w2s_tasks") == ["arith"]
@@ -134,7 +139,9 @@ def test_a_plugin_may_take_a_part_of_the_arguments(site, file):
 
 
 def test_what_a_hook_raises_names_the_plugin(site, file):
-    path = file("boom.py", "from w2s_harness import hookimpl\n@hookimpl\ndef w2s_stage_start():\n    {}['x']\n")
+    path = file(
+        "boom.py", "from w2s_harness import hookimpl\n@hookimpl\ndef w2s_stage_start():\n    {}['x']\n"
+    )
     plugins = Plugins(folders=[site])
     plugins.switch(path)
     with pytest.raises(PluginError, match=r"plugin 'boom': w2s_stage_start\(\) raised KeyError: 'x'"):
@@ -143,7 +150,9 @@ def test_what_a_hook_raises_names_the_plugin(site, file):
 
 @pytest.mark.parametrize("answer", ["None", "'math'", "[1]", "7"])
 def test_a_registration_hook_that_answers_nonsense(site, file, answer):
-    path = file("odd.py", f"from w2s_harness import hookimpl\n@hookimpl\ndef w2s_tasks():\n    return {answer}\n")
+    path = file(
+        "odd.py", f"from w2s_harness import hookimpl\n@hookimpl\ndef w2s_tasks():\n    return {answer}\n"
+    )
     plugins = Plugins(folders=[site])
     plugins.switch(path)
     with pytest.raises(PluginError, match=r"plugin 'odd': w2s_tasks\(\) must return a list of Task objects"):
@@ -156,7 +165,9 @@ def test_one_name_of_two_plugins_is_refused(site, file, text, find):
     plugins.switch(file("one.py", text.format(name="same")))
     assert getattr(plugins, find)("same").name == "same"
     plugins.switch(file("two.py", text.format(name="same")))
-    with pytest.raises(PluginError, match=rf"plugins '(one|two)' and '(one|two)' both offer the {find} 'same'"):
+    with pytest.raises(
+        PluginError, match=rf"plugins '(one|two)' and '(one|two)' both offer the {find} 'same'"
+    ):
         getattr(plugins, find)("same")
     plugins.switch("no:two")
     assert getattr(plugins, find)("same").name == "same"

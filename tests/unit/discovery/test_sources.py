@@ -82,7 +82,11 @@ def test_a_missing_module_is_an_error_that_names_it(site):
     ("points", "files", "why"),
     [
         ({TRUSTED: {"guard": "mod"}}, {}, "offers methods and a trusted plugin"),
-        ({}, {"start.pth": "import os; os.system('true')\n"}, r"runs code at interpreter start \(start\.pth\)"),
+        (
+            {},
+            {"start.pth": "import os; os.system('true')\n"},
+            r"runs code at interpreter start \(start\.pth\)",
+        ),
         ({}, {"start.pth": "# harmless\n\timport\tos\n"}, r"runs code at interpreter start \(start\.pth\)"),
         ({}, {"sitecustomize.py": ""}, r"\(sitecustomize\.py\)"),
         ({}, {"usercustomize.py": ""}, r"\(usercustomize\.py\)"),
@@ -106,7 +110,9 @@ def test_the_rule_covers_what_a_distribution_needs(site):
 
 
 def test_a_pth_of_folders_alone_is_allowed(site):
-    plant(site, "dist", points={METHODS: {"m": "mod"}}, files={**MODULE, "add.pth": "some/folder\n# import x\n"})
+    plant(
+        site, "dist", points={METHODS: {"m": "mod"}}, files={**MODULE, "add.pth": "some/folder\n# import x\n"}
+    )
     assert source(site).refused == ""
 
 

@@ -12,12 +12,17 @@ from w2s_harness.wire.messages import MethodInfo, Parameter
 
 INFOS = {
     "confident": [
-        MethodInfo("confident", parameters=(Parameter("margin", "float", 0.25), Parameter("soft", "bool", True)))
+        MethodInfo(
+            "confident", parameters=(Parameter("margin", "float", 0.25), Parameter("soft", "bool", True))
+        )
     ],
     "zero-shot": [MethodInfo("zero-shot", track="elicitation")],
 }
 FILES = {
-    "two.py": [MethodInfo("b-two", access=("inference",)), MethodInfo("a-one", parameters=(Parameter("k", "int", 3),))],
+    "two.py": [
+        MethodInfo("b-two", access=("inference",)),
+        MethodInfo("a-one", parameters=(Parameter("k", "int", 3),)),
+    ],
     "thief.py": [MethodInfo("vanilla")],
     "odd.py": [MethodInfo("odd", access=("telepathy",))],
     "torn.py": WorkerError("torn.py: SyntaxError"),
@@ -51,7 +56,9 @@ def methods(plan, text: str) -> list[str]:
 
 def test_the_defaults_are_three_tasks_one_pair_six_methods_five_seeds(plan):
     found = plan()
-    assert [t.id for t in found.tasks] == ["math", "code", "chat"] and [p.name for p in found.pairs] == ["tiny"]
+    assert [t.id for t in found.tasks] == ["math", "code", "chat"] and [p.name for p in found.pairs] == [
+        "tiny"
+    ]
     assert len(found.methods) == 6 and found.seeds == found.baseline_seeds == (0, 1, 2, 3, 4)
     cells = [c.id for c in found.cells()]
     assert len(cells) == len(set(cells)) == 90 and cells[0] == "math/tiny/vanilla/s0"
@@ -75,7 +82,7 @@ def test_two_things_with_one_id(plan):
     with pytest.raises(UsageError, match="two methods of the plan have the id 'vanilla'"):
         plan(methods="vanilla,van*")
     with pytest.raises(UsageError, match="two tasks of the plan have the id 'math'"):
-        plan(tasks="math,math:data_seed=0")
+        plan(tasks=f"math,math:data_seed={plan().tasks[0].settings['data_seed']}")
     assert methods(plan, "confident,confident:margin=.3") == ["confident", "confident[margin=0.3]"]
 
 
@@ -91,7 +98,10 @@ def test_an_empty_selection(plan, flags):
         ({"tasks": "maths"}, r"unknown task 'maths' \(did you mean 'math'\?\)"),
         ({"pairs": "tny"}, r"unknown pair 'tny' \(did you mean 'tiny'\?\)"),
         ({"methods": "logcon"}, r"unknown method 'logcon' \(did you mean 'logconf'\?\)"),
-        ({"methods": "confident:margn=1"}, r"no such parameter \(did you mean 'margin'\?\). It has: margin, soft"),
+        (
+            {"methods": "confident:margn=1"},
+            r"no such parameter \(did you mean 'margin'\?\). It has: margin, soft",
+        ),
         ({"methods": "vanilla:x=1"}, "It has: none"),
         ({"methods": "confident:soft=maybe"}, "method 'confident', soft: 'maybe' is not true or false"),
         ({"tasks": "math:data_sed=1"}, r"no such setting \(did you mean 'data_seed'\?\)"),

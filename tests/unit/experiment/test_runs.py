@@ -30,7 +30,9 @@ def test_a_run_is_found_by_name_beginning_last_and_path(store):
     assert runs.find(store.root, str(two.leaderboard)).id == two.id
 
 
-@pytest.mark.parametrize(("name", "said"), [("2026", "2 runs called"), ("20260109-a", "did you mean '20260101-a'")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("2026", "2 runs called"), ("20260109-a", "did you mean '20260101-a'")]
+)
 def test_none_or_several_is_an_error(store, name, said):
     begin(store, "20260101-a"), begin(store, "20260102-b")
     with pytest.raises(UsageError, match=said):
@@ -69,8 +71,9 @@ def test_a_torn_event_does_not_swallow_the_next(store):
 
 
 def test_new_runs_get_folders_of_their_own(store):
-    found = {runs.start(store).id for _ in range(5)}
-    assert len(found) == 5 and all((store.runs / name).is_dir() for name in found)
+    found = {runs.start(store, {"fingerprint": str(i)}).id for i in range(5)}
+    assert len(found) == 5 and {p.name for p in store.runs.iterdir()} == found
+    assert sorted(r.plan()["fingerprint"] for r in runs.all_runs(store.runs)) == list("01234")
 
 
 def test_the_fingerprint_hangs_on_every_argument():

@@ -42,7 +42,9 @@ def make(clients):
 def test_every_unit_is_done_once_and_services_are_reused(make, clients):
     seen = []
     with make(3) as slots:
-        slots.map(range(20), lambda client, unit: unit * unit, lambda unit, result: seen.append((unit, result)))
+        slots.map(
+            range(20), lambda client, unit: unit * unit, lambda unit, result: seen.append((unit, result))
+        )
         slots.map(range(2), lambda client, unit: unit, lambda unit, result: seen.append((unit, result)))
     assert sorted(seen) == sorted([(i, i * i) for i in range(20)] + [(0, 0), (1, 1)])
     assert 1 <= len(clients) <= 3 and {c.ended for c in clients} == {"closed"}

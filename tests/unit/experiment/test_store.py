@@ -53,7 +53,9 @@ def test_the_last_value_of_a_key_counts(opened):
     assert opened().get("a") == 2
 
 
-@pytest.mark.parametrize("tail", [b'{"k":"b","v":{"x":', b'{"k":"b","v":{"x":{"y":1}', b"\x00\x00", b'{"k":"b'])
+@pytest.mark.parametrize(
+    "tail", [b'{"k":"b","v":{"x":', b'{"k":"b","v":{"x":{"y":1}', b"\x00\x00", b'{"k":"b']
+)
 def test_a_torn_last_line_is_dropped_and_the_next_one_is_whole(opened, tail):
     store = opened()
     store.put("a", 1)

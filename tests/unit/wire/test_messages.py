@@ -11,7 +11,9 @@ from w2s_harness.wire import frames
 from w2s_harness.wire import messages as wire
 
 
-@given(hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), elements=st.floats(width=64)))
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), elements=st.floats(width=64))
+)
 def test_arrays_come_back_bit_for_bit(array):
     packed = frames.decode(frames.encode(wire.Values(wire.pack(array)))[4:], wire.Values).values
     back = wire.unpack(packed)
