@@ -97,6 +97,7 @@ NAMES = {
     "plugin file": (["-p", "nothere.py"], "-p nothere.py: no such file"),
     "flag": (["--method", "vanilla"], "No such option"),
     "out": (["-o", "nowhere/board.json"], "there is no folder nowhere"),
+    "timeout": (["--cell-timeout", "-1"], "Invalid value for '--cell-timeout'"),
     "config": (["-c", "nowhere.yaml"], "nowhere.yaml: cannot read the configuration"),
     "weak alone": (["--strong", ""], "--weak and --strong come together: --strong is missing"),
     "model path": (["--strong", "./nowhere"], "'./nowhere' is no model: there is no such file or folder"),

@@ -168,8 +168,8 @@ def _adhoc(wanted: Selection) -> Pair:
         missing = "--weak" if not wanted.weak else "--strong"
         raise UsageError(f"--weak and --strong come together: {missing} is missing")
     templates = {"sum": {"kind": "likelihood", "statistic": "sum"}}
-    weak = Model(source=wanted.weak)
-    strong = Model(source=wanted.strong, templates=templates)
+    weak = Model(source=wanted.weak, readout="auto")
+    strong = Model(source=wanted.strong, readout="auto", templates=templates)
     name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
     return Pair(name=name, weak=weak, strong=strong, mode="probe")
 
