@@ -133,7 +133,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     """
     from w2s_harness.cli.terminal import Terminal
     from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.experiment.planning import Selection
+    from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
     plugins, terminal = Plugins(), Terminal(flags["verbose"] - flags["quiet"])

@@ -21,8 +21,9 @@ from w2s_harness.experiment.assemble import Results, assemble
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.describing import Describer
-from w2s_harness.experiment.planning import Selection, build_plan, describe_plan, keep
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
+from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store

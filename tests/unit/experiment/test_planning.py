@@ -7,7 +7,8 @@ import pytest
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, PluginError, UsageError, WorkerError
-from w2s_harness.experiment.planning import Selection, build_plan, describe_plan, keep
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep
+from w2s_harness.experiment.selection import Selection
 from w2s_harness.wire.messages import MethodInfo, Parameter
 
 INFOS = {
