@@ -110,6 +110,13 @@ def _key(flag: click.Parameter) -> str:
     default="plan",
     help="Order in which cells are worked off.",
 )
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "require", "best", "off"]),
+    default="auto",
+    show_default=True,
+    help="How workers are locked down; auto: require with methods of others, else best.",
+)
 @click.option("--store", default=".w2s", show_default=True, help="Where results and runs are kept.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
 @click.option(
@@ -143,6 +150,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
         last_failed=flags["last_failed"],
         reverse=flags["order"] == "reverse",
         plan_only=flags["plan_only"],
+        isolation=flags["isolation"],
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
     listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))

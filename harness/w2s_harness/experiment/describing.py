@@ -12,6 +12,7 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.isolation.describe import describe
+from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
 from w2s_harness.wire.messages import MethodInfo, Source
@@ -22,7 +23,8 @@ _TIMEOUT_S = 30.0
 class Describer:
     """Holds the run's zygote, which starts when a worker is first needed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, jail: Jail) -> None:
+        self.jail = jail
         self._store = store
         self._folders: dict[str, None] = {}
         self._zygote: Zygote | None = None
@@ -43,7 +45,7 @@ class Describer:
         key = key_of("describe", identity)
         known = self._store.get(key)
         if known is None:
-            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S)
+            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S, order=self.jail.order(source))
             known = msgspec.to_builtins(infos)
             self._store.put(key, known)
         return msgspec.convert(known, tuple[MethodInfo, ...])
