@@ -15,6 +15,7 @@ from w2s_harness.isolation.kernel import LockdownError, system_call
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION = 1
 _PATH_BENEATH = 1
+_RULE = struct.Struct("=Qi")
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << i for i in range(6))
 MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << i for i in range(6, 13))
@@ -78,6 +79,6 @@ def _add(ruleset: int, path: str, rights: int) -> None:
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_A_FILE
-        system_call("landlock_add_rule", _ADD, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, fd), 0)
+        system_call("landlock_add_rule", _ADD, ruleset, _PATH_BENEATH, _RULE.pack(rights, fd), 0)
     finally:
         os.close(fd)

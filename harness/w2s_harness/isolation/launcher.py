@@ -21,8 +21,9 @@ import msgspec
 from w2s_harness.errors import WorkerError
 from w2s_harness.isolation import readable, scratch
 from w2s_harness.isolation.levels import MAX_REPORT, IsolationError, Report, refusal
-from w2s_harness.isolation.policy import Folders, Order
+from w2s_harness.isolation.policy import Folders, Limits, Order
 from w2s_harness.isolation.showing import visible
+from w2s_harness.isolation.watchdog import Watchdog
 from w2s_harness.wire import frames
 
 START_TIMEOUT_S = 60.0
@@ -66,6 +67,8 @@ class Worker:
         self._leash = leash
         self._output = bytearray()
         self._ended: str | None = None
+        self._overrun: str | None = None
+        self._watchdog: Watchdog | None = None
 
     def __enter__(self) -> Worker:
         return self
@@ -104,6 +107,26 @@ class Worker:
 
     def how_it_ended(self, timeout_s: float = END_TIMEOUT_S) -> str:
         """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits for it at most `timeout_s`."""
+        ended = self._wait(timeout_s)
+        return self._overrun or ended
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+        return self.order.limits
+
+    def watched_by(self, watchdog: Watchdog) -> None:
+        """Have `watchdog` look at it until it is closed."""
+        self._watchdog = watchdog
+        watchdog.watch(self)
+
+    def end(self, why: str) -> None:
+        """Kill it for `why`, which completes the sentence 'the worker ...'; for the watchdog's thread."""
+        self._overrun = f"{why} and was killed"
+        with contextlib.suppress(ProcessLookupError, OSError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _wait(self, timeout_s: float) -> str:
         if self._ended is None:
             self._leash.settimeout(timeout_s)
             try:
@@ -127,6 +150,8 @@ class Worker:
         """Kill the worker, close what leads to it and remove its scratch folder."""
         if self._pidfd < 0:
             return
+        if self._watchdog is not None:
+            self._watchdog.forget(self)
         self.kill()
         with contextlib.suppress(OSError):
             self.drain()
@@ -158,9 +183,12 @@ class Zygote:
         self._guard = threading.Lock()
         self._process: _Process | None = None
         self._scratch: scratch.Scratch | None = None
+        self._watchdog = Watchdog()
 
     def __enter__(self) -> Zygote:
         scratch.sweep(self._root)
+        self._watchdog = Watchdog()
+        self._watchdog.start()
         self._scratch = scratch.Scratch(self._root)
         # Its imports take some tenths of a second; they run while the host does something else.
         self._process = _Process(self._sys_path, self._base)
@@ -169,6 +197,7 @@ class Zygote:
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._watchdog.stop()
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -200,6 +229,7 @@ class Zygote:
         if worker.order.mode == "require" and worker.report.level == "L0":
             worker.close()
             raise IsolationError(refusal(worker.report))
+        worker.watched_by(self._watchdog)
         return worker
 
     def _running(self) -> _Process:

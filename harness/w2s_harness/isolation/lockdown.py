@@ -35,7 +35,7 @@ def lock_down(order: Order, base: Folders) -> Report:
     layers = [*(Layer(name, True) for name in _STARTED), Layer("single-thread", True)]
     is_jailed = order.mode != "off"
     folders = base + order.folders
-    if is_jailed:
+    if is_jailed and order.namespaces:
         layers += namespaces.enter(order.scratch, folders, order.limits)
     layers.append(_tried("no-new-privileges", limits.no_new_privileges))
     layers.append(_tried("limits", lambda: _bound(order, layers)))

@@ -60,6 +60,8 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     folders: Folders = Folders()
     """Open beside what every worker may read: the method's own code."""
     limits: Limits = Limits()
+    namespaces: bool = True
+    """Whether to try for namespaces: without them the level is `L1` at most."""
 
 
 def printed(order: Order, base: Folders) -> str:

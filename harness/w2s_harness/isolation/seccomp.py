@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -56,7 +57,7 @@ def install(pid: int) -> None:
     :param pid: this process, the only one that it may signal or set limits of. Raises `LockdownError`.
     """
     name = machine()
-    code = b"".join(struct.pack("=HBBI", *step) for step in program(name, pid))
+    code = fixed(name) + _packed(_ruled(name, pid))
     body = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(body))
     prctl(_PR_SET_SECCOMP, _MODE_FILTER, header)
@@ -64,6 +65,20 @@ def install(pid: int) -> None:
 
 def program(name: str, pid: int) -> list[Instruction]:
     """The filter for the machine `name` and the process `pid`."""
+    return [*_unruled(name), *_ruled(name, pid)]
+
+
+@functools.cache
+def fixed(name: str) -> bytes:
+    """The part of the filter that is the same for every process; made once, in the zygote."""
+    return _packed(_unruled(name))
+
+
+def _packed(steps: Sequence[Instruction]) -> bytes:
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def _unruled(name: str) -> list[Instruction]:
     numbers = NUMBERS[name]
     steps: list[Instruction] = [
         (_LOAD, 0, 0, _MACHINE),
@@ -76,6 +91,11 @@ def program(name: str, pid: int) -> list[Instruction]:
     for names, answer in ((ALLOWED, ALLOW), (ABSENT, FAIL | errno.ENOSYS), (FATAL, KILL)):
         for number in _known(names, numbers):
             steps += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
+    return steps
+
+
+def _ruled(name: str, pid: int) -> list[Instruction]:
+    numbers, steps = NUMBERS[name], []
     for call, tests in rules(pid).items():
         if call in numbers:
             block = [s for test in tests for s in _tested(test)] + [(_RETURN, 0, 0, ALLOW)]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import msgspec
 
-from w2s_harness.isolation import worker
-from w2s_harness.isolation.kernel import prctl
+from w2s_harness.isolation import seccomp, worker
+from w2s_harness.isolation.kernel import LockdownError, prctl
 from w2s_harness.isolation.levels import Report
 from w2s_harness.isolation.lockdown import count_threads
 from w2s_harness.isolation.policy import Folders, Order
@@ -59,6 +59,8 @@ def main(control_fd: int, host: int, dies_with_host: bool, base: str) -> None:
     # Built once here, what the decoder knows of the message types is there in every worker.
     msgspec.msgpack.Decoder(messages.ToWorker)
     msgspec.msgpack.encode(Report("L0", ()))
+    with contextlib.suppress(LockdownError):
+        seccomp.fixed(seccomp.machine())
     loop = _Loop(control, msgspec.json.decode(base, type=Folders))
     gc.freeze()
     control.send(READY)
