@@ -98,7 +98,7 @@ def w2s_run_start(plan: Plan, run_dir: str) -> None:
 
 @hookspec
 def w2s_stage_start(stage: str, total: int) -> None:
-    """Called when a group of work begins: `features`, `weak`, `ceiling` or `cells`.
+    """Called when a group of work begins: `features`, `tune`, `weak`, `ceiling` or `cells`.
 
     :param stage: its name.
     :param total: how many units of work it holds, those in the store included.

@@ -202,3 +202,15 @@ def folder_id(path: Path) -> str:
     """The task id of a directory or file: its name without the suffix."""
     resolved = path.resolve()
     return resolved.stem if resolved.is_file() else resolved.name
+
+
+def is_path(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a spec's name is a path rather than the name of something installed."""
+    return "/" in name or name in (".", "..") or name.partition("::")[0].endswith(suffixes)
+
+
+def no_twins(ids: list[str], noun: str) -> None:
+    """Raise `UsageError` where two things of a plan have one id."""
+    for name in ids:
+        if ids.count(name) > 1:
+            raise UsageError(f"two {noun} of the plan have the id '{name}'. Rename one, or select it once.")

@@ -131,8 +131,9 @@ class Model:
     """A hub id, or a folder, or a GGUF file."""
     revision: str | None = None
     dtype: str = "float32"
-    readout: Literal["surprise", "mean", "last"] = "surprise"
-    """How a response becomes a feature vector (`models/readout.py`)."""
+    readout: Literal["surprise", "mean", "last", "auto"] = "surprise"
+    """How a response becomes a feature vector (`models/readout.py`); `auto`: `surprise` where the model
+    predicts tokens, else `mean`."""
     max_tokens: int = 1024
     """The context; a longer text is cut from the question's start."""
     templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

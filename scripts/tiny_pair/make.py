@@ -24,7 +24,7 @@ import torch
 from w2s_harness.models.text import SEPARATOR, encode
 
 RECIPES = {
-    "weak": pretrain.Recipe(24, 1, 2, 48, 4500, 3e-3, {"math": 40_000, "code": 60_000, "chat": 30_000}),
+    "weak": pretrain.Recipe(24, 1, 2, 48, 6000, 3e-3, {"math": 40_000, "code": 90_000, "chat": 40_000}),
     "strong": pretrain.Recipe(64, 2, 4, 128, 5500, 2.5e-3, {"math": 28_000, "code": 30_000, "chat": 95_000}),
 }
 CORPUS_SEED = 0

@@ -74,7 +74,14 @@ def main() -> None:
             for source, strong in strongs.items():
                 results[source].append({**floor, **learn(data, strong, labels), **shared})
         for source, runs in results.items():
-            report(name, source, runs)
+            show(f"{name} {source}: {summary(runs)}\n  {json.dumps(runs)}")
+        show(f"{name} all: {summary([run for runs in results.values() for run in runs])}")
+
+
+def show(line: str) -> None:
+    """Print a line at once: a measurement takes minutes."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def read(name: str, seed: str) -> Data:
@@ -117,20 +124,14 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
     c = choose_c(train.features, labels, data.groups("train_unlabel"), data.kind).settings["c"]
     out: dict[str, float] = {"strong_c": c}
     for name, targets in (("ceiling", data.gold("train_unlabel")), ("vanilla", labels)):
-        head = fit_exact(train.features, targets, data.kind, c=c)
-        out[name] = _accuracy(head.logits(test.features), data)
+        margins = fit_exact(train.features, targets, data.kind, c=c).logits(test.features)
+        out[name] = _accuracy(margins, data)
+        out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
+        out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
     for column, name in enumerate(LIKELIHOODS):
         threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
         out[f"zs_{name}"] = _accuracy(test.likelihoods[:, column] - threshold, data)
-    for subset in ("in-distribution", "out-of-distribution"):
-        mask = np.array([row.subset == subset for row in data.rows["test"]])
-        out[f"ceiling_{subset[:3]}"] = _accuracy(head_logits(train, data, test, c), data, mask)
     return out
-
-
-def head_logits(train: Extraction, data: Data, test: Extraction, c: float) -> Floats:
-    """The ceiling's log-odds on the holdout."""
-    return fit_exact(train.features, data.gold("train_unlabel"), data.kind, c=c).logits(test.features)
 
 
 def surface_of(data: Data) -> dict[str, float]:
@@ -139,21 +140,22 @@ def surface_of(data: Data) -> dict[str, float]:
     return {f"surface_{name}": value for name, value in surface.accuracies(train, data.rows["test"]).items()}
 
 
-def _accuracy(margins: Floats, data: Data, mask: npt.NDArray[np.bool_] | None = None) -> float:
+def _accuracy(margins: Floats, data: Data, subset: str = "") -> float:
+    """Share of the holdout, or of a subset of it, on the right side of 0."""
+    counts = np.array([subset in ("", row.subset) for row in data.rows["test"]])
     right = (margins > 0) == (data.gold("test") > 0.5)
-    return float(right.mean() if mask is None else right[mask].mean())
+    return float(right[counts].mean())
 
 
-def report(task: str, source: str, runs: Sequence[dict[str, float]]) -> None:
-    """Print the means over data seeds, and the runs as JSON."""
+def summary(runs: Sequence[dict[str, float]]) -> str:
+    """Mean accuracies over runs, the PGR of these means, and the surface baselines."""
     mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
     gap = mean["ceiling"] - mean["weak"]
-    pgr = {key: (mean[key] - mean["weak"]) / gap for key in mean if key == "vanilla" or key.startswith("zs_")}
     shown = [f"weak {mean['weak']:.3f}", f"ceiling {mean['ceiling']:.3f}", f"gap {gap:.3f}"]
-    shown += [f"pgr {key} {value:.2f}" for key, value in pgr.items()]
+    for key in ("vanilla", *(f"zs_{name}" for name in LIKELIHOODS)):
+        shown.append(f"pgr {key} {(mean[key] - mean['weak']) / gap:.2f}")
     shown += [f"{key[8:]} {value:.3f}" for key, value in mean.items() if key.startswith("surface_")]
-    sys.stdout.write(f"{task} {source}: " + ", ".join(shown) + "\n  " + json.dumps(runs) + "\n")
-    sys.stdout.flush()
+    return ", ".join(shown)
 
 
 if __name__ == "__main__":

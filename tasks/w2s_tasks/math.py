@@ -13,7 +13,7 @@ from w2s_tasks.fillers import Fillers
 from w2s_tasks.layout import rows_per_split
 from w2s_tasks.math_problems import Problem, draw, solve, spoil
 
-FILLERS = Fillers(word=0.8, fact=0.4, typo=0.05)
+FILLERS = Fillers(word=0.8, fact=0.4, typo=0.08)
 
 
 @dataclass(frozen=True)

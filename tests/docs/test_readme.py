@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from pages import ROOT, links, markdown
 
+from w2s_harness.data.prepared import prepare
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.experiment.identity import model_identity
+from w2s_harness.experiment.store import Store
 from w2s_harness.report import document, tables
 
 README = ROOT / "README.md"
@@ -26,6 +30,21 @@ def test_leaderboard_in_readme_is_of_the_default_plan() -> None:
     plan = document.read(PRINTED).plan
     assert [task["name"] for task in plan["tasks"]] == ["math", "code", "chat"]
     assert [pair["name"] for pair in plan["pairs"]] == ["tiny"]
+
+
+@pytest.mark.parametrize("name", ["math", "code", "chat"])
+def test_leaderboard_in_readme_is_of_the_shipped_data_and_models(name: str, tmp_path: Path) -> None:
+    plugins, store = Plugins(), Store(tmp_path / "store")
+    shown = next(s for s in document.read(PRINTED).settings if s.task == name)
+    assert shown.data_digest == prepare(plugins.task(name), limit=None).digest
+    pair = plugins.pair("tiny")
+    assert shown.models["weak"].sha256 == model_identity(pair.weak, store)["sha256"]
+    assert shown.models["strong"].sha256 == model_identity(pair.strong, store)["sha256"]
+
+
+def test_every_page_of_the_docs_is_linked_from_readme() -> None:
+    linked = {(ROOT / target).resolve() for target in links(README)}
+    assert sorted({*(ROOT / "docs").glob("*.md")} - linked) == []
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in markdown()])

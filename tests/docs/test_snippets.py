@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Shell
 from pages import ROOT, SHELL, Block, blocks, documentation
+
+from conftest import Shell
 
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in documentation()]
 LANGUAGES = {"python", "yaml", "toml", "json", "jsonl", "text", "", *SHELL}

@@ -15,7 +15,9 @@ from commands import METHODS, MINE, Done, Place
 def models(tmp_path_factory) -> tuple[Path, Path]:
     """A narrow and a wide random Llama, so that there is a gap between what their features tell."""
     folder = tmp_path_factory.mktemp("models")
-    return tuple(_llama(folder / name, width, seed) for name, width, seed in (("narrow", 4, 1), ("wide", 64, 2)))
+    return tuple(
+        _llama(folder / name, width, seed) for name, width, seed in (("narrow", 4, 1), ("wide", 64, 2))
+    )
 
 
 def _llama(folder: Path, width: int, seed: int) -> Path:
@@ -77,7 +79,9 @@ def words(tmp_path_factory) -> Path:
         for i in range(rows):
             label = bool(i % 2)
             word = str(draw.choice(good if label else bad))
-            lines.append(json.dumps({"question": f"item {next(n)} is good ?", "choice": word, "label": label}))
+            lines.append(
+                json.dumps({"question": f"item {next(n)} is good ?", "choice": word, "label": label})
+            )
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 

@@ -46,7 +46,9 @@ def test_the_names_that_are_fixed_are_all_there(board):
     for row in board["rows"]:
         assert set(row) >= ROW
         assert set(row["source"]) >= {"distribution", "version", "sha256"}
-        assert [set(s) >= {"seed", "accuracy", "pgr", "error"} for s in row["transfer"]["per_seed"]] == [True] * 2
+        assert [set(s) >= {"seed", "accuracy", "pgr", "error"} for s in row["transfer"]["per_seed"]] == [
+            True
+        ] * 2
 
 
 def test_a_strong_student_has_more_room_than_the_weak_teacher(board):
@@ -93,7 +95,7 @@ def test_the_same_command_again_computes_nothing_and_gives_the_same_bytes(first,
     assert done.code == 0, done.err
     assert "cells 10/10 (10 kept)" in done.err
     assert numbers(again.board()) == numbers(board)
-    control = again("run", "--methods", METHODS, "--limit", "90")
+    control = again("run", "--methods", METHODS, "--limit", "90", "--store", str(tmp_path / "empty"))
     assert control.code != 0, "the poisoned torch must be found where something is computed"
 
 

@@ -54,6 +54,7 @@ def main() -> None:
     try:
         code = command.main(args=arguments, prog_name="w2s-harness", standalone_mode=False)
     except click.Abort:
+        click.echo("interrupted: the same command goes on from here", err=True)
         code = 2
     except click.ClickException as bad:
         where = bad.ctx.command_path if isinstance(bad, click.UsageError) and bad.ctx else "w2s-harness"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     values = {flags[key].name: text for key, text in found.values.items()}
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
+    return value
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise click.BadParameter(f"{value} is no time: give seconds above 0")
     return value
 
 
@@ -85,6 +92,7 @@ def _key(flag: click.Parameter) -> str:
 @click.option(
     "--cell-timeout",
     "cell_timeout_s",
+    callback=_seconds,
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -132,7 +140,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     """
     from w2s_harness.cli.terminal import Terminal
     from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.experiment.planning import Selection
+    from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
     plugins, terminal = Plugins(), Terminal(flags["verbose"] - flags["quiet"])

@@ -35,7 +35,7 @@ class Keys:
 
     def features(self, role: Role, split: Split, part: str) -> str:
         """`part` is features, likelihoods, tokens or facts. Shared by every pair with this model."""
-        model = self.setting.models[role]
+        model = self.setting.weights(role)
         spec = self.setting.pair.weak if role == "weak" else self.setting.pair.strong
         reading = [spec.dtype, spec.readout, spec.max_tokens, self.setting.pair.threads]
         return key_of(

@@ -84,13 +84,15 @@ def unfinished(store: Store, print_of_command: str) -> Run | None:
     return None
 
 
-def start(store: Store) -> Run:
-    """A new run folder."""
+def start(store: Store, plan: Mapping[str, Any]) -> Run:
+    """A new run folder; it appears with its `plan.json` inside, or not at all."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    run = Run(store.runs / name)
+    hidden = Run(store.runs / f".{name}")
     with writing(store.root):
-        run.folder.mkdir(parents=True)
-    return run
+        hidden.folder.mkdir(parents=True)
+        hidden.write_plan(plan)
+        hidden.folder.rename(store.runs / name)
+    return Run(store.runs / name)
 
 
 def all_runs(folder: Path) -> list[Run]:

@@ -22,8 +22,9 @@ from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
 from w2s_harness.experiment.describing import Describer
-from w2s_harness.experiment.planning import Selection, build_plan, describe_plan, keep
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
+from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
@@ -102,8 +103,10 @@ class _Session:
         if self.options.plan_only:
             self.listeners.show(estimate.describe(plan, settings, self.store, self.hook, self.describer.jail))
             return ExitCode.OK
-        run_ = unfinished or runs.start(self.store)
-        run_.write_plan(self._document(plan, name))
+        document = self._document(plan, name)
+        if unfinished:
+            unfinished.write_plan(document)
+        run_ = unfinished or runs.start(self.store, document)
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
             results = self._stages(plan, settings, run_)
@@ -151,8 +154,8 @@ class _Session:
         self.store.sync()
         self.timing["service_seconds"] = {"baselines": baselines.busy_s, "cells": cells.busy_s}
         self.timing["flops"] = {
-            "baselines": baselines.flops,
-            "cells": sum(r["compute"]["flops"] for r in records.values() if "compute" in r),
+            "computed_for_baselines": baselines.flops,
+            "charged_to_cells": sum(r["compute"]["flops"] for r in records.values() if "compute" in r),
         }
         return Results(plan, settings, found, cells, records)
 

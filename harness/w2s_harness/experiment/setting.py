@@ -48,11 +48,16 @@ class Setting:
         name = f"{self.data.digest}/{split}"
         return draw(self.data.splits[split], root=self.root_seed, seed=seed, name=name)
 
+    def weights(self, role: str) -> dict[str, Any]:
+        """What identifies a role's model: the digest of its weights wherever they lie, else its hub id."""
+        known = dict(self.models[role])
+        return known | {"source": None} if known["sha256"] is not None else known
+
     def identity(self) -> dict[str, Any]:
         """What the numbers of every stage hang on, beside the stage's own settings."""
         pair = asdict(self.pair)
         for role in ("weak", "strong"):
-            pair[role] |= {"source": None, **self.models[role]}
+            pair[role] |= self.weights(role)
         return {
             "data": self.data.digest,
             "mode": self.pair.mode,

@@ -7,7 +7,7 @@ import importlib.util
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,8 @@ def _checked(settings: Model, network: Any, tokenizer: Any) -> Loaded:
     network = network.to(device).eval().requires_grad_(False)
     head = network.get_output_embeddings() if hasattr(network, "lm_head") else None
     config = network.config.get_text_config()
+    if settings.readout == "auto":
+        settings = replace(settings, readout="mean" if head is None else "surprise")
     if settings.readout == "surprise" and head is None:
         raise ModelError(f"'{settings.source}' predicts no tokens; give it the readout 'mean' or 'last'")
     positions = getattr(config, "max_position_embeddings", None) or settings.max_tokens

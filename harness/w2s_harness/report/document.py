@@ -169,7 +169,7 @@ class Comparison(Part, frozen=True, kw_only=True):
     p: Probability | None
     """Two-way t test of no difference in accuracy, uncorrected."""
     p_holm: Probability | None
-    """After Holm over all comparisons of the plan and its recorded attempts."""
+    """After Holm over all comparisons of the plan."""
     significant: bool
     """Does `p_holm` survive at .05?"""
 
@@ -237,7 +237,7 @@ class Leaderboard(Part, frozen=True, kw_only=True):
     harness: HarnessRecord
     """The software."""
     plan: dict[str, Any]
-    """The plan as `plan.json` has it, `attempts` frozen: what `reproduce` runs again."""
+    """The plan: tasks, pairs, methods, seeds, limits, with every setting that decides a number."""
     settings: list[Setting]
     """One per task and pair."""
     rows: list[Row]

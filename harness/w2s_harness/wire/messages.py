@@ -41,7 +41,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def pack(array: npt.ArrayLike, dtype: Dtype = "f8") -> Array:
     """`array` as wire bytes of `dtype`."""
-    a = np.ascontiguousarray(array, dtype=_NUMPY[dtype])
+    a = np.asarray(array, dtype=_NUMPY[dtype])
     return Array(dtype, a.shape, a.tobytes())
 
 

@@ -8,7 +8,6 @@ import importlib.util
 import msgspec
 import numpy as np
 import pytest
-from w2s_plugins.pairs import qwen, smollm2
 
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict
@@ -17,6 +16,7 @@ from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.zero_shot import parse_templates
 from w2s_harness.wire import messages as wire
+from w2s_plugins.pairs import qwen, smollm2
 
 
 @pytest.mark.parametrize("module", [qwen, smollm2])

@@ -1,0 +1,56 @@
+"""From `--pairs`, or `--weak` and `--strong`, to pairs in the mode that is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import UsageError
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.plan import no_twins, parse_specs
+from w2s_harness.types import Model, Pair
+
+
+def choose_pairs(wanted: Selection, plugins: Plugins) -> list[Pair]:
+    """The pairs of a selection. Raises `UsageError` or `PluginError`."""
+    if wanted.weak or wanted.strong:
+        return [_changed(_adhoc(wanted), wanted)]
+    found = []
+    for spec in parse_specs(wanted.pairs):
+        names = spec.matches(plugins.shipped("w2s_pairs")) if spec.is_glob else [spec.name]
+        found += [_changed(plugins.pair(name), wanted) for name in names]
+    no_twins([p.name for p in found], "pairs")
+    return found
+
+
+def _adhoc(wanted: Selection) -> Pair:
+    """The pair that `--weak` and `--strong` name: any hub ids or local paths."""
+    if not (wanted.weak and wanted.strong):
+        missing = "--weak" if not wanted.weak else "--strong"
+        raise UsageError(f"--weak and --strong come together: {missing} is missing")
+    templates = {"sum": {"kind": "likelihood", "statistic": "sum"}}
+    weak = Model(source=wanted.weak, readout="auto")
+    strong = Model(source=wanted.strong, readout="auto", templates=templates)
+    name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
+    return Pair(name=name, weak=weak, strong=strong, mode="probe")
+
+
+def _short(source: str) -> str:
+    """A local model's last folder; a hub id with `/` as `.`."""
+    path = Path(source)
+    return path.resolve().name if path.exists() else source.replace("/", ".")
+
+
+def _changed(pair: Pair, wanted: Selection) -> Pair:
+    """The pair in the mode and with the adapter that the flags ask for; its name says so."""
+    mode = wanted.mode or pair.mode
+    name = pair.name if mode == pair.mode else f"{pair.name}[mode={mode}]"
+    settings = dict(pair.finetune)
+    if wanted.adapter:
+        if mode != "finetune":
+            raise UsageError(f"--adapter {wanted.adapter} needs --mode finetune")
+        settings["adapter"] = wanted.adapter
+        if wanted.adapter != pair.finetune.get("adapter"):
+            name = f"{pair.name}[adapter={wanted.adapter}" + (f",mode={mode}]" if mode != pair.mode else "]")
+    return dataclasses.replace(pair, name=name, mode=mode, finetune=settings)  # type: ignore[arg-type]

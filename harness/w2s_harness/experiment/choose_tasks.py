@@ -1,0 +1,64 @@
+"""From the words of `--tasks` to tasks with their settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from w2s_harness.data.resolve import data_task
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import UsageError, nearest
+from w2s_harness.plan import PlannedTask, Spec, Value, is_path, label, parse_value
+from w2s_harness.types import Task
+
+
+def choose_tasks(spec: Spec, plugins: Plugins, fresh: bool, drawn: Mapping[str, str]) -> list[PlannedTask]:
+    """The tasks that one item names. `drawn`: data seeds that an unfinished `--fresh` run drew, by task.
+
+    Raises `UsageError`, `PluginError` or `DataError`.
+    """
+    if is_path(spec.name, (".yaml", ".yml")):
+        path = Path(spec.name)
+        if spec.parameters:
+            raise UsageError(f"{spec.name}: a task of data files takes no parameters")
+        task = data_task(path)
+        return [PlannedTask(task.name, task, {}, task.exposure, path=str(path))]
+    names = spec.matches(plugins.shipped("w2s_tasks")) if spec.is_glob else [spec.name]
+    return [_planned_task(plugins.task(name), spec, fresh, drawn) for name in names]
+
+
+def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: Mapping[str, str]) -> PlannedTask:
+    known = _settings(task)
+    given = {
+        key: _task_value(key, text, known, f"task '{task.name}', {key}")
+        for key, text in spec.parameters.items()
+    }
+    exposure = task.exposure
+    if fresh and "data_seed" in known:
+        if "data_seed" in given:
+            raise UsageError(f"--fresh draws a data seed for '{task.name}'; leave data_seed out, or --fresh")
+        given["data_seed"] = drawn.get(task.name) or secrets.token_hex(16)
+        exposure = "fresh"
+    changed = {k: v for k, v in given.items() if v != known[k]}
+    chosen = dataclasses.replace(task, **given) if given else task  # type: ignore[type-var]
+    shown = {k: v for k, v in changed.items() if not (fresh and k == "data_seed")}
+    return PlannedTask(label(task.name, shown), chosen, _settings(chosen), exposure)
+
+
+def _settings(task: Task) -> dict[str, Value]:
+    if not dataclasses.is_dataclass(task):
+        return {}
+    return {f.name: getattr(task, f.name) for f in dataclasses.fields(task)}
+
+
+def _task_value(key: str, text: str, known: Mapping[str, Value], where: str) -> Value:
+    if key not in known:
+        raise UsageError(
+            f"{where}: no such setting{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
+        )
+    kind = type(known[key]).__name__
+    if key == "data_seed":
+        kind = "int" if text.lstrip("-").isdigit() else "str"
+    return parse_value(text, kind, where)

@@ -1,0 +1,28 @@
+"""What a user asks for, as text: the flags of `run` that decide its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_DEFAULT_TASKS = ("math", "code", "chat")
+_DEFAULT_METHODS = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the command line, the environment and `w2s.yaml` ask for, as text."""
+
+    tasks: str = ",".join(_DEFAULT_TASKS)
+    pairs: str = "tiny"
+    methods: str = ",".join(_DEFAULT_METHODS)
+    seeds: str = "5"
+    baseline_seeds: str | None = None
+    weak: str | None = None
+    strong: str | None = None
+    mode: str | None = None
+    adapter: str | None = None
+    grant: str = ""
+    limit: int | None = None
+    root_seed: int = 0
+    fresh: bool = False
+    cell_timeout_s: float = 60.0

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import PluginError
+from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.hookspecs import hookimpl
+
+
+@pytest.fixture
+def plugins(tmp_path) -> Plugins:
+    return Plugins(folders=[tmp_path])
+
+
+@pytest.fixture
+def make(plan, store, plugins):
+    def build(**changes) -> CellWork:
+        from dataclasses import replace
+
+        changed = replace(plan, **changes)
+        return CellWork(changed, prepare_settings(changed, store), store, plugins.hook, threading.Event(), 1)
+
+    return build
+
+
+def guard(answer):
+    @hookimpl
+    def w2s_grant(access):
+        return answer
+
+    return SimpleNamespace(w2s_grant=w2s_grant)
+
+
+def access(work: CellWork) -> dict[str, tuple[str, ...]]:
+    return {job.cell.method: job.access for job in work.jobs}
+
+
+def record(work: CellWork, store, **more) -> None:
+    """Put every cell that can run into the store."""
+    for job in work.jobs:
+        if job.cell.method == "plain":
+            store.put(job.key, {"accuracy": 0.5, "outcomes": "", "ties": "", **more})
+            store.put_array(Keys(job.setting).predictions(job.key), np.zeros(3))
+
+
+def unreachable():
+    raise AssertionError("no worker is needed")
+
+
+def test_access_is_what_was_asked_and_granted(make):
+    assert access(make()) == {"plain": (), "asks": ("embeddings",), "torn": ()}
+    full = make(grants=frozenset({"embeddings", "inference", "transductive"}))
+    assert access(full)["asks"] == ("embeddings", "inference")
+
+
+def test_a_guard_may_lower_and_cannot_widen(make, plugins):
+    everything = frozenset({"embeddings", "inference", "transductive"})
+    plugins.register("wide", guard(everything))
+    assert access(make())["asks"] == ("embeddings",) and access(make())["plain"] == ()
+    plugins.register("low", guard({"inference"}))
+    assert access(make(grants=everything))["asks"] == ("inference",)
+    plugins.register("silent", guard(None))
+    assert access(make(grants=everything))["asks"] == ("inference",)
+
+
+def test_a_guard_that_answers_nonsense_is_named(make, plugins):
+    plugins.register("odd", guard(["inference"]))
+    with pytest.raises(PluginError, match=r"guard 'odd': w2s_grant\(\) returned list, expected a set"):
+        make()
+
+
+def test_cells_that_cannot_run_say_why_and_start_no_worker(make, store):
+    work = make()
+    assert not work.are_complete()
+    record(work, store)
+    assert work.are_complete()
+    logged = []
+    found = work.run(unreachable, logged.append)
+    assert found["words/p/torn/s0"] == {"error": "torn.py: SyntaxError"}
+    assert found["words/p/asks/s1"] == {"skipped": "needs the access inference: run with --grant inference"}
+    assert found["words/p/plain/s0"]["accuracy"] == 0.5
+    assert [e["cell"] for e in logged] == [j.cell.id for j in work.jobs]
+    assert {e["cell"]: e["cached"] for e in logged}["words/p/plain/s1"] is True
+    assert all("outcomes" not in e for e in logged)
+
+
+def test_listeners_hear_every_cell_once(make, store, plugins):
+    heard = []
+
+    class Listener:
+        @hookimpl
+        def w2s_cell_finish(self, cell, record):
+            heard.append((cell.id, "error" in record))
+
+        @hookimpl
+        def w2s_stage_progress(self, stage, unit, cached):
+            heard.append((unit, cached))
+
+    plugins.register("listener", Listener())
+    work = make()
+    record(work, store)
+    work.run(unreachable, lambda event: None)
+    assert len(heard) == 2 * len(work.jobs)
+    assert ("words/p/torn/s0", True) in heard and ("words/p/plain/s0", True) in heard
+
+
+def test_stopping_at_the_first_failure_leaves_the_rest_undone(make):
+    found = make().run(unreachable, lambda event: None, stop_first=True)
+    assert found["words/p/plain/s0"] == {"error": "not run: an earlier cell failed (-x)"}
+    assert found["words/p/torn/s0"]["error"] == "torn.py: SyntaxError"
+
+
+def test_predictions_that_a_guard_will_read_must_still_be_there(make, store, plugins):
+    work = make()
+    record(work, store)
+    path = store.path(Keys(work.jobs[0].setting).predictions(work.jobs[0].key))
+    path.unlink()
+    assert work.are_complete()
+
+    class Judge:
+        @hookimpl
+        def w2s_judge_run(self, predictions):
+            return None
+
+    plugins.register("judge", Judge())
+    assert not work.are_complete()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.plan import Cell, Limits
+
+CELL = Cell("words", "p", "plain", 0)
+
+
+def cell_key(setting, plan, *, cell=CELL, access=(), **method) -> str:
+    return Keys(setting).cell(plan, cell, replace(plan.methods[0], **method), access)
+
+
+def test_every_stage_and_seed_has_a_key_of_its_own(setting):
+    keys = Keys(setting())
+    found = [keys.tune(), keys.path()]
+    found += [f(s) for f in (keys.weak, keys.labels, keys.weak_test, keys.ceiling) for s in (0, 1)]
+    found += [keys.features(r, s, "features") for r in ("weak", "strong") for s in ("test", "train_unlabel")]
+    assert len(set(found)) == len(found)
+    assert keys.weak(0) == Keys(setting()).weak(0)
+
+
+def test_a_cells_key_hangs_on_code_parameters_access_and_limits(setting, plan):
+    own = setting()
+    base = cell_key(own, plan)
+    others = [
+        cell_key(own, plan, cell=replace(CELL, seed=1)),
+        cell_key(own, plan, parameters={"x": 1}),
+        cell_key(own, plan, access=("embeddings",)),
+        cell_key(own, plan, source=replace(plan.methods[0].source, sha256="b" * 64)),
+        cell_key(own, replace(plan, limits=Limits(fits=3))),
+        cell_key(setting(root_seed=1), plan),
+        cell_key(setting(limit=20), plan),
+    ]
+    assert len({base, *others}) == len(others) + 1
+    assert cell_key(own, replace(plan, limits=Limits(timeout_s=1))) == base
+    assert cell_key(own, replace(plan, seeds=(0, 1, 2), methods=plan.methods[:1])) == base
+
+
+def test_features_are_shared_by_pairs_with_one_model_wherever_it_lies(setting, plan, model):
+    pair = plan.pairs[0]
+    moved = replace(pair, name="q", weak=model("elsewhere/weak", b"w"), strong=model("other", b"t"))
+    one, two = Keys(setting()), Keys(setting(pairs=(moved,)))
+    assert one.features("weak", "test", "features") == two.features("weak", "test", "features")
+    assert one.features("strong", "test", "features") != two.features("strong", "test", "features")
+    assert one.ceiling(0) != two.ceiling(0)
+
+
+def test_changed_weights_change_every_key(setting, plan, model):
+    before = Keys(setting())
+    model("weak", b"W")
+    after = Keys(setting())
+    assert before.features("weak", "test", "features") != after.features("weak", "test", "features")
+    assert before.weak(0) != after.weak(0)
+
+
+def test_changed_data_changes_every_key(setting, folder):
+    before = Keys(setting())
+    text = (folder / "test.jsonl").read_text().replace("test 0", "test zero")
+    (folder / "test.jsonl").write_text(text)
+    assert before.weak(0) != Keys(setting()).weak(0)
+
+
+@pytest.mark.parametrize("split", ["train_label", "train_unlabel"])
+def test_a_seed_draws_four_fifths_by_question_and_all_stages_share_it(setting, split):
+    own = setting()
+    draws = [own.draw(split, seed) for seed in (0, 0, 1)]
+    assert np.array_equal(draws[0], draws[1]) and not np.array_equal(draws[0], draws[2])
+    groups = own.data.splits[split].groups
+    assert len(set(groups[draws[0]])) == round(0.8 * len(set(groups)))
+    kept = set(groups[draws[0]])
+    assert all((g in kept) == (i in set(draws[0])) for i, g in enumerate(groups))

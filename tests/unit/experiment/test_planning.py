@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.errors import NothingSelectedError, PluginError, UsageError, WorkerError
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.wire.messages import MethodInfo, Parameter
+
+INFOS = {
+    "confident": [
+        MethodInfo(
+            "confident", parameters=(Parameter("margin", "float", 0.25), Parameter("soft", "bool", True))
+        )
+    ],
+    "zero-shot": [MethodInfo("zero-shot", track="elicitation")],
+}
+FILES = {
+    "two.py": [
+        MethodInfo("b-two", access=("inference",)),
+        MethodInfo("a-one", parameters=(Parameter("k", "int", 3),)),
+    ],
+    "thief.py": [MethodInfo("vanilla")],
+    "odd.py": [MethodInfo("odd", access=("telepathy",))],
+    "torn.py": WorkerError("torn.py: SyntaxError"),
+}
+
+
+def describe(source: MethodSource):
+    if source.distribution is None:
+        answer = FILES[source.filename.rpartition("/")[2]]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+    return INFOS.get(source.name, [MethodInfo(source.name)])
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in FILES:
+        (tmp_path / name).write_text("")
+
+    def build(drawn=None, **flags):
+        return build_plan(replace(Selection(), **flags), Plugins(), describe, drawn)
+
+    return build
+
+
+def methods(plan, text: str) -> list[str]:
+    return [m.id for m in plan(methods=text).methods]
+
+
+def test_the_defaults_are_three_tasks_one_pair_six_methods_five_seeds(plan):
+    found = plan()
+    assert [t.id for t in found.tasks] == ["math", "code", "chat"] and [p.name for p in found.pairs] == [
+        "tiny"
+    ]
+    assert len(found.methods) == 6 and found.seeds == found.baseline_seeds == (0, 1, 2, 3, 4)
+    cells = [c.id for c in found.cells()]
+    assert len(cells) == len(set(cells)) == 90 and cells[0] == "math/tiny/vanilla/s0"
+
+
+def test_ids_hold_only_what_differs_from_the_defaults_sorted(plan):
+    assert methods(plan, "confident:soft=true:margin=.25") == ["confident"]
+    assert methods(plan, "confident:soft=no:margin=0.3") == ["confident[margin=0.3,soft=false]"]
+    (method,) = plan(methods="confident:margin=.3").methods
+    assert method.parameters == {"margin": 0.3, "soft": True} and method.changed == {"margin": 0.3}
+
+
+def test_globs_select_shipped_names_sorted(plan):
+    assert methods(plan, "van*") == ["vanilla", "vanilla-hard"]
+    assert [t.id for t in plan(tasks="c*").tasks] == ["chat", "code"]
+    assert [p.name for p in plan(pairs="t?ny").pairs] == ["tiny"]
+    assert set(methods(plan, "all")) == set(methods(plan, "*")) >= {"vanilla", "zero-shot"}
+
+
+def test_two_things_with_one_id(plan):
+    with pytest.raises(UsageError, match="two methods of the plan have the id 'vanilla'"):
+        plan(methods="vanilla,van*")
+    with pytest.raises(UsageError, match="two tasks of the plan have the id 'math'"):
+        plan(tasks=f"math,math:data_seed={plan().tasks[0].settings['data_seed']}")
+    assert methods(plan, "confident,confident:margin=.3") == ["confident", "confident[margin=0.3]"]
+
+
+@pytest.mark.parametrize("flags", [{"methods": ""}, {"tasks": "zz*"}, {"pairs": " , "}])
+def test_an_empty_selection(plan, flags):
+    with pytest.raises(NothingSelectedError, match="the selection holds no"):
+        plan(**flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"tasks": "maths"}, r"unknown task 'maths' \(did you mean 'math'\?\)"),
+        ({"pairs": "tny"}, r"unknown pair 'tny' \(did you mean 'tiny'\?\)"),
+        ({"methods": "logcon"}, r"unknown method 'logcon' \(did you mean 'logconf'\?\)"),
+        (
+            {"methods": "confident:margn=1"},
+            r"no such parameter \(did you mean 'margin'\?\). It has: margin, soft",
+        ),
+        ({"methods": "vanilla:x=1"}, "It has: none"),
+        ({"methods": "confident:soft=maybe"}, "method 'confident', soft: 'maybe' is not true or false"),
+        ({"tasks": "math:data_sed=1"}, r"no such setting \(did you mean 'data_seed'\?\)"),
+        ({"weak": "a"}, "--strong is missing"),
+        ({"adapter": "lora"}, "--adapter lora needs --mode finetune"),
+        ({"grant": "no:everything"}, "cannot give that access"),
+        ({"fresh": True, "tasks": "math:data_seed=7"}, "leave data_seed out"),
+        ({"seeds": "x"}, "--seeds x"),
+    ],
+)
+def test_what_cannot_be_resolved_says_so(plan, flags, said):
+    with pytest.raises(UsageError, match=said):
+        plan(**flags)
+
+
+def test_every_method_of_a_file_or_one_of_them(plan):
+    assert methods(plan, "./two.py") == ["a-one", "b-two"]
+    assert methods(plan, "two.py::b-two") == ["b-two"]
+    assert methods(plan, "./two.py::a-one:k=4") == ["a-one[k=4]"]
+    (method,) = plan(methods="./two.py::b-two").methods
+    assert method.access == ("inference",) and method.source.distribution is None
+    with pytest.raises(PluginError, match=r"offers no method 'a-on' \(did you mean 'a-one'\?\)"):
+        plan(methods="./two.py::a-on")
+
+
+def test_a_shipped_methods_name_is_taken(plan):
+    with pytest.raises(PluginError, match="the name 'vanilla' is taken by w2s-harness"):
+        plan(methods="./thief.py")
+
+
+def test_an_unknown_access_is_refused(plan):
+    with pytest.raises(PluginError, match="method 'odd' asks for the access 'telepathy'"):
+        plan(methods="./odd.py")
+
+
+def test_a_method_that_does_not_load_stays_in_the_plan_with_its_error(plan):
+    broken, fine = plan(methods="./torn.py,vanilla").methods
+    assert (broken.id, broken.error, fine.error) == ("torn", "torn.py: SyntaxError", "")
+
+
+def test_grants(plan):
+    assert plan().grants == {"embeddings"}
+    assert plan(grant="inference, transductive").grants == {"embeddings", "inference", "transductive"}
+    assert plan(grant="inference,no:embeddings").grants == {"inference"}
+
+
+def test_an_ad_hoc_pair_is_named_after_its_models(plan, tmp_path):
+    (tmp_path / "deep" / "small").mkdir(parents=True)
+    (pair,) = plan(weak="./deep/small", strong="org/big").pairs
+    assert pair.name == "small..org.big" and pair.mode == "probe" and pair.strong.templates
+
+
+def test_mode_and_adapter_stand_in_the_pairs_name(plan):
+    assert [p.name for p in plan(mode="finetune").pairs] == ["tiny[mode=finetune]"]
+    (pair,) = plan(mode="finetune", adapter="lora").pairs
+    assert pair.name == "tiny[adapter=lora,mode=finetune]" and pair.finetune["adapter"] == "lora"
+    assert [p.name for p in plan(mode="probe").pairs] == ["tiny"]
+
+
+def test_fresh_draws_128_bits_and_continues_with_what_was_drawn(plan):
+    one, two = (plan(tasks="math", fresh=True).tasks[0] for _ in range(2))
+    assert one.id == "math" and one.exposure == "fresh"
+    assert one.settings["data_seed"] != two.settings["data_seed"] and len(one.settings["data_seed"]) == 32
+    again = plan(tasks="math", fresh=True, drawn={"math": one.settings["data_seed"]}).tasks[0]
+    assert again.settings == one.settings
+    assert plan(tasks="math").tasks[0].exposure == "public"
+
+
+def test_baseline_seeds_may_be_others(plan):
+    found = plan(seeds="2", baseline_seeds="5,6,7")
+    assert found.seeds == (0, 1) and found.baseline_seeds == (5, 6, 7)
+
+
+def test_keep_leaves_cells_by_id(plan):
+    found = keep(plan(tasks="math", seeds="2"), lambda cell: cell.endswith("/s1") and "vanilla" in cell)
+    assert [c.id for c in found.cells()] == ["math/tiny/vanilla/s1", "math/tiny/vanilla-hard/s1"]
+    with pytest.raises(NothingSelectedError):
+        keep(found, lambda cell: False)
+
+
+def test_the_plan_as_json_holds_no_path_of_this_machine(plan):
+    import json
+
+    text = json.dumps(describe_plan(plan()))
+    assert json.loads(text)["pairs"][0]["weak"]["source"].count("/") == 2
+    assert '"/' not in text
