@@ -72,6 +72,11 @@ def _key(flag: click.Parameter) -> str:
     metavar="NAMES",
     help="Methods by name, glob or file (./mine.py); parameters ride on the name (confident:margin=.3).",
 )
+@click.option(
+    "--methods-env",
+    metavar="DIR",
+    help="A virtual environment whose methods may be named too; only workers read it.",
+)
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
 @click.option(
     "--baseline-seeds", metavar="SEEDS", help="Seeds of weak and ceiling; default: the plan's seeds."
@@ -143,7 +148,8 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
-    plugins, terminal = Plugins(), Terminal(flags["verbose"] - flags["quiet"])
+    methods_env = Path(flags["methods_env"]) if flags["methods_env"] else None
+    plugins, terminal = Plugins(methods_env=methods_env), Terminal(flags["verbose"] - flags["quiet"])
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)

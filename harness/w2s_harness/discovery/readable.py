@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +19,26 @@ def of_entry(entry: Entry) -> tuple[str, ...]:
     paths: list[Path] = []
     for info in (entry.info, *metadata.required(entry.info)):
         paths += top_level(info)
-        if metadata.editable_root(info) is not None:
-            paths += metadata.import_folders(info)[1:]
+        paths += _editable_folders(info)
     file = metadata.module_file(entry)
     if file is not None:
         paths.append(_top(file, metadata.import_folders(entry.info)))
     return tuple(dict.fromkeys(map(str, paths)))
+
+
+def own_packages() -> tuple[str, ...]:
+    """The packages of w2s-harness: workers read parts of them, and no distribution's claim opens more."""
+    specs = [importlib.util.find_spec(name) for name in ("w2s_harness", "w2s_plugins", "w2s_tasks")]
+    return tuple(f for spec in specs if spec for f in spec.submodule_search_locations or ())
+
+
+def _editable_folders(info: Path) -> list[Path]:
+    """The folders that an editable install's `.pth` names, as far as they lie in its project."""
+    root = metadata.editable_root(info)
+    if root is None or root.resolve() in (Path("/"), Path.home().resolve()):
+        return []
+    inside = [folder.resolve() for folder in metadata.import_folders(info)[1:]]
+    return [folder for folder in inside if root.resolve() in (folder, *folder.parents)]
 
 
 def closed_entries(entries: Iterable[Entry]) -> tuple[str, ...]:

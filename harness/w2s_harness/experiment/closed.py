@@ -10,8 +10,9 @@ from w2s_harness.plan import Plan
 
 
 def closed_paths(plugins: Plugins, store: Store) -> list[str]:
-    """The store, and the packages of all installed trusted plugins."""
-    return [str(store.root.absolute()), *readable.closed_entries(plugins.trusted.values())]
+    """The store, our own packages, and those of all installed trusted plugins."""
+    own = readable.own_packages()
+    return [str(store.root.absolute()), *own, *readable.closed_entries(plugins.trusted.values())]
 
 
 def plan_paths(plan: Plan) -> list[str]:

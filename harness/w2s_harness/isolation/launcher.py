@@ -69,6 +69,7 @@ class Worker:
         self._ended: str | None = None
         self._overrun: str | None = None
         self._watchdog: Watchdog | None = None
+        self._closing = threading.Lock()
 
     def __enter__(self) -> Worker:
         return self
@@ -123,8 +124,10 @@ class Worker:
     def end(self, why: str) -> None:
         """Kill it for `why`, which completes the sentence 'the worker ...'; for the watchdog's thread."""
         self._overrun = f"{why} and was killed"
-        with contextlib.suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        # The host may be closing it at this moment, and the descriptor's number be given away.
+        with self._closing, contextlib.suppress(OSError):
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def _wait(self, timeout_s: float) -> str:
         if self._ended is None:
@@ -158,8 +161,9 @@ class Worker:
         self.sock.close()
         self._leash.close()
         os.close(self.output_fd)
-        os.close(self._pidfd)
-        self._pidfd = -1
+        with self._closing:
+            os.close(self._pidfd)
+            self._pidfd = -1
         scratch.remove(self.scratch)
 
 

@@ -55,6 +55,8 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
     _descriptors(sock_fd, output_fd)
     _surroundings(order.scratch)
     report = lockdown.lock_down(order, base)
+    # Only now: the zygote, and whatever it imports, never looks into a method's folders.
+    sys.path += [folder for folder in order.folders.names if folder not in sys.path]
     sock = socket.socket(fileno=SOCKET)
     frames.send(sock, report)
     if order.mode == "require" and report.level == "L0":
