@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.isolation import loading, lockdown
+from w2s_harness.isolation import importing, loading, lockdown
 from w2s_harness.isolation.kernel import prctl
 from w2s_harness.isolation.loading import ContractError
 from w2s_harness.isolation.policy import Folders, Order
@@ -57,6 +57,7 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
     report = lockdown.lock_down(order, base)
     # Only now: the zygote, and whatever it imports, never looks into a method's folders.
     sys.path += [folder for folder in order.folders.names if folder not in sys.path]
+    importing.look_past_closed_modules()
     sock = socket.socket(fileno=SOCKET)
     frames.send(sock, report)
     if order.mode == "require" and report.level == "L0":
