@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import jsonschema
 import pytest
@@ -90,7 +91,8 @@ def test_the_same_command_again_computes_nothing_and_gives_the_same_bytes(first,
     poison = tmp_path / "torch"
     poison.mkdir()
     (poison / "__init__.py").write_text("raise SystemExit('torch was imported')\n")
-    again = Place(place.folder, place.flags, {"PYTHONPATH": str(tmp_path)})
+    shutil.copytree(place.folder, tmp_path / "again")
+    again = Place(tmp_path / "again", place.flags, {"PYTHONPATH": str(tmp_path)})
     done = again("run", "--methods", METHODS)
     assert done.code == 0, done.err
     assert "cells 10/10 (10 kept)" in done.err

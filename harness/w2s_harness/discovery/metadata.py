@@ -139,24 +139,28 @@ def _sees_system_packages() -> bool:
 
 
 def editable_root(info: Path) -> Path | None:
-    """The project folder of an editable install, else None."""
+    """The project folder of an editable install, else None.
+
+    An install from an editable wheel has no `direct_url.json` that says so; its `.pth` names folders instead.
+    """
     try:
         record = json.loads((info / "direct_url.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    if not record.get("dir_info", {}).get("editable"):
-        return None
-    return Path(urllib.parse.unquote(urllib.parse.urlparse(record.get("url", "")).path))
+        record = {}
+    if record.get("dir_info", {}).get("editable"):
+        return Path(urllib.parse.unquote(urllib.parse.urlparse(record.get("url", "")).path))
+    return next(iter(_source_folders(info)), None)
 
 
 def import_folders(info: Path) -> list[Path]:
     """The folders from which a distribution's modules are imported."""
-    folders = [info.parent]
-    if editable_root(info) is not None:
-        for line in installed_files(info):
-            if line.endswith(".pth"):
-                folders += _pth_folders(info.parent / line)
-    return folders
+    return [info.parent, *_source_folders(info)]
+
+
+def _source_folders(info: Path) -> list[Path]:
+    """The folders that the distribution's `.pth` files add to `sys.path`."""
+    files = [line for line in installed_files(info) if line.endswith(".pth")]
+    return [folder for line in files for folder in _pth_folders(info.parent / line)]
 
 
 def _pth_folders(path: Path) -> list[Path]:
