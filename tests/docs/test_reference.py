@@ -38,7 +38,7 @@ def _key(option: click.Option) -> str | None:
 
 def _row(text: str, option: click.Option) -> str:
     """The row of a flag in a table."""
-    found = [r for r in text.splitlines() if re.match(rf"\| `{re.escape(option.opts[0])}\b", r)]
+    found = [r for r in text.splitlines() if re.match(rf"\| `{re.escape(option.opts[0])}(?![\w-])", r)]
     assert len(found) == 1, f"{option.opts[0]} has {len(found)} rows"
     return found[0]
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 import click
 
 COMMANDS = {
+    "doctor": "What this machine can do for isolation, layer by layer.",
     "list": "Tasks, methods, guards, pairs and runs that are there.",
     "report": "The leaderboard of a run as text, Markdown, CSV or JSON.",
     "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",

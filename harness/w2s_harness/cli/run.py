@@ -72,6 +72,11 @@ def _key(flag: click.Parameter) -> str:
     metavar="NAMES",
     help="Methods by name, glob or file (./mine.py); parameters ride on the name (confident:margin=.3).",
 )
+@click.option(
+    "--methods-env",
+    metavar="DIR",
+    help="A virtual environment whose methods may be named too; only workers read it.",
+)
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
 @click.option(
     "--baseline-seeds", metavar="SEEDS", help="Seeds of weak and ceiling; default: the plan's seeds."
@@ -118,6 +123,13 @@ def _key(flag: click.Parameter) -> str:
     default="plan",
     help="Order in which cells are worked off.",
 )
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "require", "best", "off"]),
+    default="auto",
+    show_default=True,
+    help="How workers are locked down; auto: require with methods of others, else best.",
+)
 @click.option("--store", default=".w2s", show_default=True, help="Where results and runs are kept.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
 @click.option(
@@ -136,7 +148,8 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
-    plugins, terminal = Plugins(), Terminal(flags["verbose"] - flags["quiet"])
+    methods_env = Path(flags["methods_env"]) if flags["methods_env"] else None
+    plugins, terminal = Plugins(methods_env=methods_env), Terminal(flags["verbose"] - flags["quiet"])
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
@@ -151,6 +164,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
         last_failed=flags["last_failed"],
         reverse=flags["order"] == "reverse",
         plan_only=flags["plan_only"],
+        isolation=flags["isolation"],
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
     listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))

@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, PathDistribution
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.errors import PluginError
+from w2s_harness.errors import PluginError, UsageError
 
 TRUSTED = "w2s_harness"
 METHODS = "w2s_harness.methods"
@@ -55,6 +55,25 @@ def site_folders() -> list[Path]:
         paths += [p for p in sys.path if p.startswith(sys.base_prefix) and p.endswith("-packages")]
     unique = dict.fromkeys(os.path.realpath(p) for p in paths)
     return [Path(p) for p in unique if os.path.isdir(p)]  # noqa: PTH112 (a Path each is slow)
+
+
+def environment_folder(environment: Path) -> Path:
+    """The site-packages of a virtual environment, found without running its `python`.
+
+    Raises `UsageError` where it has none, or is of another minor version of Python than this one.
+    """
+    wanted = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = environment / "lib" / wanted / "site-packages"
+    if folder.is_dir():
+        return folder.resolve()
+    others = sorted(p.parent.name for p in environment.glob("lib/python*/site-packages"))
+    if others:
+        raise UsageError(
+            f"--methods-env {environment}: is of {others[0]}, workers run {wanted}. Make it with that."
+        )
+    raise UsageError(
+        f"--methods-env {environment}: no virtual environment: it has no lib/{wanted}/site-packages"
+    )
 
 
 def entries(group: str, *, folders: list[Path] | None = None) -> list[Entry]:

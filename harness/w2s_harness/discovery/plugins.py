@@ -30,14 +30,29 @@ Named = TypeVar("Named", Task, Pair)
 class Plugins:
     """The plugins of one run: what is installed, what is loaded, what failed to load."""
 
-    def __init__(self, *, folders: list[Path] | None = None) -> None:
+    def __init__(self, *, folders: list[Path] | None = None, methods_env: Path | None = None) -> None:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.trusted = {e.name: e for e in metadata.entries(metadata.TRUSTED, folders=folders)}
         self.methods = {e.name: e for e in metadata.entries(metadata.METHODS, folders=folders)}
+        if methods_env is not None:
+            self._add_methods(metadata.environment_folder(methods_env))
         self.blocked: set[str] = set()
         self.loaded: dict[str, dict[str, Any]] = {}
         """What runs in the host beside our own modules, with its hash."""
+
+    def _add_methods(self, folder: Path) -> None:
+        """Methods of another environment, read by workers alone; it may not pose as w2s-harness."""
+        for entry in metadata.entries(metadata.METHODS, folders=[folder]):
+            if entry.is_shipped:
+                continue
+            other = self.methods.get(entry.name)
+            if other is not None:
+                raise PluginError(
+                    f"two distributions offer the method '{entry.name}': {other} and {entry} in {folder}. "
+                    "Uninstall one of them."
+                )
+            self.methods[entry.name] = entry
 
     @property
     def hook(self) -> Any:

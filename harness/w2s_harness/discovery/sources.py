@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2s_harness.discovery import metadata
+from w2s_harness.discovery import metadata, readable
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import PluginError, UsageError
 
@@ -24,6 +24,8 @@ class MethodSource:
     sha256: str
     folders: tuple[str, ...] = ()
     """Where a worker imports the module from; empty for a file."""
+    reads: tuple[str, ...] = ()
+    """What its worker reads beside what every worker does: its distribution and what that needs."""
     code: bytes | None = None
     filename: str = ""
     editable: bool = False
@@ -69,6 +71,7 @@ def from_entry(entry: Entry) -> MethodSource:
         version=entry.version,
         sha256=_file_digest(file) if entry.is_shipped else _distribution_digest(entry, root),
         folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
+        reads=() if entry.is_shipped else readable.of_entry(entry),
         filename=str(file),
         editable=root is not None and not entry.is_shipped,
         refused="" if entry.is_shipped else _refusal(entry),

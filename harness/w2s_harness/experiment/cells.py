@@ -26,6 +26,7 @@ from w2s_harness.experiment.reading import (
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Worker, Zygote
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
@@ -36,8 +37,8 @@ from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
 Record = dict[str, Any]
-"""A cell's line in the store: `accuracy`, `outcomes`, `ties`, `compute`, `solvers`, `seconds`; or `error`;
-or `skipped`. Only the first kind is kept."""
+"""A cell's line in the store: `accuracy`, `outcomes`, `ties`, `compute`, `solvers`, `isolation`, `seconds`;
+or `error`; or `skipped`. Only the first kind is kept."""
 
 _OUTPUT_LINES = 20
 
@@ -57,9 +58,17 @@ class CellWork:
     """All cells of a plan."""
 
     def __init__(
-        self, plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, cancel: Event, slots: int
+        self,
+        plan: Plan,
+        settings: Sequence[Setting],
+        store: Store,
+        hook: Any,
+        cancel: Event,
+        slots: int,
+        jail: Jail,
     ) -> None:
         self.plan, self.store, self.hook, self.cancel, self.n = plan, store, hook, cancel, slots
+        self.jail = jail
         self.busy_s = 0.0
         self._settings = {s.id: s for s in settings}
         self._methods = {m.id: m for m in plan.methods}
@@ -67,14 +76,20 @@ class CellWork:
 
     def are_complete(self) -> bool:
         """Whether every cell that can run is in the store."""
-        return all(self._refusal(job) or self._kept(job) is not None for job in self.jobs)
+        return all(self._refusal(job) or self.kept(job) is not None for job in self.jobs)
 
-    def _kept(self, job: Job) -> Record | None:
+    def kept(self, job: Job) -> Record | None:
         """The cell's record; None too where a guard will ask for predictions that are gone."""
         record: Record | None = self.store.get(job.key)
+        if record is not None and not self._is_isolated(record):
+            return None
         if self.hook.w2s_judge_run.get_hookimpls() and record is not None:
             return record if self.store.path(Keys(job.setting).predictions(job.key)) else None
         return record
+
+    def _is_isolated(self, record: Record) -> bool:
+        kept = record.get("isolation")
+        return kept is not None and self.jail.accepts(kept["asked"], kept["level"])
 
     def run(
         self,
@@ -103,7 +118,7 @@ class CellWork:
 
         missing, stopped = [], False
         for job in reversed(self.jobs) if reverse else self.jobs:
-            known = self._refusal(job) or self._kept(job)
+            known = self._refusal(job) or self.kept(job)
             if known is None:
                 missing.append(job)
             else:
@@ -153,9 +168,13 @@ class CellWork:
 
     def _cell(self, client: ServiceClient, zygote: Zygote, job: Job) -> Record:
         started = time.monotonic()
-        output = ""
+        output, isolation = "", None
+        order = self.jail.order(job.method.source)
         try:
-            with zygote.spawn() as worker:
+            with zygote.spawn(order) as worker:
+                isolation = {
+                    "asked": order.mode, "level": worker.report.level, "layers": worker.report.on,
+                }  # fmt: skip
                 try:
                     predictions, meter = self._predict(client, worker, job)
                 finally:
@@ -163,7 +182,12 @@ class CellWork:
         except StoreError:
             raise
         except (WorkerError, ModelError) as bad:
-            return {"error": str(bad), "output": _last_lines(output), "seconds": time.monotonic() - started}
+            return {
+                "error": str(bad),
+                "output": _last_lines(output),
+                "seconds": time.monotonic() - started,
+                "isolation": isolation,
+            }
         values = outcomes(predictions, job.setting.test.labels)
         right, ties = pack(values)
         record: Record = {
@@ -172,6 +196,7 @@ class CellWork:
             "ties": ties,
             "compute": {"fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops},
             "solvers": list(meter.solvers),
+            "isolation": isolation,
             "output": _last_lines(output),
             "seconds": time.monotonic() - started,
             "service_seconds": meter.seconds,

@@ -12,6 +12,7 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.isolation.describe import describe
+from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
 from w2s_harness.wire.messages import MethodInfo, Source
@@ -22,9 +23,9 @@ _TIMEOUT_S = 30.0
 class Describer:
     """Holds the run's zygote, which starts when a worker is first needed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, jail: Jail) -> None:
+        self.jail = jail
         self._store = store
-        self._folders: dict[str, None] = {}
         self._zygote: Zygote | None = None
 
     def __enter__(self) -> Self:
@@ -38,29 +39,21 @@ class Describer:
 
     def __call__(self, source: MethodSource) -> Sequence[MethodInfo]:
         """The methods that a module offers. Raises `WorkerError` where it does not load."""
-        self._see(source)
         identity = [source.sha256, source.module, source.editable, code_version("cell")]
         key = key_of("describe", identity)
         known = self._store.get(key)
         if known is None:
-            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S)
+            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S, order=self.jail.order(source))
             known = msgspec.to_builtins(infos)
             self._store.put(key, known)
         return msgspec.convert(known, tuple[MethodInfo, ...])
 
     def zygote(self) -> Zygote:
-        """The zygote, started with every folder that a method of this run is imported from."""
+        """The zygote. It knows no folder of a method's: workers add theirs when they are locked down."""
         if self._zygote is None:
-            self._zygote = Zygote(worker_path(self._folders))
+            self._zygote = Zygote(worker_path())
             self._zygote.__enter__()
         return self._zygote
-
-    def _see(self, source: MethodSource) -> None:
-        new = [f for f in source.folders if f not in self._folders]
-        self._folders.update(dict.fromkeys(new))
-        if new and self._zygote is not None:
-            self._zygote.__exit__(None, None, None)
-            self._zygote = None
 
 
 def wire_source(source: MethodSource) -> Source:

@@ -11,24 +11,25 @@ from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import Plan
 
 _CHARACTERS_PER_TOKEN = 3.0
 
 
-def describe(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any) -> str:
+def describe(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, jail: Jail) -> str:
     """The stages with what is in the store already, and the cells, one a line."""
     baselines = Baselines(plan, settings, store, hook, threading.Event(), 1)
-    work = CellWork(plan, settings, store, hook, threading.Event(), 1)
+    work = CellWork(plan, settings, store, hook, threading.Event(), 1, jail)
+    done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
     lines = []
     for name, units in baselines.stages():
         kept = sum(store.get(u.key) is not None for u in units)
         lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
-    kept = sum(store.get(job.key) is not None for job in work.jobs)
-    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
+    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {len(done)}")
     tokens = sum(_tokens(s, store) for s in settings)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past(work, store)}")
-    lines += [f"  {job.cell.id}{'   kept' if store.get(job.key) is not None else ''}" for job in work.jobs]
+    lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import Job, Record
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.report import document, records
 from w2s_harness.scoring import interval, pgr, rank
@@ -118,6 +119,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
     )
     value = score.mean if score is not None and counts else None
     source = tally.method.source
+    isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
     return document.Row(
         method=tally.method.name,
         parameters=dict(tally.method.changed),
@@ -132,7 +134,8 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         reason=_reason(tally, status, bounds),
         transfer=_transfer(tally, score if counts else None),
         access=list(tally.cells[0][0].access),
-        isolation="L0",
+        isolation=lowest([kept["level"] for kept in isolation]),
+        layers=[name for name in LAYERS if isolation and all(name in kept["layers"] for kept in isolation)],
         verdicts=[
             records.VerdictRecord(
                 guard=v.guard, level=v.level, because=v.because, numbers=dict(v.numbers), again=v.again

@@ -20,6 +20,7 @@ from w2s_harness.experiment import estimate, runs
 from w2s_harness.experiment.assemble import Results, assemble
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.closed import closed_paths, plan_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
@@ -27,6 +28,7 @@ from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Choice, Jail
 from w2s_harness.plan import Plan
 from w2s_harness.report import canonical, document, tables
 
@@ -43,6 +45,7 @@ class Options:
     last_failed: bool = False
     reverse: bool = False
     plan_only: bool = False
+    isolation: Choice = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,9 @@ def run(selection: Selection, options: Options, listeners: Listeners) -> ExitCod
         raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}. Make it first.")
     store = Store(options.store, warn=listeners.say)
     try:
-        with Describer(store) as describer:
+        jail = Jail(options.isolation, cell_timeout_s=selection.cell_timeout_s)
+        jail.close_off(closed_paths(listeners.plugins, store))
+        with Describer(store, jail) as describer:
             return _Session(selection, options, listeners, store, describer).work()
     finally:
         store.close()
@@ -91,10 +96,12 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
         plan = self._selected(found, unfinished)
+        self.describer.jail.expect(method.source for method in plan.methods)
+        self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):
             settings = prepare_settings(plan, self.store)
         if self.options.plan_only:
-            self.listeners.show(estimate.describe(plan, settings, self.store, self.hook))
+            self.listeners.show(estimate.describe(plan, settings, self.store, self.hook, self.describer.jail))
             return ExitCode.OK
         document = self._document(plan, name)
         if unfinished:
@@ -133,8 +140,9 @@ class _Session:
         return {**describe_plan(plan), "fingerprint": name, "drawn": drawn}
 
     def _stages(self, plan: Plan, settings: list[Setting], run_: runs.Run) -> Results:
+        jail = self.describer.jail
         baselines = Baselines(plan, settings, self.store, self.hook, self.cancel, self.slots)
-        cells = CellWork(plan, settings, self.store, self.hook, self.cancel, self.slots)
+        cells = CellWork(plan, settings, self.store, self.hook, self.cancel, self.slots, jail)
         is_needed = not (baselines.is_complete() and cells.are_complete()) or self._has_judges()
         with self._timed("baselines"):
             found = baselines.run(reads_needed=is_needed)

@@ -10,6 +10,7 @@ import msgspec
 from w2s_harness.errors import PluginError
 from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.policy import Order
 from w2s_harness.isolation.showing import raised, visible
 from w2s_harness.wire.messages import Describe, Described, MethodInfo, Raised, Source
 
@@ -18,15 +19,21 @@ _MAX_METHODS = 64
 
 
 def describe(
-    zygote: Zygote, source: Source, timeout_s: float, *, cancelled: threading.Event | None = None
+    zygote: Zygote,
+    source: Source,
+    timeout_s: float,
+    *,
+    order: Order | None = None,
+    cancelled: threading.Event | None = None,
 ) -> tuple[MethodInfo, ...]:
     """The methods that `source` offers, with their parameters, in the module's order.
 
     Raises `PluginError` where the module does not load or breaks the contract, `WorkerError` where its
-    worker dies or takes more than `timeout_s`.
+    worker dies or takes more than `timeout_s`,
+    `IsolationError` where `order` requires more than this machine gives.
     """
     shown = source.filename or source.module
-    with zygote.spawn() as worker:
+    with zygote.spawn(order) as worker:
         channel = Channel(worker, timeout_s, cancelled or threading.Event())
         channel.send(Describe(source))
         answer: Described | Raised = channel.receive(Described | Raised)

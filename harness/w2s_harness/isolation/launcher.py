@@ -16,9 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import msgspec
+
 from w2s_harness.errors import WorkerError
-from w2s_harness.isolation import scratch
+from w2s_harness.isolation import readable, scratch
+from w2s_harness.isolation.levels import MAX_REPORT, IsolationError, Report, refusal
+from w2s_harness.isolation.policy import Folders, Limits, Order
 from w2s_harness.isolation.showing import visible
+from w2s_harness.isolation.watchdog import Watchdog
+from w2s_harness.wire import frames
 
 START_TIMEOUT_S = 60.0
 SPAWN_TIMEOUT_S = 10.0
@@ -38,7 +44,7 @@ _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "import numpy.random, numpy.linalg, msgspec, pluggy; "
     "from w2s_harness.isolation.zygote import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == '1')"
+    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == '1', sys.argv[5])"
 )
 
 
@@ -46,18 +52,24 @@ class Worker:
     """One worker process, seen from the host. Leave its `with` block and no process of it is left."""
 
     def __init__(
-        self, pid: int, pidfd: int, sock: socket.socket, leash: socket.socket, output: int, folder: Path
+        self, pid: int, pidfd: int, sock: socket.socket, leash: socket.socket, output: int, order: Order
     ) -> None:
         self.pid = pid
+        self.order = order
         self.sock = sock
         """The host's end; the worker speaks the framed protocol on the other."""
-        self.scratch = folder
+        self.scratch = Path(order.scratch)
+        self.report: Report
+        """What it gave up, said before a byte of a method was sent to it."""
         self.output_fd = output
         """Readable when the worker has printed something."""
         self._pidfd = pidfd
         self._leash = leash
         self._output = bytearray()
         self._ended: str | None = None
+        self._overrun: str | None = None
+        self._watchdog: Watchdog | None = None
+        self._closing = threading.Lock()
 
     def __enter__(self) -> Worker:
         return self
@@ -66,6 +78,17 @@ class Worker:
         self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.close()
+
+    def read_report(self) -> None:
+        """Wait until the worker is locked down. Raises `WorkerError`, with its last words, where it fails."""
+        self.sock.settimeout(SPAWN_TIMEOUT_S)
+        try:
+            self.report = frames.receive(self.sock, Report, limit=MAX_REPORT)
+        except (WorkerError, TimeoutError) as bad:
+            lines = self.output().strip().splitlines()
+            self.close()
+            words = visible(lines[-1]) if lines else str(bad)
+            raise WorkerError(f"no worker could be started: {words}") from bad
 
     def drain(self) -> bool:
         """Take in what the worker has printed, at most 1 MiB a call; say whether more may come."""
@@ -85,6 +108,28 @@ class Worker:
 
     def how_it_ended(self, timeout_s: float = END_TIMEOUT_S) -> str:
         """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits for it at most `timeout_s`."""
+        ended = self._wait(timeout_s)
+        return self._overrun or ended
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+        return self.order.limits
+
+    def watched_by(self, watchdog: Watchdog) -> None:
+        """Have `watchdog` look at it until it is closed."""
+        self._watchdog = watchdog
+        watchdog.watch(self)
+
+    def end(self, why: str) -> None:
+        """Kill it for `why`, which completes the sentence 'the worker ...'; for the watchdog's thread."""
+        self._overrun = f"{why} and was killed"
+        # The host may be closing it at this moment, and the descriptor's number be given away.
+        with self._closing, contextlib.suppress(OSError):
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _wait(self, timeout_s: float) -> str:
         if self._ended is None:
             self._leash.settimeout(timeout_s)
             try:
@@ -108,14 +153,17 @@ class Worker:
         """Kill the worker, close what leads to it and remove its scratch folder."""
         if self._pidfd < 0:
             return
+        if self._watchdog is not None:
+            self._watchdog.forget(self)
         self.kill()
         with contextlib.suppress(OSError):
             self.drain()
         self.sock.close()
         self._leash.close()
         os.close(self.output_fd)
-        os.close(self._pidfd)
-        self._pidfd = -1
+        with self._closing:
+            os.close(self._pidfd)
+            self._pidfd = -1
         scratch.remove(self.scratch)
 
 
@@ -123,29 +171,37 @@ class Zygote:
     """Starts a zygote and asks it for workers; safe to share between threads.
 
     :param sys_path: all that a worker may import from, the standard library included (`paths.worker_path`).
+    :param base: what every worker may read (`readable.base`).
     :param root: where scratch folders are made; None: the system's folder for temporary files.
 
     As a context manager; on leaving it, the zygote and all its workers end. It also ends when this process
     does, however that happens.
     """
 
-    def __init__(self, sys_path: Sequence[str], *, root: Path | None = None) -> None:
+    def __init__(
+        self, sys_path: Sequence[str], base: Folders | None = None, *, root: Path | None = None
+    ) -> None:
         self._sys_path = list(sys_path)
+        self._base = readable.base() if base is None else base
         self._root = root
         self._guard = threading.Lock()
         self._process: _Process | None = None
         self._scratch: scratch.Scratch | None = None
+        self._watchdog = Watchdog()
 
     def __enter__(self) -> Zygote:
         scratch.sweep(self._root)
+        self._watchdog = Watchdog()
+        self._watchdog.start()
         self._scratch = scratch.Scratch(self._root)
         # Its imports take some tenths of a second; they run while the host does something else.
-        self._process = _Process(self._sys_path)
+        self._process = _Process(self._sys_path, self._base)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._watchdog.stop()
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -158,20 +214,27 @@ class Zygote:
         """Process id of the zygote."""
         return self._running().pid
 
-    def spawn(self) -> Worker:
-        """A new worker, waiting for its first message.
+    def spawn(self, order: Order | None = None) -> Worker:
+        """A new worker, locked down as `order` says (its scratch folder is filled in), that waits for work.
 
-        A zygote that has died is started again, once per call. Raises `WorkerError` where none can be had.
+        A zygote that has died is started again, once per call. Raises `WorkerError` where none can be had,
+        `IsolationError` where `order` requires more than this machine gives.
         """
         if self._scratch is None:
             raise WorkerError("the zygote is not running: use it as a context manager")
         with self._guard:
             if not self._running().is_alive():
                 self._running().close()
-                self._process = _Process(self._sys_path)
+                self._process = _Process(self._sys_path, self._base)
             process = self._running()
             process.wait_ready()
-        return _spawn(process, self._scratch.new())
+        worker = _spawn(process, msgspec.structs.replace(order or Order(), scratch=str(self._scratch.new())))
+        worker.read_report()
+        if worker.order.mode == "require" and worker.report.level == "L0":
+            worker.close()
+            raise IsolationError(refusal(worker.report))
+        worker.watched_by(self._watchdog)
+        return worker
 
     def _running(self) -> _Process:
         if self._process is None:
@@ -182,12 +245,18 @@ class Zygote:
 class _Process:
     """The zygote's process and the control socket to it."""
 
-    def __init__(self, sys_path: list[str]) -> None:
+    def __init__(self, sys_path: list[str], base: Folders) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         # The death signal is tied to the thread that starts the child, not to the process.
         tied = threading.current_thread() is threading.main_thread()
-        arguments = [json.dumps(sys_path), str(theirs.fileno()), str(os.getpid()), str(int(tied))]
+        arguments = [
+            json.dumps(sys_path),
+            str(theirs.fileno()),
+            str(os.getpid()),
+            str(int(tied)),
+            msgspec.json.encode(base).decode(),
+        ]
         with theirs:
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-S", "-B", "-c", _BOOT, *arguments],
@@ -232,7 +301,7 @@ class _Process:
         self._errors.close()
 
 
-def _spawn(process: _Process, folder: Path) -> Worker:
+def _spawn(process: _Process, order: Order) -> Worker:
     sock, their_sock = socket.socketpair()
     leash, their_leash = socket.socketpair()
     output, their_output = os.pipe()
@@ -240,7 +309,7 @@ def _spawn(process: _Process, folder: Path) -> Worker:
     try:
         with their_sock, their_leash:
             fds = [their_sock.fileno(), their_leash.fileno(), their_output]
-            socket.send_fds(process.control, [os.fsencode(folder)], fds)
+            socket.send_fds(process.control, [msgspec.json.encode(order)], fds)
         os.close(their_output)
         their_output = -1
         leash.settimeout(SPAWN_TIMEOUT_S)
@@ -253,10 +322,10 @@ def _spawn(process: _Process, folder: Path) -> Worker:
         for fd in (output, their_output):
             if fd >= 0:
                 os.close(fd)
-        scratch.remove(folder)
+        scratch.remove(Path(order.scratch))
         raise WorkerError(f"no worker could be started: {bad}") from bad
     os.set_inheritable(pidfds[0], False)
-    return Worker(int.from_bytes(answer, "little", signed=True), pidfds[0], sock, leash, output, folder)
+    return Worker(int.from_bytes(answer, "little", signed=True), pidfds[0], sock, leash, output, order)
 
 
 def _ending(status: int) -> str:

@@ -1,52 +1,52 @@
 """What a worker gives up before it loads a method.
 
 Called once per worker, after its descriptors are closed and before any of the method's bytes are compiled.
-Each layer that is added here must be applied while the process has one thread: the kernel binds most of
-them to the calling thread only.
+The process must have one thread: the kernel binds most layers to the calling thread only.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-Level = Literal["L0", "L1", "L2"]
+from w2s_harness.isolation import landlock, limits, namespaces, seccomp
+from w2s_harness.isolation.kernel import LockdownError
+from w2s_harness.isolation.levels import Layer, Report, report
+from w2s_harness.isolation.policy import READ_DEVICES, READ_PROC, WRITE_DEVICES, Folders, Order
 
-_PR_SET_DUMPABLE = 4
-_PR_SET_NO_NEW_PRIVS = 38
-MAX_FILE = 64 * 2**20
-"""Bytes of one file that a worker may write."""
-MAX_DESCRIPTORS = 256
-
-
-class LockdownError(RuntimeError):
-    """The worker cannot be locked down, so no method may be loaded."""
+_STARTED = ("descriptors", "environment", "session")
+"""What the worker's start-up code did before."""
 
 
-def lock_down() -> Level:
-    """Give up what a method does not need; return the level of isolation that this reached.
+def lock_down(order: Order, base: Folders) -> Report:
+    """Give up what a method does not need; say what was given up and what could not be.
 
-    No set-uid program gains rights, no other process of the user may trace this one, no core is dumped,
-    files and descriptors are bounded. That is `L0`: it keeps nothing from being read.
-    Raises `LockdownError` where a step is refused or where more than one thread runs.
+    In the mode `off` only the limits are set. Else each layer is applied where it can be had; the caller
+    ends the process where the level is below what the mode asks for.
+
+    :param base: what every worker may read, beside `order.folders`.
+
+    Raises `LockdownError` where more than one thread runs or a step leaves the process half-way.
     """
     threads = count_threads()
     if threads != 1:
         raise LockdownError(f"{threads} threads run where one is expected")
-    for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
-        prctl(option, value)
-    for limit, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, MAX_FILE),
-        (resource.RLIMIT_NOFILE, MAX_DESCRIPTORS),
-    ):
-        hard = resource.getrlimit(limit)[1]
-        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (bound, bound))
-    return "L0"
+    layers = [*(Layer(name, True) for name in _STARTED), Layer("single-thread", True)]
+    is_jailed = order.mode != "off"
+    folders = base + order.folders
+    if is_jailed and order.namespaces:
+        layers += namespaces.enter(order.scratch, folders, order.limits)
+    layers.append(_tried("no-new-privileges", limits.no_new_privileges))
+    layers.append(_tried("limits", lambda: _bound(order, layers)))
+    if is_jailed:
+        layers.append(_tried("landlock", lambda: f"ABI {landlock.restrict(_rules(order, folders))}"))
+        layers.append(_tried("capabilities", limits.drop_capabilities))
+    # Until here the process had to own its files in /proc.
+    layers.append(_tried("not-dumpable", limits.hide))
+    if is_jailed:
+        layers.append(_tried("seccomp", lambda: seccomp.install(os.getpid())))
+    return report(layers)
 
 
 def count_threads() -> int:
@@ -54,8 +54,24 @@ def count_threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def prctl(option: int, value: int) -> None:
-    """Linux `prctl(2)` with one argument. Raises `LockdownError` where the kernel refuses."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise LockdownError(f"prctl({option}, {value}): {os.strerror(ctypes.get_errno())}")
+def _tried(name: str, step: Callable[[], str | None]) -> Layer:
+    try:
+        return Layer(name, True, step() or "")
+    except (LockdownError, OSError, ValueError) as bad:
+        return Layer(name, False, str(bad))
+
+
+def _bound(order: Order, layers: list[Layer]) -> None:
+    limits.bound(order.limits)
+    if any(layer.name == "user-namespace" and layer.is_on for layer in layers):
+        limits.bound_threads(order.limits.threads)
+
+
+def _rules(order: Order, folders: Folders) -> list[tuple[str, int]]:
+    return [
+        *((path, landlock.READ) for path in folders.read),
+        *((path, landlock.READ_DIR) for path in folders.names),
+        *((path, landlock.READ_FILE) for path in (*READ_DEVICES, *READ_PROC)),
+        *((path, landlock.DEVICE) for path in WRITE_DEVICES),
+        (order.scratch, landlock.SCRATCH),
+    ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-import shutil
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -50,17 +51,44 @@ def sweep(root: Path | None = None) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder and what is in it, whatever permissions the worker gave it; follows no link."""
-    shutil.rmtree(path, ignore_errors=True)
-    if not path.exists():
-        return
-    path.chmod(0o700)
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder and what is in it, whatever permissions the worker gave it; follows no link.
+
+    Folders inside folders are moved to the top first, so their depth does not matter.
+    """
+    token, count, todo = secrets.token_hex(8), 0, [path]
+    while todo:
+        folder = todo.pop()
+        for name in _emptied(folder):
+            inner = folder / name
+            if folder != path:
+                count += 1
+                moved = path / f"{token}-{count}"
+                with contextlib.suppress(OSError):
+                    # Moving a folder writes into it.
+                    inner.chmod(0o700)
+                    inner.rename(moved)
+                inner = moved
+            todo.append(inner)
+        if folder != path:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    with contextlib.suppress(OSError):
+        path.rmdir()
+
+
+def _emptied(folder: Path) -> list[str]:
+    """Remove the files of a folder; return the names of its folders."""
+    try:
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return []
+    for entry in found:
+        if not entry.is_dir(follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)  # noqa: PTH108 (a Path each is slow)
+    return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
 
 
 def _is_free(lock: Path) -> bool:

@@ -21,8 +21,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.isolation import loading, lockdown
+from w2s_harness.isolation import importing, loading, lockdown
+from w2s_harness.isolation.kernel import prctl
 from w2s_harness.isolation.loading import ContractError
+from w2s_harness.isolation.policy import Folders, Order
 from w2s_harness.isolation.showing import visible
 from w2s_harness.student import Handle, Rows, Student
 from w2s_harness.types import Method, Problem
@@ -36,20 +38,30 @@ _PR_SET_PDEATHSIG = 1
 _MAX_FRAMES = 6
 
 
-def main(sock_fd: int, output_fd: int, scratch: str, zygote: int) -> None:
+def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int) -> None:
     """Become a worker; never returns.
 
     :param sock_fd: socket to the host. :param output_fd: where standard output and error go.
-    :param scratch: the folder it may write in. :param zygote: its parent, with which it dies.
+    :param order: what it may do. :param base: what every worker may read.
+    :param zygote: its parent, with which it dies.
+
+    The first frame on the socket says what the worker gave up. Where that is less than `order` asks for,
+    the process ends there: no byte of a method has reached it.
     """
-    lockdown.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         os._exit(1)
     os.setsid()
     _descriptors(sock_fd, output_fd)
-    _surroundings(scratch)
-    lockdown.lock_down()
+    _surroundings(order.scratch)
+    report = lockdown.lock_down(order, base)
+    # Only now: the zygote, and whatever it imports, never looks into a method's folders.
+    sys.path += [folder for folder in order.folders.names if folder not in sys.path]
+    importing.look_past_closed_modules()
     sock = socket.socket(fileno=SOCKET)
+    frames.send(sock, report)
+    if order.mode == "require" and report.level == "L0":
+        os._exit(1)
     try:
         _serve(sock)
     except frames.PeerGone:

@@ -20,8 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from w2s_harness.isolation import worker
-from w2s_harness.isolation.lockdown import count_threads, prctl
+from w2s_harness.isolation import seccomp, worker
+from w2s_harness.isolation.kernel import LockdownError, prctl
+from w2s_harness.isolation.levels import Report
+from w2s_harness.isolation.lockdown import count_threads
+from w2s_harness.isolation.policy import Folders, Order
 from w2s_harness.wire import messages
 
 PR_SET_PDEATHSIG = 1
@@ -30,15 +33,16 @@ READY = b"ready"
 KILL = b"kill"
 PID = struct.Struct("<i")
 STATUS = struct.Struct("<i")
-MAX_ORDER = 4096
-"""Bytes of an order: the path of the worker's scratch folder."""
+MAX_ORDER = 2**16
+"""Bytes of an order."""
 
 
-def main(control_fd: int, host: int, dies_with_host: bool) -> None:
+def main(control_fd: int, host: int, dies_with_host: bool, base: str) -> None:
     """Serve orders until the control socket closes.
 
-    :param control_fd: this end of a SOCK_SEQPACKET pair. An order is the scratch folder's path, with three
+    :param control_fd: this end of a SOCK_SEQPACKET pair. An order is a `policy.Order` as JSON, with three
         descriptors: the worker's socket, its leash (below), and where its output goes.
+    :param base: what every worker may read, a `policy.Folders` as JSON.
     :param host: process id of the host that started this.
     :param dies_with_host: ask the kernel for a SIGKILL at the host's death as well; only where the thread
         that started this lives as long as the host, since the signal is tied to that thread.
@@ -54,9 +58,13 @@ def main(control_fd: int, host: int, dies_with_host: bool) -> None:
     control = socket.socket(fileno=control_fd)
     # Built once here, what the decoder knows of the message types is there in every worker.
     msgspec.msgpack.Decoder(messages.ToWorker)
+    msgspec.msgpack.encode(Report("L0", ()))
+    with contextlib.suppress(LockdownError):
+        seccomp.fixed(seccomp.machine())
+    loop = _Loop(control, msgspec.json.decode(base, type=Folders))
     gc.freeze()
     control.send(READY)
-    _Loop(control).run()
+    loop.run()
 
 
 class _Child:
@@ -69,8 +77,10 @@ class _Child:
 class _Loop:
     """Waits for orders, leashes and the end of children."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, base: Folders) -> None:
         self.control = control
+        self.base = base
+        self.order = msgspec.json.Decoder(Order)
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.by_leash: dict[int, _Child] = {}
@@ -89,15 +99,15 @@ class _Loop:
 
     def _order(self) -> bool:
         try:
-            scratch, fds, _, _ = socket.recv_fds(self.control, MAX_ORDER, 3)
+            body, fds, _, _ = socket.recv_fds(self.control, MAX_ORDER, 3)
         except ConnectionResetError:
             return False
-        if not scratch or len(fds) != 3:
+        if not body or len(fds) != 3:
             return False
-        self._fork(os.fsdecode(scratch), *fds)
+        self._fork(self.order.decode(body), *fds)
         return True
 
-    def _fork(self, scratch: str, sock_fd: int, leash_fd: int, output_fd: int) -> None:
+    def _fork(self, order: Order, sock_fd: int, leash_fd: int, output_fd: int) -> None:
         threads = count_threads()
         if threads != 1:
             sys.exit(f"the zygote has {threads} threads; a fork would lose all but one")
@@ -105,7 +115,7 @@ class _Loop:
         pid = os.fork()
         if pid == 0:
             try:
-                worker.main(sock_fd, output_fd, scratch, zygote)
+                worker.main(sock_fd, output_fd, order, self.base, zygote)
             except BaseException:  # noqa: BLE001 (boundary: a worker must never run on as a second zygote)
                 traceback.print_exc()
             finally:

@@ -204,7 +204,9 @@ class Row(Part, frozen=True, kw_only=True):
     access: list[str]
     """What the method was given beyond the minimum; empty is strict."""
     isolation: Isolation
-    """Level that its workers reached; L0 is unverified."""
+    """Lowest level that its workers reached; L0 is unverified."""
+    layers: list[str] = msgspec.field(default_factory=list)
+    """The layers of isolation that all of its workers had."""
     verdicts: list[VerdictRecord]
     """What the guards said."""
     compute: Compute

@@ -12,6 +12,7 @@ from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.hookspecs import hookimpl
+from w2s_harness.isolation.jail import Jail
 
 
 @pytest.fixture
@@ -21,11 +22,12 @@ def plugins(tmp_path) -> Plugins:
 
 @pytest.fixture
 def make(plan, store, plugins):
-    def build(**changes) -> CellWork:
+    def build(choice: str = "best", **changes) -> CellWork:
         from dataclasses import replace
 
         changed = replace(plan, **changes)
-        return CellWork(changed, prepare_settings(changed, store), store, plugins.hook, threading.Event(), 1)
+        settings = prepare_settings(changed, store)
+        return CellWork(changed, settings, store, plugins.hook, threading.Event(), 1, Jail(choice))
 
     return build
 
@@ -43,7 +45,8 @@ def access(work: CellWork) -> dict[str, tuple[str, ...]]:
 
 
 def record(work: CellWork, store, **more) -> None:
-    """Put every cell that can run into the store."""
+    """Put every cell that can run into the store, as worked off without a jail on an old kernel."""
+    more = {"isolation": {"asked": "best", "level": "L0", "layers": ["limits"]}, **more}
     for job in work.jobs:
         if job.cell.method == "plain":
             store.put(job.key, {"accuracy": 0.5, "outcomes": "", "ties": "", **more})
@@ -131,3 +134,9 @@ def test_predictions_that_a_guard_will_read_must_still_be_there(make, store, plu
 
     plugins.register("judge", Judge())
     assert not work.are_complete()
+
+
+def test_a_kept_cell_of_a_lower_level_is_run_again(make, store):
+    record(make(), store)
+    assert make("off").are_complete() and make("best").are_complete()
+    assert not make("require").are_complete()

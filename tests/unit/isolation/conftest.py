@@ -11,6 +11,7 @@ from worker_cells import Service, start
 from w2s_harness.experiment.conversation import Outcome, converse
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
+from w2s_harness.isolation.policy import Order
 from w2s_harness.wire import messages as wire
 
 
@@ -29,8 +30,15 @@ def service() -> Service:
 def cell(zygote: Zygote, service: Service) -> Callable[..., Outcome]:
     """Runs one cell: `cell(method("return student.fit(...)"))`."""
 
-    def run(source: wire.Source, *, clock_s: float = 20, n_test: int | None = None, **told) -> Outcome:
-        with zygote.spawn() as worker:
+    def run(
+        source: wire.Source,
+        *,
+        clock_s: float = 20,
+        n_test: int | None = None,
+        order: Order | None = None,
+        **told,
+    ) -> Outcome:
+        with zygote.spawn(order) as worker:
             service.worker = worker
             try:
                 return converse(

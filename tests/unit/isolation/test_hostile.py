@@ -14,9 +14,12 @@ from worker_cells import Service, method, start
 from w2s_harness.errors import WorkerError
 from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.isolation.channel import Cancelled
+from w2s_harness.isolation.policy import Order
 from w2s_harness.wire import messages as wire
 
 FIT = "return student.fit(problem.rows, problem.weak)"
+OPEN = Order(mode="off")
+"""What the host does for a worker that is not jailed."""
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_nothing_that_a_worker_started_outlives_it(cell, leave):
         {leave}
     """
     with contextlib.suppress(WorkerError):
-        cell(method(body), clock_s=2)
+        cell(method(body), clock_s=2, order=OPEN)
     assert living(marker.replace(" ", "\0")) == []
 
 
@@ -217,10 +220,10 @@ def test_a_worker_that_fills_its_scratch_leaves_nothing(cell, service):
         os.chmod("a/b", 0); os.chmod("a", 0)
         return student.fit(problem.rows, problem.weak)
     """
-    cell(method(body))
+    cell(method(body), order=OPEN)
     assert not service.worker.scratch.exists() and Path("/etc/passwd").exists()
 
 
 def test_a_file_over_the_limit_cannot_be_written(cell):
     with pytest.raises(WorkerError, match="File too large"):
-        cell(method("open('big', 'wb').truncate(65 * 2**20)"))
+        cell(method("open('big', 'wb').truncate(65 * 2**20)"), order=OPEN)

@@ -21,6 +21,7 @@ from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.isolation import scratch
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
+from w2s_harness.isolation.policy import Order
 
 
 def is_alive(pid: int) -> bool:
@@ -37,8 +38,8 @@ def wait_dead(pid: int, seconds: float = 2) -> bool:
     return not is_alive(pid)
 
 
-def run(zygote: Zygote, source, cancelled) -> object:
-    with zygote.spawn() as worker:
+def run(zygote: Zygote, source, cancelled, order=None) -> object:
+    with zygote.spawn(order) as worker:
         return converse(worker, start(source), Service(), clock_s=20, cancelled=cancelled)
 
 
@@ -120,7 +121,7 @@ def test_a_zygote_that_dies_takes_its_worker_along_and_is_started_again(never):
 def test_a_method_that_kills_the_zygote_fails_its_own_cell(never):
     with Zygote(worker_path()) as zygote:
         with pytest.raises(WorkerError):
-            run(zygote, method("os.kill(os.getppid(), 9); time.sleep(9)"), never)
+            run(zygote, method("os.kill(os.getppid(), 9); time.sleep(9)"), never, Order(mode="off"))
         assert run(zygote, FIT, never) == Finished(1)
 
 
@@ -134,6 +135,7 @@ HOST = """
 import os, sys, threading
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
+from w2s_harness.isolation.policy import Order
 
 def hold():
     zygote = Zygote(worker_path()).__enter__()

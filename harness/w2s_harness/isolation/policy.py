@@ -1,0 +1,75 @@
+"""What a worker may read, write and use: made by the host, obeyed in the worker, printable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["require", "best", "off"]
+"""`require`: no method runs without Landlock and seccomp. `best`: what there is. `off`: limits only."""
+READ_DEVICES = ("/dev/zero", "/dev/urandom", "/dev/random")
+WRITE_DEVICES = ("/dev/null",)
+READ_PROC = ("/proc/self/maps",)
+"""Its own address map: thread pools look there for the libraries that they are to bound."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one worker may use up."""
+
+    memory_bytes: int = 4 * 2**30
+    """Address space."""
+    cpu_s: int = 600
+    """Processor time over all threads."""
+    file_bytes: int = 64 * 2**20
+    """One file."""
+    descriptors: int = 256
+    threads: int = 64
+    scratch_bytes: int = 256 * 2**20
+    """All files of its scratch folder."""
+    scratch_files: int = 10_000
+
+
+class Folders(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Paths that are open, absolute, without symbolic links where that can be had."""
+
+    read: tuple[str, ...] = ()
+    """Files, and folders with all that is in them."""
+    names: tuple[str, ...] = ()
+    """Folders whose entries may be listed, and theirs, but not read: where `import` looks."""
+    shown: tuple[str, ...] = ()
+    """What stands in the worker's own root where it has one: `read` in few pieces, so a little more."""
+    hidden: tuple[str, ...] = ()
+    """Folders inside `shown` that look empty there."""
+
+    def __add__(self, other: Folders) -> Folders:
+        return Folders(
+            read=tuple(dict.fromkeys(self.read + other.read)),
+            names=tuple(dict.fromkeys(self.names + other.names)),
+            shown=tuple(dict.fromkeys(self.shown + other.shown)),
+            hidden=tuple(dict.fromkeys(self.hidden + other.hidden)),
+        )
+
+
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the host tells the zygote of one worker."""
+
+    scratch: str = ""
+    """The folder that it may write in."""
+    mode: Mode = "best"
+    folders: Folders = Folders()
+    """Open beside what every worker may read: the method's own code."""
+    limits: Limits = Limits()
+    namespaces: bool = True
+    """Whether to try for namespaces: without them the level is `L1` at most."""
+
+
+def printed(order: Order, base: Folders) -> str:
+    """The policy as people read it."""
+    lines = [f"mode   {order.mode}"]
+    both = base + order.folders
+    lines += [f"read   {path}" for path in (*both.read, *READ_DEVICES, *READ_PROC)]
+    lines += [f"names  {path}" for path in both.names]
+    lines += [f"write  {path}" for path in (order.scratch, *WRITE_DEVICES)]
+    lines += [f"limit  {name} {value}" for name, value in msgspec.structs.asdict(order.limits).items()]
+    return "\n".join((*lines, "reach  nothing: no network, no other process, no signal"))

@@ -1,0 +1,54 @@
+"""Attacks run in real workers at each level that this machine can give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attacks
+import pytest
+
+from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.levels import Level
+from w2s_harness.isolation.paths import worker_path
+from w2s_harness.isolation.policy import Order
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with Zygote(worker_path()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["L1", "L2"])
+def level(request: pytest.FixtureRequest, zygote: Zygote) -> Level:
+    with zygote.spawn(Order(mode="best", namespaces=request.param == "L2")) as worker:
+        report = worker.report
+    if report.level != request.param:
+        off = "; ".join(f"{x.name}: {x.why}" for x in report.layers if not x.is_on)
+        pytest.skip(f"no {request.param} on this machine ({off})")
+    return report.level
+
+
+@pytest.fixture(scope="session")
+def order(level: Level) -> Order:
+    return Order(mode="require", namespaces=level == "L2")
+
+
+@pytest.fixture
+def attack(zygote: Zygote, order: Order) -> Callable[..., attacks.Outcome]:
+    """Runs a hostile body in a jailed worker: `attack("open('/etc/passwd')")`."""
+
+    def run(body: str, clock_s: float = 10) -> attacks.Outcome:
+        return attacks.run(zygote, body, order, clock_s)
+
+    return run
+
+
+@pytest.fixture
+def open_attack(zygote: Zygote) -> Callable[..., attacks.Outcome]:
+    """The same without a jail: an attack that fails here as well shows nothing."""
+
+    def run(body: str, clock_s: float = 10) -> attacks.Outcome:
+        return attacks.run(zygote, body, Order(mode="off"), clock_s)
+
+    return run
