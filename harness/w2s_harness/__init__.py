@@ -10,49 +10,70 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from w2s_harness.data.jsonl import read_jsonl
+    from w2s_harness.balance import agreement, balanced_z
     from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
+    from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.hookspecs import hookimpl
     from w2s_harness.student import Handle, Rows, Student, StudentError
-    from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict
+    from w2s_harness.plan import Cell, PlannedMethod
+    from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Cell": "plan",
+    "CellEvidence": "evidence",
     "DataError": "errors",
     "Example": "types",
     "Handle": "student",
     "HarnessError": "errors",
     "Method": "types",
+    "MethodEvidence": "evidence",
     "Model": "types",
     "Pair": "types",
+    "PlannedMethod": "plan",
     "PluginError": "errors",
     "Problem": "types",
     "Rows": "student",
+    "Seen": "evidence",
+    "SettingView": "evidence",
     "Student": "student",
     "StudentError": "student",
     "Task": "types",
     "UsageError": "errors",
     "Verdict": "types",
+    "World": "types",
+    "agreement": "balance",
+    "balanced_z": "balance",
     "hookimpl": "hookspecs",
     "read_jsonl": "data.jsonl",
 }
 
 __all__ = [
+    "Cell",
+    "CellEvidence",
     "DataError",
     "Example",
     "Handle",
     "HarnessError",
     "Method",
+    "MethodEvidence",
     "Model",
     "Pair",
+    "PlannedMethod",
     "PluginError",
     "Problem",
     "Rows",
+    "Seen",
+    "SettingView",
     "Student",
     "StudentError",
     "Task",
     "UsageError",
     "Verdict",
+    "World",
+    "agreement",
+    "balanced_z",
     "hookimpl",
     "read_jsonl",
 ]

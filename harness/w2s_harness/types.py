@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Example:
     second: str | None = None
     subset: str = ""
     """A mark that is scored apart, such as `in-distribution`."""
+    answer: str = ""
+    """What the candidate comes to (verify); two answers to one question cannot both be right. Empty where
+    that does not hold or is not known."""
     split: Split | None = None
     """Where the task puts the row; `None` lets the harness split by group."""
 
@@ -60,6 +64,10 @@ class Task:
     version: ClassVar[int] = 1
     kind: ClassVar[Kind]
     exposure: ClassVar[Exposure] = "public"
+    holds_code: ClassVar[bool] = False
+    """Whether its texts hold programs, which a method with the access `text` could run."""
+    guards: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """Settings of guards for this task, by the guard's name."""
 
     @property
     def data(self) -> Path:
@@ -85,6 +93,7 @@ class Problem:
     """(n,) the weak teacher's P(label = 1) for each row, in [0, 1]."""
     test: Rows | None = None
     """The holdout's rows, only with the access `transductive`."""
+    # The access `groups` and `text` ride on the rows: `rows.group`, `rows.conflicts`, `rows.text`.
 
 
 class Method:
@@ -120,7 +129,39 @@ class Verdict:
     """One plain sentence."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     again: str = ""
-    """The command that shows it again."""
+    """The command that shows it again; the harness fills it in where it is empty."""
+    finding: str = ""
+    """A class in a word, such as `teacher-driven`, `shortcut` or `leak`."""
+    track: Track | None = None
+    """Where the row belongs, whatever the method says of itself."""
+    whole_method: bool = False
+    """A `disqualify` that holds for every row of the method, not for this task alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A counterfactual cell: the method runs again and something that it was given has been replaced.
+
+    Shapes, calibration of the teacher and the order of the rows look as in a real cell; its predictions are
+    scored against the gold of the rows that its handles stand for, and never reach the leaderboard.
+    """
+
+    name: str
+    """Unique among the worlds of a method; guards that ask for one name share the run."""
+    teacher: Literal["kept", "flipped", "local", "permuted", "diluted", "other", "canary"] = "kept"
+    """`flipped`: w becomes 1 - w. `local`: flipped in a random third of the space. `permuted`: shuffled among
+    all rows. `diluted`: shuffled among a random 70 % of the rows. `other`: another weak teacher. `canary`:
+    wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right."""
+    inputs: Literal["kept", "ablated", "scrambled"] = "kept"
+    """`ablated`: what the student reads belongs to rows of other questions; text and groups stay. `scrambled`:
+    text and groups move too. Both in both phases; handles keep their gold."""
+    draw: int = 0
+    """Which random draw, where there are several."""
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether nothing is replaced: the same cell once more."""
+        return self.teacher == "kept" and self.inputs == "kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
