@@ -6,16 +6,18 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import UsageError
 from w2s_harness.types import Exposure, Pair, Task, Track
 
 Value = bool | int | float | str
+Counterfactuals = Literal["all", "one", "none"]
 
 DEFAULT_GRANTS = frozenset({"embeddings"})
 """Access that every plan grants unless it says no."""
-GRANTABLE = ("embeddings", "inference", "transductive")
+GRANTABLE = ("embeddings", "inference", "transductive", "groups", "text")
 """Access that this version can give; asking for another is a usage error."""
 
 
@@ -171,6 +173,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A method and its parameters that the store had scored on a setting's holdout when the plan was made."""
+
+    task: str
+    """The task of the plan on whose holdout it was scored, by id."""
+    pair: str
+    method: str
+    """Its name."""
+    sha256: str
+    """Digest of its source."""
+    parameters: Mapping[str, Value]
+    """Every parameter, defaults included."""
+    p: float | None
+    """Of its test against vanilla, uncorrected; None where there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that decides the numbers of a run."""
 
@@ -184,8 +203,18 @@ class Plan:
     grants: frozenset[str] = DEFAULT_GRANTS
     limits: Limits = Limits()
     min_gap: float = 0.02
+    counterfactuals: Counterfactuals = "all"
+    """Which of the counterfactual cells that guards ask for are run."""
+    guards: tuple[str, ...] = ()
+    """The guards that are on, by name."""
+    guards_off: tuple[str, ...] = ()
+    """Guards that w2s-harness ships and that are not on."""
+    plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What `plugins: {NAME: {...}}` of `w2s.yaml` says, by the plugin's name."""
     selected: frozenset[str] | None = None
     """Ids of the cells that `-k` or `--lf` left, or None for all."""
+    attempts: tuple[Attempt, ...] = ()
+    """What the store had scored on the plan's holdouts before, beside the plan's own rows."""
 
     def cells(self) -> Iterator[Cell]:
         """Every selected cell, tasks outermost, seeds innermost."""

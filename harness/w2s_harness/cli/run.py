@@ -13,7 +13,7 @@ from w2s_harness.cli import config
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
-    "limit", "root_seed", "fresh", "cell_timeout_s",
+    "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "guards",
 )  # fmt: skip
 
 
@@ -25,6 +25,7 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     values = {flags[key].name: text for key, text in found.values.items()}
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
+    ctx.meta["w2s.settings"] = found.settings
     return value
 
 
@@ -104,6 +105,13 @@ def _key(flag: click.Parameter) -> str:
     help="A worker's own time; serving its requests does not count.",
 )
 @click.option(
+    "--counterfactuals",
+    type=click.Choice(["auto", "all", "one", "none"]),
+    default="auto",
+    show_default=True,
+    help="How much of the guards' re-runs to do; auto: all for probes, one draw of each for fine-tuning.",
+)
+@click.option(
     "-k", "expression", metavar="EXPR", help="Only cells whose id matches: 'math and not zero-shot'."
 )
 @click.option("-x", "stop_first", is_flag=True, help="Stop at the first failed cell.")
@@ -115,6 +123,13 @@ def _key(flag: click.Parameter) -> str:
     multiple=True,
     metavar="NAME",
     help="Load a trusted plugin (NAME or FILE.py), or switch one off (no:NAME).",
+)
+@click.option(
+    "--guards",
+    default="default",
+    show_default=True,
+    metavar="NAMES",
+    help="default (every shipped one), all (every installed one), none, or NAME,FILE.py,...",
 )
 @click.option("--no-guard", "no_guard", multiple=True, metavar="NAME", help="The same as -p no:NAME.")
 @click.option(
@@ -153,6 +168,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
+    plugins.configure(ctx.meta.get("w2s.settings", {}))
     if ctx.meta.get("w2s.config"):
         terminal.say(f"configuration {ctx.meta['w2s.config']}")
     options = Options(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from w2s_harness import hookspecs
 from w2s_harness.discovery import metadata, readable
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import PluginError, UsageError
@@ -31,11 +34,30 @@ class MethodSource:
     editable: bool = False
     refused: str = ""
     """Why its code must not run, or an empty string."""
+    entry: Entry | None = None
+    """The entry point of an installed method."""
 
     @property
     def is_shipped(self) -> bool:
         """Whether w2s-harness ships it."""
         return self.distribution == metadata.OURS
+
+    def files(self) -> dict[str, bytes]:
+        """Every file that could run or be read as part of the method, by name, as it is now."""
+        if self.entry is None:
+            return {Path(self.filename).name: self.code or b""}
+        if self.entry.is_shipped:
+            return {Path(self.filename).name: Path(self.filename).read_bytes()}
+        root = metadata.editable_root(self.entry.info)
+        return {name: path.read_bytes() for name, path in _files(self.entry, root) if path.is_file()}
+
+    def digest_now(self) -> str:
+        """`sha256` as it would be now; a file's bytes were read once, so they cannot have changed."""
+        if self.entry is None:
+            return self.sha256
+        if self.entry.is_shipped:
+            return _file_digest(Path(self.filename))
+        return _distribution_digest(self.entry, metadata.editable_root(self.entry.info))
 
 
 def from_file(path: Path) -> MethodSource:
@@ -75,6 +97,7 @@ def from_entry(entry: Entry) -> MethodSource:
         filename=str(file),
         editable=root is not None and not entry.is_shipped,
         refused="" if entry.is_shipped else _refusal(entry),
+        entry=entry,
     )
 
 
@@ -90,7 +113,9 @@ def documentation(file: Path) -> str:
     except (OSError, SyntaxError, ValueError):
         return ""
     documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
-    named = [c for c in documented if _assigns_name(c)] or documented
+    named = [c for c in documented if _assigns_name(c)]
+    if not named and not _hooks(tree) & hookspecs.GUARD_HOOKS:
+        named = documented
     text = ast.get_docstring(named[0]) if named else ast.get_docstring(tree)
     return (text or "").strip()
 
@@ -101,6 +126,44 @@ def offered_hooks(file: Path) -> frozenset[str]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return frozenset()
+    return _hooks(tree)
+
+
+def declared_settings(file: Path) -> dict[str, Any]:
+    """The settings of a guard and their defaults: its module's `SETTINGS = {...}`, read with `ast`.
+
+    A value may be a literal or the name of one of the module's own constants; another one is shown as source.
+    """
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    assigned = {name.id: value for name, value in _assignments(tree)}
+    table = assigned.get("SETTINGS")
+    if not isinstance(table, ast.Dict):
+        return {}
+    return {
+        key.value: _literal(assigned.get(value.id, value) if isinstance(value, ast.Name) else value)
+        for key, value in zip(table.keys, table.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[ast.Name, ast.expr]]:
+    for part in tree.body:
+        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+        value = getattr(part, "value", None)
+        yield from ((t, value) for t in targets if isinstance(t, ast.Name) and value is not None)
+
+
+def _literal(value: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value)
+
+
+def _hooks(tree: ast.Module) -> frozenset[str]:
     return frozenset(
         d.name for d in tree.body if isinstance(d, ast.FunctionDef) and d.name.startswith("w2s_")
     )
@@ -122,20 +185,22 @@ def _file_digest(file: Path) -> str:
 
 def _distribution_digest(entry: Entry, root: Path | None) -> str:
     """Digest of every file that could run: the source tree of an editable install, else RECORD's files."""
-    if root is not None:
-        folders = metadata.import_folders(entry.info)[1:] or [root]
-        files = sorted({p for folder in folders for p in folder.rglob("*.py")})
-        named = [(p.as_posix().removeprefix(root.as_posix()), p) for p in files]
-    else:
-        site = entry.info.parent
-        paths = [p for p in metadata.installed_files(entry.info) if not p.endswith((".pyc", "RECORD"))]
-        # The module itself is in it even where RECORD is missing or says nothing of it.
-        named = [(p, site / p) for p in sorted(paths)] + [(entry.module, metadata.module_file(entry) or site)]
     digest = hashlib.sha256()
-    for name, path in named:
+    for name, path in _files(entry, root):
         if path.is_file():
             digest.update(f"{name}\0{_file_digest(path)}\n".encode())
     return digest.hexdigest()
+
+
+def _files(entry: Entry, root: Path | None) -> list[tuple[str, Path]]:
+    if root is not None:
+        folders = metadata.import_folders(entry.info)[1:] or [root]
+        files = sorted({p for folder in folders for p in folder.rglob("*.py")})
+        return [(p.as_posix().removeprefix(root.as_posix()), p) for p in files]
+    site = entry.info.parent
+    paths = [p for p in metadata.installed_files(entry.info) if not p.endswith((".pyc", "RECORD"))]
+    # The module itself is in it even where RECORD is missing or says nothing of it.
+    return [(p, site / p) for p in sorted(paths)] + [(entry.module, metadata.module_file(entry) or site)]
 
 
 def _refusal(entry: Entry) -> str:

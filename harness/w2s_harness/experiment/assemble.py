@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,16 @@ from msgspec import UNSET
 
 import w2s_harness
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import PluginError
+from w2s_harness.evidence import Published
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.against import against_vanilla
 from w2s_harness.experiment.baselines import Baseline
-from w2s_harness.experiment.cells import CellWork, Record
+from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.identity import code_version, library_versions
-from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.judging import RowId, judge
+from w2s_harness.experiment.one_cell import Record
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
 from w2s_harness.scoring import interval, pgr
@@ -40,14 +41,24 @@ class Results:
 
 
 def assemble(
-    found: Results, plugins: Plugins, store: Store, *, timing: dict[str, Any], machine: dict[str, Any]
+    found: Results,
+    plugins: Plugins,
+    *,
+    timing: dict[str, Any],
+    machine: dict[str, Any],
+    attempts: Mapping[RowId, int] = MappingProxyType({}),
+    published: Mapping[RowId, Sequence[Published]] = MappingProxyType({}),
 ) -> document.Leaderboard:
-    """The document; every number is computed here or before, in the host, from predictions."""
+    """The document; every number is computed here or before, in the host, from predictions.
+
+    :param attempts: how many attempts the store saw, by row. :param published: of `--fresh`, by row.
+    """
+    verdicts = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
     references = {
         s.id: rowing.reference(s, found.baselines[s.id], found.plan.baseline_seeds, found.plan.min_gap)
         for s in found.settings
     }
-    tallies = {s.id: _tallies(found, references[s.id], plugins, store) for s in found.settings}
+    tallies = {s.id: _tallies(found, references[s.id], verdicts) for s in found.settings}
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
@@ -67,7 +78,7 @@ def assemble(
 
 
 def _tallies(
-    found: Results, reference: rowing.Reference, plugins: Plugins, store: Store
+    found: Results, reference: rowing.Reference, verdicts: Mapping[RowId, list[Verdict]]
 ) -> list[rowing.Tally]:
     out = []
     for method in found.plan.methods:
@@ -77,49 +88,8 @@ def _tallies(
             if job.setting is reference.setting and job.method is method
         ]
         if cells:
-            verdicts = _judged(cells, found.baselines[reference.setting.id], plugins, store)
-            out.append(rowing.Tally(method, reference, cells, verdicts))
+            out.append(rowing.Tally(method, reference, cells, verdicts[(reference.setting.id, method.id)]))
     return out
-
-
-def _judged(
-    cells: Sequence[tuple[Any, Record]], baseline: Baseline, plugins: Plugins, store: Store
-) -> list[Verdict]:
-    """What the guards say of the cells of a row; a guard that raises is a failed guard, never a pass."""
-    verdicts: list[Verdict] = []
-    for impl in plugins.hook.w2s_judge_run.get_hookimpls():
-        for job, record in cells:
-            if "accuracy" not in record:
-                continue
-            setting = job.setting
-            arguments = {
-                "cell": job.cell,
-                "predictions": store.array(Keys(setting).predictions(job.key)),
-                "evidence": {
-                    "gold": setting.test.labels,
-                    "groups": setting.test.groups,
-                    "weak": store.array(Keys(setting).weak_test(job.cell.seed)),
-                    "compute": record["compute"],
-                },
-            }
-            verdict = _verdict(impl, arguments)
-            if verdict is not None:
-                verdicts.append(verdict)
-    return verdicts
-
-
-def _verdict(impl: Any, arguments: Mapping[str, Any]) -> Verdict | None:
-    name = impl.plugin_name
-    try:
-        answer = impl.function(*[arguments[a] for a in impl.argnames])
-    except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
-        inner = bad.__cause__ or bad
-        return Verdict(name, "error", f"the guard raised {type(inner).__name__}: {inner}")
-    if answer is not None and not isinstance(answer, Verdict):
-        raise PluginError(
-            f"guard '{name}': w2s_judge_run() returned {type(answer).__name__}, expected a Verdict or None"
-        )
-    return answer
 
 
 def _setting(reference: rowing.Reference, baseline: Baseline, plan: Plan) -> document.Setting:

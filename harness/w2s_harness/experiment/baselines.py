@@ -22,6 +22,7 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
 from w2s_harness.experiment.tuning import tune, tune_path
+from w2s_harness.experiment.worlds import OTHER_TEACHER
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
@@ -90,7 +91,7 @@ class Baselines:
         return [
             ("features", self._feature_units()),
             ("tune", [u for s in self.settings for u in self._tune_units(s)]),
-            ("weak", [self._weak_unit(s, seed) for s in self.settings for seed in self._seeds()]),
+            ("weak", [self._weak_unit(s, seed) for s in self.settings for seed in self._teachers()]),
             ("ceiling", [self._ceiling_unit(s, n) for s in self.settings for n in self.plan.baseline_seeds]),
         ]
 
@@ -114,6 +115,15 @@ class Baselines:
             self.hook.w2s_stage_progress(stage=name, unit=unit.name, cached=False)
 
         slots.map(missing, lambda client, unit: unit.work(client), done)
+
+    def _teachers(self) -> list[int]:
+        """The seeds that a teacher is fitted for; one more where counterfactual cells may need another."""
+        return [*self._seeds(), OTHER_TEACHER] if self._is_audited else self._seeds()
+
+    @property
+    def _is_audited(self) -> bool:
+        """Whether counterfactual cells may ask for another teacher, or for where the ceiling errs."""
+        return self.plan.counterfactuals == "all"
 
     def _seeds(self) -> list[int]:
         return sorted({*self.plan.seeds, *self.plan.baseline_seeds})
@@ -178,11 +188,21 @@ class Baselines:
         self.store.put(keys.weak(seed), record)
 
     def _ceiling_unit(self, setting: Setting, seed: int) -> Unit:
-        key = Keys(setting).ceiling(seed)
-        return Unit(f"{setting.id} s{seed}", key, lambda client: self._ceiling(client, setting, seed))
+        keys = Keys(setting)
+        return Unit(
+            f"{setting.id} s{seed}",
+            keys.ceiling(seed),
+            lambda client: self._ceiling(client, setting, seed),
+            (keys.ceiling_train(seed),) if self._is_audited else (),
+        )
 
     def _ceiling(self, client: ServiceClient, setting: Setting, seed: int) -> None:
-        (top,) = self._fit(client, setting, "strong", "train_unlabel", seed, [("test", len(setting.test))])
+        targets = [("test", len(setting.test))]
+        if self._is_audited:
+            targets.append(("train_unlabel", len(setting.data.splits["train_unlabel"])))
+        top, *own = self._fit(client, setting, "strong", "train_unlabel", seed, targets)  # type: ignore[arg-type]
+        for values in own:
+            self.store.put_array(Keys(setting).ceiling_train(seed), values)
         self.store.put(Keys(setting).ceiling(seed), _scored(top, setting.test.labels))
 
     def _fit(

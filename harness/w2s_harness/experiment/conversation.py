@@ -14,14 +14,18 @@ from w2s_harness.errors import WorkerError
 from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Worker
 from w2s_harness.isolation.showing import raised, visible
+from w2s_harness.wire import frames
 from w2s_harness.wire import messages as wire
 
 END_PATIENCE_S = 1.0
 """How long a worker that is done may take to hang up."""
+MAX_NOTICES = 200
+"""More of them are a flood: the worker's own audit hook sends fewer."""
 
 Serve: TypeAlias = Callable[[wire.Request], wire.Reply]
-_Asks: TypeAlias = wire.Request | wire.Done | wire.Raised
-_Answers: TypeAlias = wire.Request | wire.Predictions | wire.Raised
+Hear: TypeAlias = Callable[[wire.Noticed], object]
+_Asks: TypeAlias = wire.Request | wire.Noticed | wire.Done | wire.Raised
+_Answers: TypeAlias = wire.Request | wire.Noticed | wire.Predictions | wire.Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,9 @@ def converse(
     *,
     clock_s: float,
     cancelled: threading.Event,
-    n_test: int | None = None,
+    test: wire.Released | None = None,
     begin_test: Callable[[], object] | None = None,
+    noticed: Hear | None = None,
 ) -> Outcome:
     """Run one cell in `worker` to its end. The caller closes the worker, whatever happens here.
 
@@ -58,33 +63,35 @@ def converse(
     :param serve: answers a request (the student service); the worker's clock stands still meanwhile.
     :param clock_s: seconds of its own that the worker may take.
     :param cancelled: when set, `Cancelled` is raised within a tenth of a second.
-    :param n_test: how many test handles an `inference` method predicts. The caller shuffles what they stand
-        for; the worker sees positions only.
+    :param test: the test rows that an `inference` method predicts. The caller shuffles what they stand for.
     :param begin_test: called after `fit` is over and before a test handle is sent.
+    :param noticed: told what the worker's audit hook saw, at most `MAX_NOTICES` times. It proves
+        nothing that there is none: the method's code can silence the hook.
 
     Raises `WorkerError` where the method raised (with its own frames), broke the contract, died, ran out of
     time, said what is malformed, asked on after it was done, predicted nonsense, or where the service
-    refused for good. What `serve` and `begin_test` raise passes through.
+    refused for good; and where what is released to it is too long for a message. What `serve`, `noticed` and
+    `begin_test` raise passes through.
     """
     channel = Channel(worker, clock_s, cancelled)
-    channel.send(start)
-    phase = _Training(start)
-    done = _requests(channel, phase, serve, _Asks)
+    _tell(channel, start)
+    desk = _Desk(channel, serve, noticed)
+    done = desk.work(_Training(start), _Asks)
     if not isinstance(done, wire.Done):
         raise WorkerError("the worker sent predictions before fit was over")
     if done.handle is not None:
         channel.expect_end(END_PATIENCE_S)
         return Finished(done.handle)
-    if "inference" not in start.access or n_test is None:
+    if "inference" not in start.access or test is None:
         raise WorkerError("the worker returned no student, and has no access inference to predict by itself")
     if begin_test is not None:
         begin_test()
-    channel.send(wire.TestPhase(n_test))
-    answer = _requests(channel, _Testing(start), serve, _Answers)
+    _tell(channel, wire.TestPhase(test))
+    answer = desk.work(_Testing(start), _Answers)
     if not isinstance(answer, wire.Predictions):
         raise WorkerError("the worker sent no predictions")
     channel.expect_end(END_PATIENCE_S)
-    return Predicted(_checked(start.method, answer, n_test))
+    return Predicted(_checked(start.method, answer, test.n))
 
 
 class _Training:
@@ -118,19 +125,47 @@ def _lacks_embeddings(request: wire.Request, access: tuple[str, ...]) -> str | N
     return None
 
 
-def _requests(channel: Channel, phase: _Training | _Testing, serve: Serve, kind: object) -> wire.Message:
-    """Serve requests until the worker says something else, and return that."""
-    while True:
-        message: wire.Message = channel.receive(kind)
-        if isinstance(message, wire.Raised):
-            raise WorkerError(raised(message))
-        if isinstance(message, wire.Done | wire.Predictions):
-            return message
-        refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
-        reply = wire.Refused(refusal) if refusal else serve(message)  # type: ignore[arg-type]
-        if isinstance(reply, wire.Refused) and reply.fatal:
-            raise WorkerError(visible(reply.reason))
-        channel.send(reply)
+@dataclass(slots=True)
+class _Desk:
+    """Where a worker's messages come in."""
+
+    channel: Channel
+    serve: Serve
+    noticed: Hear | None
+    heard: int = 0
+
+    def work(self, phase: _Training | _Testing, kind: object) -> wire.Message:
+        """Serve requests until the worker says something else, and return that."""
+        while True:
+            message: wire.Message = self.channel.receive(kind)
+            if isinstance(message, wire.Raised):
+                raise WorkerError(raised(message))
+            if isinstance(message, wire.Done | wire.Predictions):
+                return message
+            if isinstance(message, wire.Noticed):
+                self._hear(message)
+                continue
+            refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
+            reply = wire.Refused(refusal) if refusal else self.serve(message)  # type: ignore[arg-type]
+            if isinstance(reply, wire.Refused) and reply.fatal:
+                raise WorkerError(visible(reply.reason))
+            self.channel.send(reply)
+
+    def _hear(self, message: wire.Noticed) -> None:
+        self.heard += 1
+        if self.heard > MAX_NOTICES:
+            raise WorkerError(f"the worker sent more than {MAX_NOTICES} notices; its own hook sends fewer")
+        if self.noticed is not None:
+            shown = wire.Noticed(visible(message.event, limit=40), visible(message.detail, limit=200))
+            self.noticed(shown)
+
+
+def _tell(channel: Channel, message: wire.Start | wire.TestPhase) -> None:
+    try:
+        channel.send(message)
+    except frames.TooLong as bad:
+        what = "what the accesses text and groups release of this task"
+        raise WorkerError(f"{what}: {bad}. Use --limit, or a method without them.") from None
 
 
 def _checked(method: str, answer: wire.Predictions, n_test: int) -> npt.NDArray[np.float64]:

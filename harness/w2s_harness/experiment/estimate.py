@@ -8,6 +8,7 @@ from typing import Any
 
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
@@ -17,10 +18,12 @@ from w2s_harness.plan import Plan
 _CHARACTERS_PER_TOKEN = 3.0
 
 
-def describe(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, jail: Jail) -> str:
+def describe(
+    plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
+) -> str:
     """The stages with what is in the store already, and the cells, one a line."""
     baselines = Baselines(plan, settings, store, hook, threading.Event(), 1)
-    work = CellWork(plan, settings, store, hook, threading.Event(), 1, jail)
+    work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
     done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
     lines = []
     for name, units in baselines.stages():

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Cell, Plan, PlannedMethod
-from w2s_harness.types import Split
+from w2s_harness.types import Split, World
 
 Role = Literal["weak", "strong"]
 READS: tuple[tuple[Role, Split], ...] = (
@@ -66,8 +67,24 @@ class Keys:
         """A seed's ceiling."""
         return key_of("ceiling", [self._identity(), seed])
 
-    def cell(self, plan: Plan, cell: Cell, method: PlannedMethod, access: tuple[str, ...]) -> str:
-        """A cell: the method's code and parameters, what it was given, and its limits."""
+    def ceiling_train(self, seed: int) -> str:
+        """A seed's ceiling on train_unlabel: (n_train_unlabel,) P(label = 1)."""
+        return key_of("ceiling-train", [self._identity(), seed])
+
+    def null(self, seeds: Sequence[int], part: int) -> str:
+        """A part of the empirical null: (k,) z scores of honest fits where nothing can be learned."""
+        return key_of("null", [self._identity(), list(seeds), part, code_version("cell")])
+
+    def cell(
+        self,
+        plan: Plan,
+        cell: Cell,
+        method: PlannedMethod,
+        access: tuple[str, ...],
+        columns: Iterable[str],
+        world: World | None = None,
+    ) -> str:
+        """A cell: the method's code and parameters, what it was given, in which world, and its limits."""
         limits = plan.limits
         inputs = [
             self._identity(),
@@ -75,6 +92,8 @@ class Keys:
             method.source.sha256,
             dict(sorted(method.parameters.items())),
             list(access),
+            sorted(columns),
+            None if world is None else asdict(world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
             code_version("cell"),
         ]
@@ -83,6 +102,10 @@ class Keys:
     def predictions(self, cell_key: str) -> str:
         """A cell's predictions on the holdout: (n_test,) P(label = 1)."""
         return key_of("predictions", cell_key)
+
+    def targets(self, cell_key: str) -> str:
+        """What a cell's fits were told: (f, m) P(label = 1), NaN for rows that a fit left out."""
+        return key_of("targets", cell_key)
 
     def _identity(self) -> list[Any]:
         return [self.setting.identity(), code_version("features"), code_version("fit")]

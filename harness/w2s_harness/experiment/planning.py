@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import NothingSelectedError, UsageError, nearest
@@ -13,7 +13,16 @@ from w2s_harness.experiment.choose_methods import Describe, choose_methods
 from w2s_harness.experiment.choose_pairs import choose_pairs
 from w2s_harness.experiment.choose_tasks import choose_tasks
 from w2s_harness.experiment.selection import Selection
-from w2s_harness.plan import DEFAULT_GRANTS, GRANTABLE, Limits, Plan, no_twins, parse_seeds, parse_specs
+from w2s_harness.plan import (
+    DEFAULT_GRANTS,
+    GRANTABLE,
+    Counterfactuals,
+    Limits,
+    Plan,
+    no_twins,
+    parse_seeds,
+    parse_specs,
+)
 from w2s_harness.types import Pair
 
 
@@ -26,6 +35,7 @@ def build_plan(
     `PluginError` or `DataError` for what cannot be resolved, `NothingSelectedError` for an empty selection.
     """
     seeds = parse_seeds(wanted.seeds)
+    plugins.use_guards(wanted.guards)
     tasks = [
         t
         for spec in parse_specs(wanted.tasks)
@@ -50,7 +60,21 @@ def build_plan(
         limit=wanted.limit,
         grants=_grants(wanted.grant),
         limits=Limits(timeout_s=wanted.cell_timeout_s),
+        counterfactuals=_counterfactuals(wanted.counterfactuals, pairs),
+        guards=plugins.guards,
+        guards_off=plugins.guards_off,
+        plugin_settings=dict(plugins.settings),
     )
+
+
+def _counterfactuals(word: str, pairs: Sequence[Pair]) -> Counterfactuals:
+    """`auto` is all where students are probes, one draw of each kind where a model is trained."""
+    if word == "auto":
+        return "all" if all(pair.mode == "probe" for pair in pairs) else "one"
+    for known in get_args(Counterfactuals):
+        if word == known:
+            return known  # type: ignore[no-any-return]
+    raise UsageError(f"--counterfactuals {word}: give auto, all, one or none")
 
 
 def _grants(text: str) -> frozenset[str]:
@@ -96,7 +120,12 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "grants": sorted(plan.grants),
         "limits": dataclasses.asdict(plan.limits),
         "min_gap": plan.min_gap,
+        "counterfactuals": plan.counterfactuals,
+        "guards": list(plan.guards),
+        "guards_off": list(plan.guards_off),
+        "plugin_settings": {name: dict(block) for name, block in sorted(plan.plugin_settings.items())},
         "selected": sorted(plan.selected) if plan.selected is not None else None,
+        "attempts": [dataclasses.asdict(attempt) for attempt in plan.attempts],
     }
 
 

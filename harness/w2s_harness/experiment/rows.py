@@ -10,7 +10,7 @@ import numpy.typing as npt
 from msgspec import UNSET
 
 from w2s_harness.experiment.baselines import Baseline
-from w2s_harness.experiment.cells import Job, Record
+from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import PlannedMethod
@@ -120,6 +120,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
     value = score.mean if score is not None and counts else None
     source = tally.method.source
     isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
+    level = lowest([kept["level"] for kept in isolation])
     return document.Row(
         method=tally.method.name,
         parameters=dict(tally.method.changed),
@@ -134,11 +135,16 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         reason=_reason(tally, status, bounds),
         transfer=_transfer(tally, score if counts else None),
         access=list(tally.cells[0][0].access),
-        isolation=lowest([kept["level"] for kept in isolation]),
+        isolation=level,
         layers=[name for name in LAYERS if isolation and all(name in kept["layers"] for kept in isolation)],
         verdicts=[
             records.VerdictRecord(
-                guard=v.guard, level=v.level, because=v.because, numbers=dict(v.numbers), again=v.again
+                guard=v.guard,
+                level=v.level,
+                because=v.because,
+                numbers=dict(v.numbers),
+                again=v.again,
+                finding=v.finding,
             )
             for v in tally.verdicts
         ],
@@ -152,11 +158,27 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
             editable=source.editable,
         ),
         by_subset=_by_subset(tally),
+        teacher_dependence=_dependence(tally),
+        unverified=_unverified(tally, level),
     )
 
 
 def _track(tally: Tally) -> Track:
-    return tally.method.track
+    """What a guard says, else what the method says of itself."""
+    return next((v.track for v in tally.verdicts if v.track is not None), tally.method.track)
+
+
+def _dependence(tally: Tally) -> float | None:
+    """T, where a guard measured it."""
+    return next((v.numbers["T"] for v in tally.verdicts if "T" in v.numbers), None)
+
+
+def _unverified(tally: Tally, level: str) -> str | None:
+    """Why the row's numbers are not to be trusted as a verified one's are."""
+    if level == "L0":
+        return "its workers were not isolated"
+    broken = sorted({v.guard for v in tally.verdicts if v.level == "error"})
+    return f"guards that failed: {', '.join(broken)}" if broken else None
 
 
 def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:

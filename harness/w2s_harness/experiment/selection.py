@@ -26,3 +26,6 @@ class Selection:
     root_seed: int = 0
     fresh: bool = False
     cell_timeout_s: float = 60.0
+    counterfactuals: str = "auto"
+    guards: str = "default"
+    """`default`, `all`, `none`, or names and files; see `Plugins.use_guards`."""

@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
 from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
@@ -83,6 +84,7 @@ class _Session:
         self.selection, self.options, self.listeners = selection, options, listeners
         self.store, self.describer = store, describer
         self.hook = listeners.plugins.hook
+        self.guards = Guards(listeners.plugins)
         self.cancel = threading.Event()
         self.slots = slot_count(options.slots)
         self.timing: dict[str, Any] = {}
@@ -101,7 +103,9 @@ class _Session:
         with self._timed("data"):
             settings = prepare_settings(plan, self.store)
         if self.options.plan_only:
-            self.listeners.show(estimate.describe(plan, settings, self.store, self.hook, self.describer.jail))
+            self.listeners.show(
+                estimate.describe(plan, settings, self.store, self.hook, self.guards, self.describer.jail)
+            )
             return ExitCode.OK
         document = self._document(plan, name)
         if unfinished:
@@ -142,8 +146,8 @@ class _Session:
     def _stages(self, plan: Plan, settings: list[Setting], run_: runs.Run) -> Results:
         jail = self.describer.jail
         baselines = Baselines(plan, settings, self.store, self.hook, self.cancel, self.slots)
-        cells = CellWork(plan, settings, self.store, self.hook, self.cancel, self.slots, jail)
-        is_needed = not (baselines.is_complete() and cells.are_complete()) or self._has_judges()
+        cells = CellWork(plan, settings, self.store, self.hook, self.guards, self.cancel, self.slots, jail)
+        is_needed = not (baselines.is_complete() and cells.are_complete()) or self.guards.has_judges
         with self._timed("baselines"):
             found = baselines.run(reads_needed=is_needed)
         with self._timed("cells"):
@@ -161,9 +165,7 @@ class _Session:
 
     def _finish(self, results: Results, run_: runs.Run) -> ExitCode:
         self.timing["seconds"]["total"] = time.monotonic() - self.started
-        board = assemble(
-            results, self.listeners.plugins, self.store, timing=self.timing, machine=self._machine(run_)
-        )
+        board = assemble(results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_))
         canonical.write(board, run_.leaderboard)
         if self.options.out:
             canonical.write(board, self.options.out)
@@ -171,9 +173,6 @@ class _Session:
         self.listeners.show(tables.render(board, "text"))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
         return _exit_code(board)
-
-    def _has_judges(self) -> bool:
-        return bool(self.hook.w2s_judge_run.get_hookimpls())
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -194,5 +193,7 @@ class _Session:
 
 
 def _exit_code(board: document.Leaderboard) -> ExitCode:
-    bad: Mapping[str, bool] = {"failed": True, "disqualified": True}
-    return ExitCode.CELL_FAILED if any(bad.get(row.status) for row in board.rows) else ExitCode.OK
+    bad = any(row.status in ("failed", "disqualified") for row in board.rows)
+    # A guard that failed leaves a row that nobody has vouched for.
+    bad = bad or any(verdict.level == "error" for row in board.rows for verdict in row.verdicts)
+    return ExitCode.CELL_FAILED if bad else ExitCode.OK

@@ -219,6 +219,11 @@ class Row(Part, frozen=True, kw_only=True):
     """Where its code came from."""
     by_subset: dict[str, SubsetScore]
     """Its scores on the setting's subsets."""
+    teacher_dependence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """T: 1 minus the agreement of its predictions with those under a flipped teacher; null where no guard
+    measured it. Near 0, its gain is not from weak supervision."""
+    unverified: str | None = None
+    """Why nobody vouches for its numbers: its workers were not isolated, or a guard failed; else null."""
     vs_vanilla: Comparison | None = None
     """Against vanilla by the same solver; null for vanilla itself and where the plan has none."""
 

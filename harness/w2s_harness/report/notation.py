@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from w2s_harness.report.document import Comparison, Row
 
 MISSING = "-"
+OFF = "this guard was switched off"
+"""What stands in a row for a guard of ours that its plan went without."""
 _LEVELS = ("ok", "note", "flag", "error", "disqualify")
 
 
@@ -53,11 +55,15 @@ def versus(found: Comparison | None, *, in_pgr: bool) -> str:
 
 
 def guards(row: Row) -> str:
-    """The gravest verdict and who gave it: `ok`, `flag: shortcuts`; `-` where no guard spoke."""
+    """What the guards come to: `ok`, `review`, `flag: shortcuts`, `ok, 1 off`; `-` where no guard spoke."""
     if not row.verdicts:
         return MISSING
     gravest = max(row.verdicts, key=lambda verdict: _LEVELS.index(verdict.level))
-    return "ok" if gravest.level == "ok" else printable(f"{gravest.level}: {gravest.guard}")
+    if gravest.level not in ("ok", "note"):
+        return printable(f"{gravest.level}: {gravest.guard}")
+    text = "review" if any(v.finding == "review" for v in row.verdicts) else "ok"
+    off = sum(v.because == OFF for v in row.verdicts)
+    return f"{text}, {off} off" if off else text
 
 
 def access(row: Row) -> str:

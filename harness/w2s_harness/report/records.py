@@ -53,6 +53,8 @@ class VerdictRecord(Part, frozen=True, kw_only=True):
     """The evidence."""
     again: str
     """The command that shows it again; may be empty."""
+    finding: str = ""
+    """A class in a word, such as `teacher-driven` or `leak`; may be empty."""
 
 
 class Compute(Part, frozen=True, kw_only=True):

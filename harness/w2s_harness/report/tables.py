@@ -18,6 +18,7 @@ NOTE = (
     "95 % CI: two-way over seeds and questions, on this training pool. "
     "vs vanilla: n.s. is not significant after Holm."
 )
+DEPENDENCE = "T: share of decisions that change when the teacher's labels are flipped."
 UNVERIFIED = "Isolation L0: rows are unverified."
 CSV_COLUMNS = (
     "task",
@@ -39,11 +40,13 @@ CSV_COLUMNS = (
     "vs_vanilla_pgr",
     "p",
     "p_holm",
+    "teacher_dependence",
     "guards",
     "access",
     "isolation",
     "exposure",
     "solver",
+    "unverified",
     "reason",
 )
 _HEAD_WIDTH = 18
@@ -65,7 +68,19 @@ class Block:
     def columns(self) -> tuple[str, ...]:
         """The heads of the table above the line."""
         numbers = ("transfer",) if self.gap else ("PGR", "95 % CI")
-        return ("rank", "method", *numbers, "vs vanilla", "guards", "access")
+        return (
+            "rank",
+            "method",
+            *numbers,
+            *(("T",) if self._has_t else ()),
+            "vs vanilla",
+            "guards",
+            "access",
+        )
+
+    @property
+    def _has_t(self) -> bool:
+        return any(row.teacher_dependence is not None for row in self.above)
 
     def cells(self, row: Row) -> tuple[str, ...]:
         """A row above the line."""
@@ -73,7 +88,8 @@ class Block:
         if row.track != "w2s":
             against = f"{row.track} track"
         numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(row.pgr_ci))
-        return (ranks(row.rank), printable(label(row)), *numbers, against, guards(row), access(row))
+        t = (share(row.teacher_dependence),) if self._has_t else ()
+        return (ranks(row.rank), printable(label(row)), *numbers, *t, against, guards(row), access(row))
 
 
 def render(document: Leaderboard, view: str) -> str:
@@ -203,8 +219,13 @@ def _escaped(cell: str) -> str:
 
 def _notes(document: Leaderboard) -> list[str]:
     notes = [NOTE]
+    if any(row.teacher_dependence is not None for row in document.rows):
+        notes.append(DEPENDENCE)
     if any(row.isolation == "L0" for row in document.rows):
         notes.append(UNVERIFIED)
+    broken = sorted({label(row) for row in document.rows if row.unverified and row.isolation != "L0"})
+    if broken:
+        notes.append(printable(f"Unverified, since a guard failed: {', '.join(broken)}."))
     failed = [c for c in document.controls if not c.ok]
     notes += [printable(f"Control {c.name} on {c.task}, {c.pair} failed: {c.because}") for c in failed]
     if document.claims:
@@ -222,5 +243,6 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         *(row.pgr, *(row.pgr_ci or (None, None)), row.pgr_sem, row.transfer.mean),
         *(setting.weak.mean, setting.ceiling.mean, setting.gap),
         *compared,
-        *(guards(row), access(row), row.isolation, row.exposure, row.solver, row.reason),
+        *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
+        *(row.unverified, row.reason),
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import PluginError
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.hookspecs import hookimpl
@@ -27,7 +27,8 @@ def make(plan, store, plugins):
 
         changed = replace(plan, **changes)
         settings = prepare_settings(changed, store)
-        return CellWork(changed, settings, store, plugins.hook, threading.Event(), 1, Jail(choice))
+        guards = Guards(plugins)
+        return CellWork(changed, settings, store, plugins.hook, guards, threading.Event(), 1, Jail(choice))
 
     return build
 
@@ -51,6 +52,7 @@ def record(work: CellWork, store, **more) -> None:
         if job.cell.method == "plain":
             store.put(job.key, {"accuracy": 0.5, "outcomes": "", "ties": "", **more})
             store.put_array(Keys(job.setting).predictions(job.key), np.zeros(3))
+            store.put_array(Keys(job.setting).targets(job.key), np.zeros((0, 3)))
 
 
 def unreachable():
@@ -73,10 +75,19 @@ def test_a_guard_may_lower_and_cannot_widen(make, plugins):
     assert access(make(grants=everything))["asks"] == ("inference",)
 
 
-def test_a_guard_that_answers_nonsense_is_named(make, plugins):
-    plugins.register("odd", guard(["inference"]))
-    with pytest.raises(PluginError, match=r"guard 'odd': w2s_grant\(\) returned list, expected a set"):
-        make()
+def test_a_guard_that_answers_nonsense_gives_nothing_and_is_named(make, plugins):
+    plugins.register("odd", guard(["embeddings"]))
+    work = make()
+    assert access(work)["asks"] == ()
+    task = work.jobs[0].setting.task.task
+    (verdict,) = {v.because for v in work.guards.before(task, work.plan.methods[1])}
+    assert verdict == "w2s_grant() returned list, expected a set of names"
+
+
+def test_what_a_guard_takes_away_is_not_asked_for_again(make, plugins):
+    plugins.register("strict", guard(set()))
+    found = make().run(unreachable, lambda event: None, stop_first=True)
+    assert found["words/p/asks/s0"]["skipped"].startswith("needs the access embeddings, inference")
 
 
 def test_cells_that_cannot_run_say_why_and_start_no_worker(make, store):

@@ -1,0 +1,149 @@
+"""Calling guards: one place where their answers are checked, and where one that fails becomes a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
+from w2s_harness.plan import Cell, PlannedMethod
+from w2s_harness.report.notation import OFF
+from w2s_harness.types import Task, Verdict, World
+
+COLUMNS = frozenset({"prompt", "candidate", "first", "second", "group", "conflicts"})
+"""All that a worker can be sent of a row beside its weak label."""
+
+
+class Guards:
+    """The guards of a run."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self.broken: dict[tuple[str, str], list[Verdict]] = {}
+        """Verdicts of guards that failed before a cell ran, by (task name, method id); '' for all methods."""
+
+    def has(self, *hooks: str) -> bool:
+        """Whether a guard listens to one of `hooks`."""
+        return any(getattr(self._plugins.hook, hook).get_hookimpls() for hook in hooks)
+
+    @property
+    def has_judges(self) -> bool:
+        """Whether a guard will want to see predictions."""
+        return self.has("w2s_judge_run", "w2s_judge_method")
+
+    def grant(self, task: Task, method: str, access: frozenset[str]) -> tuple[str, ...]:
+        """What the method may be given; a guard that fails gives nothing."""
+        return tuple(sorted(self._narrowed("w2s_grant", task, method, "access", access)))
+
+    def columns(self, task: Task) -> frozenset[str]:
+        """What a worker may be sent of a row; a guard that fails lets nothing through."""
+        return self._narrowed("w2s_filter_release", task, "", "columns", COLUMNS)
+
+    def _narrowed(self, hook: str, task: Task, method: str, what: str, had: frozenset[str]) -> frozenset[str]:
+        left = had
+        for impl in getattr(self._plugins.hook, hook).get_hookimpls():
+            answer = self._ask(impl, hook, task, {"task": task, what: left})
+            if isinstance(answer, Verdict) or not (answer is None or isinstance(answer, Set)):
+                bad = (
+                    answer if isinstance(answer, Verdict) else _nonsense(impl, hook, answer, "a set of names")
+                )
+                self.broken.setdefault((task.name, method), []).append(bad)
+                left = frozenset()
+            elif answer is not None:
+                left &= answer
+        return left
+
+    def inspect(self, method: PlannedMethod, view: SettingView, files: Mapping[str, bytes]) -> list[Verdict]:
+        """What guards say of a method's source before it runs."""
+        return self._verdicts(
+            "w2s_inspect_method", view.task, {"method": method, "setting": view, "files": files}
+        )
+
+    def worlds(self, method: PlannedMethod, view: SettingView, seeds: Sequence[int]) -> list[World]:
+        """The counterfactual cells that guards ask for, each name once."""
+        found: dict[str, World] = {}
+        for impl in self._plugins.hook.w2s_worlds.get_hookimpls():
+            known = {"method": method, "setting": view, "seeds": seeds}
+            answer = self._ask(impl, "w2s_worlds", view.task, known)
+            if isinstance(answer, Sequence) and all(isinstance(world, World) for world in answer):
+                bad = [w for w in answer if found.setdefault(w.name, w) != w]
+                problem = f"world '{bad[0].name}' that another guard means otherwise" if bad else None
+            else:
+                problem = None if isinstance(answer, Verdict) else f"{type(answer).__name__}, not worlds"
+            if isinstance(answer, Verdict) or problem is not None:
+                said = (
+                    answer
+                    if isinstance(answer, Verdict)
+                    else Verdict(impl.plugin_name, "error", f"w2s_worlds() returned a {problem}")
+                )
+                self.broken.setdefault((view.task.name, method.id), []).append(said)
+        return list(found.values())
+
+    def judge_cell(self, cell: Cell, evidence: CellEvidence) -> list[Verdict]:
+        """What guards say of one cell."""
+        task = evidence.setting.task
+        seen = self._verdicts("w2s_observe", task, {"cell": cell, "seen": evidence.seen})
+        known = {"cell": cell, "predictions": evidence.predictions, "evidence": evidence}
+        return seen + self._verdicts("w2s_judge_run", task, known)
+
+    def judge_method(self, method: PlannedMethod, evidence: MethodEvidence) -> list[Verdict]:
+        """What guards say of all that a method did on a setting."""
+        known = {"method": method, "evidence": evidence}
+        return self._verdicts("w2s_judge_method", evidence.setting.task, known)
+
+    def off(self) -> list[Verdict]:
+        """A note for every guard of ours that the plan goes without."""
+        return [Verdict(name, "note", OFF) for name in self._plugins.guards_off]
+
+    def before(self, task: Task, method: PlannedMethod) -> list[Verdict]:
+        """The verdicts of guards that failed before the method ran on the task."""
+        return [*self.broken.get((task.name, ""), ()), *self.broken.get((task.name, method.id), ())]
+
+    # -- one call ---------------------------------------------------------------------------------------
+
+    def _verdicts(self, hook: str, task: Task, known: Mapping[str, Any]) -> list[Verdict]:
+        out: list[Verdict] = []
+        for impl in sorted(getattr(self._plugins.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name):
+            answer = self._ask(impl, hook, task, known)
+            said = [answer] if isinstance(answer, Verdict) else [] if answer is None else answer
+            if isinstance(said, Sequence) and all(isinstance(v, Verdict) for v in said):
+                out += [_signed(v, impl) for v in said]
+            else:
+                out.append(_nonsense(impl, hook, answer, "a Verdict or None"))
+        return out
+
+    def _ask(self, impl: Any, hook: str, task: Task, known: Mapping[str, Any]) -> Any:
+        """A guard's answer; what it raises becomes an `error` verdict."""
+        name = impl.plugin_name
+        try:
+            given = {**known, "settings": self._plugins.settings_for(name, task)}
+            return impl.function(*[given[a] for a in impl.argnames])
+        except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
+            inner = bad.__cause__ or bad
+            return Verdict(name, "error", f"{hook}() raised {type(inner).__name__}: {inner}")
+
+
+def _signed(verdict: Verdict, impl: Any) -> Verdict:
+    """The verdict under the guard's own name, its numbers as JSON can hold them."""
+    try:
+        numbers = {str(k): float(v) for k, v in verdict.numbers.items()}
+    except (AttributeError, TypeError, ValueError):
+        numbers = {"": math.nan}
+    if not all(map(math.isfinite, numbers.values())):
+        return Verdict(impl.plugin_name, "error", f"gave numbers that are not finite: {verdict.because}")
+    return replace(verdict, guard=impl.plugin_name, numbers=numbers)
+
+
+def _nonsense(impl: Any, hook: str, answer: object, wanted: str) -> Verdict:
+    return Verdict(impl.plugin_name, "error", f"{hook}() returned {type(answer).__name__}, expected {wanted}")
+
+
+def merged(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Each thing that a guard says once, in the order in which it was first said."""
+    found: dict[tuple[str, str, str], Verdict] = {}
+    for verdict in verdicts:
+        found.setdefault((verdict.guard, verdict.level, verdict.because), verdict)
+    return list(found.values())

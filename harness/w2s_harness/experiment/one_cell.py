@@ -1,0 +1,239 @@
+"""One cell, real or counterfactual: its code in a worker, its requests served by a student service."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import ModelError, StoreError, WorkerError
+from w2s_harness.experiment.conversation import Finished, converse
+from w2s_harness.experiment.describing import wire_source
+from w2s_harness.experiment.keys import Keys, named_seed
+from w2s_harness.experiment.reading import finetune_settings, model_of, probe_settings, split_ref
+from w2s_harness.experiment.releasing import released
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.worlds import Staged, stage
+from w2s_harness.isolation.jail import Jail
+from w2s_harness.isolation.launcher import Worker, Zygote
+from w2s_harness.models import control
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.plan import Cell, Plan, PlannedMethod
+from w2s_harness.scoring.accuracy import accuracy, outcomes, pack
+from w2s_harness.types import World
+from w2s_harness.wire import messages as wire
+
+Record = dict[str, Any]
+"""A cell's line in the store: `accuracy`, `outcomes`, `ties`, `compute`, `solvers`, `isolation`, `seen`,
+`seconds`; or `error`; or `skipped`. Only the first kind is kept."""
+
+BAIT = "cache/labels.npy"
+"""Where the honeypot lies in a worker's scratch folder."""
+_OUTPUT_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A cell with what it needs to run."""
+
+    cell: Cell
+    setting: Setting
+    method: PlannedMethod
+    access: tuple[str, ...]
+    columns: frozenset[str]
+    """What guards let a worker be sent of a row."""
+    key: str
+    world: World | None = None
+    """None for a real cell."""
+
+    @property
+    def id(self) -> str:
+        """The cell's id, with the world where there is one."""
+        return self.cell.id if self.world is None else f"{self.cell.id} ({self.world.name})"
+
+    @property
+    def row(self) -> tuple[str, str]:
+        """Which row of the leaderboard it belongs to."""
+        return self.setting.id, self.method.id
+
+
+@dataclass(slots=True)
+class _Watcher:
+    """Passes requests on and keeps what a guard may want to know of them."""
+
+    client: ServiceClient
+    order: npt.NDArray[np.int64]
+    """(m,) the worker's training row p is position `order[p]` of the seed's draw."""
+    requests: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    notices: list[str] = field(default_factory=list)
+    targets: list[npt.NDArray[np.float32]] = field(default_factory=list)
+
+    def serve(self, request: wire.Request) -> wire.Reply:
+        """The service's reply."""
+        name = type(request).__name__.lower()
+        self.requests[name] = self.requests.get(name, 0) + 1
+        reply = self.client.serve(request)
+        if isinstance(reply, wire.Refused):
+            self.refused += 1
+        elif isinstance(request, wire.Fit) and request.rows.phase == "train":
+            self.targets.append(self._told(request))
+        return reply
+
+    def notice(self, seen: wire.Noticed) -> None:
+        """An event of the worker's audit hook."""
+        self.notices.append(f"{seen.event}: {seen.detail}")
+
+    def _told(self, request: wire.Fit) -> npt.NDArray[np.float32]:
+        """(m,) the targets of a fit, in the order of the draw and read unswapped."""
+        targets = np.asarray(wire.unpack(request.targets), np.float32)
+        if request.rows.swap is not None:
+            swap = np.asarray(wire.unpack(request.rows.swap), bool)
+            targets = np.where(swap, 1 - targets, targets)
+        out = np.full(len(self.order), np.nan, np.float32)
+        out[self.order[np.asarray(wire.unpack(request.rows.index), np.int64)]] = targets
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs the cells of a plan, each in a slot's thread."""
+
+    plan: Plan
+    store: Store
+    jail: Jail
+    cancel: Event
+
+    def run(self, client: ServiceClient, zygote: Zygote, job: Job) -> Record:
+        """The cell's record; one that ended well is in the store, with its predictions, before this returns.
+
+        Raises `StoreError`. What a method or the service did wrong is the record's `error`.
+        """
+        started = time.monotonic()
+        output, isolation = "", None
+        order = self.jail.order(job.method.source)
+        staged = stage(self.store, job.setting, job.cell, job.world)
+        watcher = _Watcher(client, staged.train.order)
+        try:
+            with zygote.spawn(order) as worker:
+                isolation = {
+                    "asked": order.mode, "level": worker.report.level, "layers": worker.report.on,
+                }  # fmt: skip
+                try:
+                    predictions, meter = self._predict(client, worker, job, staged, watcher)
+                finally:
+                    output = worker.output()
+        except StoreError:
+            raise
+        except (WorkerError, ModelError) as bad:
+            return {
+                "error": str(bad),
+                "output": _last_lines(output),
+                "seconds": time.monotonic() - started,
+                "isolation": isolation,
+            }
+        values = outcomes(predictions, job.setting.test.labels)
+        right, ties = pack(values)
+        record: Record = {
+            "accuracy": accuracy(values),
+            "outcomes": right,
+            "ties": ties,
+            "compute": {"fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops},
+            "solvers": list(meter.solvers),
+            "isolation": isolation,
+            "seen": {
+                "requests": watcher.requests, "refused": watcher.refused, "notices": watcher.notices,
+            },
+            "output": _last_lines(output),
+            "seconds": time.monotonic() - started,
+            "service_seconds": meter.seconds,
+        }  # fmt: skip
+        keys = Keys(job.setting)
+        told = np.stack(watcher.targets) if watcher.targets else np.empty((0, len(staged.drawn)), np.float32)
+        self.store.put_array(keys.targets(job.key), told)
+        self.store.put_array(keys.predictions(job.key), predictions)
+        self.store.put(job.key, record)
+        return record
+
+    def _predict(
+        self, client: ServiceClient, worker: Worker, job: Job, staged: Staged, watcher: _Watcher
+    ) -> tuple[npt.NDArray[np.float64], control.Meter]:
+        """The method's predictions on the holdout, in the task's own row order, and what they cost."""
+        setting, phases = job.setting, (staged.train, staged.test)
+        train, test = (
+            released(split, part.shows[part.order], job.access, job.columns)
+            for split, part in zip((setting.data.splits["train_unlabel"], setting.test), phases, strict=True)
+        )
+        opened = client.open_cell(self._opening(job, staged))
+        try:
+            start = wire.Start(
+                source=wire_source(job.method.source),
+                method=job.method.name,
+                parameters=dict(job.method.parameters),
+                kind=job.setting.data.kind,
+                weak=wire.pack(staged.weak[staged.train.order]),
+                access=job.access,
+                seed=named_seed(self.plan.root_seed, job.cell.id),
+                layers=opened.layers,
+                features=opened.features,
+                templates=opened.templates,
+                train=train,
+                test=test if "transductive" in job.access else None,
+                bait={BAIT: _npy(staged.bait[staged.train.order])},
+            )
+            outcome = converse(
+                worker,
+                start,
+                watcher.serve,
+                begin_test=client.begin_test,
+                clock_s=self.plan.limits.timeout_s,
+                cancelled=self.cancel,
+                test=test,
+                noticed=watcher.notice,
+            )
+            if isinstance(outcome, Finished):
+                (packed,) = client.predict_test(outcome.handle).values
+                values = np.asarray(wire.unpack(packed), np.float64)
+            else:
+                values = outcome.values
+        except BaseException:
+            client.close_cell()
+            raise
+        predictions = np.empty(len(values))
+        predictions[staged.test.order] = values
+        return predictions, client.close_cell()
+
+    def _opening(self, job: Job, staged: Staged) -> control.OpenCell:
+        setting, limits = job.setting, self.plan.limits
+        facts = self.store.get(Keys(setting).features("strong", "train_unlabel", "facts"))
+        return control.OpenCell(
+            model=model_of(setting, "strong"),
+            mode=setting.pair.mode,
+            kind=setting.data.kind,
+            train=split_ref(self.store, setting, "strong", "train_unlabel"),
+            train_order=wire.pack(staged.train.reads[staged.train.order], "i8"),
+            test=split_ref(self.store, setting, "strong", "test"),
+            test_order=wire.pack(staged.test.reads[staged.test.order], "i8"),
+            access=job.access,
+            seed=named_seed(setting.root_seed, setting.data.digest, "student", job.cell.seed),
+            probe=probe_settings(self.store, setting, "strong"),
+            finetune=finetune_settings(setting, "strong"),
+            limits=control.Limits(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
+            shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,
+        )
+
+
+def _npy(values: npt.NDArray[np.bool_]) -> bytes:
+    body = io.BytesIO()
+    np.save(body, values, allow_pickle=False)
+    return body.getvalue()
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-_OUTPUT_LINES:])

@@ -1,0 +1,242 @@
+"""What a worker is given in a cell, real or counterfactual; only the host knows which it is.
+
+Every draw is named by the plan's root seed, the data, the world and the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.release import order_key, release_order
+from w2s_harness.errors import StoreError
+from w2s_harness.experiment.keys import Keys, named_seed
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.plan import Cell
+from w2s_harness.types import Split, World
+from w2s_harness.wire.rows import TextRow
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+OTHER_TEACHER = 2**31 - 1
+"""The seed whose teacher stands in for another one; no plan's default seeds reach it."""
+DILUTED = 0.7
+"""Share of rows among which a diluted teacher's labels are shuffled."""
+REGION = 1 / 3
+"""Share of the space in which a local world flips the teacher."""
+BAIT_WRONG = 0.25
+"""Share of the honeypot's labels that are not the teacher's decision."""
+_GRAMS = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """One phase of a cell: n rows that handles stand for, in the order of `gold`, and what stands there."""
+
+    reads: Codes
+    """(n,) rows of the split whose text the student reads."""
+    shows: Codes
+    """(n,) rows of the split whose text and groups a worker may be sent."""
+    order: Codes
+    """(n,) the worker's row p is position `order[p]`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """All that a world decides of a cell; m training rows in the order of the seed's draw."""
+
+    drawn: Codes
+    """(m,) the rows of train_unlabel that the seed trains on."""
+    train: Stage
+    test: Stage
+    weak: Floats
+    """(m,) the weak labels as the worker is told them."""
+    changed: Bools
+    """(m,) where they are not the teacher's own."""
+    region: Bools
+    """(n_test,) the holdout's part of a local world's region."""
+    bait: Bools
+    """(m,) the labels in the honeypot."""
+
+
+def stage(store: Store, setting: Setting, cell: Cell, world: World | None) -> Staged:
+    """What the cell's worker is given in `world`. Raises `StoreError` where a baseline's array is gone."""
+    seed, name = cell.seed, _name(world)
+    drawn = setting.draw("train_unlabel", seed)
+    own = _array(store, Keys(setting).labels(seed))[drawn]
+    weak, changed, region = own, np.zeros(len(drawn), bool), np.zeros(len(setting.test), bool)
+    if world is not None and world.teacher != "kept":
+        weak, changed, region = _Teacher(store, setting, seed, world, drawn, own).labels()
+    key = order_key(setting.root_seed, cell.id, name)
+    unlabel = setting.data.splits["train_unlabel"]
+    rng = np.random.default_rng(_seed(setting, seed, "bait", name))
+    return Staged(
+        drawn=drawn,
+        train=_phase(unlabel, drawn, setting, seed, world, key, "train_unlabel"),
+        test=_phase(setting.test, np.arange(len(setting.test)), setting, seed, world, key, "test"),
+        weak=weak,
+        changed=changed,
+        region=region,
+        bait=(weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG),
+    )
+
+
+def _name(world: World | None) -> str:
+    # A repeat must be the real cell over again, its order included.
+    return "actual" if world is None or world.is_repeat else f"{world.name}/{world.draw}"
+
+
+def _seed(setting: Setting, seed: int, *names: str) -> int:
+    return named_seed(setting.root_seed, setting.data.digest, "world", seed, *names)
+
+
+def _array(store: Store, key: str) -> Floats:
+    found = store.array(key)
+    if found is None:
+        raise StoreError("the weak labels are gone from the store; run the same command again")
+    return np.asarray(found, np.float64)
+
+
+# -- what the rows are ----------------------------------------------------------------------------------
+
+
+def _phase(
+    split: SplitData,
+    index: Codes,
+    setting: Setting,
+    seed: int,
+    world: World | None,
+    key: bytes,
+    name: Split,
+) -> Stage:
+    inputs = "kept" if world is None else world.inputs
+    reads = shows = index
+    if inputs != "kept":
+        rng = np.random.default_rng(_seed(setting, seed, _name(world), name))
+        reads = index[other_questions(split.groups[index], rng)]
+    if inputs == "scrambled":
+        shows = reads
+    part = SplitData(
+        rows=tuple(split.rows[i] for i in shows),
+        labels=split.labels[shows],
+        groups=split.groups[shows],
+        subsets=tuple(split.subsets[i] for i in shows),
+        answers=tuple(split.answers[i] for i in shows),
+    )
+    return Stage(reads, shows, release_order(part, key=key))
+
+
+def other_questions(groups: npt.ArrayLike, rng: np.random.Generator) -> Codes:
+    """(n,) a permutation that gives every row's place to a row of another question, as far as there are any.
+
+    Questions are put in a random order and rows within them too; then all move on by the size of the largest.
+    """
+    codes = np.asarray(groups)
+    _, compact, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    # sorted uniforms, not Generator.permutation, whose stream may change between numpy versions
+    place = rng.random(len(sizes))
+    order = np.lexsort((rng.random(len(codes)), place[compact]))
+    out = np.empty(len(codes), np.int64)
+    out[order] = np.roll(order, int(sizes.max()))
+    return out
+
+
+# -- what the teacher says ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Teacher:
+    """A counterfactual teacher of one cell."""
+
+    store: Store
+    setting: Setting
+    seed: int
+    world: World
+    drawn: Codes
+    own: Floats
+    """(m,) the real weak labels."""
+
+    def labels(self) -> tuple[Floats, Bools, Bools]:
+        """The weak labels, where they differ, and the holdout's part of the region (`local`)."""
+        n = len(self.own)
+        region, test_region = np.ones(n, bool), np.zeros(len(self.setting.test), bool)
+        rng = np.random.default_rng(_seed(self.setting, self.seed, self.world.teacher, str(self.world.draw)))
+        match self.world.teacher:
+            case "local":
+                region, test_region = self._region(rng)
+                weak = np.where(region, 1 - self.own, self.own)
+            case "permuted":
+                weak = self.own[np.argsort(rng.random(n), kind="stable")]
+            case "diluted":
+                among = np.flatnonzero(rng.random(n) < DILUTED)
+                weak = self.own.copy()
+                weak[among] = self.own[among[np.argsort(rng.random(len(among)), kind="stable")]]
+            case "other":
+                weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
+            case "canary":
+                return self._canary()
+            case _:
+                weak = 1 - self.own
+        return weak, weak != self.own, test_region
+
+    def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
+        train, test = (_space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
+        train = train[self.drawn]
+        scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
+        direction = rng.standard_normal(train.shape[1]) / scale
+        along = (train - train.mean(0)) @ direction
+        edge = float(np.quantile(along, 1 - REGION))
+        return along > edge, (test - train.mean(0)) @ direction > edge
+
+    def _canary(self) -> tuple[Floats, Bools, Bools]:
+        """Wrong on every row that the ceiling gets wrong, though trained on that row's gold."""
+        gold = self.setting.data.splits["train_unlabel"].labels[self.drawn]
+        top = self.store.array(Keys(self.setting).ceiling_train(self.seed))
+        missed = np.zeros(len(gold), bool) if top is None else (top[self.drawn] > 0.5) != gold
+        weak = np.where(missed & ((self.own > 0.5) == gold), 1 - self.own, self.own)
+        return weak, missed, np.zeros(len(self.setting.test), bool)
+
+
+def _space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
+    """(n, d) where a split's rows lie: the strong student's features, else counts of letters in a row."""
+    if setting.pair.mode == "probe":
+        return _array(store, Keys(setting).features("strong", split, "features"))
+    return np.stack([_grams(row) for row in setting.data.splits[split].rows])
+
+
+def _grams(row: TextRow) -> npt.NDArray[np.float64]:
+    text = "\n".join(filter(None, (row.prompt, row.candidate, row.first, row.second)))
+    codes = [zlib.crc32(text[i : i + 3].encode()) % _GRAMS for i in range(max(1, len(text) - 2))]
+    return np.bincount(codes, minlength=_GRAMS) / len(codes)
+
+
+# -- which worlds, and on which seeds -------------------------------------------------------------------
+
+
+def spread(worlds: Sequence[World], seeds: Sequence[int], *names: str | int) -> list[tuple[World, int]]:
+    """Every world with the seed that it runs on: evenly over the seeds, in an order that `names` keys."""
+
+    def rank(world: World) -> bytes:
+        key = named_seed(*names).to_bytes(8, "little")
+        return hashlib.blake2b(f"{world.name}/{world.draw}".encode(), key=key).digest()
+
+    ordered = sorted(worlds, key=rank)
+    first = named_seed(*names, "first") % len(seeds)
+    return [(world, seeds[(first + i) % len(seeds)]) for i, world in enumerate(ordered)]
+
+
+def cut(worlds: Sequence[World], how: str) -> list[World]:
+    """What `--counterfactuals` leaves: `all`, `none`, or `one` draw of what needs no baseline of its own."""
+    if how == "all":
+        return list(worlds)
+    kept = [w for w in worlds if w.draw == 0 and w.teacher not in ("local", "other", "canary")]
+    return kept if how == "one" else []

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.experiment.guarding import COLUMNS, Guards, merged
+from w2s_harness.hookspecs import hookimpl
+from w2s_harness.types import Verdict, World
+
+
+@pytest.fixture
+def plugins(tmp_path) -> Plugins:
+    return Plugins(folders=[tmp_path])
+
+
+@pytest.fixture
+def task():
+    return SimpleNamespace(name="words", guards={"picky": {"limit": 3}})
+
+
+@pytest.fixture
+def view(task):
+    return SimpleNamespace(task=task)
+
+
+def offer(plugins, name, **hooks):
+    for hook in hooks.values():
+        hookimpl(hook)
+    plugins.register(name, SimpleNamespace(**hooks))
+
+
+METHOD = SimpleNamespace(id="plain")
+
+
+def test_a_guard_hears_its_settings_for_the_task(plugins, view):
+    heard = []
+
+    def w2s_inspect_method(settings):
+        heard.append(dict(settings))
+
+    offer(plugins, "picky", w2s_inspect_method=w2s_inspect_method)
+    assert Guards(plugins).inspect(METHOD, view, {}) == []
+    assert heard == [{"limit": 3}]
+
+
+def test_a_guard_that_raises_has_failed(plugins, view):
+    def w2s_inspect_method(method):
+        raise KeyError(method.id)
+
+    offer(plugins, "torn", w2s_inspect_method=w2s_inspect_method)
+    (verdict,) = Guards(plugins).inspect(METHOD, view, {})
+    assert (verdict.guard, verdict.level) == ("torn", "error")
+    assert verdict.because == "w2s_inspect_method() raised KeyError: 'plain'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "because"),
+    [
+        ("fine", "w2s_inspect_method() returned str, expected a Verdict or None"),
+        (True, "w2s_inspect_method() returned bool, expected a Verdict or None"),
+        (Verdict("x", "ok", "it ran", {"z": float("nan")}), "gave numbers that are not finite: it ran"),
+        (Verdict("x", "ok", "it ran", {"z": "many"}), "gave numbers that are not finite: it ran"),
+    ],
+)
+def test_a_guard_that_answers_nonsense_has_failed(plugins, view, answer, because):
+    offer(plugins, "odd", w2s_inspect_method=lambda method: answer)
+    (verdict,) = Guards(plugins).inspect(METHOD, view, {})
+    assert (verdict.level, verdict.because) == ("error", because)
+
+
+def test_a_guard_speaks_for_itself_alone(plugins, view):
+    offer(plugins, "one", w2s_inspect_method=lambda method: Verdict("another", "ok", "fine"))
+    assert Guards(plugins).inspect(METHOD, view, {})[0].guard == "one"
+
+
+def test_columns_are_narrowed_by_all_and_widened_by_none(plugins, task):
+    offer(plugins, "a", w2s_filter_release=lambda columns: columns - {"candidate"})
+    offer(plugins, "b", w2s_filter_release=lambda columns: {"prompt", "candidate", "gold"})
+    assert Guards(plugins).columns(task) == {"prompt"}
+
+
+def test_a_filter_that_fails_lets_nothing_through_and_every_row_says_so(plugins, task):
+    assert Guards(plugins).columns(task) == COLUMNS
+    offer(plugins, "torn", w2s_filter_release=lambda columns: 1 / 0)
+    guards = Guards(plugins)
+    assert guards.columns(task) == frozenset()
+    assert [v.level for v in guards.before(task, METHOD)] == ["error"]
+
+
+def test_worlds_of_several_guards_are_shared_by_name(plugins, view):
+    flipped, repeat = World(name="flipped", teacher="flipped"), World(name="repeat")
+    offer(plugins, "a", w2s_worlds=lambda method: [flipped])
+    offer(plugins, "b", w2s_worlds=lambda method: [flipped, repeat])
+    guards = Guards(plugins)
+    assert {w.name for w in guards.worlds(METHOD, view, [0])} == {"flipped", "repeat"}
+    assert guards.before(view.task, METHOD) == []
+
+
+def test_one_name_for_two_worlds_is_an_error(plugins, view, task):
+    offer(plugins, "a", w2s_worlds=lambda method: [World(name="x", teacher="flipped")])
+    offer(plugins, "b", w2s_worlds=lambda method: [World(name="x", teacher="diluted")])
+    guards = Guards(plugins)
+    guards.worlds(METHOD, view, [0])
+    (verdict,) = guards.before(task, METHOD)
+    assert verdict.level == "error" and "world 'x' that another guard means otherwise" in verdict.because
+
+
+def test_the_same_words_are_said_once():
+    one, two = Verdict("g", "ok", "fine"), Verdict("g", "flag", "not fine")
+    assert merged([one, two, one]) == [one, two]

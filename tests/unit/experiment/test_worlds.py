@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.worlds import OTHER_TEACHER, cut, other_questions, spread, stage
+from w2s_harness.plan import Cell
+from w2s_harness.types import World
+
+CELL = Cell("words", "p", "plain", 0)
+
+
+@pytest.fixture
+def made(setting, store):
+    """A setting whose baselines are in the store: a teacher that is right on three rows of four."""
+    found = setting()
+    keys, rng = Keys(found), np.random.default_rng(0)
+    for split in ("train_unlabel", "test"):
+        n = len(found.data.splits[split])
+        store.put_array(keys.features("strong", split, "features"), rng.standard_normal((n, 6)).astype("f4"))
+    gold = found.data.splits["train_unlabel"].labels
+    for seed in (0, 1, OTHER_TEACHER):
+        right = rng.random(len(gold)) < 0.75
+        weak = np.where(gold == right, 0.6 + 0.3 * rng.random(len(gold)), 0.1 + 0.3 * rng.random(len(gold)))
+        store.put_array(keys.labels(seed), weak)
+        top = np.where(np.arange(len(gold)) % 5 == 0, ~gold, gold).astype(float)
+        store.put_array(keys.ceiling_train(seed), top)
+    return found
+
+
+@pytest.fixture
+def staged(made, store):
+    return lambda world=None, cell=CELL: stage(store, made, cell, world)
+
+
+def test_a_real_cell_shows_what_its_handles_stand_for(staged):
+    real = staged()
+    assert (real.train.reads == real.drawn).all() and (real.train.shows == real.drawn).all()
+    assert (real.test.reads == np.arange(len(real.test.reads))).all()
+    assert not real.changed.any() and not real.region.any()
+    assert sorted(real.train.order) == list(range(len(real.drawn)))
+
+
+def test_a_repeat_is_the_real_cell_over_again(staged):
+    real, again = staged(), staged(World(name="repeat"))
+    for part in ("train", "test"):
+        assert (getattr(real, part).order == getattr(again, part).order).all()
+    assert (real.weak == again.weak).all() and (real.bait == again.bait).all()
+
+
+def test_every_world_is_drawn_the_same_again_and_apart_from_others(staged):
+    def look(world):
+        found = staged(world)
+        return found.weak.tolist(), found.train.reads.tolist(), found.train.order.tolist()
+
+    for teacher in ("local", "permuted", "diluted"):
+        first, second = World(name="a", teacher=teacher), World(name="b", teacher=teacher, draw=1)
+        assert look(first) == look(first) != look(second)
+
+
+def test_a_flipped_teacher_keeps_its_calibration_and_says_the_opposite(staged):
+    real, flipped = staged(), staged(World(name="flipped", teacher="flipped"))
+    assert np.allclose(real.weak + flipped.weak, 1) and flipped.changed.all()
+    assert (real.train.order != flipped.train.order).any()
+
+
+def test_a_local_world_flips_a_third_of_the_space_and_marks_it_on_the_holdout(staged):
+    real, local = staged(), staged(World(name="local-0", teacher="local"))
+    assert 0.25 < local.changed.mean() < 0.45 and 0 < local.region.mean() < 0.7
+    assert np.allclose(np.where(local.changed, 1 - real.weak, real.weak), local.weak)
+
+
+def test_permuted_and_diluted_teachers_only_move_labels(staged):
+    real = staged()
+    for teacher, low, high in (("permuted", 0.8, 1.0), ("diluted", 0.4, 0.8)):
+        moved = staged(World(name=teacher, teacher=teacher))
+        assert Counter(moved.weak) == Counter(real.weak) and low < moved.changed.mean() <= high
+
+
+def test_another_teacher_is_another_fit(staged):
+    real, other = staged(), staged(World(name="other", teacher="other"))
+    assert 0.05 < np.mean((real.weak > 0.5) != (other.weak > 0.5)) < 0.7
+
+
+def test_canary_rows_are_those_that_the_ceiling_misses_and_there_the_teacher_is_wrong(staged, made):
+    canary, real = staged(World(name="canary", teacher="canary")), staged()
+    gold = made.data.splits["train_unlabel"].labels[canary.drawn]
+    assert 0.1 < canary.changed.mean() < 0.3
+    assert ((canary.weak > 0.5) != gold)[canary.changed].all()
+    assert (canary.weak == real.weak)[~canary.changed].all()
+
+
+def test_ablated_inputs_belong_to_other_questions_while_text_and_groups_stay(staged, made):
+    found = staged(World(name="ablated", inputs="ablated"))
+    groups = made.test.groups
+    assert (found.test.shows == np.arange(len(groups))).all()
+    assert (groups[found.test.reads] != groups).all()
+    assert sorted(found.test.reads) == list(range(len(groups)))
+    assert sorted(found.train.reads) == sorted(found.drawn)
+
+
+def test_scrambled_inputs_take_text_and_groups_with_them(staged):
+    found = staged(World(name="null-0", teacher="permuted", inputs="scrambled"))
+    assert (found.test.reads == found.test.shows).all() and (found.train.reads == found.train.shows).all()
+    assert (found.test.reads != np.arange(len(found.test.reads))).all()
+
+
+def test_the_honeypot_tells_nothing_but_the_teacher(staged):
+    found = staged()
+    wrong = found.bait != (found.weak > 0.5)
+    assert 0.05 < wrong.mean() < 0.5
+
+
+@pytest.mark.parametrize("sizes", [[1] * 30, [4] * 10, [7, 1, 1, 2, 3, 1, 1]])
+def test_every_row_goes_to_another_question_where_there_is_room(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    taken = other_questions(groups, np.random.default_rng(3))
+    assert sorted(taken) == list(range(len(groups))) and (groups[taken] != groups).all()
+
+
+def test_worlds_are_spread_evenly_and_always_alike():
+    worlds = [World(name=f"null-{i}", teacher="permuted", inputs="scrambled", draw=i) for i in range(11)]
+    found = spread(worlds, [0, 1, 2, 7, 9], 0, "math/tiny", "vanilla")
+    assert found == spread(list(reversed(worlds)), [0, 1, 2, 7, 9], 0, "math/tiny", "vanilla")
+    assert found != spread(worlds, [0, 1, 2, 7, 9], 0, "math/tiny", "confident")
+    assert set(Counter(seed for _, seed in found).values()) <= {2, 3}
+
+
+def test_what_may_be_cut():
+    worlds = [
+        World(name="flipped", teacher="flipped"),
+        World(name="null-0", teacher="permuted", inputs="scrambled"),
+        World(name="null-1", teacher="permuted", inputs="scrambled", draw=1),
+        World(name="canary", teacher="canary"),
+        World(name="repeat"),
+    ]
+    assert cut(worlds, "all") == worlds and cut(worlds, "none") == []
+    assert [w.name for w in cut(worlds, "one")] == ["flipped", "null-0", "repeat"]
