@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from w2s_harness.hookspecs import hookimpl
     from w2s_harness.student import Handle, Rows, Student, StudentError
     from w2s_harness.plan import Cell, PlannedMethod
+    from w2s_harness.redteam.attack import Attack
     from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Attack": "redteam.attack",
     "Cell": "plan",
     "CellEvidence": "evidence",
     "DataError": "errors",
@@ -50,6 +52,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Attack",
     "Cell",
     "CellEvidence",
     "DataError",

@@ -26,7 +26,8 @@ def balanced_z(predictions: npt.ArrayLike, gold: npt.ArrayLike, groups: npt.Arra
 
     Balanced accuracy is the mean of the accuracies within each class. Its standard error is that of a mean of
     row scores with weights 1 / (2 n_class), summed within questions: sqrt(G / (G - 1) sum_g u_g^2) with u_g
-    the question's summed deviation (Liang & Zeger 1986). 0 where every question says the same.
+    the question's summed deviation (Liang & Zeger 1986). Where no question deviates, as where every row is
+    right, it is that of one fair coin a question, 1 / (2 sqrt(G)): perfect predictions are far from chance.
 
     :param predictions: (n,) P(label = 1). :param gold: (n,) 0 or 1, both present. :param groups: (n,) codes.
     Raises `ValueError` for arrays that do not match, or gold of one class.
@@ -41,7 +42,7 @@ def balanced_z(predictions: npt.ArrayLike, gold: npt.ArrayLike, groups: npt.Arra
     sums = np.bincount(codes, centred)
     k = len(sums)
     se = float(np.sqrt((sums**2).sum() * k / max(1, k - 1)))
-    return float((weight @ right - 0.5) / se) if se > 0 else 0.0
+    return float((weight @ right - 0.5) / (se if se > 0 else 0.5 / np.sqrt(k)))
 
 
 def _decisions(p: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -116,7 +116,7 @@ class Published:
     fresh: float
     published: float
     fresh_se: float
-    """Standard error for new training pools and questions."""
+    """Standard error for new training pools and questions, for a z test: half the 95 % interval over 1.96."""
     published_se: float
 
 

@@ -177,7 +177,7 @@ def w2s_run_start(plan: Plan, run_dir: str) -> None:
 def w2s_stage_start(stage: str, total: int) -> None:
     """Called when a group of work begins: `features`, `tune`, `weak`, `ceiling` or `cells`.
 
-    :param stage: its name.
+    :param stage: its name; `published cells` and so on for the published data beside a `--fresh` run.
     :param total: how many units of work it holds, those in the store included.
     """
 

@@ -1,4 +1,4 @@
-"""What a method holds in its worker: opaque rows, a student to train, handles of what was trained.
+"""What a method trains with in its worker: a student to ask, handles of what was trained.
 
 Nothing here computes: every call is a request to the student service, which has the model and the text.
 Arguments are checked before they leave, so that a mistake is told in the method's own words.
@@ -7,8 +7,8 @@ Arguments are checked before they leave, so that a mistake is told in the method
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from w2s_harness import arguments
 from w2s_harness.arguments import StudentError as StudentError
 from w2s_harness.errors import nearest
+from w2s_harness.rows import Rows as Rows
 from w2s_harness.wire import messages as wire
 
 Float: TypeAlias = npt.NDArray[np.float64]
@@ -33,71 +34,6 @@ class Connection(Protocol):
     def call(self, request: wire.Request) -> wire.Reply:
         """Send `request` and wait for its reply."""
         ...
-
-
-class Rows:
-    """Rows of a task as opaque handles: no text, no ids, no labels.
-
-    Take some of them as from an array, by a boolean mask (n,), integers (m,), a slice or one integer:
-    `rows[keep]`, `rows[order[:100]]`, `rows[3]`; the answer is always `Rows`. `len(rows)` counts them,
-    `a + b` puts the rows of one phase behind each other, `rows.swap` reads a preference the other way round.
-    """
-
-    __slots__ = ("_index", "_kind", "_phase", "_swap")
-
-    def __init__(
-        self,
-        kind: Literal["verify", "preference"],
-        phase: Literal["train", "test"],
-        index: npt.NDArray[np.int64],
-        swap: npt.NDArray[np.bool_] | None = None,
-    ) -> None:
-        self._kind = kind
-        self._phase = phase
-        self._index = index
-        self._swap = np.zeros(len(index), dtype=bool) if swap is None else swap
-
-    @classmethod
-    def first(cls, n: int, kind: Literal["verify", "preference"], phase: Literal["train", "test"]) -> Rows:
-        """All `n` rows of a phase, in the order the cell was given."""
-        return cls(kind, phase, np.arange(n, dtype=np.int64))
-
-    @property
-    def swap(self) -> Rows:
-        """The same preferences with first and second response exchanged; P(label = 1) means the second.
-
-        Raises `StudentError` for a verify task, whose rows have one candidate.
-        """
-        if self._kind != "preference":
-            raise StudentError("rows of a verify task have no swap: each has one candidate")
-        return Rows(self._kind, self._phase, self._index, ~self._swap)
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def __getitem__(self, which: Any) -> Rows:
-        """Some of the rows. Raises `IndexError` (out of range, a mask of another length) or `TypeError`."""
-        pick = arguments.selector(which, len(self))
-        return Rows(self._kind, self._phase, self._index[pick], self._swap[pick])
-
-    def __iter__(self) -> Iterator[Rows]:
-        return (self[i] for i in range(len(self)))
-
-    def __add__(self, other: Rows) -> Rows:
-        """These rows, then `other`'s. Raises `StudentError` where one is of training and one of test."""
-        if not isinstance(other, Rows):
-            return NotImplemented
-        if other._phase != self._phase:
-            raise StudentError("training and test rows cannot be put together")
-        index = np.concatenate([self._index, other._index])
-        return Rows(self._kind, self._phase, index, np.concatenate([self._swap, other._swap]))
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} {self._kind} rows>"
-
-    def _ref(self) -> wire.RowsRef:
-        swap = wire.pack(self._swap, "u1") if self._swap.any() else None
-        return wire.RowsRef(self._phase, wire.pack(self._index, "i8"), swap)
 
 
 class Handle:

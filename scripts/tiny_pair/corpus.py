@@ -43,12 +43,12 @@ def _without_typos(fillers: Fillers) -> Fillers:
 
 def _math(level: int, rng: random.Random) -> Document:
     problem = math_problems.draw(level, rng)
-    return problem.prompt, scatter(math.right(problem), _without_typos(math.FILLERS), rng)
+    return problem.prompt, scatter(math.right(problem).sentences, _without_typos(math.FILLERS), rng)
 
 
 def _code(level: int, rng: random.Random) -> Document:
     program = code_mutants.draw(level, rng)
-    return program.prompt, scatter(code.right(program), _without_typos(code.FILLERS), rng)
+    return program.prompt, scatter(code.right(program).sentences, _without_typos(code.FILLERS), rng)
 
 
 def _chat(level: int, rng: random.Random) -> Document:

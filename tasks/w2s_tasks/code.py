@@ -23,6 +23,7 @@ class CodeTask(Task):
 
     name = "code"
     kind = "verify"
+    holds_code = True
     data_seed: int | str = 1
     """Any integer, or one as a decimal or hexadecimal string."""
     difficulty: int = 2
@@ -37,15 +38,15 @@ class CodeTask(Task):
         yield from verify.rows(FAMILY, seed_name(self.data_seed), sizes, self.difficulty)
 
 
-def right(program: Program) -> list[str]:
-    """The sentences of the right account."""
-    return run(program).sentences()
+def right(program: Program) -> verify.Account:
+    """The right account."""
+    return verify.Account(run(program).sentences())
 
 
-def wrong(program: Program, rng: random.Random) -> list[str] | None:
-    """The sentences of a wrong account; `None` where no try brings one."""
+def wrong(program: Program, rng: random.Random) -> verify.Account | None:
+    """A wrong account; `None` where no try brings one."""
     done = spoil(program, rng)
-    return None if done is None else done.sentences()
+    return None if done is None else verify.Account(done.sentences())
 
 
 FAMILY = verify.Family("code", draw, right, wrong, FILLERS)

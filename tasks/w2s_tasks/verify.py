@@ -21,16 +21,25 @@ TEXT_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An answer to a question, right or wrong, before fillers."""
+
+    sentences: list[str]
+    answer: str = ""
+    """What it comes to, where two answers that differ cannot both be right."""
+
+
+@dataclass(frozen=True, slots=True)
 class Family(Generic[Q]):
     """How one family of questions is drawn and answered."""
 
     name: str
     draw: Callable[[int, random.Random], Q]
     """A question of the given level."""
-    right: Callable[[Q], list[str]]
-    """The sentences of the right answer."""
-    wrong: Callable[[Q, random.Random], list[str] | None]
-    """The sentences of a wrong answer; `None` where the question has none."""
+    right: Callable[[Q], Account]
+    """The right answer."""
+    wrong: Callable[[Q, random.Random], Account | None]
+    """A wrong answer; `None` where the question has none."""
     fillers: Fillers
 
 
@@ -52,24 +61,26 @@ def _question_rows(
     rights = right_count(slot, candidates)
     answers = [(family.right(question), True)] * rights
     answers += [(wrong, False) for wrong in _wrongs(family, question, candidates - rights, names)]
-    texts: list[tuple[str, bool]] = []
-    for place, (sentences, label) in enumerate(answers):
+    texts: list[tuple[str, str, bool]] = []
+    for place, (account, label) in enumerate(answers):
         rng = stream(*names, "fillers", "right" if label else "wrong", place if label else place - rights)
-        texts.append((_text(sentences, family.fillers, rng, {text for text, _ in texts}), label))
+        text = _text(account.sentences, family.fillers, rng, {taken for taken, _, _ in texts})
+        texts.append((text, account.answer, label))
     stream(*names, "position").shuffle(texts)
-    for text, label in texts:
+    for text, answer, label in texts:
         yield Example(
             prompt=question.prompt,
             candidate=text,
             label=label,
             group=slot.group,
             subset=slot.subset,
+            answer=answer,
             split=slot.split,
         )
 
 
-def _wrongs(family: Family[Q], question: Q, count: int, names: tuple[str, ...]) -> list[list[str]]:
-    found: list[list[str]] = []
+def _wrongs(family: Family[Q], question: Q, count: int, names: tuple[str, ...]) -> list[Account]:
+    found: list[Account] = []
     for place in range(count):
         rng = stream(*names, "wrong", place)
         wrong = family.wrong(question, rng)

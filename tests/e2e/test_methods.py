@@ -66,9 +66,10 @@ from w2s_harness import Verdict, hookimpl
 
 @hookimpl
 def w2s_judge_run(cell, evidence, predictions):
-    assert len(predictions) == len(evidence["gold"]) == len(evidence["weak"])
+    gold = evidence.setting.test.gold
+    assert len(predictions) == len(gold) == len(evidence.weak_test)
     level = "disqualify" if cell.method == "vanilla-hard" else "note"
-    return Verdict("always", level, "it ran", {"ones": float(evidence["gold"].sum())})
+    return Verdict("always", level, "it ran", {"ones": float(gold.sum())})
 
 
 @hookimpl

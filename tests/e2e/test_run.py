@@ -14,8 +14,8 @@ from commands import METHODS, Place, numbers
 TOP = {"schema", "harness", "plan", "settings", "rows", "timing", "machine"}
 SETTING = {"task", "pair", "mode", "solver", "n_test", "weak", "ceiling", "weak_label_acc", "gap", "gap_ci"}
 ROW = {
-    "method", "task", "pair", "status", "track", "rank", "pgr", "pgr_ci", "pgr_sem", "reason", "transfer",
-    "access", "isolation", "verdicts", "compute", "source",
+    "method", "task", "pair", "status", "track", "rank", "pgr", "pgr_ci", "pgr_ci_pool", "pgr_sem", "reason",
+    "transfer", "access", "attempts", "isolation", "verdicts", "compute", "source",
 }  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def in_worker(worker: Worker, body: str, clock_s: float = 10) -> Outcome:
         layers=1,
         features=1,
         templates=("plain",),
+        train=wire.Released(3),
     )
     failed = ""
     try:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from w2s_harness import Handle, Rows, Student, StudentError
+from w2s_harness.rows import Shown
 from w2s_harness.wire import messages as wire
+from w2s_harness.wire.rows import TextRow
 
 
 class Connection:
@@ -82,7 +84,66 @@ def test_rows_of_verify_have_no_swap_and_phases_do_not_mix():
 def test_rows_can_be_walked_through_but_show_no_position():
     assert [index(r) for r in rows(3)] == [[0], [1], [2]]
     assert repr(rows(3)[[2]]) == "<1 verify rows>"
-    assert not [name for name in dir(rows()) if not name.startswith("_") and name not in ("first", "swap")]
+    shown = {name for name in dir(rows()) if not name.startswith("_")}
+    assert shown == {"first", "swap", "group", "conflicts", "text"}
+
+
+SHOWN = Shown(
+    ("groups", "text"),
+    np.array([0, 1, 0, 1, 0]),
+    np.array([[0, 2], [1, 3], [2, 4]]),
+    tuple(TextRow(f"q{i % 2}", None, f"a{i}", f"b{i}") for i in range(5)),
+)
+
+
+def shown(kind="preference") -> Rows:
+    return Rows.first(5, kind, "train", SHOWN)
+
+
+def test_rows_show_their_questions_however_they_are_taken():
+    assert shown().group.tolist() == [0, 1, 0, 1, 0]
+    assert shown()[[3, 0]].swap.group.tolist() == [1, 0]
+    assert (shown()[:1] + shown()[3:]).group.tolist() == [0, 1, 0]
+    assert shown()[2]._shown is SHOWN
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (slice(None), [[0, 2], [1, 3], [2, 4]]),
+        ([3, 2, 1, 4], [[0, 2], [1, 3]]),
+        ([2, 0, 2], [[0, 1], [1, 2]]),
+        ([4, 2, 2, 4], [[0, 1], [0, 2], [1, 3], [2, 3]]),
+        ([0, 1], []),
+        ([], []),
+    ],
+)
+def test_conflicts_are_positions_in_the_rows_that_were_taken(which, expected):
+    found = shown()[which].conflicts
+    assert found.tolist() == expected and found.shape == (len(expected), 2)
+
+
+def test_no_conflicts_are_an_empty_array():
+    rows = Rows.first(2, "verify", "train", Shown(("groups",), np.zeros(2, int), np.empty((0, 2), int)))
+    assert rows.conflicts.shape == (0, 2)
+
+
+def test_swapped_rows_show_their_responses_exchanged():
+    both = shown()[:1] + shown()[1:2].swap
+    assert [(t.prompt, t.first, t.second) for t in both.text] == [("q0", "a0", "b0"), ("q1", "b1", "a1")]
+    assert shown().text[1].first == "a1"
+
+
+@pytest.mark.parametrize(("name", "access"), [("group", "groups"), ("conflicts", "groups"), ("text", "text")])
+def test_what_was_not_released_says_which_access_it_needs(name, access):
+    with pytest.raises(StudentError) as caught:
+        getattr(rows(), name)
+    assert str(caught.value) == (
+        f'rows.{name} needs the access {access}: put access = ("{access}",) into the method\'s class and run '
+        f"with --grant {access}"
+    )
+    with pytest.raises(StudentError, match=f"rows.{name}: a guard of this run keeps it back"):
+        getattr(Rows.first(5, "verify", "train", Shown((access,))), name)
 
 
 def test_fit_sends_all_that_was_named():

@@ -12,10 +12,11 @@ import click
 COMMANDS = {
     "doctor": "What this machine can do for isolation, layer by layer.",
     "list": "Tasks, methods, guards, pairs and runs that are there.",
+    "redteam": "Run hostile methods against the jail and the guards.",
     "report": "The leaderboard of a run as text, Markdown, CSV or JSON.",
     "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
     "schema": "The JSON Schema of a document that w2s-harness writes.",
-    "show": "What is known of a task, a method, a pair, a run or a cell.",
+    "show": "What is known of a task, a method, a guard, a pair, a run or a cell.",
 }
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
 import click
 
+from w2s_harness import hookspecs
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
 
 _HOOK = {"tasks": "w2s_tasks", "pairs": "w2s_pairs"}
-_GUARD_HOOKS = {"w2s_grant", "w2s_judge_run"}
 KINDS = ("tasks", "methods", "guards", "pairs", "runs")
 
 
@@ -28,7 +28,7 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "tasks": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
         "methods": lambda: [_row(e) for e in metadata.entries(metadata.METHODS)],
-        "guards": lambda: [_row(e) for e in trusted if _offers(e, _GUARD_HOOKS)],
+        "guards": lambda: [_row(e) for e in trusted if _offers(e, hookspecs.GUARD_HOOKS)],
         "pairs": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["pairs"]})],
         "runs": lambda: _runs(Path(store)),
     }
@@ -41,7 +41,7 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     return 0
 
 
-def _offers(entry: Entry, hooks: set[str]) -> bool:
+def _offers(entry: Entry, hooks: Set[str]) -> bool:
     file = metadata.module_file(entry)
     return file is not None and bool(sources.offered_hooks(file) & hooks)
 

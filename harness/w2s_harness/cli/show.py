@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from w2s_harness.experiment.runs import Run
 
 
-@click.command("show", short_help="What is known of a task, a method, a pair, a run or a cell.")
+@click.command("show", short_help="What is known of a task, a method, a guard, a pair, a run or a cell.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
 def command(name: str, as_json: bool, store: str) -> int:
-    """Show NAME: a task, method or pair; a run; or a cell.
+    """Show NAME: a task, method, guard or pair; a run; or a cell.
 
     A cell (`math/tiny/vanilla/s0`) is the last run's; RUN::CELL is any run's.
     """
@@ -101,8 +101,20 @@ def _thing(name: str) -> dict[str, Any] | None:
                 "module": entry.module,
                 "file": str(file) if file else None,
                 "about": sources.documentation(file) if file else "its module is missing",
+                **(_guard(file) if file and group == metadata.TRUSTED else {}),
             }
     return None
+
+
+def _guard(file: Path) -> dict[str, Any]:
+    """What is known of a guard beside what is known of every plugin; nothing of another plugin."""
+    from w2s_harness import hookspecs
+    from w2s_harness.discovery import sources
+
+    hooks = sources.offered_hooks(file)
+    if not hooks & hookspecs.GUARD_HOOKS:
+        return {}
+    return {"hooks": sorted(hooks), "settings": sources.declared_settings(file)}
 
 
 def _text(facts: dict[str, Any], indent: str = "") -> str:

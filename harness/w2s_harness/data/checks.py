@@ -59,8 +59,12 @@ def check_examples(rows: Iterable[Located], task: Task) -> list[Located]:
 
 
 def check_splits(splits: Mapping[Split, Sequence[Located]], task: Task) -> None:
-    """Raise `DataError` where a split is empty, of one class or of one question, or where two overlap."""
+    """Raise `DataError` where a split is empty, of one class or of one question, or where two overlap.
+
+    Also where two candidates of one question are both right and come to different answers.
+    """
     _check_disjoint(splits)
+    _check_answers(splits)
     for split in SPLITS:
         rows = splits[split]
         where = task.where(split) if isinstance(task, FileTask) else f"task {task.name}, split {split}"
@@ -75,7 +79,7 @@ def check_splits(splits: Mapping[Split, Sequence[Located]], task: Task) -> None:
 
 
 def _check_types(example: Example, at: str) -> None:
-    for field in ("prompt", "group", "subset", "candidate", "first", "second"):
+    for field in ("prompt", "group", "subset", "answer", "candidate", "first", "second"):
         value = getattr(example, field)
         optional = field in ("candidate", "first", "second")
         if not (isinstance(value, str) or (optional and value is None)):
@@ -99,6 +103,8 @@ def _check_kind(example: Example, at: str, kind: str) -> None:
         raise DataError(f"{at}: not a row of a verify task. Give prompt and candidate only.")
     if kind == "preference" and (not is_preference or is_verify):
         raise DataError(f"{at}: not a row of a preference task. Give prompt, first and second only.")
+    if kind == "preference" and example.answer:
+        raise DataError(f"{at}: an answer is what one candidate comes to. Leave it out of a preference task.")
     if kind not in ("verify", "preference"):
         raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use verify or preference.")
 
@@ -119,3 +125,14 @@ def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
             if there != split:
                 what = f"its question stands in {there} too ({other})"
                 raise DataError(f"{at}: {what}. Keep all rows of a question in one split.")
+
+
+def _check_answers(splits: Mapping[Split, Sequence[Located]]) -> None:
+    right: dict[str, tuple[str, str]] = {}
+    for at, e in (row for split in SPLITS for row in splits[split]):
+        if e.label and e.answer:
+            answer, other = right.setdefault(e.group, (e.answer, at))
+            if answer != e.answer:
+                two = f"{quoted(e.answer)} and {quoted(answer)} ({other})"
+                what = f"the answers {two} to one question are both right"
+                raise DataError(f"{at}: {what}. Write them alike, or leave answers out.")

@@ -49,7 +49,8 @@ class Columns:
 
     kind: Kind
     names: Mapping[str, str]
-    """Column of each field: prompt, candidate | first, second, label; subset too where it was renamed."""
+    """Column of each field: prompt, candidate | first, second, label; subset and answer too where they were
+    renamed."""
     group: str | None = None
     """The column that holds the question's id; without one the prompt's text is the question."""
 
@@ -75,7 +76,7 @@ class Columns:
         missing = [c for c in self.names.values() if c not in row]
         if missing:
             raise DataError(self._missing(missing[0], row, at))
-        texts = {f: _text(row, c, at) for f, c in self.names.items() if f != "label"}
+        texts = {f: _text(row, c, at) for f, c in self.names.items() if f not in ("label", "answer")}
         if "subset" not in self.names and "subset" in row:
             texts["subset"] = _text(row, "subset", at)
         return Example(
@@ -84,6 +85,7 @@ class Columns:
             first=texts.get("first"),
             second=texts.get("second"),
             subset=texts.get("subset", ""),
+            answer=self._answer(row, at),
             label=self._label(row[self.names["label"]], at),
             group=self._group(row, texts["prompt"], at),
             split=split,
@@ -109,6 +111,17 @@ class Columns:
         )
         column = self.names["label"]
         raise DataError(f"{at}: column '{column}' holds {described(value)}. Write {allowed}.")
+
+    def _answer(self, row: Mapping[str, Any], at: str) -> str:
+        column = self.names.get("answer", "answer")
+        is_other = "answer" not in self.names and column in (*self.names.values(), self.group)
+        value = None if self.kind == "preference" or is_other else row.get(column)
+        if value is None:
+            return ""
+        if isinstance(value, str) or type(value) is int:
+            return str(value).strip()
+        what = f"column '{column}' holds {described(value)}"
+        raise DataError(f"{at}: {what}. Write a text, a whole number or null.")
 
     def _group(self, row: Mapping[str, Any], prompt: str, at: str) -> str:
         if self.group is None:

@@ -32,6 +32,8 @@ class SplitData:
     """(n,) code of the question, 0 to the number of questions - 1 by first appearance; read-only."""
     subsets: tuple[str, ...]
     """The mark of each row, empty where it has none."""
+    answers: tuple[str, ...]
+    """What each candidate comes to, empty where the task does not say."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -39,11 +41,15 @@ class SplitData:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskData:
-    """Three disjoint splits of a task. `digest` is sha256 (hex) of `dump` of the same data."""
+    """Three disjoint splits of a task."""
 
     kind: Kind
     splits: dict[Split, SplitData]
     digest: str
+    """SHA-256 (hex) of texts, labels, questions and subsets: what a model is trained and scored on. Answers
+    are left out, since they reach only methods with the access `groups`."""
+    answers_digest: str
+    """SHA-256 (hex) of the answers of all splits."""
 
 
 def prepare(task: Task, *, limit: int | None) -> TaskData:
@@ -75,17 +81,20 @@ def _split_data(rows: Sequence[Located]) -> SplitData:
         labels=_fixed(np.array([e.label for e in examples], dtype=np.bool_)),
         groups=_fixed(np.array(groups, dtype=np.int64)),
         subsets=tuple(e.subset for e in examples),
+        answers=tuple(e.answer for e in examples),
     )
 
 
 def _with_digest(kind: Kind, splits: dict[Split, SplitData]) -> TaskData:
-    return TaskData(kind, splits, hashlib.sha256(_encode(kind, splits)).hexdigest())
+    body = msgspec.msgpack.encode(_Digested("w2s-data/1", kind, *(_scored(splits[s]) for s in SPLITS)))
+    answers = msgspec.msgpack.encode([splits[split].answers for split in SPLITS])
+    return TaskData(kind, splits, hashlib.sha256(body).hexdigest(), hashlib.sha256(answers).hexdigest())
 
 
 # -- as bytes ---------------------------------------------------------------------------------------------
 
 
-class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _ScoredBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     rows: tuple[TextRow, ...]
     labels: bytes
     """u1, 0 or 1."""
@@ -94,8 +103,22 @@ class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     subsets: tuple[str, ...]
 
 
-class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Digested(msgspec.Struct, frozen=True, array_like=True):
+    # Leaderboards name data by the digest of this form; another one would be other data to them.
     schema: Literal["w2s-data/1"]
+    kind: Kind
+    train_label: _ScoredBytes
+    train_unlabel: _ScoredBytes
+    test: _ScoredBytes
+
+
+class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    scored: _ScoredBytes
+    answers: tuple[str, ...]
+
+
+class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    schema: Literal["w2s-data/2"]
     kind: Kind
     train_label: _SplitBytes
     train_unlabel: _SplitBytes
@@ -104,7 +127,8 @@ class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 
 def dump(data: TaskData) -> bytes:
     """`data` as canonical msgpack bytes: equal data give equal bytes."""
-    return _encode(data.kind, data.splits)
+    parts = (_SplitBytes(_scored(s), s.answers) for s in (data.splits[split] for split in SPLITS))
+    return msgspec.msgpack.encode(_TaskBytes("w2s-data/2", data.kind, *parts))
 
 
 def parse(body: bytes) -> TaskData:
@@ -118,21 +142,18 @@ def parse(body: bytes) -> TaskData:
         "train_unlabel": _read(read.train_unlabel, read.kind),
         "test": _read(read.test, read.kind),
     }
-    return TaskData(read.kind, splits, hashlib.sha256(body).hexdigest())
+    return _with_digest(read.kind, splits)
 
 
-def _encode(kind: Kind, splits: dict[Split, SplitData]) -> bytes:
-    parts = [
-        _SplitBytes(s.rows, s.labels.astype("u1").tobytes(), s.groups.astype("<i8").tobytes(), s.subsets)
-        for s in (splits[split] for split in SPLITS)
-    ]
-    return msgspec.msgpack.encode(_TaskBytes("w2s-data/1", kind, *parts))
+def _scored(s: SplitData) -> _ScoredBytes:
+    return _ScoredBytes(s.rows, s.labels.astype("u1").tobytes(), s.groups.astype("<i8").tobytes(), s.subsets)
 
 
-def _read(split: _SplitBytes, kind: Kind) -> SplitData:
+def _read(whole_split: _SplitBytes, kind: Kind) -> SplitData:
+    split, answers = whole_split.scored, whole_split.answers
     n = len(split.rows)
     verify = kind == "verify"
-    whole = len(split.labels) == n and len(split.groups) == 8 * n and len(split.subsets) == n
+    whole = len(split.labels) == n and len(split.groups) == 8 * n and len(split.subsets) == len(answers) == n
     fits = all(
         (row.candidate is not None) == verify
         and (row.first is not None) == (row.second is not None) == (not verify)
@@ -144,7 +165,7 @@ def _read(split: _SplitBytes, kind: Kind) -> SplitData:
     if groups.min() < 0 or groups.max() >= n:
         raise DataError("cached task data: a question's code is out of range. Remove it and run again.")
     labels = np.frombuffer(split.labels, dtype="u1").astype(np.bool_)
-    return SplitData(split.rows, _fixed(labels), _fixed(groups), split.subsets)
+    return SplitData(split.rows, _fixed(labels), _fixed(groups), split.subsets, answers)
 
 
 def _fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:

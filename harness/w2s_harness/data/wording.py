@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from w2s_harness.errors import nearest
 
 _LONGEST = 60
+_MOST = 1000
 
 
 def shown(path: Path) -> str:
@@ -40,5 +42,6 @@ def described(value: object) -> str:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """The near-name hint of `errors.nearest`, from those names that can stand in one short line."""
-    return nearest(name, [k for k in known if k.isprintable() and len(k) <= _LONGEST])
+    """The near-name hint of `errors.nearest`, from the first names that can stand in one short line."""
+    # comparing with each of the million columns that one line can hold would take minutes
+    return nearest(name, [k for k in islice(known, _MOST) if k.isprintable() and len(k) <= _LONGEST])

@@ -16,6 +16,8 @@ from w2s_harness.errors import DataError
 
 MAX_BYTES = 2**16
 """A longer file is refused."""
+MAX_BRACKETS = 50
+"""Lists and mappings in brackets that may stand within each other."""
 
 _TAG = "tag:yaml.org,2002:"
 
@@ -39,27 +41,48 @@ class Document:
 def read_yaml(path: Path) -> Document:
     """Read one YAML document that is a mapping of text keys to plain values.
 
-    Raises `DataError`, one line with file and line, for a file that cannot be read, is not UTF-8 or not
-    YAML, is no mapping, repeats a key, uses an alias to a collection or a tag.
+    Raises `DataError`, one line with file and line, for a file that cannot be read, and for what `parsed`
+    refuses.
     """
     with open_regular(path) as file:
-        body = file.read(MAX_BYTES + 1)
+        return parsed(file.read(MAX_BYTES + 1), path)
+
+
+def parsed(body: bytes, path: Path, *, may_be_empty: bool = False) -> Document:
+    """The mapping of text keys to plain values in a YAML document; `path` is what an error names.
+
+    Raises `DataError`, one line with file and line, for what is over `MAX_BYTES`, not UTF-8 or not YAML, is
+    no mapping (unless it is nothing at all and `may_be_empty`), repeats a key, uses an alias to a collection
+    or a tag.
+    """
     if len(body) > MAX_BYTES:
-        raise DataError(f"{shown(path)}:1: over {MAX_BYTES} bytes. A task's YAML names data files only.")
+        raise DataError(f"{shown(path)}:1: over {MAX_BYTES} bytes. Its YAML names data files only.")
     text = "".join(
         decoded(line, f"{shown(path)}:{n}") for n, line in enumerate(body.splitlines(keepends=True), 1)
     )
     lines: dict[tuple[str, ...], int] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _composed(_Loader(text), path)
         value = _Values(path, lines).of(node, ()) if node is not None else None
     except yaml.YAMLError as bad:
         raise DataError(_syntax(bad, text, path)) from None
     except RecursionError:
         raise DataError(f"{shown(path)}:1: the YAML is nested too deeply. Write it flat.") from None
+    if value is None and may_be_empty:
+        value = {}
     if not isinstance(value, dict):
         raise DataError(f"{shown(path)}:1: the YAML is no mapping. Write `key: value` lines.")
     return Document(path, value, lines)
+
+
+def _composed(loader: yaml.SafeLoader, path: Path) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+    except (ValueError, OverflowError):
+        # PyYAML passes the digits of "\UFFFFFFFF" or of `%YAML 1.999...` to chr() and int() as they are
+        what = "an escape or a version is out of range"
+        raise DataError(f"{shown(path)}:{loader.line + 1}: not YAML: {what}. Mend that line.") from None
+    return node
 
 
 def _syntax(bad: yaml.YAMLError, text: str, path: Path) -> str:
@@ -69,6 +92,15 @@ def _syntax(bad: yaml.YAMLError, text: str, path: Path) -> str:
     what = getattr(bad, "problem", None) or getattr(bad, "reason", None) or type(bad).__name__
     what = " ".join(what.split())
     return f"{shown(path)}:{line}: not YAML: {what if what.isprintable() else ascii(what)}. Mend that line."
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML compares every open bracket with every other: 60,000 of them would take it half a minute."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= MAX_BRACKETS:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass)
 
 
 class _Values:
@@ -118,10 +150,11 @@ class _Values:
         try:
             if tag == "bool":
                 return bool(self.scalars.construct_yaml_bool(node))
-            if tag == "int":
-                return int(self.scalars.construct_yaml_int(node))
-            if tag == "float" and math.isfinite(number := float(self.scalars.construct_yaml_float(node))):
+            # a longer one than 64 bits can neither be a size nor, past 4300 digits, be written out
+            if tag == "int" and abs(number := int(self.scalars.construct_yaml_int(node))) < 2**63:
                 return number
+            if tag == "float" and math.isfinite(real := float(self.scalars.construct_yaml_float(node))):
+                return real
         except (ValueError, KeyError, IndexError, OverflowError):
             pass
         what = f"{quoted(text)}, which is no plain text, whole number, finite number, boolean or null"

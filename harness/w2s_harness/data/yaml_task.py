@@ -16,7 +16,7 @@ from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Exposure, Kind, Split
 
 _SOURCES = ("folder", "files", "file")
-_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "exposure", "guards")
+_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "exposure", "guards", "holds_code")
 _KINDS: tuple[Kind, ...] = ("verify", "preference")
 _EXPOSURES: tuple[Exposure, ...] = ("public", "private")
 
@@ -34,7 +34,8 @@ class YamlTask(FileTask):
       `file: PATH`, which the harness splits by question, with `splits: {train_label: 1000, ...}` rows at
       most if given; paths are relative to the YAML;
     - optionally `columns: {prompt: question, candidate: answer, label: correct}` (field: column),
-      `exposure: public` (default) or `private`, and `guards`, a mapping kept as it is.
+      `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs, and `guards`,
+      a mapping kept as it is.
 
     Raises `DataError` with file and line.
     """
@@ -57,6 +58,7 @@ class YamlTask(FileTask):
             "columns": _columns(document, kind),
             "sizes": _sizes(document),
             "guards": _mapping(document, "guards"),
+            "holds_code": _flag(document, "holds_code"),
         }
         for key, value in settings.items():
             object.__setattr__(self, key, value)
@@ -95,6 +97,13 @@ def _choice(document: Document, key: str, allowed: tuple[_T, ...], default: _T |
     )
 
 
+def _flag(document: Document, key: str) -> bool:
+    value = document.value.get(key, False)
+    if not isinstance(value, bool):
+        raise DataError(f"{document.at(key)}: '{key}' is {described(value)}. Write true or false.")
+    return value
+
+
 def _mapping(document: Document, key: str) -> dict[str, Any]:
     value = document.value.get(key, {})
     if not isinstance(value, dict):
@@ -129,15 +138,16 @@ def _existing(document: Document, *keys: str) -> Path:
 
 
 def _columns(document: Document, kind: Kind) -> Columns:
-    _known(document, (*PUBLISHED[kind], "subset", "group"), "columns")
+    more = ("subset", "group", "answer") if kind == "verify" else ("subset", "group")
+    _known(document, (*PUBLISHED[kind], *more), "columns")
     names = {key: _text(document, "columns", key) for key in _mapping(document, "columns")}
     taken: dict[str, str] = {}
     for field, column in {**PUBLISHED[kind], **names}.items():
         if not column.isprintable():
             at = document.at("columns", field)
             raise DataError(f"{at}: {quoted(column)} cannot be a column. Write its name.")
-        # the group may be any column: a question's text may well be its id
-        if field == "group":
+        # a question's text may well be its id, and a candidate what it comes to
+        if field in ("group", "answer"):
             continue
         if column in taken:
             where = document.at("columns", field if field in names else taken[column])

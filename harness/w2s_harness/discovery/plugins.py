@@ -10,7 +10,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -40,6 +41,8 @@ class Plugins:
         self.blocked: set[str] = set()
         self.loaded: dict[str, dict[str, Any]] = {}
         """What runs in the host beside our own modules, with its hash."""
+        self.settings: dict[str, Mapping[str, Any]] = {}
+        """What `plugins: {NAME: {...}}` of `w2s.yaml` says, by the plugin's name."""
 
     def _add_methods(self, folder: Path) -> None:
         """Methods of another environment, read by workers alone; it may not pose as w2s-harness."""
@@ -65,16 +68,9 @@ class Plugins:
         Raises `UsageError` for an unknown name, `PluginError` for a plugin that does not load.
         """
         if spec.startswith("no:"):
-            self.blocked.add(spec[3:])
-            if self.manager.has_plugin(spec[3:]):
-                self.manager.unregister(name=spec[3:])
+            self._switch_off(spec[3:])
         elif spec.endswith(".py"):
-            path = Path(spec)
-            if path.stem in self.trusted or self.manager.has_plugin(path.stem):
-                raise PluginError(
-                    f"{spec}: the name '{path.stem}' is taken by another plugin. Rename the file."
-                )
-            self._register(path.stem, _import_file(path), path)
+            self._load_file(Path(spec))
         elif spec in self.trusted:
             self._load(self.trusted[spec])
         else:
@@ -82,6 +78,25 @@ class Plugins:
                 f"-p {spec}: no such plugin{nearest(spec, self.trusted)}. "
                 "`w2s-harness list` shows what is installed."
             )
+
+    def _switch_off(self, name: str) -> None:
+        if name not in self.trusted and not self.manager.has_plugin(name) and name not in self.blocked:
+            known = {*self.trusted, *self.loaded}
+            raise UsageError(
+                f"-p no:{name}: no such plugin{nearest(name, known)}. `w2s-harness list` shows what is there."
+            )
+        self.blocked.add(name)
+        self._unload(name)
+
+    def _unload(self, name: str) -> None:
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+            self.loaded.pop(name, None)
+
+    def _load_file(self, path: Path) -> None:
+        if path.stem in self.trusted or self.manager.has_plugin(path.stem):
+            raise PluginError(f"{path}: the name '{path.stem}' is taken by another plugin. Rename the file.")
+        self._register(path.stem, _import_file(path), path)
 
     def register(self, name: str, module: object) -> None:
         """Register a plugin of our own, such as the terminal."""
@@ -91,6 +106,97 @@ class Plugins:
     def shipped(self, hook: str) -> list[str]:
         """Names of shipped trusted plugins whose module defines `hook`."""
         return [e.name for e in self.trusted.values() if e.is_shipped and hook in offered(e)]
+
+    # -- guards -----------------------------------------------------------------------------------------
+
+    def use_guards(self, spec: str) -> None:
+        """Obey `--guards`: `default`, `all`, `none`, or names and files; it has the last word on ours.
+
+        `default` is every guard that w2s-harness ships, `all` every installed one. Raises `UsageError` for an
+        unknown name or a plugin that is no guard, `PluginError` for one that does not load.
+        """
+        words = list(dict.fromkeys(word.strip() for word in spec.split(",") if word.strip()))
+        if not words or ("none" in words and len(words) > 1):
+            raise UsageError(f"--guards {spec}: give default, all, none, or names (NAME,NAME)")
+        names = [name for word in words for name in self._named_by(word)]
+        for name in self.shipped_guards:
+            if name not in names:
+                self._unload(name)
+        for name in dict.fromkeys(names):
+            if name.endswith(".py"):
+                self._load_file(Path(name))
+            else:
+                self._load(self._guard_entry(name))
+            self._want_guard(name)
+
+    def _named_by(self, word: str) -> Sequence[str]:
+        if word in ("default", "none"):
+            return self.shipped_guards if word == "default" else ()
+        return _guards_of(self.trusted.values()) if word == "all" else (word,)
+
+    def _guard_entry(self, name: str) -> Entry:
+        if name not in self.trusted:
+            known = _guards_of(self.trusted.values()) or self.trusted
+            raise UsageError(
+                f"--guards {name}: no such guard{nearest(name, known)}. `w2s-harness list guards` shows what "
+                "is installed; a guard in a file is named by its path (./mine.py)."
+            )
+        return self.trusted[name]
+
+    def _want_guard(self, name: str) -> None:
+        plugin = Path(name).stem if name.endswith(".py") else name
+        if self.manager.has_plugin(plugin) and plugin not in self.guards:
+            hooks = ", ".join(sorted(hookspecs.GUARD_HOOKS))
+            raise UsageError(f"--guards {name}: that plugin is no guard: it has none of the hooks {hooks}")
+
+    @cached_property
+    def shipped_guards(self) -> tuple[str, ...]:
+        """Names of the guards that w2s-harness ships, from metadata."""
+        return _guards_of(e for e in self.trusted.values() if e.is_shipped)
+
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """Names of the loaded plugins that have a guard's hook, sorted."""
+        impls = [i for hook in hookspecs.GUARD_HOOKS for i in getattr(self.hook, hook).get_hookimpls()]
+        return tuple(sorted({impl.plugin_name for impl in impls}))
+
+    @property
+    def guards_off(self) -> tuple[str, ...]:
+        """Names of the shipped guards that are not on, sorted."""
+        return tuple(sorted(set(self.shipped_guards) - set(self.guards)))
+
+    # -- settings ---------------------------------------------------------------------------------------
+
+    def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take what `plugins: {NAME: {...}}` says; a file's block stands under its path.
+
+        Raises `UsageError` for a name that no plugin has, installed or loaded.
+        """
+        for written, block in settings.items():
+            name = Path(written).stem if written.endswith(".py") else written
+            known = {*self.trusted, *self.loaded}
+            if name not in known and not written.endswith(".py"):
+                raise UsageError(
+                    f"plugins: settings for '{written}', which no plugin is called{nearest(name, known)}"
+                )
+            self._check_keys(name, block)
+            self.settings[name] = dict(block)
+
+    def _check_keys(self, name: str, block: Mapping[str, Any]) -> None:
+        file = metadata.module_file(self.trusted[name]) if name in self.trusted else None
+        known = sources.declared_settings(file) if file else None
+        for key in block:
+            if known is not None and key not in known:
+                raise UsageError(
+                    f"plugins: '{name}' has no setting '{key}'{nearest(str(key), known)}. "
+                    f"It has: {', '.join(known) or 'none'}"
+                )
+
+    def settings_for(self, name: str, task: Task) -> Mapping[str, Any]:
+        """What a guard is told of its settings on a task: `w2s.yaml`'s, and above them the task's own."""
+        return {**self.settings.get(name, {}), **task.guards.get(name, {})}
+
+    # -- tasks, pairs and methods -----------------------------------------------------------------------
 
     def task(self, name: str) -> Task:
         """The task called `name`. Raises `UsageError` (unknown) or `PluginError` (does not load)."""
@@ -179,6 +285,16 @@ def offered(entry: Entry) -> frozenset[str]:
     """The hooks that an installed plugin's module defines, read without importing it."""
     file = metadata.module_file(entry)
     return sources.offered_hooks(file) if file else frozenset()
+
+
+def _guards_of(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Names of those that are guards, sorted; one of ours that cannot be read counts: loading says why."""
+    return tuple(sorted(e.name for e in entries if _is_guard(e)))
+
+
+def _is_guard(entry: Entry) -> bool:
+    hooks = offered(entry)
+    return bool(hooks & hookspecs.GUARD_HOOKS) or (entry.is_shipped and not hooks)
 
 
 def _guarded(plugin: str, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -129,19 +129,20 @@ def offered_hooks(file: Path) -> frozenset[str]:
     return _hooks(tree)
 
 
-def declared_settings(file: Path) -> dict[str, Any]:
+def declared_settings(file: Path) -> dict[str, Any] | None:
     """The settings of a guard and their defaults: its module's `SETTINGS = {...}`, read with `ast`.
 
     A value may be a literal or the name of one of the module's own constants; another one is shown as source.
+    `None` where the module declares none, so that nobody knows which it takes.
     """
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return {}
+        return None
     assigned = {name.id: value for name, value in _assignments(tree)}
     table = assigned.get("SETTINGS")
     if not isinstance(table, ast.Dict):
-        return {}
+        return None
     return {
         key.value: _literal(assigned.get(value.id, value) if isinstance(value, ast.Name) else value)
         for key, value in zip(table.keys, table.values, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from w2s_harness.experiment.rows import Tally
+from w2s_harness.plan import Attempt
 from w2s_harness.report.document import Comparison, Row
 from w2s_harness.scoring import compare, interval
 from w2s_harness.scoring.twoway import Block
@@ -15,19 +16,18 @@ REFERENCE = "vanilla"
 ALPHA = 0.05
 
 
-def against_vanilla(rows: Sequence[tuple[Row, Tally]]) -> list[Row]:
+def against_vanilla(rows: Sequence[tuple[Row, Tally]], attempts: Sequence[Attempt] = ()) -> list[Row]:
     """The rows of all settings with `vs_vanilla` filled in.
 
-    Holm runs over every row of the plan but the references; one that failed or has no reference by the same
-    solver counts as p = 1.
+    Holm runs over every row of the plan but the references, and over the plan's recorded attempts; one that
+    failed or has no reference by the same solver counts as p = 1.
     """
     blocks = {(row.task, row.pair, row.solver): tally.block() for row, tally in rows if _is_reference(row)}
     found = [_tested(row, tally, blocks) for row, tally in rows]
     family = [i for i, (row, _) in enumerate(rows) if not _is_reference(row)]
-    raw = [found[i] for i in family]
-    adjusted = dict(
-        zip(family, compare.holm([1.0 if c is None or c.p is None else c.p for c in raw]), strict=True)
-    )
+    tested = [c.p if (c := found[i]) is not None else None for i in family]
+    raw = [1.0 if p is None else p for p in (*tested, *(attempt.p for attempt in attempts))]
+    adjusted = dict(zip(family, compare.holm(raw), strict=False))
     return [_corrected(row, found[i], adjusted.get(i)) for i, (row, _) in enumerate(rows)]
 
 

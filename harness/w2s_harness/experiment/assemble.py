@@ -58,7 +58,7 @@ def assemble(
         s.id: rowing.reference(s, found.baselines[s.id], found.plan.baseline_seeds, found.plan.min_gap)
         for s in found.settings
     }
-    tallies = {s.id: _tallies(found, references[s.id], verdicts) for s in found.settings}
+    tallies = {s.id: _tallies(found, references[s.id], verdicts, attempts) for s in found.settings}
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
@@ -69,7 +69,7 @@ def assemble(
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[_setting(references[s.id], found.baselines[s.id], found.plan) for s in found.settings],
-        rows=against_vanilla(pairs),
+        rows=against_vanilla(pairs, found.plan.attempts),
         controls=[],
         claims=[],
         timing=timing,
@@ -78,7 +78,10 @@ def assemble(
 
 
 def _tallies(
-    found: Results, reference: rowing.Reference, verdicts: Mapping[RowId, list[Verdict]]
+    found: Results,
+    reference: rowing.Reference,
+    verdicts: Mapping[RowId, list[Verdict]],
+    attempts: Mapping[RowId, int],
 ) -> list[rowing.Tally]:
     out = []
     for method in found.plan.methods:
@@ -88,7 +91,8 @@ def _tallies(
             if job.setting is reference.setting and job.method is method
         ]
         if cells:
-            out.append(rowing.Tally(method, reference, cells, verdicts[(reference.setting.id, method.id)]))
+            row = (reference.setting.id, method.id)
+            out.append(rowing.Tally(method, reference, cells, verdicts[row], attempts.get(row, 1)))
     return out
 
 

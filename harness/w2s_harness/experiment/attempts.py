@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store, key_of, writing
 from w2s_harness.plan import Attempt, Plan, PlannedMethod, Value
@@ -48,15 +48,6 @@ class _Line(msgspec.Struct, frozen=True):
         return (self.holdout, self.sha256, self.method, _canonical(self.parameters))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A setting as the log knows it."""
-
-    holdout: str
-    task: str
-    pair: str
-
-
 class AttemptLog:
     """The attempts of one store. One thread at a time; several processes may append at once."""
 
@@ -65,48 +56,56 @@ class AttemptLog:
         self._file = store.root / FILE
         self._known = {line.key: line for line in _read(self._file)}
 
-    def scored(self, place: Place, method: PlannedMethod) -> None:
-        """Note that a cell of the method was scored there, unless that is known."""
-        if not is_reference(method):
-            line = _line(place, method, None)
+    def listener(self, plan: Plan, settings: Sequence[Setting]) -> Callable[[Mapping[str, Any]], None]:
+        """What takes the events of the plan's cells and notes an attempt when its first cell is scored."""
+        methods = {m.id: m for m in plan.methods}
+        where = {s.id: (s, holdout(s)) for s in settings}
+        cells = {cell.id: cell for cell in plan.cells()}
+
+        def listen(event: Mapping[str, Any]) -> None:
+            cell = cells.get(event.get("cell", ""))
+            if cell is None or "accuracy" not in event or is_reference(methods[cell.method]):
+                return
+            line = _line(*where[f"{cell.task}/{cell.pair}"], methods[cell.method], None)
             if line.key not in self._known:
                 self._append([line])
 
-    def finished(self, plan: Plan, places: Sequence[Place], rows: Iterable[Row]) -> None:
+        return listen
+
+    def finished(self, plan: Plan, settings: Sequence[Setting], rows: Iterable[Row]) -> None:
         """Note the p-values of a leaderboard's rows, as far as they are new."""
         by_name = {(m.name, _canonical(m.changed)): m for m in plan.methods}
-        where = {(p.task, p.pair): p for p in places}
+        where = {(s.task.id, s.pair.name): (s, holdout(s)) for s in settings}
         lines = []
         for row in rows:
             method = by_name[row.method, _canonical(row.parameters)]
             if is_reference(method) or all(cell.accuracy is None for cell in row.transfer.per_seed):
                 continue
             p = row.vs_vanilla.p if row.vs_vanilla is not None else None
-            line = _line(where[row.task, row.pair], method, p)
+            line = _line(*where[row.task, row.pair], method, p)
             before = self._known.get(line.key)
             if before is None or before.p != p:
                 lines.append(line)
         self._append(lines)
 
-    def before(self, plan: Plan, places: Sequence[Place]) -> tuple[Attempt, ...]:
+    def before(self, plan: Plan, settings: Sequence[Setting]) -> tuple[Attempt, ...]:
         """What was scored on the plan's holdouts beside the plan's own rows, in an order of its own."""
-        own = {(c.task, c.pair, c.method) for c in plan.cells()}
+        rows = {(f"{c.task}/{c.pair}", c.method) for c in plan.cells()}
         found = []
-        for place in places:
-            rows = {
-                _line(place, m, None).key for m in plan.methods if (place.task, place.pair, m.id) in own
-            }
+        for setting in settings:
+            here = holdout(setting)
+            own = {_line(setting, here, m, None).key for m in plan.methods if (setting.id, m.id) in rows}
             found += [
                 Attempt(
-                    task=place.task,
-                    pair=place.pair,
+                    task=setting.task.id,
+                    pair=setting.pair.name,
                     method=line.method,
                     sha256=line.sha256,
                     parameters=dict(sorted(line.parameters.items())),
                     p=line.p,
                 )
                 for key, line in self._known.items()
-                if line.holdout == place.holdout and key not in rows
+                if line.holdout == here and key not in own
             ]
         return tuple(sorted(found, key=_order))
 
@@ -132,27 +131,26 @@ def is_reference(method: PlannedMethod) -> bool:
     return method.source.is_shipped and not method.changed
 
 
-def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
-    """For every (method id, task id, pair) of the plan, how many attempts its holdout has seen.
+def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """For every row of the plan, by setting and method, how many attempts its holdout has seen.
 
     `records` holds the plan's cells by id; of the plan's own methods those count that have a scored cell.
     At least 1, and 1 for a reference.
     """
     methods = {m.id: m for m in plan.methods}
-    seen: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
+    seen: dict[str, set[tuple[str, str, str]]] = {}
     for attempt in plan.attempts:
         key = (attempt.sha256, attempt.method, _canonical(attempt.parameters))
-        seen.setdefault((attempt.task, attempt.pair), set()).add(key)
+        seen.setdefault(f"{attempt.task}/{attempt.pair}", set()).add(key)
     for cell in plan.cells():
         method = methods[cell.method]
         if "accuracy" in records.get(cell.id, {}) and not is_reference(method):
             key = (method.source.sha256, method.name, _canonical(method.parameters))
-            seen.setdefault((cell.task, cell.pair), set()).add(key)
+            seen.setdefault(f"{cell.task}/{cell.pair}", set()).add(key)
+    rows = {(f"{cell.task}/{cell.pair}", cell.method) for cell in plan.cells()}
     return {
-        (cell.method, cell.task, cell.pair): 1
-        if is_reference(methods[cell.method])
-        else max(1, len(seen.get((cell.task, cell.pair), ())))
-        for cell in plan.cells()
+        (setting, name): 1 if is_reference(methods[name]) else max(1, len(seen.get(setting, ())))
+        for setting, name in sorted(rows)
     }
 
 
@@ -161,23 +159,40 @@ def needs_fresh(attempts: int, exposure: str) -> bool:
     return attempts > 1 and exposure != "fresh"
 
 
-def place(setting: Setting) -> Place:
-    """The setting's entry in the log: its holdout's rows and labels in any order, and the pair's models."""
+def holdout(setting: Setting) -> str:
+    """What a holdout is known by: its rows and labels in any order, and the pair's models."""
     test = setting.test
-    rows = sorted(
-        msgspec.msgpack.encode((row, bool(label)))
-        for row, label in zip(test.rows, test.labels, strict=True)
-    )
-    digest = hashlib.sha256(b"".join(hashlib.sha256(row).digest() for row in rows)).hexdigest()
-    models = [setting.weights("weak"), setting.weights("strong"), setting.pair.mode]
-    return Place(key_of("holdout", [digest, models]), setting.task.id, setting.pair.name)
+    rows = (msgspec.msgpack.encode((r, bool(y))) for r, y in zip(test.rows, test.labels, strict=True))
+    digests = sorted(hashlib.sha256(row).hexdigest() for row in rows)
+    return key_of("holdout", [digests, setting.weights("weak"), setting.weights("strong"), setting.pair.mode])
 
 
-def _line(place: Place, method: PlannedMethod, p: float | None) -> _Line:
+def holdouts(settings: Sequence[Setting]) -> dict[str, str]:
+    """The holdout of every setting, as `plan.json` holds them."""
+    return {s.id: holdout(s) for s in settings}
+
+
+def frozen_before(
+    unfinished: Mapping[str, Any], plan: Plan, settings: Sequence[Setting]
+) -> tuple[Attempt, ...] | None:
+    """The attempts in the `plan.json` of an unfinished run, or None where its methods or data have changed.
+
+    A method that was edited since is another one, and what was tried before it counts.
+    """
+    now = {"methods": describe_plan(plan)["methods"], "holdouts": holdouts(settings)}
+    if any(unfinished.get(name) != value for name, value in now.items()):
+        return None
+    try:
+        return msgspec.convert(unfinished["attempts"], tuple[Attempt, ...])
+    except (KeyError, msgspec.ValidationError):
+        return None
+
+
+def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) -> _Line:
     return _Line(
-        holdout=place.holdout,
-        task=place.task,
-        pair=place.pair,
+        holdout=where,
+        task=setting.task.id,
+        pair=setting.pair.name,
         method=method.name,
         sha256=method.source.sha256,
         parameters=dict(method.parameters),

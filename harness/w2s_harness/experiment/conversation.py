@@ -19,6 +19,8 @@ from w2s_harness.wire import messages as wire
 
 END_PATIENCE_S = 1.0
 """How long a worker that is done may take to hang up."""
+MAX_REQUESTS = 10_000
+"""Of one cell: the worker's clock stands still while they are served, so cheap ones could go on for ever."""
 MAX_NOTICES = 200
 """More of them are a flood: the worker's own audit hook sends fewer."""
 
@@ -133,6 +135,7 @@ class _Desk:
     serve: Serve
     noticed: Hear | None
     heard: int = 0
+    asked: int = 0
 
     def work(self, phase: _Training | _Testing, kind: object) -> wire.Message:
         """Serve requests until the worker says something else, and return that."""
@@ -145,6 +148,9 @@ class _Desk:
             if isinstance(message, wire.Noticed):
                 self._hear(message)
                 continue
+            self.asked += 1
+            if self.asked > MAX_REQUESTS:
+                raise WorkerError(f"the method made more than {MAX_REQUESTS} requests of the student service")
             refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
             reply = wire.Refused(refusal) if refusal else self.serve(message)  # type: ignore[arg-type]
             if isinstance(reply, wire.Refused) and reply.fatal:

@@ -92,6 +92,7 @@ class Keys:
             method.source.sha256,
             dict(sorted(method.parameters.items())),
             list(access),
+            self.setting.data.answers_digest if "groups" in access else None,
             sorted(columns),
             None if world is None else asdict(world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],

@@ -15,8 +15,10 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.report import document, records
+from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
 from w2s_harness.scoring.accuracy import unpack
+from w2s_harness.scoring.pool import pgr_pool
 from w2s_harness.scoring.twoway import Block, block
 from w2s_harness.types import Track, Verdict
 
@@ -57,6 +59,8 @@ class Tally:
     reference: Reference
     cells: list[tuple[Job, Record]]
     verdicts: list[Verdict] = field(default_factory=list)
+    attempts: int = 1
+    """How many attempts the store saw on its holdout."""
 
     @property
     def status(self) -> rank.Status:
@@ -117,6 +121,11 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         if counts and whole is not None
         else None
     )
+    pooled = (
+        pgr_pool(tally.reference.base, whole, min_gap=tally.reference.min_gap).interval.bounds
+        if bounds is not None and whole is not None
+        else None
+    )
     value = score.mean if score is not None and counts else None
     source = tally.method.source
     isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
@@ -131,10 +140,12 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         rank=place,
         pgr=value,
         pgr_ci=bounds.bounds if bounds else None,
+        pgr_ci_pool=pooled,
         pgr_sem=score.sem if score is not None and counts else None,
         reason=_reason(tally, status, bounds),
         transfer=_transfer(tally, score if counts else None),
         access=list(tally.cells[0][0].access),
+        attempts=tally.attempts,
         isolation=level,
         layers=[name for name in LAYERS if isolation and all(name in kept["layers"] for kept in isolation)],
         verdicts=[
@@ -175,8 +186,8 @@ def _dependence(tally: Tally) -> float | None:
 
 def _unverified(tally: Tally, level: str) -> str | None:
     """Why the row's numbers are not to be trusted as a verified one's are."""
-    if level == "L0":
-        return "its workers were not isolated"
+    if level == "L0" and any("accuracy" in record for _, record in tally.cells):
+        return NOT_ISOLATED
     broken = sorted({v.guard for v in tally.verdicts if v.level == "error"})
     return f"guards that failed: {', '.join(broken)}" if broken else None
 

@@ -6,9 +6,9 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ import msgspec
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, NothingSelectedError, UsageError
-from w2s_harness.experiment import estimate, runs
+from w2s_harness.evidence import Published
+from w2s_harness.experiment import estimate, published, runs
 from w2s_harness.experiment.assemble import Results, assemble
+from w2s_harness.experiment.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.guarding import Guards
+from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
@@ -30,7 +33,7 @@ from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Choice, Jail
-from w2s_harness.plan import Plan
+from w2s_harness.plan import Attempt, Plan
 from w2s_harness.report import canonical, document, tables
 
 
@@ -85,6 +88,7 @@ class _Session:
         self.store, self.describer = store, describer
         self.hook = listeners.plugins.hook
         self.guards = Guards(listeners.plugins)
+        self.attempts = AttemptLog(store)
         self.cancel = threading.Event()
         self.slots = slot_count(options.slots)
         self.timing: dict[str, Any] = {}
@@ -107,18 +111,20 @@ class _Session:
                 estimate.describe(plan, settings, self.store, self.hook, self.guards, self.describer.jail)
             )
             return ExitCode.OK
-        document = self._document(plan, name)
+        plan = replace(plan, attempts=self._frozen(plan, settings, unfinished))
+        document = self._document(plan, settings, name)
         if unfinished:
             unfinished.write_plan(document)
         run_ = unfinished or runs.start(self.store, document)
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
             results = self._stages(plan, settings, run_)
+            beside = self._published(results, run_)
         except KeyboardInterrupt:
             self.store.sync()
             self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
             return ExitCode.INTERRUPTED
-        return self._finish(results, run_)
+        return self._finish(results, beside, run_)
 
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.expression:
@@ -139,33 +145,93 @@ class _Session:
                 break
         raise NothingSelectedError("--lf: no cell failed in the last run")
 
-    def _document(self, plan: Plan, name: str) -> dict[str, Any]:
+    def _frozen(
+        self, plan: Plan, settings: Sequence[Setting], unfinished: runs.Run | None
+    ) -> tuple[Attempt, ...]:
+        """The attempts that the plan answers for; those of an unfinished run stand while it is the same."""
+        kept = frozen_before(unfinished.plan(), plan, settings) if unfinished else None
+        return self.attempts.before(plan, settings) if kept is None else kept
+
+    def _document(self, plan: Plan, settings: Sequence[Setting], name: str) -> dict[str, Any]:
         drawn = {t.task.name: t.settings["data_seed"] for t in plan.tasks if t.exposure == "fresh"}
-        return {**describe_plan(plan), "fingerprint": name, "drawn": drawn}
+        return {**describe_plan(plan), "fingerprint": name, "drawn": drawn, "holdouts": holdouts(settings)}
 
     def _stages(self, plan: Plan, settings: list[Setting], run_: runs.Run) -> Results:
+        log = self._logger(run_, plan, settings)
+        results, baselines = self._worked_off(plan, settings, self.hook, self.guards, log)
+        self.timing["service_seconds"] = {"baselines": baselines.busy_s, "cells": results.work.busy_s}
+        self.timing["flops"] = {
+            "computed_for_baselines": baselines.flops,
+            "charged_to_cells": sum(r["compute"]["flops"] for r in results.cells.values() if "compute" in r),
+        }
+        return results
+
+    def _worked_off(
+        self,
+        plan: Plan,
+        settings: list[Setting],
+        hook: Any,
+        guards: Guards,
+        log: Callable[[dict[str, Any]], None],
+        prefix: str = "",
+    ) -> tuple[Results, Baselines]:
         jail = self.describer.jail
-        baselines = Baselines(plan, settings, self.store, self.hook, self.cancel, self.slots)
-        cells = CellWork(plan, settings, self.store, self.hook, self.guards, self.cancel, self.slots, jail)
-        is_needed = not (baselines.is_complete() and cells.are_complete()) or self.guards.has_judges
-        with self._timed("baselines"):
+        baselines = Baselines(plan, settings, self.store, hook, self.cancel, self.slots)
+        cells = CellWork(plan, settings, self.store, hook, guards, self.cancel, self.slots, jail)
+        is_needed = not (baselines.is_complete() and cells.are_complete()) or guards.has_judges
+        with self._timed(f"{prefix}baselines"):
             found = baselines.run(reads_needed=is_needed)
-        with self._timed("cells"):
+        with self._timed(f"{prefix}cells"):
             records = cells.run(
-                self.describer.zygote, run_.log,
+                self.describer.zygote, log,
                 stop_first=self.options.stop_first, reverse=self.options.reverse,
             )  # fmt: skip
         self.store.sync()
-        self.timing["service_seconds"] = {"baselines": baselines.busy_s, "cells": cells.busy_s}
-        self.timing["flops"] = {
-            "computed_for_baselines": baselines.flops,
-            "charged_to_cells": sum(r["compute"]["flops"] for r in records.values() if "compute" in r),
-        }
-        return Results(plan, settings, found, cells, records)
+        return Results(plan, settings, found, cells, records), baselines
 
-    def _finish(self, results: Results, run_: runs.Run) -> ExitCode:
+    def _logger(
+        self, run_: runs.Run, plan: Plan, settings: Sequence[Setting]
+    ) -> Callable[[dict[str, Any]], None]:
+        """Writes events of cells, and an attempt as soon as one of its cells was scored."""
+        scored = self.attempts.listener(plan, settings)
+
+        def log(event: dict[str, Any]) -> None:
+            scored(event)
+            run_.log(event)
+
+        return log
+
+    def _published(self, fresh: Results, run_: runs.Run) -> Mapping[RowId, Sequence[Published]]:
+        """What the rows of a `--fresh` run reach on the published data; empty for other runs."""
+        plan = published.twin(fresh.plan, self.listeners.plugins) if self.selection.fresh else None
+        stopped = self.options.stop_first and any("error" in r for r in fresh.cells.values())
+        if plan is None or stopped:
+            return {}
+        settings = prepare_settings(plan, self.store)
+        scored = self.attempts.listener(plan, settings)
+
+        def log(event: dict[str, Any]) -> None:
+            scored(event)
+            cell = event.get("cell")
+            if cell and "error" in event:
+                first = str(event["error"]).partition("\n")[0]
+                self.listeners.say(f"on the published data: {cell}: {first}")
+            run_.log({"published": cell, **{k: v for k, v in event.items() if k != "cell"}})
+
+        hook, guards = published.Aside(self.hook), Guards(self.listeners.plugins)
+        twin, _ = self._worked_off(plan, settings, hook, guards, log, "published ")
+        return published.compare_published(fresh, twin)
+
+    def _finish(
+        self, results: Results, beside: Mapping[RowId, Sequence[Published]], run_: runs.Run
+    ) -> ExitCode:
         self.timing["seconds"]["total"] = time.monotonic() - self.started
-        board = assemble(results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_))
+        board = assemble(
+            results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
+            attempts=counts(results.plan, results.cells), published=beside,
+        )  # fmt: skip
+        # before the leaderboard: with it the run is finished and would not be continued
+        self.attempts.finished(results.plan, results.settings, board.rows)
         canonical.write(board, run_.leaderboard)
         if self.options.out:
             canonical.write(board, self.options.out)

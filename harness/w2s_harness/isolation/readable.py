@@ -23,6 +23,7 @@ HARNESS = (
     "errors.py",
     "hookspecs.py",
     "isolation",
+    "rows.py",
     "student.py",
     "types.py",
     "wire",

@@ -9,24 +9,29 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.errors import WorkerError
 from w2s_harness.isolation import importing, loading, lockdown
 from w2s_harness.isolation.kernel import prctl
 from w2s_harness.isolation.loading import ContractError
+from w2s_harness.isolation.noticing import Listener
 from w2s_harness.isolation.policy import Folders, Order
 from w2s_harness.isolation.showing import visible
-from w2s_harness.student import Handle, Rows, Student
+from w2s_harness.rows import Rows, Shown
+from w2s_harness.student import Handle, Student
 from w2s_harness.types import Method, Problem
 from w2s_harness.wire import frames
 from w2s_harness.wire import messages as wire
@@ -36,6 +41,7 @@ SOCKET = 3
 ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PR_SET_PDEATHSIG = 1
 _MAX_FRAMES = 6
+_PLAIN = re.compile(r"\w[\w.-]*")
 
 
 def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int) -> None:
@@ -72,18 +78,49 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
 
 
 class SocketConnection:
-    """Requests over the worker's socket, one at a time even where a method uses threads."""
+    """Everything that a worker says, whole frames whichever of its threads says it.
+
+    Requests go one at a time. A notice never waits: it may arise while this very thread holds a lock.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._sending = threading.Lock()
+        self._notices: deque[wire.Noticed] = deque()
+        self._is_over = False
 
     def call(self, request: wire.Request) -> wire.Reply:
         """Send `request` and wait for its reply. Raises `PeerGone` where the host has ended the cell."""
-        with self._lock:
-            frames.send(self._sock, request)
+        with self._asking:
+            self.say(request)
             reply: wire.Reply = frames.receive(self._sock, wire.Reply)
             return reply
+
+    def say(self, message: wire.Message, *, last: bool = False) -> None:
+        """Send a message; after the `last` one nothing more is sent. Raises `PeerGone`."""
+        with self._sending:
+            self._drain()
+            frames.send(self._sock, message)
+            self._is_over = last
+        self._flush()
+
+    def notice(self, message: wire.Noticed) -> None:
+        """Send a notice now, or with what is being sent. Raises `PeerGone`."""
+        self._notices.append(message)
+        self._flush()
+
+    def _flush(self) -> None:
+        # Asked again after the lock is given back: a notice that came meanwhile found it taken.
+        while self._notices and not self._is_over and self._sending.acquire(blocking=False):
+            try:
+                self._drain()
+            finally:
+                self._sending.release()
+
+    def _drain(self) -> None:
+        while self._notices and not self._is_over:
+            frames.send(self._sock, self._notices.popleft())
 
 
 def _descriptors(sock_fd: int, output_fd: int) -> None:
@@ -117,18 +154,19 @@ def _surroundings(scratch: str) -> None:
 
 def _serve(sock: socket.socket) -> None:
     order: wire.Describe | wire.Start = frames.receive(sock, wire.Describe | wire.Start)
+    connection = SocketConnection(sock)
     own: tuple[str, ...] = ()
     try:
         own = loading.own_files(order.source)
         if isinstance(order, wire.Describe):
             answer: wire.Message = _describe(order.source)
         else:
-            answer = _run(order, sock)
-        frames.send(sock, answer)
+            answer = _run(order, connection, sock)
+        connection.say(answer, last=True)
     except frames.PeerGone:
         raise
     except BaseException as bad:  # noqa: BLE001 (boundary: the method's code, sys.exit included)
-        frames.send(sock, _raised(bad, own))
+        connection.say(_raised(bad, own), last=True)
 
 
 def _describe(source: wire.Source) -> wire.Described:
@@ -138,28 +176,61 @@ def _describe(source: wire.Source) -> wire.Described:
     return msgspec.convert(msgspec.to_builtins(described), wire.Described)
 
 
-def _run(start: wire.Start, sock: socket.socket) -> wire.Done | wire.Predictions:
+def _run(
+    start: wire.Start, connection: SocketConnection, sock: socket.socket
+) -> wire.Done | wire.Predictions:
+    _lay(start.bait)
+    listener = _listener(start, connection)
     # A method that ignores `rng` still gives the same answer twice.
     random.seed(start.seed)
     np.random.seed(start.seed % 2**32)
     method = loading.build(loading.offered(loading.load(start.source)), start.method, start.parameters)
     weak = wire.unpack(start.weak, ndim=1).astype(np.float64)
-    test = None if start.n_test is None else Rows.first(start.n_test, start.kind, "test")
-    problem = Problem(start.kind, Rows.first(len(weak), start.kind, "train"), weak, test)
+    test = None if start.test is None else _rows(start, "test", start.test)
     student = Student(
-        SocketConnection(sock),
+        connection,
         kind=start.kind,
         layers=start.layers,
         features=start.features,
         templates=start.templates,
     )
+    problem = Problem(start.kind, _rows(start, "train", start.train), weak, test)
     result = method.fit(problem, student, np.random.default_rng(start.seed))
     if isinstance(result, Handle):
         return wire.Done(result._id)
     predict = _predictor(start, method, result)
-    frames.send(sock, wire.Done(None))
+    connection.say(wire.Done(None))
     phase: wire.TestPhase = frames.receive(sock, wire.TestPhase)
-    return _predictions(start.method, predict(Rows.first(phase.n_test, start.kind, "test")))
+    if listener is not None:
+        listener.know(phase.test.texts or ())
+    return _predictions(start.method, predict(_rows(start, "test", phase.test)))
+
+
+def _lay(files: Mapping[str, bytes]) -> None:
+    """Write `files` into the scratch folder, which is the working directory."""
+    for name, body in files.items():
+        folder, _, file = name.rpartition("/")
+        if not all(_PLAIN.fullmatch(part) for part in (folder or "x", file)):
+            raise WorkerError(f"'{name}' is no name for a file in the scratch folder")
+        if folder:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        with open(name, "wb") as out:  # noqa: PTH123
+            out.write(body)
+
+
+def _listener(start: wire.Start, connection: SocketConnection) -> Listener | None:
+    """An audit hook that knows what was released, where any text was."""
+    if "text" not in start.access:
+        return None
+    listener = Listener(connection.notice, start.source.code, os.getcwd())  # noqa: PTH109
+    for released in (start.train, start.test):
+        listener.know((released.texts if released else None) or ())
+    listener.install()
+    return listener
+
+
+def _rows(start: wire.Start, phase: Literal["train", "test"], released: wire.Released) -> Rows:
+    return Rows.first(released.n, start.kind, phase, Shown.of(released, start.access))
 
 
 def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows], Any]:

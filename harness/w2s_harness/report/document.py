@@ -23,6 +23,8 @@ from w2s_harness.report.records import (
 )
 
 SCHEMA = "w2s-leaderboard/1"
+MAX_BYTES = 2**27
+"""A longer file is refused."""
 
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -195,6 +197,8 @@ class Row(Part, frozen=True, kw_only=True):
     """(transfer - weak) / (ceiling - weak), ratio of means over fixed baselines."""
     pgr_ci: Bounds | None
     """Its 95 % two-way interval over seeds and questions, for this training pool."""
+    pgr_ci_pool: Bounds | None
+    """Its 95 % interval for new training pools too; what is said of new data rests on it."""
     pgr_sem: float | None
     """Standard error over seeds alone."""
     reason: str | None
@@ -203,6 +207,8 @@ class Row(Part, frozen=True, kw_only=True):
     """The accuracies behind it."""
     access: list[str]
     """What the method was given beyond the minimum; empty is strict."""
+    attempts: Annotated[int, Meta(ge=1)]
+    """At least how many methods or parameters were scored on this holdout; 1 for a shipped default."""
     isolation: Isolation
     """Lowest level that its workers reached; L0 is unverified."""
     layers: list[str] = msgspec.field(default_factory=list)
@@ -229,9 +235,9 @@ class Row(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse an undefined number, or a status other than ok, without a reason."""
-        undefined = self.pgr is None or self.pgr_ci is None
+        undefined = None in (self.pgr, self.pgr_ci, self.pgr_ci_pool)
         if (undefined or self.status != "ok") and not self.reason:
-            raise ValueError("pgr or pgr_ci is null, or status is not ok, and reason does not say why")
+            raise ValueError("a pgr or interval is null, or status is not ok, and reason does not say why")
 
 
 class Leaderboard(Part, frozen=True, kw_only=True):
@@ -273,9 +279,12 @@ def decode(data: bytes, name: str) -> Leaderboard:
 def read(path: Path) -> Leaderboard:
     """The leaderboard in a file. Raises `DataError` naming the file and, inside it, the JSON path."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as bad:
         raise DataError(f"{path}: cannot be read: {bad.strerror}. Give a leaderboard.json") from bad
+    if len(data) > MAX_BYTES:
+        raise DataError(f"{path}: over {MAX_BYTES // 2**20} MiB. Give a leaderboard.json")
     return decode(data, str(path))
 
 

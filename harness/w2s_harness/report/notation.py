@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from w2s_harness.report.document import Comparison, Row
 
 MISSING = "-"
+NOT_ISOLATED = "its workers were not isolated"
+"""Why a row of isolation L0 is unverified."""
 OFF = "this guard was switched off"
 """What stands in a row for a guard of ours that its plan went without."""
 _LEVELS = ("ok", "note", "flag", "error", "disqualify")
@@ -64,6 +66,11 @@ def guards(row: Row) -> str:
     text = "review" if any(v.finding == "review" for v in row.verdicts) else "ok"
     off = sum(v.because == OFF for v in row.verdicts)
     return f"{text}, {off} off" if off else text
+
+
+def vouched(row: Row) -> str:
+    """`guards`, and how often others were tried on the holdout: `ok, attempts >= 3`."""
+    return f"{guards(row)}, attempts >= {row.attempts}" if row.attempts > 1 else guards(row)
 
 
 def access(row: Row) -> str:

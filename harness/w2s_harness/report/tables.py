@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.report import canonical
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
-from w2s_harness.report.notation import access, guards, printable, ranks, share, span, versus
+from w2s_harness.report.notation import NOT_ISOLATED, access, guards, printable, ranks, share, span, versus, vouched
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
@@ -31,6 +31,8 @@ CSV_COLUMNS = (
     "pgr",
     "pgr_low",
     "pgr_high",
+    "pgr_pool_low",
+    "pgr_pool_high",
     "pgr_sem",
     "transfer",
     "weak",
@@ -46,6 +48,7 @@ CSV_COLUMNS = (
     "isolation",
     "exposure",
     "solver",
+    "attempts",
     "unverified",
     "reason",
 )
@@ -89,7 +92,7 @@ class Block:
             against = f"{row.track} track"
         numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(row.pgr_ci))
         t = (share(row.teacher_dependence),) if self._has_t else ()
-        return (ranks(row.rank), printable(label(row)), *numbers, *t, against, guards(row), access(row))
+        return (ranks(row.rank), printable(label(row)), *numbers, *t, against, vouched(row), access(row))
 
 
 def render(document: Leaderboard, view: str) -> str:
@@ -221,9 +224,9 @@ def _notes(document: Leaderboard) -> list[str]:
     notes = [NOTE]
     if any(row.teacher_dependence is not None for row in document.rows):
         notes.append(DEPENDENCE)
-    if any(row.isolation == "L0" for row in document.rows):
+    if any(row.unverified == NOT_ISOLATED for row in document.rows):
         notes.append(UNVERIFIED)
-    broken = sorted({label(row) for row in document.rows if row.unverified and row.isolation != "L0"})
+    broken = sorted({label(row) for row in document.rows if row.unverified not in (None, NOT_ISOLATED)})
     if broken:
         notes.append(printable(f"Unverified, since a guard failed: {', '.join(broken)}."))
     failed = [c for c in document.controls if not c.ok]
@@ -240,9 +243,10 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
     return (
         *(row.task, row.pair, label(row), row.status, row.track),
         *(row.rank or (None, None)),
-        *(row.pgr, *(row.pgr_ci or (None, None)), row.pgr_sem, row.transfer.mean),
+        *(row.pgr, *(row.pgr_ci or (None, None)), *(row.pgr_ci_pool or (None, None)), row.pgr_sem),
+        row.transfer.mean,
         *(setting.weak.mean, setting.ceiling.mean, setting.gap),
         *compared,
         *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
-        *(row.unverified, row.reason),
+        *(row.attempts, row.unverified, row.reason),
     )

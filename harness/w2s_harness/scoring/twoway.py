@@ -129,16 +129,50 @@ def spread(blocks: Sequence[Block]) -> Spread:
     q = parts[0].values.shape[1]
     by_question = np.sum([b.values.mean(axis=0) for b in parts], axis=0)
     v_q = float(np.var(by_question, ddof=1)) / q
-    means = [b.values.mean(axis=1, keepdims=True) for b in parts]
+    means, rest = _deviations(parts)
     v_s = _summed(parts, means)
-    rest = [
-        b.values - m - b.values.mean(axis=0) + np.mean(b.values) for b, m in zip(parts, means, strict=True)
-    ]
     v_sq = _summed(parts, rest) / (q - 1) / q
     total = max(v_s + v_q - v_sq, v_s, v_q)
     doubt = _seed_doubt(parts, means, v_s) + v_q**2 / (q - 1)
     least = min(*(len(b.seeds) for b in parts), q) - 1
     return Spread(v_s, v_q, v_sq, total, total**2 / doubt if doubt > 0 else float(least))
+
+
+def one_seed(blocks: Sequence[Block]) -> float:
+    """The variance that the seed alone gives to one seed's sum of blocks, without that of its questions.
+
+    With one set of seeds it is max(0, S (V_S - V_SQ)), with V_S and V_SQ of `spread`. With several, blocks
+    that share fewer than two seeds say nothing of their covariance and count as fully correlated, which is
+    the cautious side: their seeds draw from one pool. Raises `ValueError` where `countable` has a reason.
+    """
+    why = countable(blocks)
+    if why is not None:
+        raise ValueError(why)
+    parts = merge(blocks)
+    q = parts[0].values.shape[1]
+    means, rest = _deviations(parts)
+
+    def component(i: int, j: int) -> float:
+        one, other = parts[i], parts[j]
+        interaction = _covariance(one, other, rest[i], rest[j]) / (q - 1) / q
+        return float(_covariance(one, other, means[i], means[j]) - interaction)
+
+    own = [max(0.0, component(i, i)) for i in range(len(parts))]
+    total = math.fsum(own)
+    for i in range(len(parts)):
+        for j in range(i):
+            known = len(set(parts[i].seeds) & set(parts[j].seeds)) >= 2
+            total += 2 * (component(i, j) if known else math.sqrt(own[i] * own[j]))
+    return max(0.0, total)
+
+
+def _deviations(parts: Sequence[Block]) -> tuple[list[Matrix], list[Matrix]]:
+    """Per block its seed means (S, 1) and its interactions (S, Q)."""
+    means = [b.values.mean(axis=1, keepdims=True) for b in parts]
+    rest = [
+        b.values - m - b.values.mean(axis=0) + np.mean(b.values) for b, m in zip(parts, means, strict=True)
+    ]
+    return means, rest
 
 
 def _summed(parts: Sequence[Block], deviations: Sequence[Matrix]) -> float:

@@ -19,15 +19,19 @@ HEADER = struct.Struct("<I")
 _encoder = msgspec.msgpack.Encoder()
 
 
+class TooLong(WorkerError):
+    """A message is over `MAX_FRAME` bytes."""
+
+
 class PeerGone(WorkerError):
     """The other end of the socket closed."""
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """One message as a frame. Raises `WorkerError` where it is too long."""
+    """One message as a frame. Raises `TooLong` where it is over `MAX_FRAME` bytes."""
     body = _encoder.encode(message)
     if len(body) > MAX_FRAME:
-        raise WorkerError(f"a message of {len(body)} bytes is over the {MAX_FRAME} allowed")
+        raise TooLong(f"a message of {len(body)} bytes is over the {MAX_FRAME} allowed")
     return HEADER.pack(len(body)) + body
 
 

@@ -7,13 +7,14 @@ raw bytes with a dtype and a shape that are checked against each other.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
+from w2s_harness.wire.rows import TextRow
 
 Dtype = Literal["f4", "f8", "i8", "u1"]
 _NUMPY: dict[str, np.dtype[np.generic]] = {
@@ -22,6 +23,11 @@ _NUMPY: dict[str, np.dtype[np.generic]] = {
     "i8": np.dtype("<i8"),
     "u1": np.dtype("u1"),
 }
+
+MAX_DIMENSIONS = 4
+"""Of an array on the wire."""
+MAX_ENTRIES = 2**26
+"""Of an array, an empty dimension counted as one: more do not fit into a frame."""
 
 Loss = Literal["xent", "logconf", "product"]
 Combine = Literal["logit-mean", "mean"]
@@ -55,8 +61,13 @@ def unpack(array: Array, *, dtype: Dtype | None = None, ndim: int | None = None)
         raise WorkerError(f"an array of dtype {array.dtype} arrived where {dtype} is expected")
     if ndim is not None and len(array.shape) != ndim:
         raise WorkerError(f"an array of {len(array.shape)} dimensions arrived where {ndim} is expected")
+    # the product of a shape of a million lengths would keep its reader busy for hours
+    if len(array.shape) > MAX_DIMENSIONS:
+        raise WorkerError(f"an array of {len(array.shape)} dimensions is over the {MAX_DIMENSIONS} allowed")
     kind = _NUMPY[array.dtype]
-    if any(n < 0 for n in array.shape) or math.prod(array.shape) * kind.itemsize != len(array.data):
+    # beside a 0 any other lengths fill the shape, also those that numpy cannot multiply
+    is_small = all(n >= 0 for n in array.shape) and math.prod(n or 1 for n in array.shape) <= MAX_ENTRIES
+    if not is_small or math.prod(array.shape) * kind.itemsize != len(array.data):
         raise WorkerError(f"{len(array.data)} bytes do not fill an array of shape {array.shape}")
     return np.frombuffer(array.data, dtype=kind).reshape(array.shape)
 
@@ -202,7 +213,16 @@ class Described(Message, frozen=True, tag="described"):
     methods: tuple[MethodInfo, ...]
 
 
-FromWorker = Request | Done | Predictions | Raised | Described
+class Noticed(Message, frozen=True, tag="noticed"):
+    """An event that the audit hook of a worker with `text` saw; never answered."""
+
+    event: Annotated[str, msgspec.Meta(max_length=40)]
+    """The hook's name for it, such as `compile`."""
+    detail: Annotated[str, msgspec.Meta(max_length=200)]
+    """The beginning of what it was about."""
+
+
+FromWorker = Request | Done | Predictions | Raised | Described | Noticed
 
 
 # -- what a worker is told ------------------------------------------------------------------------------
@@ -225,6 +245,18 @@ class Describe(Message, frozen=True, tag="describe"):
     source: Source
 
 
+class Released(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a worker is sent of the n rows of a phase, in the cell's order; never a label."""
+
+    n: int
+    groups: Array | None = None
+    """(n,) i8, access `groups`: code of the row's question, 0, 1, ... by first appearance here."""
+    conflicts: Array | None = None
+    """(k, 2) i8, access `groups`: positions a < b that cannot both be right, sorted."""
+    texts: tuple[TextRow, ...] | None = None
+    """(n), access `text`; what a guard keeps back is None, or empty in `prompt`."""
+
+
 class Start(Message, frozen=True, tag="start"):
     """Run one method on one problem; answered with requests and at last `Done`."""
 
@@ -239,14 +271,18 @@ class Start(Message, frozen=True, tag="start"):
     features: int
     """Width of the probe's vector, 0 where the mode has none."""
     templates: tuple[str, ...]
-    n_test: int | None = None
-    """Only with `transductive`."""
+    train: Released
+    """The rows that `weak` speaks of."""
+    test: Released | None = None
+    """The holdout, only with `transductive`."""
+    bait: dict[str, bytes] = {}
+    """Files for its scratch folder before any of the method's code is loaded, by name (`a` or `a/b`)."""
 
 
 class TestPhase(Message, frozen=True, tag="test"):
-    """To an `inference` worker after `Done(None)`: predict this many test rows."""
+    """To an `inference` worker after `Done(None)`: predict these test rows."""
 
-    n_test: int
+    test: Released
 
 
 class Handled(Message, frozen=True, tag="handle"):

@@ -65,9 +65,9 @@ def test_plugins_are_a_list(tree, text, plugins):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- a\n", "must be a mapping"),
-        ("just text\n", "must be a mapping"),
-        ("a: [\n", r"w2s\.yaml:\d: broken YAML"),
+        ("- a\n", "w2s.yaml:1: the YAML is no mapping"),
+        ("just text\n", "w2s.yaml:1: the YAML is no mapping"),
+        ("a: [\n", r"w2s\.yaml:\d: not YAML"),
         ("task: math\n", r"unknown key 'task' \(did you mean 'tasks'\?\)"),
         ("tasks: {math: 1}\n", "'tasks' takes a value or a list, not a mapping"),
     ],
@@ -82,12 +82,74 @@ def test_other_ways_to_be_unreadable(tree):
     with pytest.raises(UsageError, match=r"gone\.yaml: cannot read the configuration"):
         config.find(tree / "gone.yaml", KNOWN)
     (tree / "repo" / "w2s.yaml").write_bytes(b"tasks: \xff")
-    with pytest.raises(UsageError, match="not UTF-8 text"):
+    with pytest.raises(UsageError, match=r"w2s\.yaml:1: byte 8 is not UTF-8"):
         config.find(None, KNOWN)
     (tree / "repo" / "w2s.yaml").unlink()
     (tree / "repo" / "pyproject.toml").write_text("[tool.w2s-harness\n")
     with pytest.raises(UsageError, match="broken TOML"):
         config.find(None, KNOWN)
+
+
+BOMB = "tasks: &a [x, x]\n" + "".join(
+    f"{flag}: &{name} [*{of}, *{of}]\n" for flag, name, of in (("seeds", "b", "a"), ("limit", "c", "b"))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, r":1: holds an alias \(\*name\) to a collection"),
+        ("tasks: &a [*a]\n", r":1: holds an alias \(\*name\) to a collection"),
+        ("tasks: !!python/object/apply:os.system [true]\n", ":1: holds the tag"),
+        ("tasks: 1\ntasks: 2\n", ":2: holds the key 'tasks' a second time"),
+        ("tasks: " + "[" * 5000, ":1: the YAML is nested too deeply"),
+        ('tasks: "\\U00110000"\n', ":1: not YAML: an escape or a version is out of range"),
+        ("tasks: !!int foo\n", ":1: holds 'foo', which is no plain text"),
+        ("tasks: !!bool x\n", ":1: holds 'x', which is no plain text"),
+        (f"limit: -0x{'f' * 5000}\n", ":1: holds '-0xfff"),
+        ("limit: .nan\n", ":1: holds '.nan'"),
+        ("[1]: 2\n", ":1: holds a key that is no text"),
+        ('"a\\x1b[2J": 1\n', r"unknown key 'a\\x1b\[2J'"),
+        ("tasks: [a, [b]]\n", "'tasks' takes texts and finite numbers"),
+        ('tasks: "a\\0"\n', "'tasks' takes texts and finite numbers"),
+        ("#" * 2**17, "over 65536 bytes"),
+    ],
+)
+def test_hostile_yaml_is_one_line(tree, text, said):
+    (tree / "repo" / "w2s.yaml").write_text(text)
+    with pytest.raises(UsageError, match=said) as caught:
+        config.find(None, KNOWN)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.w2s-harness]\ntasks = " + "[" * 5000, "nested too deeply"),
+        (f"x = {'1' * 5000}\n", "broken TOML"),
+        (f"[tool.w2s-harness]\nlimit = 0x{'f' * 5000}\n", "'limit' takes texts and finite numbers"),
+        ("[tool.w2s-harness]\nlimit = 2024-01-01\n", "'limit' takes texts and finite numbers"),
+        ("[tool.w2s-harness]\nlimit = inf\n", "'limit' takes texts and finite numbers"),
+        (f"[tool.w2s-harness]\nplugins.x.{'a.' * 50}a = 1\n", "'plugins' takes texts and finite numbers"),
+        ("#" * 2**21, "over 1048576 bytes"),
+    ],
+)
+def test_hostile_toml_is_one_line(tree, text, said):
+    (tree / "repo" / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match=said) as caught:
+        config.find(None, KNOWN)
+    assert str(caught.value).isprintable()
+
+
+def test_a_tool_that_is_no_table_is_no_configuration(tree):
+    (tree / "repo" / "pyproject.toml").write_text("tool = 3\n")
+    assert config.find(None, KNOWN) == config.Config()
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_an_empty_yaml_sets_nothing(tree, text):
+    (tree / "repo" / "w2s.yaml").write_text(text)
+    assert config.find(None, KNOWN).values == {}
 
 
 def test_every_flag_of_run_has_a_key_and_an_environment_twin():

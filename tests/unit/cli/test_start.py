@@ -36,7 +36,9 @@ def cli(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess[str]:
         ["list"],
         ["list", "methods", "--json"],
         ["list", "runs"],
+        ["list", "guards"],
         ["show", "vanilla"],
+        ["show", "holdout-labels", "--json"],
     ],
     ids=" ".join,
 )

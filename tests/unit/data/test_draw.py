@@ -10,7 +10,9 @@ from w2s_harness.errors import DataError
 
 def split(groups, labels):
     rows = tuple(TextRow(f"q{g}", f"c{i}") for i, g in enumerate(groups))
-    return SplitData(rows, np.array(labels, bool), np.array(groups, np.int64), ("",) * len(rows))
+    return SplitData(
+        rows, np.array(labels, bool), np.array(groups, np.int64), ("",) * len(rows), ("",) * len(rows)
+    )
 
 
 SPLIT = split([i // 4 for i in range(400)], [i % 2 for i in range(400)])

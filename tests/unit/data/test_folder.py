@@ -50,6 +50,27 @@ def test_verify_labels(verify_folder, write, value, label):
     assert next(FolderTask(verify_folder).load()).label is label
 
 
+@pytest.mark.parametrize(("value", "answer"), [("42", "42"), (" x ", "x"), (7, "7"), (None, ""), ("", "")])
+def test_an_answer_column_says_what_a_candidate_comes_to(verify_folder, write, value, answer):
+    rows = verify_rows("train_label")
+    write("mine/train_label.jsonl", [{**rows[0], "answer": value}, *rows[1:]])
+    first, second, *_ = FolderTask(verify_folder).load()
+    assert (first.answer, second.answer) == (answer, "")
+
+
+@pytest.mark.parametrize("value", [1.5, True, ["x"]])
+def test_an_answer_is_a_text_or_a_whole_number(verify_folder, write, value):
+    write("mine/train_label.jsonl", [{**verify_rows("train_label")[0], "answer": value}])
+    message = failure(verify_folder)
+    assert message.startswith("mine/train_label.jsonl:1: column 'answer' holds ")
+    assert message.endswith(". Write a text, a whole number or null.")
+
+
+def test_a_preference_reads_no_answer(preference_folder, write):
+    write("chat/train_label.jsonl", [{**preference_rows("x")[0], "answer": ["any"]}])
+    assert next(FolderTask(preference_folder).load()).answer == ""
+
+
 @pytest.mark.parametrize("column", ["group", "question_id"])
 def test_a_group_column_says_which_question_a_row_belongs_to(verify_folder, write, column):
     for split in ("train_label", "train_unlabel", "test"):

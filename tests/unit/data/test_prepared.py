@@ -146,6 +146,25 @@ def test_a_split_of_one_question():
     )
 
 
+def test_two_right_answers_to_one_question_that_differ():
+    rows = three()
+    rows[0], rows[1] = (replace(r, answer=a, label=True) for r, a in ((rows[0], "42"), (rows[1], "42.0")))
+    assert failure(rows) == (
+        "task given, row 2: the answers '42.0' and '42' (task given, row 1) to one question are both right. "
+        "Write them alike, or leave answers out."
+    )
+    rows[1] = replace(rows[1], label=False)
+    split = prepare(Given(rows), limit=None).splits["train_label"]
+    assert split.answers == ("42", "42.0", *[""] * 6)
+
+
+def test_a_preference_has_no_answer():
+    row = Example(prompt="p", first="a", second="b", label=True, group="g", answer="a")
+    assert failure([row], kind="preference") == (
+        "task given, row 1: an answer is what one candidate comes to. Leave it out of a preference task."
+    )
+
+
 def test_the_same_row_in_two_splits(verify_folder, write):
     write("mine/test.jsonl", [*verify_rows("test"), {**verify_rows("train_label")[1], "label": 1}])
     with pytest.raises(DataError) as caught:
@@ -257,13 +276,13 @@ def test_a_limit_that_leaves_too_little():
 
 
 def test_a_dump_reads_back_the_same():
-    data = prepare(Given(three()), limit=None)
+    data = prepare(Given([replace(r, answer=r.candidate) for r in three()]), limit=None)
     read = parse(dump(data))
     assert read.digest == data.digest
     assert dump(read) == dump(data)
     for split in SPLITS:
         a, b = data.splits[split], read.splits[split]
-        assert (a.rows, a.subsets) == (b.rows, b.subsets)
+        assert (a.rows, a.subsets, a.answers) == (b.rows, b.subsets, b.answers)
         np.testing.assert_array_equal(a.labels, b.labels)
         np.testing.assert_array_equal(a.groups, b.groups)
         assert b.labels.dtype == np.bool_
@@ -277,6 +296,21 @@ def test_the_digest_sees_every_part(change):
     assert prepare(Given(rows), limit=None).digest != prepare(Given(other), limit=None).digest
 
 
+def test_answers_have_a_digest_of_their_own():
+    one, other = (
+        prepare(Given([replace(r, answer=a + r.candidate) for r in three()]), limit=None) for a in "ab"
+    )
+    assert one.digest == other.digest == prepare(Given(three()), limit=None).digest
+    assert one.answers_digest != other.answers_digest
+
+
+def test_a_dump_of_the_older_format_is_refused():
+    tree = msgspec.msgpack.decode(dump(prepare(Given(three()), limit=None)))
+    older = ["w2s-data/1", tree[1], *(scored for scored, _ in tree[2:])]
+    with pytest.raises(DataError, match="cached task data: not readable"):
+        parse(msgspec.msgpack.encode(older))
+
+
 def test_the_digest_sees_the_questions():
     rows = three()
     other = [replace(r, group=r.candidate + r.split) for r in rows]
@@ -287,7 +321,11 @@ def damaged(**changes):
     """A dump whose first split differs in the named places."""
     tree = msgspec.msgpack.decode(dump(prepare(Given(three()), limit=None)))
     for place, value in changes.items():
-        tree[2][["rows", "labels", "groups", "subsets"].index(place)] = value
+        scored = tree[2][0]
+        if place == "answers":
+            tree[2] = [scored, value]
+        else:
+            scored[["rows", "labels", "groups", "subsets"].index(place)] = value
     return msgspec.msgpack.encode(tree)
 
 
@@ -300,10 +338,12 @@ def damaged(**changes):
         {"groups": np.full(8, 99, "<i8").tobytes()},
         {"groups": np.full(8, -1, "<i8").tobytes()},
         {"subsets": ["a"]},
+        {"answers": ["a"]},
+        {"answers": [1] * 8},
         {"rows": [["p", None, "a", "b"]] * 8},
         {"rows": [["p", "c", "a", None]] * 8},
         {"rows": [["p", "c", None, None, "extra"]] * 8},
-        {"rows": [], "labels": b"", "groups": b"", "subsets": []},
+        {"rows": [], "labels": b"", "groups": b"", "subsets": [], "answers": []},
     ],
 )
 def test_damaged_bytes_are_refused(changes):

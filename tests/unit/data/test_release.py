@@ -14,6 +14,7 @@ def split(rows, labels=None, groups=None, subsets=None):
         np.zeros(n, bool) if labels is None else labels,
         np.arange(n) if groups is None else groups,
         ("",) * n if subsets is None else subsets,
+        ("",) * n,
     )
 
 

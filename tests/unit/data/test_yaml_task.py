@@ -67,6 +67,20 @@ def test_a_question_may_be_its_own_group(data):
     assert [e.group == e.prompt for e in read.load()] == [True] * 24
 
 
+def test_a_column_that_is_the_candidate_is_an_answer_only_where_the_yaml_says_so(data):
+    base = "name: x\nkind: verify\nfile: all.jsonl\n"
+    assert {e.answer for e in task(base + COLUMNS).load()} == {""}
+    both = COLUMNS.replace("candidate: answer", "candidate: answer, answer: answer")
+    assert all(e.answer == e.candidate for e in task(base + both).load())
+
+
+def test_a_task_says_that_its_texts_hold_programs(data):
+    base = "name: x\nkind: verify\nfolder: mine\n"
+    assert task(base).holds_code is False
+    assert task(f"{base}holds_code: true\n").holds_code is True
+    assert failure(f"{base}holds_code: 1\n") == "task.yaml:4: 'holds_code' is 1. Write true or false."
+
+
 def test_one_file_with_sizes(data):
     sizes = "splits: {train_label: 5, train_unlabel: 12, test: 8}\n"
     prepared = prepare(task(f"name: x\nkind: verify\nfile: all.jsonl\n{sizes}{COLUMNS}"), limit=None)
@@ -96,6 +110,19 @@ BASE = "name: x\nkind: verify\n"
             BASE + "folder: !!python/name:os.system x\n",
             "task.yaml:3: holds 'x', which is no plain text, whole number, finite number, boolean or null. "
             "Put it in quotes.",
+        ),
+        (
+            BASE + 'folder: "\\U00110000"\n',
+            "task.yaml:3: not YAML: an escape or a version is out of range. Mend that line.",
+        ),
+        (
+            'name: x\nkind: "\\UFFFFFFFF"\n',
+            "task.yaml:2: not YAML: an escape or a version is out of range. Mend that line.",
+        ),
+        (
+            f"{BASE}file: all.jsonl\nsplits: {{test: -0x{'f' * 5000}}}\n",
+            f"task.yaml:4: holds '-0x{'f' * 57}...', which is no plain text, whole number, finite number, "
+            "boolean or null. Put it in quotes.",
         ),
         ("name: x\nname: y\n", "task.yaml:2: holds the key 'name' a second time. Keep one."),
         ("yes: 1\n", "task.yaml:1: holds a key that is no text. Put it in quotes."),
@@ -144,7 +171,7 @@ BASE = "name: x\nkind: verify\n"
         ),
         (
             BASE + "file: all.jsonl\ncolumns:\n  first: a\n",
-            "task.yaml:5: unknown key 'first' (known: prompt, candidate, label, subset, group). "
+            "task.yaml:5: unknown key 'first' (known: prompt, candidate, label, subset, group, answer). "
             "Mend or remove it.",
         ),
         (
@@ -218,5 +245,5 @@ def test_any_bytes_are_a_task_or_one_line(tmp_path_factory, body):
 
 
 def test_a_yaml_that_is_far_too_long(data):
-    message = "task.yaml:1: over 65536 bytes. A task's YAML names data files only."
+    message = "task.yaml:1: over 65536 bytes. Its YAML names data files only."
     assert failure("a: " + "x" * 2**16) == message

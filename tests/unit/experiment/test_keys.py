@@ -7,18 +7,19 @@ import pytest
 
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.plan import Cell, Limits
+from w2s_harness.types import World
 
 CELL = Cell("words", "p", "plain", 0)
 
 
-def cell_key(setting, plan, *, cell=CELL, access=(), **method) -> str:
-    return Keys(setting).cell(plan, cell, replace(plan.methods[0], **method), access)
+def cell_key(setting, plan, *, cell=CELL, access=(), columns=(), world=None, **method) -> str:
+    return Keys(setting).cell(plan, cell, replace(plan.methods[0], **method), access, columns, world)
 
 
 def test_every_stage_and_seed_has_a_key_of_its_own(setting):
     keys = Keys(setting())
     found = [keys.tune(), keys.path()]
-    found += [f(s) for f in (keys.weak, keys.labels, keys.weak_test, keys.ceiling) for s in (0, 1)]
+    found += [f(s) for f in (keys.weak, keys.labels, keys.weak_test, keys.ceiling, keys.ceiling_train) for s in (0, 1)]
     found += [keys.features(r, s, "features") for r in ("weak", "strong") for s in ("test", "train_unlabel")]
     assert len(set(found)) == len(found)
     assert keys.weak(0) == Keys(setting()).weak(0)
@@ -31,6 +32,9 @@ def test_a_cells_key_hangs_on_code_parameters_access_and_limits(setting, plan):
         cell_key(own, plan, cell=replace(CELL, seed=1)),
         cell_key(own, plan, parameters={"x": 1}),
         cell_key(own, plan, access=("embeddings",)),
+        cell_key(own, plan, columns=("group",)),
+        cell_key(own, plan, world=World(name="null-0", teacher="permuted", inputs="scrambled")),
+        cell_key(own, plan, world=World(name="null-0", teacher="permuted", inputs="scrambled", draw=1)),
         cell_key(own, plan, source=replace(plan.methods[0].source, sha256="b" * 64)),
         cell_key(own, replace(plan, limits=Limits(fits=3))),
         cell_key(setting(root_seed=1), plan),

@@ -183,6 +183,26 @@ def test_keep_leaves_cells_by_id(plan):
         keep(found, lambda cell: False)
 
 
+def test_guards_decide_verdicts_so_they_stand_in_the_plan(plan):
+    every = plan()
+    assert every.guards_off == () and {"harness-seeds", "holdout-labels", "provenance"} <= set(every.guards)
+    found = plan(guards="resources,provenance")
+    assert found.guards == ("provenance", "resources")
+    assert set(found.guards_off) == set(every.guards) - set(found.guards)
+    written = describe_plan(found)
+    assert (written["guards"], written["plugin_settings"]) == (["provenance", "resources"], {})
+    assert written["guards_off"] == list(found.guards_off)
+    with pytest.raises(UsageError, match=r"--guards resourses: no such guard \(did you mean 'resources'\?\)"):
+        plan(guards="resourses")
+
+
+def test_settings_of_plugins_stand_in_the_plan():
+    plugins = Plugins()
+    plugins.configure({"resources": {"refused": 3}})
+    found = build_plan(Selection(), plugins, describe)
+    assert describe_plan(found)["plugin_settings"] == {"resources": {"refused": 3}}
+
+
 def test_the_plan_as_json_holds_no_path_of_this_machine(plan):
     import json
 

@@ -10,7 +10,7 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.against import against_vanilla
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
-from w2s_harness.plan import PlannedMethod
+from w2s_harness.plan import Attempt, PlannedMethod
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import Verdict
 
@@ -174,3 +174,42 @@ def test_rows_of_other_seeds_are_compared_too():
         tally("m", [ran(0.8, 1)], base, seeds=(1,)),
     )
     assert found["m"].difference == pytest.approx(0.1)
+
+
+def test_recorded_attempts_are_in_holm_s_family():
+    base = lines()
+    made = [
+        tally("vanilla", [ran(0.7, s) for s in SEEDS], base),
+        tally("m", [ran(0.72, s) for s in SEEDS], base),
+    ]
+    by_name = {t.method.id: t for t in made}
+    pairs = [(r, by_name[r.method]) for r in rows(made)]
+
+    def adjusted(*ps):
+        past = [
+            Attempt(task="t", pair="p", method="m", sha256=str(i), parameters={}, p=p)
+            for i, p in enumerate(ps)
+        ]
+        (found,) = [r.vs_vanilla for r in against_vanilla(pairs, past) if r.method == "m"]
+        return found
+
+    alone = adjusted()
+    assert 0 < alone.p < 0.3 and alone.p_holm == alone.p
+    assert adjusted(None, 0.99).p_holm == pytest.approx(min(1, 3 * alone.p)), "null counts as p = 1"
+    assert adjusted(alone.p / 4).p_holm == pytest.approx(alone.p), "a smaller p steps down first"
+
+
+def test_the_pool_s_interval_stands_beside_and_both_are_null_together():
+    found = row(tally("m", [ran(a, s) for s, a in enumerate((0.7, 0.75, 0.8))]))
+    (low, high), (inner_low, inner_high) = found.pgr_ci_pool, found.pgr_ci
+    assert low < inner_low < inner_high < high
+    lone = row(tally("m", [ran(0.75, 1)], seeds=(1,)))
+    assert lone.pgr is not None and lone.pgr_ci is None and lone.pgr_ci_pool is None
+    assert "one seed" in lone.reason
+
+
+def test_a_row_says_how_many_attempts_there_were():
+    made = tally("m", [ran(0.75, s) for s in SEEDS])
+    assert row(made).attempts == 1
+    made.attempts = 4
+    assert row(made).attempts == 4

@@ -35,21 +35,22 @@ def cell(zygote: Zygote, service: Service) -> Callable[..., Outcome]:
         *,
         clock_s: float = 20,
         n_test: int | None = None,
+        test: wire.Released | None = None,
         order: Order | None = None,
         **told,
     ) -> Outcome:
+        test = test or (None if n_test is None else wire.Released(n_test))
         with zygote.spawn(order) as worker:
             service.worker = worker
             try:
                 return converse(
                     worker,
-                    start(
-                        source, n_test=n_test if "transductive" in told.get("access", ()) else None, **told
-                    ),
+                    start(source, test=test if "transductive" in told.get("access", ()) else None, **told),
                     service,
                     clock_s=clock_s,
                     cancelled=threading.Event(),
-                    n_test=n_test,
+                    test=test,
+                    noticed=service.notices.append,
                 )
             finally:
                 service.printed = worker.output()

@@ -44,7 +44,9 @@ def start(
     access: Sequence[str] = (),
     weak: Sequence[float] = (0.1, 0.9, 0.6),
     kind: str = "verify",
-    n_test: int | None = None,
+    train: wire.Released | None = None,
+    test: wire.Released | None = None,
+    bait: dict[str, bytes] | None = None,
 ) -> wire.Start:
     return wire.Start(
         source=source,
@@ -57,7 +59,9 @@ def start(
         layers=3,
         features=2,
         templates=("plain",),
-        n_test=n_test,
+        train=train or wire.Released(len(weak)),
+        test=test,
+        bait=bait or {},
     )
 
 
@@ -67,6 +71,7 @@ class Service:
     def __init__(self) -> None:
         self.requests: list[wire.Request] = []
         self.worker: Worker | None = None
+        self.notices: list[wire.Noticed] = []
 
     def __call__(self, request: wire.Request) -> wire.Reply:
         self.requests.append(request)

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from w2s_harness.student import Rows, Student
+from w2s_harness.rows import Rows, Shown
+from w2s_harness.student import Student
 from w2s_harness.types import Problem
 from w2s_harness.wire import messages as wire
 
@@ -49,5 +50,8 @@ def student(connection: FakeConnection, kind: Literal["verify", "preference"] = 
     return Student(connection, kind=kind, layers=3, features=2, templates=("plain", "other"))
 
 
-def problem(weak: Sequence[float], kind: Literal["verify", "preference"] = "verify") -> Problem:
-    return Problem(kind, Rows.first(len(weak), kind, "train"), np.asarray(weak, dtype=float))
+def problem(
+    weak: Sequence[float], kind: Literal["verify", "preference"] = "verify", shown: Shown | None = None
+) -> Problem:
+    rows = Rows.first(len(weak), kind, "train", shown or Shown())
+    return Problem(kind, rows, np.asarray(weak, dtype=float))

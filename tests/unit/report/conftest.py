@@ -15,6 +15,7 @@ from w2s_harness.report.document import (
     SubsetScore,
     Transfer,
 )
+from w2s_harness.report.notation import OFF
 from w2s_harness.report.records import (
     Claim,
     Compute,
@@ -73,10 +74,12 @@ def row(method, task="math", **changes):
         "rank": None,
         "pgr": 0.5,
         "pgr_ci": (0.4, 0.6),
+        "pgr_ci_pool": (0.3, 0.7),
         "pgr_sem": 0.02,
         "reason": None,
         "transfer": Transfer(mean=0.9, per_seed=cells),
         "access": [],
+        "attempts": 1,
         "isolation": "L1",
         "verdicts": [VerdictRecord(guard="harness-seeds", level="ok", because="all", numbers={}, again="")],
         "compute": Compute(fits=2, tokens=1000, flops=1e9),
@@ -106,9 +109,32 @@ def math_rows():
     flagged = VerdictRecord(
         guard="shortcuts", level="flag", because="as the commonest answer", numbers={"share": 0.99}, again=""
     )
+    off = VerdictRecord(guard="resources", level="note", because=OFF, numbers={}, again="")
+    driven, unclear = (
+        VerdictRecord(
+            guard="teacher-dependence", level="note", because="moves", numbers={}, again="", finding=f
+        )
+        for f in ("teacher-driven", "review")
+    )
     return [
-        row("vanilla", rank=(2, 3), pgr=0.52, pgr_ci=(0.44, 0.6)),
-        row("logconf", rank=(1, 1), pgr=0.7512, pgr_ci=(0.7, 0.79), vs_vanilla=versus(0.07, 0.0004)),
+        row(
+            "vanilla",
+            rank=(2, 3),
+            pgr=0.52,
+            pgr_ci=(0.44, 0.6),
+            verdicts=[driven, off],
+            teacher_dependence=1.0,
+        ),
+        row(
+            "logconf",
+            rank=(1, 1),
+            pgr=0.7512,
+            pgr_ci=(0.7, 0.79),
+            vs_vanilla=versus(0.07, 0.0004),
+            verdicts=[unclear],
+            teacher_dependence=0.43,
+            attempts=3,
+        ),
         row(
             "confident",
             parameters={"soft": True, "margin": 0.3},
@@ -118,6 +144,7 @@ def math_rows():
             vs_vanilla=versus(-0.169, 0.012),
             access=["embeddings", "inference"],
             verdicts=[flagged],
+            unverified="guards that failed: memorisation",
         ),
         row("zero-shot", track="elicitation", pgr=0.77, pgr_ci=(0.74, 0.8), vs_vanilla=versus(0.08, 0.001)),
         row(
@@ -125,6 +152,7 @@ def math_rows():
             status="failed",
             pgr=None,
             pgr_ci=None,
+            pgr_ci_pool=None,
             pgr_sem=None,
             reason="seed 1: ValueError: \x1b[31mno | rows\nleft",
             transfer=Transfer(
@@ -140,6 +168,7 @@ def math_rows():
             status="disqualified",
             pgr=None,
             pgr_ci=None,
+            pgr_ci_pool=None,
             pgr_sem=None,
             reason="holdout-labels: it read the labels",
         ),
@@ -148,7 +177,14 @@ def math_rows():
 
 def code_rows():
     why = "the gap 0.0080 is under min_gap 0.02"
-    none = {"status": "no-gap", "pgr": None, "pgr_ci": None, "pgr_sem": None, "reason": why}
+    none = {
+        "status": "no-gap",
+        "pgr": None,
+        "pgr_ci": None,
+        "pgr_ci_pool": None,
+        "pgr_sem": None,
+        "reason": why,
+    }
     return [
         row("vanilla", "code", transfer=Transfer(mean=0.5163, per_seed=[]), **none),
         row(

@@ -7,6 +7,7 @@ import pytest
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report.canonical import document_bytes
+from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.report.tables import CSV_COLUMNS, UNVERIFIED, blocks, render
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -61,7 +62,7 @@ def test_one_seed_still_shows_pgr(board):
 
 def test_unverified_rows_and_failed_controls_are_said(board):
     assert UNVERIFIED not in render(board, "text")
-    rows = [msgspec.structs.replace(board.rows[0], isolation="L0")]
+    rows = [msgspec.structs.replace(board.rows[0], isolation="L0", unverified=NOT_ISOLATED)]
     controls = [msgspec.structs.replace(board.controls[0], ok=False, because="it has a gap")]
     said = render(msgspec.structs.replace(board, rows=rows, controls=controls), "text")
     assert UNVERIFIED in said

@@ -32,6 +32,7 @@ def test_labels_say_whether_the_final_answer_is_right(difficulty):
     ).load():
         final = int(re.search(r"So (\d+) \w+\.$", row.candidate)[1])
         assert (final == answer(row.prompt)) == row.label
+        assert row.answer == str(final)
 
 
 def test_right_solutions_are_right_in_every_line():

@@ -115,6 +115,11 @@ def test_verify_rows_have_one_to_three_right_candidates(task, rows):
         assert len(right) == len({row.group for row in rows})
 
 
+def test_only_math_says_what_candidates_come_to_and_only_code_holds_programs(task, rows):
+    assert {bool(row.answer) for row in rows} == {task.name == "math"}
+    assert task.holds_code == (task.name == "code")
+
+
 def test_nothing_is_executed():
     for path in Path(w2s_tasks.__file__).parent.glob("*.py"):
         called = {

@@ -1,0 +1,65 @@
+"""`w2s-harness redteam`: hostile methods against the jail and the guards, honest ones beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from w2s_harness.redteam.attack import Attack
+
+
+@click.command("redteam", short_help="Run hostile methods against the jail and the guards.")
+@click.option("--guards", metavar="NAMES", help="Only these guards, as `run --guards`; default: all shipped.")
+@click.option("--task", default="math", show_default=True, metavar="NAME", help="The task that is attacked.")
+@click.option("-k", "expression", metavar="EXPR", help="Only attacks whose FAMILY/NAME matches.")
+@click.option("-p", "plugin", multiple=True, metavar="NAME", help="As `run -p`: a guard of your own.")
+@click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(min=8), help="Rows a split.")
+@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
+@click.option("--store", metavar="DIR", help="Keep what is computed here; default: nowhere.")
+@click.option("--list", "names_only", is_flag=True, help="Print the attacks; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    guards: str | None,
+    task: str,
+    expression: str | None,
+    plugin: tuple[str, ...],
+    seeds: str,
+    limit: int,
+    slots: str,
+    store: str | None,
+    names_only: bool,
+    as_json: bool,
+) -> int:
+    """Run the suite of hostile methods in the jail and print what came of each.
+
+    Exit code 0 where no attack succeeded and no honest method was accused, else 1.
+    """
+    from w2s_harness.redteam import matrix, running, suite
+
+    attacks = suite.shipped()
+    if names_only:
+        chosen = running.select(attacks, expression)
+        click.echo(json.dumps([a.name for a in chosen]) if as_json else _listed(chosen))
+        return 0
+    settings = running.Settings(
+        task=task,
+        guards=guards,
+        plugins=plugin,
+        expression=expression,
+        store=Path(store) if store else None,
+        slots=slots,
+        seeds=seeds,
+        limit=limit,
+    )
+    found = running.run(attacks, settings, lambda text: click.echo(text, err=True))
+    click.echo(json.dumps(matrix.as_json(found), indent=1) if as_json else matrix.as_text(found))
+    return 0 if found.is_clean else 1
+
+
+def _listed(attacks: list[Attack]) -> str:
+    return "\n".join(f"{a.family}/{a.name}: {a.summary}" for a in attacks)

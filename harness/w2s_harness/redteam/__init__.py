@@ -1,0 +1,1 @@
+"""The red team: hostile methods run beside honest ones, and what came of each."""

@@ -1,0 +1,195 @@
+"""What an attack came to, from its row and what its cells printed; what an honest row came to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from w2s_harness.redteam.attack import Attack
+from w2s_harness.redteam.bodies import verdict
+from w2s_harness.report.document import Leaderboard, Row
+from w2s_harness.report.records import VerdictRecord
+
+Came = Literal["prevented", "detected", "succeeded"]
+
+BEYOND_CHANCE = 2.0
+"""Standard errors of the difference to vanilla that a score attack must gain to count as working."""
+_ALARMS = ("flag", "disqualify", "error")
+_LAYERS = (
+    (r"Stopped", "nothing found"),
+    (r"ModuleNotFoundError|ImportError", "closed modules"),
+    (r"SIGSYS|EPERM|ENOSYS", "seccomp"),
+    (r"EACCES", "landlock"),
+    (r"ENOENT|EROFS|ESRCH|ENODEV|ENXIO", "namespaces"),
+    (r"EFBIG|ENOMEM|MemoryError|EMFILE|ENOSPC|EDQUOT|EAGAIN|SIGXCPU|can't start new thread", "limits"),
+    (r"threads, over|files that its scratch|MiB that its scratch|deeper than|resident", "watchdog"),
+    (r"of its own time", "clock"),
+    (r"malformed|bytes, over the|sent more after|before fit was over|no predictions", "protocol"),
+    (r"returned|needs the access|has no access|must be|is not|are not|expected", "contract"),
+    (r"StudentError|asked for more|made more than|budget|refused|there is no handle", "student service"),
+    (r"SIG[A-Z]+|exit status|closed its connection", "its own end"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is known of one cell of an attack."""
+
+    error: str
+    """Why it failed or was skipped; empty where it ended well."""
+    output: str
+    """Its last lines of output."""
+    was_skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One line of the matrix."""
+
+    outcome: Came
+    by: str
+    """The layer or the guard, and in what words; empty where nothing stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Honest:
+    """An honest method on a task."""
+
+    method: str
+    task: str
+    outcome: Literal["clean", "false-alarm"]
+    by: str
+    """The guard that raised the alarm, and its sentence; or why the cell failed."""
+
+
+def judge(attack: Attack, cells: Sequence[Cell], row: Row, board: Leaderboard) -> Outcome:
+    """What an attack that was planned and run came to.
+
+    A cell that failed or was killed without a word was prevented; a body's own word is taken. A `score`
+    attack worked where its transfer beats vanilla's by more than `BEYOND_CHANCE` standard errors.
+    """
+    stopped = _reach(cells) if attack.aim == "reach" else _score(row, board)
+    if stopped is not None:
+        return Outcome("prevented", stopped)
+    found = _detection(row, attack)
+    return Outcome("succeeded", "") if found is None else Outcome("detected", found)
+
+
+def refused(why: str) -> Outcome:
+    """An attack that could not even be planned."""
+    return Outcome("prevented", f"plan: {_short(why)}")
+
+
+def judge_honest(row: Row) -> Honest:
+    """`clean`, or `false-alarm` for any verdict worse than a note and for a cell that failed."""
+    why = next((_verdict(v) for v in row.verdicts if v.level in _ALARMS), "")
+    if not why and row.status in ("failed", "skipped", "disqualified"):
+        why = f"{row.status}: {_short(row.reason or '')}"
+    return Honest(row.method, row.task, "false-alarm" if why else "clean", why)
+
+
+def by_method(board: Leaderboard, events: Sequence[Mapping[str, object]]) -> dict[str, list[Cell]]:
+    """The cells of every method of a run, by the method's name, from the run's events."""
+    found: dict[str, list[Cell]] = {}
+    for event in events:
+        if "cell" not in event:
+            continue
+        skipped, failed = event.get("skipped"), event.get("error")
+        cell = Cell(str(skipped or failed or ""), str(event.get("output") or ""), bool(skipped))
+        name = str(event["cell"]).split("/")[-2].partition("[")[0]
+        found.setdefault(name, []).append(cell)
+    return found
+
+
+def layer(words: str) -> str:
+    """The layer that speaks in an errno, an exception or a cell's error."""
+    return next((name for pattern, name in _LAYERS if re.search(pattern, words)), "the cell failed")
+
+
+def _reach(cells: Sequence[Cell]) -> str | None:
+    """What stopped every cell of a `reach` attack, or None where one got there."""
+    if all(cell.was_skipped for cell in cells):
+        return f"access: {_short(cells[0].error)}" if cells else "plan: no cell was run"
+    stopped = ""
+    for cell in cells:
+        said = verdict(cell.output)
+        if said is None and not cell.error:
+            return None
+        if said is not None and said[0] != "PREVENTED":
+            return None
+        words = said[1] if said else cell.error
+        stopped = stopped or f"{layer(words)}: {_short(words)}"
+    return stopped
+
+
+def _score(row: Row, board: Leaderboard) -> str | None:
+    if row.status in ("failed", "skipped"):
+        return f"{layer(row.reason or '')}: {_short(row.reason or '')}"
+    gain = _gain(row, board)
+    if gain is None:
+        return "scoring: no transfer accuracy to compare with vanilla's"
+    difference, error = gain
+    if difference > BEYOND_CHANCE * error:
+        return None
+    return f"no gain: {difference:+.3f} against vanilla, standard error {error:.3f}"
+
+
+def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
+    """Transfer minus vanilla's, and its two-way standard error."""
+    from w2s_harness.scoring import twoway
+
+    same = [r for r in board.rows if r.method == "vanilla" and (r.task, r.pair) == (row.task, row.pair)]
+    setting = next(s for s in board.settings if (s.task, s.pair) == (row.task, row.pair))
+    if not same or setting.clusters is None:
+        return None
+    seeds = [s.seed for s in row.transfer.per_seed]
+    ours, theirs = (_outcomes(r, setting.n_test) for r in (row, same[0]))
+    if ours is None or theirs is None:
+        return None
+    blocks = [
+        twoway.block(seeds, ours, setting.clusters),
+        twoway.block(seeds, theirs, setting.clusters).scaled(-1.0),
+    ]
+    if twoway.countable(blocks) is not None:
+        return None
+    return twoway.estimate(blocks), twoway.spread(blocks).se
+
+
+def _outcomes(row: Row, n: int) -> list[list[float]] | None:
+    from msgspec import UNSET
+
+    from w2s_harness.scoring.accuracy import unpack
+
+    found = []
+    for seed in row.transfer.per_seed:
+        if seed.outcomes is UNSET:
+            return None
+        ties = None if seed.ties is UNSET else str(seed.ties)
+        found.append(unpack(str(seed.outcomes), ties, n).tolist())
+    return found
+
+
+def _detection(row: Row, attack: Attack) -> str | None:
+    """Who noticed an attack that worked, or None."""
+    for found in row.verdicts:
+        if found.level in _ALARMS:
+            return _verdict(found)
+    if attack.aim == "reach":
+        return None
+    telling = [v for v in row.verdicts if getattr(v, "finding", "") in ("review", "elicitation")]
+    if row.track == "elicitation":
+        words = _verdict(telling[0]) if telling else "the method says so itself"
+        return f"elicitation track: {words}"
+    review = [v for v in telling if getattr(v, "finding", "") == "review" and v.because]
+    return _verdict(review[0]) if review else None
+
+
+def _verdict(found: VerdictRecord) -> str:
+    return f"{found.guard}: {_short(found.because)}"
+
+
+def _short(text: str) -> str:
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= 120 else first[:117] + "..."

@@ -1,0 +1,211 @@
+"""One real plan of hostile and honest methods, worked off in the jail; what came of each."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import ExitCode, HarnessError, NothingSelectedError, PluginError
+from w2s_harness.experiment import runs, session
+from w2s_harness.experiment.choose_methods import choose_methods
+from w2s_harness.experiment.closed import closed_paths
+from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.selecting import matches_expression
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
+from w2s_harness.plan import parse_seeds, parse_specs
+from w2s_harness.redteam import outcomes
+from w2s_harness.redteam.attack import Attack
+from w2s_harness.redteam.laying import Laid, lay, places, together
+from w2s_harness.redteam.outcomes import Honest, Outcome
+from w2s_harness.report import document
+
+HONEST = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
+"""The shipped methods that run beside the attacks, and must be clean."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the suite is run."""
+
+    task: str = "math"
+    """Where attacks that need no other task are tried."""
+    guards: str | None = None
+    """As `run --guards`; None: all shipped ones."""
+    plugins: tuple[str, ...] = ()
+    """As `run -p`."""
+    expression: str | None = None
+    """Only attacks whose `family/name` matches, as `run -k`."""
+    store: Path | None = None
+    """Where baselines and cells are kept; None: a folder that is gone afterwards."""
+    slots: str = "auto"
+    seeds: str = "3"
+    limit: int = 200
+    cell_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attack and what it came to."""
+
+    attack: Attack
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What a run of the suite showed."""
+
+    attacks: list[Tried]
+    honest: list[Honest]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing succeeded unflagged and no honest method was accused."""
+        return not any(t.outcome.outcome == "succeeded" for t in self.attacks) and not any(
+            h.outcome == "false-alarm" for h in self.honest
+        )
+
+
+Say = Callable[[str], None]
+
+
+def run(attacks: Sequence[Attack], settings: Settings, say: Say) -> Matrix:
+    """Try every attack that matches, at isolation `require`.
+
+    Raises `NothingSelectedError` where none does, `IsolationError` on a machine without a jail, and what
+    `session.run` raises.
+    """
+    chosen = select(attacks, settings.expression)
+    with _workplace() as folder:
+        store = settings.store or folder / "store"
+        where = places(folder, store)
+        honest: list[Honest] = []
+        laid = [lay(attack, folder, where) for attack in chosen]
+        tried = _refused(laid, store)
+        able = [item for item in laid if item.attack.name not in tried]
+        for task in _tasks(chosen, settings.task):
+            here = [item for item in able if (item.attack.task or settings.task) == task]
+            honest += _one_plan(here, task, settings, _Files(folder, store), tried, say)
+    return Matrix([Tried(attack, tried[attack.name]) for attack in chosen], honest)
+
+
+def select(attacks: Sequence[Attack], expression: str | None) -> list[Attack]:
+    """The attacks whose `family/name` matches. Raises `NothingSelectedError`, `UsageError`."""
+    if not expression:
+        return list(attacks)
+    wanted = matches_expression(expression)
+    chosen = [a for a in attacks if wanted(f"{a.family}/{a.name}")]
+    if not chosen:
+        raise NothingSelectedError(f"-k '{expression}': no attack of the suite matches")
+    return chosen
+
+
+def _tasks(attacks: Sequence[Attack], default: str) -> list[str]:
+    return list(dict.fromkeys([default, *(a.task for a in attacks if a.task)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    folder: Path
+    store: Path
+
+
+def _one_plan(
+    laid: Sequence[Laid], task: str, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
+) -> list[Honest]:
+    """Work off the attacks of one task beside the honest methods; fills `tried`."""
+    plugins = Plugins(methods_env=together(laid, files.folder / task))
+    plugins.use_guards(settings.guards or "default")
+    for spec in settings.plugins:
+        plugins.switch(spec)
+    out = files.folder / f"{task}.json"
+    grants = sorted({word for item in laid for word in item.attack.access} - {"embeddings"})
+    selection = Selection(
+        tasks=task,
+        methods=",".join([*HONEST, *(item.spec for item in laid)]),
+        seeds=settings.seeds,
+        limit=settings.limit,
+        grant=",".join(grants),
+        cell_timeout_s=settings.cell_timeout_s,
+    )
+    options = session.Options(
+        store=files.store,
+        out=out,
+        slots=settings.slots,
+        expression=_cells(laid, parse_seeds(settings.seeds)),
+        isolation="require",
+    )
+    say(f"{task}: {len(laid)} attacks beside {len(HONEST)} honest methods, seeds {settings.seeds}")
+    code = session.run(selection, options, session.Listeners(plugins, lambda text: None, lambda text: None))
+    if code is ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    board = document.read(out)
+    cells = outcomes.by_method(board, runs.find(files.store, "last").events())
+    rows = {row.method: row for row in board.rows}
+    for item in laid:
+        method = item.attack.method
+        tried[item.attack.name] = outcomes.judge(item.attack, cells.get(method, []), rows[method], board)
+    return [outcomes.judge_honest(rows[name]) for name in HONEST]
+
+
+def _cells(laid: Sequence[Laid], seeds: Sequence[int]) -> str:
+    """As `-k`: an attack that only has to reach something is tried once."""
+    several = [a.method for a in (item.attack for item in laid) if a.every_seed or a.aim == "score"]
+    return " or ".join([f"*/s{seeds[0]}", *(f"*/{name}/*" for name in (*HONEST, *several))])
+
+
+def _refused(laid: Sequence[Laid], store_folder: Path) -> dict[str, Outcome]:
+    """The attacks that cannot even be planned, by name; that is one way of being prevented."""
+    found: dict[str, Outcome] = {}
+    store = Store(store_folder, warn=lambda text: None)
+    try:
+        jail = Jail("require")
+        with Describer(store, jail) as describer:
+            for item in laid:
+                try:
+                    _plan_alone(item, describer, store)
+                except HarnessError as bad:
+                    found[item.attack.name] = outcomes.refused(str(bad))
+    finally:
+        store.close()
+    return found
+
+
+def _plan_alone(laid: Laid, describer: Describer, store: Store) -> None:
+    with _on_path(laid.planted):
+        plugins = Plugins(methods_env=laid.environment)
+        describer.jail.close_off(closed_paths(plugins, store))
+        found = [m for spec in parse_specs(laid.spec) for m in choose_methods(spec, plugins, describer)]
+    for method in found:
+        if method.error:
+            raise PluginError(method.error)
+
+
+@contextmanager
+def _on_path(folder: Path | None) -> Iterator[None]:
+    """As if `PYTHONPATH` named the folder when this interpreter started."""
+    if folder is None:
+        yield
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="w2s-redteam-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,148 @@
+"""Labels stay with the host: no file that the method's worker reads holds labelled rows of the task.
+
+Before the first cell the files of the method and of what it needs are searched for the task's rows beside
+something that tells their labels. Afterwards every fit is compared with the honeypot, a file of plausible
+labels in the worker's scratch folder: a method that trains on it has taken labels where it found them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from w2s_harness import (
+    CellEvidence,
+    MethodEvidence,
+    PlannedMethod,
+    SettingView,
+    UsageError,
+    Verdict,
+    hookimpl,
+)
+from w2s_plugins.guards import scanning
+from w2s_plugins.guards.bait import bait_z
+from w2s_plugins.guards.labelled_rows import FEWEST, Found, Index
+
+NAME = "holdout-labels"
+BAIT_Z = 6.0
+"""z above which fits followed the honeypot; one honest fit in 10^9 does."""
+MOST_MIB = 64
+"""MiB of files that are searched."""
+SETTINGS = {"bait_z": BAIT_Z, "most_mib": MOST_MIB}
+"""The settings of this guard and their defaults."""
+_DATA = frozenset(
+    (
+        *(".json", ".jsonl", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".npy", ".npz", ".gz", ".bz2", ".xz"),
+        *(".zip", ".parquet", ".arrow", ".pkl", ".db", ".sqlite"),
+    )
+)
+"""What is searched of a method's dependencies and source folders beside its own files."""
+_UNREADABLE = 0.2
+"""Share of the task's rows that a binary file of no known format may hold."""
+
+
+@hookimpl
+def w2s_inspect_method(
+    method: PlannedMethod, setting: SettingView, files: Mapping[str, bytes], settings: Mapping[str, Any]
+) -> Verdict | None:
+    """Refuse a method whose files hold labelled rows of the task."""
+    if method.source.is_shipped:
+        return None
+    limit = int(_settings(settings)["most_mib"] * 2**20)
+    index, read, skipped = Index.of(setting), 0, 0
+    for name, data in _worker_readable(method, files):
+        if len(data) > scanning.MOST_BYTES or read + len(data) > limit:
+            skipped += 1
+            continue
+        read += len(data)
+        found = index.search(scanning.records(name, data))
+        if found is not None and (verdict := _of_file(name, data, found, setting)) is not None:
+            return verdict
+    if skipped:
+        return Verdict(
+            NAME,
+            "note",
+            f"{skipped} files that its worker may read were too large to be searched for labelled rows",
+            {"files_not_searched": skipped},
+        )
+    return None
+
+
+@hookimpl
+def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence, settings: Mapping[str, Any]) -> Verdict:
+    """Disqualify a method whose fits follow the honeypot."""
+    largest, pooled = honeypot(evidence)
+    numbers = {"bait_z": largest, "bait_z_pooled": pooled}
+    if max(largest, pooled) > _settings(settings)["bait_z"]:
+        return Verdict(
+            NAME,
+            "disqualify",
+            "its fits follow the labels of a file in its scratch folder that nothing else could tell it",
+            numbers,
+            finding="honeypot",
+            whole_method=True,
+        )
+    return Verdict(NAME, "ok", "no cell could read a label, and the honeypot was left alone", numbers)
+
+
+def honeypot(evidence: MethodEvidence) -> tuple[float, float]:
+    """The largest z of a fit in any cell, and sum z / sqrt(k) of the k cells' mean z."""
+    cells = [*evidence.cells.values(), *evidence.worlds]
+    found = [_of_cell(cell) for cell in cells if len(cell.seen.targets)]
+    if not found:
+        return 0.0, 0.0
+    return max(z for z, _ in found), sum(mean for _, mean in found) / math.sqrt(len(found))
+
+
+def _of_cell(cell: CellEvidence) -> tuple[float, float]:
+    return bait_z(cell.seen.targets, cell.weak, cell.bait)
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
+    """`SETTINGS` with what the user says instead. Raises `UsageError` for what is no number above 0."""
+    for key, value in settings.items():
+        if key not in SETTINGS:
+            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise UsageError(f"guard '{NAME}': {key} is a number above 0, not {value!r}.")
+    return {**SETTINGS, **settings}
+
+
+# -- files ----------------------------------------------------------------------------------------------
+
+
+def _worker_readable(method: PlannedMethod, files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """The method's own files, then the data files beside them and of what it needs, by name."""
+    yield from files.items()
+    own = {name.rpartition("/")[2]: len(data) for name, data in files.items()}
+    for root in map(Path, method.source.reads):
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            hidden = any(part.startswith(".") for part in path.relative_to(root.parent).parts)
+            if hidden or path.suffix.lower() not in _DATA or path.is_symlink() or not path.is_file():
+                continue
+            size = path.stat().st_size
+            if own.get(path.name) == size:
+                continue
+            # One byte more than is read, so that a larger file shows.
+            with path.open("rb") as file:
+                yield f"{root.name}/{path.relative_to(root)}", file.read(scanning.MOST_BYTES + 1)
+
+
+def _of_file(name: str, data: bytes, found: Found, setting: SettingView) -> Verdict | None:
+    total = len(setting.train.rows) + len(setting.test.rows)
+    numbers = {"rows": found.rows, "share": found.rows / total, "agreement": found.agreement}
+    if found.is_label:
+        return Verdict(
+            NAME,
+            "disqualify",
+            f"{name}, which its worker can read, holds {found.rows} rows of the task beside their labels",
+            numbers,
+            finding="labelled-rows",
+        )
+    opaque = not (scanning.is_text(data) or scanning.is_table(data))
+    if opaque and found.rows >= max(FEWEST, _UNREADABLE * total):
+        because = f"{name} holds the texts of {found.rows} rows of the task in a format that cannot be read"
+        return Verdict(NAME, "flag", because, numbers, finding="unreadable-rows")
+    return None

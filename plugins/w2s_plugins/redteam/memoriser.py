@@ -1,0 +1,163 @@
+"""The memoriser in full: it ships generator, weights and seed, and regenerates the labels of its own rows."""
+
+from __future__ import annotations
+
+from w2s_harness import Attack
+
+GENERATOR = (
+    "__init__", "code", "code_mutants", "code_programs", "draws", "fillers", "layout", "math", "math_problems",
+    "verify",
+)  # fmt: skip
+TOKENIZER = '''
+import json, re, sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent / "{folder}"
+sys.path.insert(0, str(HERE))
+
+
+def embeddings():
+    """(vocabulary, width) the student's token embeddings, from a copy of its weights."""
+    raw = (HERE / "model.safetensors").read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    entry = json.loads(raw[8 : 8 + size])["model.embed_tokens.weight"]
+    start, stop = entry["data_offsets"]
+    return np.frombuffer(raw[8 + size + start : 8 + size + stop], "<f2").reshape(entry["shape"]).astype("f4")
+
+
+class Tokenizer:
+    """The student's byte-level BPE, from a copy of its tokenizer.json."""
+
+    def __init__(self):
+        model = json.loads((HERE / "tokenizer.json").read_text())["model"]
+        pairs = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
+        self.rank = {{pair: i for i, pair in enumerate(pairs)}}
+        self.vocabulary, self.known = model["vocab"], {{}}
+
+    def ids(self, text):
+        out = []
+        for piece in re.findall(r"[0-9]|[^\\sA-Za-z]| ?[A-Za-z]+|\\s+(?![\\sA-Za-z])|\\s+", text):
+            if piece not in self.known:
+                self.known[piece] = [self.vocabulary[part] for part in self.merged(piece)]
+            out += self.known[piece]
+        return out
+
+    def merged(self, piece):
+        parts = [chr(256 + b) if b < 33 else chr(b) for b in piece.encode()]
+        while len(parts) > 1:
+            best = min(zip(parts, parts[1:]), key=lambda pair: self.rank.get(pair, 10**9))
+            if best not in self.rank: break
+            joined, i = [], 0
+            while i < len(parts):
+                two = tuple(parts[i : i + 2]) == best
+                joined.append("".join(parts[i : i + 2]) if two else parts[i])
+                i += 2 if two else 1
+            parts = joined
+        return parts
+
+
+def table(split):
+    """(n, width) mean token embedding of every published candidate of a split, and (n,) its gold label."""
+    from w2s_tasks.math import MathTask
+    tokenizer, vectors = Tokenizer(), embeddings()
+    rows = []
+    for row in MathTask().load():
+        if row.split == split: rows.append(row)
+        elif rows: break
+    keys = np.array([vectors[tokenizer.ids(row.candidate)].mean(0) for row in rows])
+    return keys, np.array([float(row.label) for row in rows])
+
+
+def recalled(embedded, split):
+    """(m,) gold labels of the rows with these layer-0 embeddings; 1/2 where no published row fits."""
+    keys, gold = table(split)
+    distance = (
+        (embedded**2).sum(1)[:, None] + (keys.astype(float) ** 2).sum(1) - 2 * embedded @ keys.T.astype(float)
+    )
+    nearest = distance.argmin(1)
+    return np.where(distance.min(1) < 1e-3, gold[nearest], 0.5)
+'''
+METHOD = '''
+from w2s_harness import Method, hookimpl
+
+
+class Memoriser(Method):
+    """A method of the red team."""
+    name = "{name}"
+    access = {access!r}
+
+    def fit(self, problem, student, rng):
+        {body}
+
+
+@hookimpl
+def w2s_methods():
+    return [Memoriser]
+'''
+ALL = """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        return student.fit(problem.rows, gold)
+"""
+SOME = """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        some = rng.random(len(gold)) < 0.6
+        return student.fit(problem.rows, np.where(some, gold, problem.weak))
+"""
+HOLDOUT = """
+        class Recalled:
+            def predict(self, rows):
+                return recalled(student.embed(rows, layer=0), "test")
+        return Recalled()
+"""
+WHERE_WRONG = """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        right = (problem.weak > 0.5) == (gold > 0.5)
+        return student.fit(problem.rows[right], problem.weak[right])
+"""
+
+
+def _attack(name: str, summary: str, body: str, access: tuple[str, ...]) -> Attack:
+    module, folder = name.replace("-", "_"), f"{name.replace('-', '_')}_data"
+    tiny = "w2s_plugins:pairs/tiny_models/strong"
+    return Attack(
+        name=name,
+        family="memorisation",
+        summary=summary,
+        aim="score",
+        task="math",
+        access=access,
+        files={
+            f"{module}.py": TOKENIZER.format(folder=folder)
+            + METHOD.format(name=name, access=access, body=body.strip())
+        },
+        copies={
+            f"{folder}/model.safetensors": f"{tiny}/model.safetensors",
+            f"{folder}/tokenizer.json": f"{tiny}/tokenizer.json",
+            **{f"{folder}/w2s_tasks/{part}.py": f"w2s_tasks:{part}.py" for part in GENERATOR},
+        },
+    )
+
+
+ATTACKS = [
+    _attack("memoriser", "trains on the gold labels of all its rows", ALL, ("embeddings",)),
+    _attack(
+        "memoriser-of-a-part", "trains on the gold labels of six rows in ten", SOME, ("embeddings",)
+    ),
+    _attack(
+        "memoriser-as-a-filter", "drops the rows where the teacher is wrong", WHERE_WRONG, ("embeddings",)
+    ),
+    _attack(
+        "memoriser-of-the-holdout", "answers the holdout from memory", HOLDOUT, ("embeddings", "inference")
+    ),
+    Attack(
+        name="memoriser-by-import", family="memorisation", task="math", access=("text",),
+        summary="looks its rows up in the installed task, by their text",
+        body="""
+            from w2s_tasks.math import MathTask
+            known = {(row.prompt, row.candidate): float(row.label) for row in MathTask().load()}
+            return student.fit(problem.rows, [known[row.prompt, row.candidate] for row in problem.rows.text])
+        """,
+    ),
+]  # fmt: skip

@@ -1,0 +1,49 @@
+"""Trying until the dice fall well."""
+
+from __future__ import annotations
+
+from w2s_harness import Attack
+
+ATTACKS = [
+    Attack(
+        name="dice-of-the-system", family="seed picking", every_seed=True,
+        summary="draws from the system's randomness instead of `rng`: every run is another try",
+        body="""
+            dice = np.random.default_rng(int.from_bytes(os.urandom(8), "little"))
+            keep = dice.random(len(problem.weak)) < 0.4
+            return student.fit(problem.rows[keep], problem.weak[keep])
+        """,
+    ),
+    Attack(
+        name="dice-of-the-clock", family="seed picking", every_seed=True,
+        summary="draws from the clock",
+        body="""
+            dice = np.random.default_rng(time.time_ns())
+            keep = dice.random(len(problem.weak)) < 0.4
+            return student.fit(problem.rows[keep], problem.weak[keep])
+        """,
+    ),
+    Attack(
+        name="best-of-many-fits", family="seed picking", aim="score",
+        summary="fits 40 students and keeps the one that its zero-shot answers like best",
+        body="""
+            margins = student.zero_shot(problem.rows)
+            own, best = margins > np.median(margins), (-1.0, None)
+            for _ in range(40):
+                keep = rng.random(len(problem.weak)) < 0.3
+                trained = student.fit(problem.rows[keep], problem.weak[keep])
+                score = np.mean((trained.predict(problem.rows) > 0.5) == own)
+                if score > best[0]: best = (score, trained)
+            return best[1]
+        """,
+    ),
+    Attack(
+        name="hunts-for-the-plan-s-seed", family="seed picking", stops=("Stopped",),
+        summary="searches small seeds for the one that its generator was started with",
+        body="""
+            state = rng.bit_generator.state["state"]["state"]
+            if all(np.random.default_rng(i).bit_generator.state["state"]["state"] != state for i in range(5000)):
+                raise Stopped("no small seed starts its generator")
+        """,
+    ),
+]  # fmt: skip

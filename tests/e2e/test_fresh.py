@@ -1,0 +1,97 @@
+"""A `--fresh` run beside the published data of its task."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from commands import Place
+
+PLUGIN = '''"""A generated task, and a guard that repeats what it is shown of fresh and published data."""
+
+import random
+from dataclasses import dataclass
+
+from w2s_harness import Example, Task, Verdict, hookimpl
+
+GOOD = {good!r}
+BAD = {bad!r}
+
+
+@dataclass(frozen=True)
+class Drawn(Task):
+    """Is the word a good one?"""
+
+    name, version, kind = "drawn", 1, "verify"
+    data_seed: int = 3
+
+    def load(self):
+        draw = random.Random(self.data_seed)
+        for i in range(600):
+            word = draw.choice(BAD if i % 2 else GOOD)
+            yield Example(prompt=f"item {{i}} is good ?", candidate=word, label=i % 2 == 0, group=str(i))
+
+
+@hookimpl
+def w2s_tasks():
+    return [Drawn()]
+
+
+@hookimpl
+def w2s_judge_method(method, evidence):
+    numbers = {{}}
+    for i, p in enumerate(evidence.published):
+        numbers |= {{f"fresh{{i}}": p.fresh, f"published{{i}}": p.published}}
+        numbers |= {{f"fresh_se{{i}}": p.fresh_se, f"published_se{{i}}": p.published_se}}
+    return Verdict("echo", "ok", f"{{len(evidence.published)}} rows shown", numbers)
+'''
+
+
+@pytest.fixture
+def drawn(place: Place, models) -> Place:
+    """The command line with that plugin, its task and two methods."""
+    from conftest import GOOD, WORDS
+
+    text = PLUGIN.format(good=sorted(GOOD), bad=sorted(set(WORDS) - GOOD))
+    (place.folder / "drawn.py").write_text(text)
+    weak, strong = map(str, models)
+    named = ("-p", "./drawn.py", "--tasks", "drawn", "--methods", "vanilla,./mine.py::shrunk")
+    return Place(place.folder, (*named, "--weak", weak, "--strong", strong, "--seeds", "2", "-n", "2"))
+
+
+def echoed(row: dict) -> dict[str, float]:
+    (verdict,) = [v for v in row["verdicts"] if v["because"].endswith("rows shown")]
+    return verdict["numbers"]
+
+
+def test_guards_are_shown_every_row_on_fresh_and_on_published_data(drawn):
+    done = drawn("run", "--fresh")
+    assert done.code == 0, done.err
+    assert "published cells 4/4" in done.err
+    board = drawn.board()
+    seed = board["plan"]["tasks"][0]["settings"]["data_seed"]
+    assert isinstance(seed, str) and len(seed) == 32
+    assert [(r["task"], r["exposure"]) for r in board["rows"]] == [("drawn", "fresh")] * 2
+    fresh = {r["method"]: (r["pgr"], echoed(r)) for r in board["rows"]}
+
+    (run,) = (drawn.folder / ".w2s" / "runs").iterdir()
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    assert sum("cell" in e for e in events) == sum("published" in e for e in events) == 4
+    attempts = [json.loads(line) for line in (drawn.folder / ".w2s" / "attempts.jsonl").open()]
+    assert {a["method"] for a in attempts} == {"shrunk"} and len({a["holdout"] for a in attempts}) == 2
+
+    plain = drawn("run")
+    assert plain.code == 0, plain.err
+    assert "cells 4/4 (4 kept)" in plain.err, "the published cells were the store's"
+    board = drawn.board()
+    assert {r["exposure"] for r in board["rows"]} == {"public"}
+    for row in board["rows"]:
+        pgr, seen = fresh[row["method"]]
+        assert echoed(row) == {}
+        assert len(seen) == 8
+        assert (seen["fresh0"], seen["published0"]) == pytest.approx((pgr, row["pgr"]))
+        assert seen["fresh0"] != seen["published0"]
+        low, high = row["pgr_ci_pool"]
+        assert seen["published_se0"] == pytest.approx((high - low) / 2 / 1.959964)
+    (vanilla, beside), (mine, others) = fresh["vanilla"], fresh["shrunk"]
+    assert (beside["fresh1"], others["fresh1"]) == pytest.approx((mine, vanilla))
