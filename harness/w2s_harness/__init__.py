@@ -9,20 +9,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from w2s_harness.data.jsonl import read_jsonl
+    from w2s_harness.attack import Attack
     from w2s_harness.balance import agreement, balanced_z
+    from w2s_harness.data.jsonl import read_jsonl
     from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
     from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.hookspecs import hookimpl
-    from w2s_harness.student import Handle, Rows, Student, StudentError
     from w2s_harness.plan import Cell, PlannedMethod
-    from w2s_harness.redteam.attack import Attack
+    from w2s_harness.student import Handle, Rows, Student, StudentError
     from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Attack": "redteam.attack",
+    "Attack": "attack",
     "Cell": "plan",
     "CellEvidence": "evidence",
     "DataError": "errors",

@@ -29,6 +29,7 @@ CCS_WORLDS = 3
 """Worlds at each accuracy in which CCS runs with every seed."""
 CLASSES = ("teacher-driven", "elicitation", "review", "shortcut", "leak")
 RANGES = ("A", "D", "bit", "local", "apart", "O", "z_null", "z_ablated")
+LIMITS = (3.5, 4.0)
 DECLARED = {"zero-shot", "em-prior"}
 
 
@@ -187,10 +188,14 @@ def main() -> None:
     for name, tally in found.items():
         kind = "" if name in HONEST else "cheat: "
         print(f"| {kind}{name} | " + " | ".join(f"{tally.share(c):.0%}" for c in CLASSES) + " |")
-    false = sum(found[n].findings["leak"] + found[n].findings["shortcut"] for n in HONEST)
-    trials = sum(found[n].findings.total() for n in HONEST)
-    print(f"\nFalse `leak` or `shortcut`: {false} of {trials} honest method-worlds", end="")
-    print(f" (at most {upper(false, trials):.2%} with 95 % confidence).\n")
+    print("\n| limit of z | false `leak` or `shortcut` | upper 95 % bound | leak on 15 % of the rows found |")
+    print("|---|---|---|---|")
+    for limit in LIMITS:
+        false = [_over(n, limit, "z_null", "z_ablated") for name in HONEST for n in found[name].numbers]
+        caught = [_over(n, limit, "z_null") for n in found["leak on 15 %"].numbers]
+        bound = f"{upper(sum(false), len(false)):.2%}"
+        print(f"| {limit} | {sum(false)} of {len(false)} honest | {bound} | {np.mean(caught):.0%} |")
+    print()
     print("Mean and range from the 1 % to the 99 % point:\n")
     print("| method | " + " | ".join(RANGES) + " |\n|---" + "|---" * len(RANGES) + "|")
     for name, tally in found.items():
@@ -207,6 +212,10 @@ def main() -> None:
             + " | ".join(" / ".join(f"{np.quantile(x, 0.05):.3f}" for x in p) for p in row)
             + " |"
         )
+
+
+def _over(numbers: dict[str, float], limit: float, *keys: str) -> bool:
+    return max(numbers[key] for key in keys) > numbers["threshold"] * limit / guard.Z
 
 
 def _range(values: Floats) -> str:

@@ -109,25 +109,29 @@ def is_there(file: Path, function: str, prefix: str | None) -> bool:
 
 
 def ids(tree: ast.Module, function: ast.FunctionDef) -> set[str]:
-    """The texts in a test's parameters and in module-level names that they use; names of shipped attacks."""
-    assigned = {
-        target.id: part.value
-        for part in tree.body
-        if isinstance(part, ast.Assign)
-        for target in part.targets
-        if isinstance(target, ast.Name)
-    }
+    """The texts in a test's parameters and in the module's names that they use; names of shipped attacks."""
+    used: dict[str, ast.AST] = {part.name: part for part in tree.body if isinstance(part, ast.FunctionDef)}
+    for part in tree.body:
+        if isinstance(part, ast.Assign):
+            used |= {target.id: part.value for target in part.targets if isinstance(target, ast.Name)}
     todo: list[ast.AST] = [d for d in function.decorator_list if "parametrize" in ast.unparse(d)]
     found: set[str] = set()
+    has_attacks = False
     while todo:
         for node in ast.walk(todo.pop()):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
-            elif isinstance(node, ast.Name) and node.id in assigned:
-                todo.append(assigned.pop(node.id))
-            elif isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).endswith("shipped"):
-                found |= {attack.name for attack in suite.shipped()}
-    return found
+            elif isinstance(node, ast.Name) and node.id in used:
+                todo.append(used.pop(node.id))
+            has_attacks |= isinstance(node, ast.Attribute) and node.attr == "shipped"
+    return found | _attacks(found) if has_attacks else found
+
+
+def _attacks(named: set[str]) -> set[str]:
+    """Shipped attacks that a test picks by its words: by family, or by how their names begin."""
+    return {
+        a.name for a in suite.shipped() if a.family in named or a.name.startswith(tuple(filter(None, named)))
+    }
 
 
 def firsts(section: str) -> list[str]:
@@ -217,6 +221,9 @@ def test_what_has_its_link_or_claims_nothing_passes(text: str) -> None:
         ("test_threat_model.py) `test_that_was_renamed`", True),
         ("test_threat_model.py) `test_every_shipped_guard_has_a_row[x]`", True),
         ("test_moved.py) `test_every_shipped_guard_has_a_row`", True),
+        ("../redteam/test_suite.py) `test_it_is_stopped_by_what_it_says[labels-]`", False),
+        ("../redteam/test_suite.py) `test_it_is_stopped_by_what_it_says[no-such-attack]`", True),
+        ("../redteam/test_suite.py) `test_it_is_stopped_by_what_it_says[clusters-of-]`", True),
     ],
 )
 def test_a_link_to_what_is_gone_is_found(link: str, gone: bool) -> None:

@@ -77,7 +77,8 @@ def test_guards_are_shown_every_row_on_fresh_and_on_published_data(drawn):
     (run,) = (drawn.folder / ".w2s" / "runs").iterdir()
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     assert sum("cell" in e for e in events) == sum("published" in e for e in events) == 4
-    attempts = [json.loads(line) for line in (drawn.folder / ".w2s" / "attempts.jsonl").open()]
+    log = (drawn.folder / ".w2s" / "attempts.jsonl").read_text()
+    attempts = [json.loads(line) for line in log.splitlines()]
     assert {a["method"] for a in attempts} == {"shrunk"} and len({a["holdout"] for a in attempts}) == 2
 
     plain = drawn("run")

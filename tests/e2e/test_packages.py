@@ -86,7 +86,7 @@ def test_the_method_runs_by_its_name(packaged):
     source = row["source"]
     assert (source["distribution"], source["version"], source["editable"]) == ("w2s-cautious", "0.1", False)
     assert len(source["sha256"]) == 64
-    assert [p["name"] for p in packaged.board()["harness"]["plugins"]] == []
+    assert {p["distribution"] for p in packaged.board()["harness"]["plugins"]} == {"w2s-harness"}
 
 
 def test_the_task_and_its_guard_load_when_the_task_is_named(packaged, models):
@@ -96,13 +96,11 @@ def test_the_task_and_its_guard_load_when_the_task_is_named(packaged, models):
     done = place("run", "--methods", "vanilla,cautious")
     assert done.code == 0, done.err
     board = place.board()
-    (plugin,) = board["harness"]["plugins"]
+    (plugin,) = (p for p in board["harness"]["plugins"] if p["distribution"] != "w2s-harness")
     assert (plugin["name"], plugin["distribution"], plugin["version"]) == ("vowels", "w2s-vowels", "0.2")
     assert "vowels" in board["plan"]["guards"]
     for row in board["rows"]:
-        assert [v["because"] for v in row["verdicts"] if v["guard"] == "vowels"] == [
-            "the predictions go both ways"
-        ]
+        assert len([v for v in row["verdicts"] if v["guard"] == "vowels" and v["level"] != "error"]) == 1
     assert (
         board["settings"][0]["task"] == "vowels" and board["plan"]["tasks"][0]["settings"]["data_seed"] == 11
     )

@@ -104,6 +104,7 @@ def packed(**fields):
     return msgspec.msgpack.encode(fields)
 
 
+NO_ROWS = {"phase": "train", "index": {"dtype": "i8", "shape": [0], "data": b""}}
 MESSAGES = {
     "a list that claims more": packed(**{"is": "ensemble"})[:1] + b"\xa7handles\xdd\xff\xff\xff\xff\x01",
     "a text that claims more": b"\x82\xa2is\xa6raised\xa4kind\xdb\xff\xff\xff\xffx",
@@ -111,6 +112,13 @@ MESSAGES = {
     "a mapping that claims more": b"\xdf\xff\xff\xff\xff\xa2is",
     "deep lists": b"\x91" * 2**20,
     "deep mappings": b"\x81\xa1a" * 2**20,
+    "many frames": packed(**{"is": "raised", "kind": "", "message": "", "frames": ["ab"] * 2**20}),
+    "many shots": packed(**{"is": "zero_shot", "rows": NO_ROWS, "shots": [(4096, 1.0)] * 2**20}),
+    "many students": packed(**{"is": "ensemble", "handles": [4096] * 2**20}),
+    "many dimensions": packed(
+        **{"is": "predictions", "values": {"dtype": "f8", "shape": [3] * 2**20, "data": b""}}
+    ),
+    "many methods": packed(**{"is": "described", "methods": [{"name": ""}] * 2**20}),
     "an unknown field of a megabyte": packed(**{"is": "budget", "x" * 2**20: 1}),
 }
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 import attacks
 import pytest
 
+from w2s_harness import Attack
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.levels import Level
 from w2s_harness.isolation.paths import worker_path
 from w2s_harness.isolation.policy import Order
+from w2s_harness.redteam import laying
+from w2s_harness.redteam.bodies import Places
 
 
 @pytest.fixture(scope="session")
@@ -35,20 +38,20 @@ def order(level: Level) -> Order:
 
 
 @pytest.fixture
-def attack(zygote: Zygote, order: Order) -> Callable[..., attacks.Outcome]:
-    """Runs a hostile body in a jailed worker: `attack("open('/etc/passwd')")`."""
-
-    def run(body: str, clock_s: float = 10) -> attacks.Outcome:
-        return attacks.run(zygote, body, order, clock_s)
-
-    return run
+def places(tmp_path) -> Places:
+    """A file of labels and a store, as the command lays them."""
+    store = tmp_path / "store" / "objects" / "ab"
+    store.mkdir(parents=True)
+    (store / "abcd.npy").write_bytes(b"gold")
+    return laying.places(tmp_path, tmp_path / "store")
 
 
 @pytest.fixture
-def open_attack(zygote: Zygote) -> Callable[..., attacks.Outcome]:
-    """The same without a jail: an attack that fails here as well shows nothing."""
+def attack(zygote: Zygote, order: Order, places: Places) -> Callable[..., attacks.Outcome]:
+    """Runs an attack, or a hostile body, in a jailed worker: `attack("open('/etc/passwd')")`."""
 
-    def run(body: str, clock_s: float = 10) -> attacks.Outcome:
-        return attacks.run(zygote, body, Order(mode="off"), clock_s)
+    def run(what: str | Attack, clock_s: float = 10) -> attacks.Outcome:
+        given = attacks.own(what) if isinstance(what, str) else what
+        return attacks.run(zygote, given, order, places, clock_s)
 
     return run

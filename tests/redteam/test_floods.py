@@ -14,9 +14,10 @@ SMALL = Limits(
 
 
 @pytest.fixture
-def flood(zygote, order):
+def flood(zygote, order, places):
     def run(body: str, clock_s: float = 10) -> attacks.Outcome:
-        return attacks.run(zygote, body, msgspec.structs.replace(order, limits=SMALL), clock_s)
+        small = msgspec.structs.replace(order, limits=SMALL)
+        return attacks.run(zygote, attacks.own(body), small, places, clock_s)
 
     return run
 
@@ -51,9 +52,10 @@ def test_many_files(flood, level):
         assert outcome.failed and "made over the 200 files" in outcome.why
 
 
-def test_deep_folders_are_gone_afterwards(zygote, order):
+def test_deep_folders_are_gone_afterwards(zygote, order, places):
     with zygote.spawn(order) as worker:
-        outcome = attacks.in_worker(worker, "for _ in range(3000): os.mkdir('d'); os.chdir('d')")
+        deep = attacks.own("for _ in range(3000): os.mkdir('d'); os.chdir('d')")
+        outcome = attacks.in_worker(worker, deep, places)
         assert outcome.succeeded or "deeper" in outcome.why or outcome.why == "ENOSPC"
     assert not worker.scratch.exists()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attacks
 
 
-def test_a_method_cannot_report_another_level(zygote, order):
+def test_a_method_cannot_report_another_level(zygote, order, places):
     forged = """
         import msgspec
         from w2s_harness.isolation.levels import Report
@@ -15,7 +15,7 @@ def test_a_method_cannot_report_another_level(zygote, order):
     """
     with zygote.spawn(order) as worker:
         before = worker.report
-        outcome = attacks.in_worker(worker, forged)
+        outcome = attacks.in_worker(worker, attacks.own(forged), places)
         assert outcome.failed and "malformed" in outcome.why
         assert worker.report == before
 

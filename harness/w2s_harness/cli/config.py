@@ -96,7 +96,8 @@ def _checked(values: Any, file: Path, known: Mapping[str, bool]) -> dict[str, An
             raise UsageError(f"{file}: '{key}' takes a value or a list, not a mapping")
         if not _is_plain(value, _PLUGIN_LEVELS if name == "plugins" else 1):
             raise UsageError(f"{file}: '{key}' takes texts and finite numbers of at most 64 bits")
-        out[name] = _as_flag(value, takes_list=known[name])
+        if value is not None:
+            out[name] = _as_flag(value, takes_list=known[name])
     return out
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from w2s_harness.redteam.attack import Attack
+    from w2s_harness.attack import Attack
 
 
 @click.command("redteam", short_help="Run hostile methods against the jail and the guards.")
-@click.option("--guards", metavar="NAMES", help="Only these guards, as `run --guards`; default: all shipped.")
+@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As `run --guards`.")
 @click.option("--task", default="math", show_default=True, metavar="NAME", help="The task that is attacked.")
 @click.option("-k", "expression", metavar="EXPR", help="Only attacks whose FAMILY/NAME matches.")
 @click.option("-p", "plugin", multiple=True, metavar="NAME", help="As `run -p`: a guard of your own.")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--list", "names_only", is_flag=True, help="Print the attacks; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    guards: str | None,
+    guards: str,
     task: str,
     expression: str | None,
     plugin: tuple[str, ...],

@@ -86,7 +86,7 @@ class CellWork:
         real cell has failed.
         """
         self._inspect()
-        audits = self._audits()
+        audits = self.audits()
         self._measure(audits)
         todo = list(reversed(self.jobs)) if reverse else list(self.jobs)
         if audits:
@@ -163,7 +163,7 @@ class CellWork:
             rows.setdefault(job.row, []).append(job)
         return rows
 
-    def _audits(self) -> list[Job]:
+    def audits(self) -> list[Job]:
         """The counterfactual cells of all rows that can run."""
         out: list[Job] = []
         for (setting, name), jobs in self._by_row().items():

@@ -10,6 +10,7 @@ from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import READS, Keys
+from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
@@ -30,8 +31,12 @@ def describe(
         kept = sum(store.get(u.key) is not None for u in units)
         lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
     lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {len(done)}")
+    audits = work.audits()
+    if audits:
+        kept = sum(work.kept(job) is not None for job in audits)
+        lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual cells that guards ask for)")
     tokens = sum(_tokens(s, store) for s in settings)
-    lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past(work, store)}")
+    lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
     lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
     return "\n".join(lines) + "\n"
 
@@ -51,11 +56,11 @@ def _tokens(setting: Setting, store: Store) -> float:
     return total
 
 
-def _past(work: CellWork, store: Store) -> str:
+def _past(jobs: Sequence[Job], store: Store) -> str:
     """What cells of this plan took when they ran, if any has."""
-    known = [store.get(job.key) for job in work.jobs]
+    known = [store.get(job.key) for job in jobs]
     seconds = [record["seconds"] for record in known if record is not None]
     if not seconds:
         return ""
-    left = (len(work.jobs) - len(seconds)) * sum(seconds) / len(seconds)
+    left = (len(jobs) - len(seconds)) * sum(seconds) / len(seconds)
     return f"; about {left:.0f} s of cells left, from {len(seconds)} that ran"

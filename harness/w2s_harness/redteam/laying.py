@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from w2s_harness.attack import Attack
 from w2s_harness.errors import PluginError
-from w2s_harness.redteam.attack import Attack
 from w2s_harness.redteam.bodies import Places, method_file
 
 _SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
@@ -79,7 +79,9 @@ def _distribution(attack: Attack, site: Path, where: Places) -> None:
     info = f"{attack.name.replace('-', '_')}-1.0.dist-info"
     files = {name: _filled(text, where).encode() for name, text in attack.files.items()}
     files |= {name: _installed(source).read_bytes() for name, source in attack.copies.items()}
-    files.setdefault(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {attack.name}\nVersion: 1.0\n".encode())
+    files.setdefault(
+        f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {attack.name}\nVersion: 1.0\n".encode()
+    )
     point = f"[w2s_harness.methods]\n{attack.method} = {attack.name.replace('-', '_')}\n"
     files.setdefault(f"{info}/entry_points.txt", point.encode())
     files.setdefault(f"{info}/RECORD", "".join(f"{name},,\n" for name in sorted(files)).encode())

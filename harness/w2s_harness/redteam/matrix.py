@@ -49,14 +49,15 @@ def _families(found: Matrix) -> list[str]:
 
 def _totals(found: Matrix) -> str:
     counts = {o: sum(t.outcome.outcome == o for t in found.attacks) for o in _OUTCOMES}
-    families = _families(found)
-    whole = sum(
-        all(t.outcome.outcome == "prevented" for t in found.attacks if t.attack.family == family)
-        for family in families
-    )
+    by_family: dict[str, set[str]] = {}
+    for tried in found.attacks:
+        by_family.setdefault(tried.attack.family, set()).add(tried.outcome.outcome)
+    whole = sum(came == {"prevented"} for came in by_family.values())
+    caught = sum("succeeded" not in came for came in by_family.values())
     alarms = sum(h.outcome == "false-alarm" for h in found.honest)
     return (
-        f"{len(found.attacks)} attacks: {', '.join(f'{n} {o}' for o, n in counts.items())}. "
-        f"{whole} of {len(families)} families prevented outright.\n"
-        f"{len(found.honest)} honest rows: {alarms} false alarms."
+        f"{len(found.attacks)} attacks: {', '.join(f'{n} {o}' for o, n in counts.items())}\n"
+        f"{len(by_family)} families: {whole} prevented outright, {caught - whole} prevented or detected, "
+        f"{len(by_family) - caught} with an attack that succeeded\n"
+        f"{len(found.honest)} honest rows: {alarms} false alarms"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from w2s_harness.redteam.attack import Attack
+from w2s_harness.attack import Attack
 from w2s_harness.redteam.bodies import verdict
 from w2s_harness.report.document import Leaderboard, Row
 from w2s_harness.report.records import VerdictRecord
@@ -90,7 +90,7 @@ def judge_honest(row: Row) -> Honest:
     return Honest(row.method, row.task, "false-alarm" if why else "clean", why)
 
 
-def by_method(board: Leaderboard, events: Sequence[Mapping[str, object]]) -> dict[str, list[Cell]]:
+def by_method(events: Sequence[Mapping[str, object]]) -> dict[str, list[Cell]]:
     """The cells of every method of a run, by the method's name, from the run's events."""
     found: dict[str, list[Cell]] = {}
     for event in events:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2s_harness.attack import Attack
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, HarnessError, NothingSelectedError, PluginError
 from w2s_harness.experiment import runs, session
@@ -22,7 +23,6 @@ from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import parse_seeds, parse_specs
 from w2s_harness.redteam import outcomes
-from w2s_harness.redteam.attack import Attack
 from w2s_harness.redteam.laying import Laid, lay, places, together
 from w2s_harness.redteam.outcomes import Honest, Outcome
 from w2s_harness.report import document
@@ -37,8 +37,8 @@ class Settings:
 
     task: str = "math"
     """Where attacks that need no other task are tried."""
-    guards: str | None = None
-    """As `run --guards`; None: all shipped ones."""
+    guards: str = "default"
+    """As `run --guards`."""
     plugins: tuple[str, ...] = ()
     """As `run -p`."""
     expression: str | None = None
@@ -93,7 +93,8 @@ def run(attacks: Sequence[Attack], settings: Settings, say: Say) -> Matrix:
         able = [item for item in laid if item.attack.name not in tried]
         for task in _tasks(chosen, settings.task):
             here = [item for item in able if (item.attack.task or settings.task) == task]
-            honest += _one_plan(here, task, settings, _Files(folder, store), tried, say)
+            for part in _parts(here, task, is_default=task == settings.task):
+                honest += _one_plan(part, settings, _Files(folder, store), tried, say)
     return Matrix([Tried(attack, tried[attack.name]) for attack in chosen], honest)
 
 
@@ -118,47 +119,72 @@ class _Files:
     store: Path
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one plan tries."""
+
+    name: str
+    task: str
+    laid: Sequence[Laid]
+    honest: tuple[str, ...]
+    """The methods beside the attacks whose rows are judged; vanilla is always there."""
+    counterfactuals: str
+
+
+def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_Part]:
+    """The attacks that ask for counterfactual cells beside the honest methods, and before them the others.
+
+    Worlds for an attack that only reaches for something would be nine tenths of the time, for nothing.
+    """
+    quick = [item for item in laid if not item.attack.needs_worlds]
+    deep = [item for item in laid if item.attack.needs_worlds]
+    parts = [_Part(f"{task}-reach", task, quick, (), "none")] if quick else []
+    return [*parts, _Part(task, task, deep, HONEST, "auto")] if deep or is_default else parts
+
+
 def _one_plan(
-    laid: Sequence[Laid], task: str, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
+    part: _Part, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
 ) -> list[Honest]:
-    """Work off the attacks of one task beside the honest methods; fills `tried`."""
-    plugins = Plugins(methods_env=together(laid, files.folder / task))
-    plugins.use_guards(settings.guards or "default")
+    """Work off one plan; fills `tried`."""
+    plugins = Plugins(methods_env=together(part.laid, files.folder / part.name))
     for spec in settings.plugins:
         plugins.switch(spec)
-    out = files.folder / f"{task}.json"
-    grants = sorted({word for item in laid for word in item.attack.access} - {"embeddings"})
+    out = files.folder / f"{part.name}.json"
+    beside = part.honest or HONEST[:1]
+    grants = sorted({word for item in part.laid for word in item.attack.access} - {"embeddings"})
     selection = Selection(
-        tasks=task,
-        methods=",".join([*HONEST, *(item.spec for item in laid)]),
+        tasks=part.task,
+        methods=",".join([*beside, *(item.spec for item in part.laid)]),
         seeds=settings.seeds,
         limit=settings.limit,
         grant=",".join(grants),
         cell_timeout_s=settings.cell_timeout_s,
+        guards=settings.guards,
+        counterfactuals=part.counterfactuals,
     )
     options = session.Options(
         store=files.store,
         out=out,
         slots=settings.slots,
-        expression=_cells(laid, parse_seeds(settings.seeds)),
+        expression=_cells(part.laid, parse_seeds(settings.seeds)),
         isolation="require",
     )
-    say(f"{task}: {len(laid)} attacks beside {len(HONEST)} honest methods, seeds {settings.seeds}")
+    say(f"{part.task}: {len(part.laid)} attacks beside {', '.join(beside)}")
     code = session.run(selection, options, session.Listeners(plugins, lambda text: None, lambda text: None))
     if code is ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     board = document.read(out)
-    cells = outcomes.by_method(board, runs.find(files.store, "last").events())
+    cells = outcomes.by_method(runs.find(files.store, "last").events())
     rows = {row.method: row for row in board.rows}
-    for item in laid:
+    for item in part.laid:
         method = item.attack.method
         tried[item.attack.name] = outcomes.judge(item.attack, cells.get(method, []), rows[method], board)
-    return [outcomes.judge_honest(rows[name]) for name in HONEST]
+    return [outcomes.judge_honest(rows[name]) for name in part.honest]
 
 
 def _cells(laid: Sequence[Laid], seeds: Sequence[int]) -> str:
     """As `-k`: an attack that only has to reach something is tried once."""
-    several = [a.method for a in (item.attack for item in laid) if a.every_seed or a.aim == "score"]
+    several = [a.method for a in (item.attack for item in laid) if a.needs_worlds or a.cells == "several"]
     return " or ".join([f"*/s{seeds[0]}", *(f"*/{name}/*" for name in (*HONEST, *several))])
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 
+from w2s_harness.attack import Attack
 from w2s_harness.errors import PluginError
-from w2s_harness.redteam.attack import Attack
 
 PACKAGE = "w2s_plugins.redteam"
 
@@ -29,7 +30,7 @@ def shipped() -> list[Attack]:
     return attacks
 
 
-def _modules() -> list[object]:
+def _modules() -> list[ModuleType]:
     try:
         package = importlib.import_module(PACKAGE)
         names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))

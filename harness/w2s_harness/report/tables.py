@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.report import canonical
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
-from w2s_harness.report.notation import NOT_ISOLATED, access, guards, printable, ranks, share, span, versus, vouched
+from w2s_harness.report.notation import (
+    NOT_ISOLATED,
+    access,
+    guards,
+    printable,
+    ranks,
+    share,
+    span,
+    versus,
+    vouched,
+)
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")

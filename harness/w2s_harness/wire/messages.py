@@ -29,6 +29,12 @@ MAX_DIMENSIONS = 4
 MAX_ENTRIES = 2**26
 """Of an array, an empty dimension counted as one: more do not fit into a frame."""
 
+# What Python holds of a list is up to 25 times its bytes, so a frame of 64 MiB must not be one list.
+Few = msgspec.Meta(max_length=256)
+"""The most entries of a list in what a worker says."""
+Many = msgspec.Meta(max_length=4096)
+"""The same where an honest method may name rows or students."""
+
 Loss = Literal["xent", "logconf", "product"]
 Combine = Literal["logit-mean", "mean"]
 
@@ -41,7 +47,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An array as raw little-endian bytes."""
 
     dtype: Dtype
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
     data: bytes
 
 
@@ -92,7 +98,7 @@ class Fit(Message, frozen=True, tag="fit"):
     targets: Array
     weight: Array | None = None
     loss: Loss = "xent"
-    options: dict[str, float] = {}
+    options: Annotated[dict[str, float], Few] = {}
     epochs: float | None = None
     lr: float | None = None
     init: int | None = None
@@ -120,7 +126,7 @@ class ZeroShot(Message, frozen=True, tag="zero_shot"):
 
     rows: RowsRef
     template: str | None = None
-    shots: tuple[tuple[int, float], ...] = ()
+    shots: Annotated[tuple[tuple[int, float], ...], Many] = ()
     """(position of a training row, label) pairs put before the question."""
 
 
@@ -143,7 +149,7 @@ class Embed(Message, frozen=True, tag="embed"):
 class Ensemble(Message, frozen=True, tag="ensemble"):
     """A handle that combines handles."""
 
-    handles: tuple[int, ...]
+    handles: Annotated[tuple[int, ...], Many]
     how: Combine = "logit-mean"
     trim: float = 0.0
     swap_average: bool = False
@@ -183,7 +189,7 @@ class Raised(Message, frozen=True, tag="raised"):
 
     kind: str
     message: str
-    frames: tuple[str, ...] = ()
+    frames: Annotated[tuple[str, ...], Few] = ()
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,10 +205,10 @@ class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     summary: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    access: tuple[str, ...] = ()
+    parameters: Annotated[tuple[Parameter, ...], Few] = ()
+    access: Annotated[tuple[str, ...], Few] = ()
     track: Literal["w2s", "elicitation", "unknown"] = "w2s"
-    authors: tuple[str, ...] = ()
+    authors: Annotated[tuple[str, ...], Few] = ()
     authored_by: Literal["human", "agent", "both"] = "human"
     reference: str = ""
 
@@ -210,7 +216,7 @@ class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Described(Message, frozen=True, tag="described"):
     """The methods that a module offers."""
 
-    methods: tuple[MethodInfo, ...]
+    methods: Annotated[tuple[MethodInfo, ...], Few]
 
 
 class Noticed(Message, frozen=True, tag="noticed"):

@@ -37,7 +37,9 @@ def bait_z(targets: npt.ArrayLike, weak: npt.ArrayLike, bait: npt.ArrayLike) -> 
     held = np.isfinite(told)
     leaning = [rank_z(row, turned) for row in against]
     # Labels may be spread over many small fits, so all of them together are one more look.
-    together = np.where(held.any(axis=0), np.nansum(against, axis=0) / np.maximum(held.sum(axis=0), 1), np.nan)
+    together = np.where(
+        held.any(axis=0), np.nansum(against, axis=0) / np.maximum(held.sum(axis=0), 1), np.nan
+    )
     counts = [abs(rank_z(row.astype(float), turned)) for row in (*held, held.sum(axis=0))]
     return max(*leaning, rank_z(together, turned), *counts), float(np.mean(leaning))
 

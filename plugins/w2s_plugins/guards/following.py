@@ -1,4 +1,4 @@
-"""Do the targets of a method's fits follow labels that it was not given?"""
+"""Whether the targets of a method's fits follow labels that it was not given."""
 
 from __future__ import annotations
 

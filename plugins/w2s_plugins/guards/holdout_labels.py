@@ -32,13 +32,8 @@ MOST_MIB = 64
 """MiB of files that are searched."""
 SETTINGS = {"bait_z": BAIT_Z, "most_mib": MOST_MIB}
 """The settings of this guard and their defaults."""
-_DATA = frozenset(
-    (
-        *(".json", ".jsonl", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".npy", ".npz", ".gz", ".bz2", ".xz"),
-        *(".zip", ".parquet", ".arrow", ".pkl", ".db", ".sqlite"),
-    )
-)
-"""What is searched of a method's dependencies and source folders beside its own files."""
+_COMPILED = frozenset({".pyc", ".so", ".pyd", ".dll", ".dylib", ".a"})
+"""What is not searched beside the method's own files."""
 _UNREADABLE = 0.2
 """Share of the task's rows that a binary file of no known format may hold."""
 
@@ -52,7 +47,7 @@ def w2s_inspect_method(
         return None
     limit = int(_settings(settings)["most_mib"] * 2**20)
     index, read, skipped = Index.of(setting), 0, 0
-    for name, data in _worker_readable(method, files):
+    for name, data in _worker_readable(method, files, index):
         if len(data) > scanning.MOST_BYTES or read + len(data) > limit:
             skipped += 1
             continue
@@ -113,21 +108,22 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
 # -- files ----------------------------------------------------------------------------------------------
 
 
-def _worker_readable(method: PlannedMethod, files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The method's own files, then the data files beside them and of what it needs, by name."""
+def _worker_readable(
+    method: PlannedMethod, files: Mapping[str, bytes], index: Index
+) -> Iterator[tuple[str, bytes]]:
+    """The method's own files, then those beside them and of what it needs that name a row of the task."""
     yield from files.items()
-    own = {name.rpartition("/")[2]: len(data) for name, data in files.items()}
     for root in map(Path, method.source.reads):
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            hidden = any(part.startswith(".") for part in path.relative_to(root.parent).parts)
-            if hidden or path.suffix.lower() not in _DATA or path.is_symlink() or not path.is_file():
+            name = path.relative_to(root.parent)
+            is_hidden = any(part.startswith(".") for part in name.parts)
+            if is_hidden or str(name) in files or path.suffix.lower() in _COMPILED or not path.is_file():
                 continue
-            size = path.stat().st_size
-            if own.get(path.name) == size:
-                continue
-            # One byte more than is read, so that a larger file shows.
+            # One byte more than is searched, so that a larger file shows.
             with path.open("rb") as file:
-                yield f"{root.name}/{path.relative_to(root)}", file.read(scanning.MOST_BYTES + 1)
+                data = file.read(scanning.MOST_BYTES + 1)
+            if not scanning.is_text(data) or index.is_mentioned(data):
+                yield str(name), data
 
 
 def _of_file(name: str, data: bytes, found: Found, setting: SettingView) -> Verdict | None:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MOST_BYTES = 16 * 2**20
 """Bytes of one file, after decompression, that are read."""
@@ -35,6 +36,7 @@ _BROKEN = (OSError, EOFError, ValueError, SyntaxError, RecursionError, MemoryErr
 """What decoders raise for files that are not what their first bytes say."""
 
 Record = list[str]
+Array = npt.NDArray[Any]
 
 
 def records(name: str, data: bytes) -> Iterator[Record]:
@@ -78,26 +80,29 @@ def _unpacked(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _zipped(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     left = MOST_BYTES
-    columns: list[list[str]] = []
+    arrays: list[Array] = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for member in archive.infolist():
                 with archive.open(member) as file:
                     body = file.read(left)
                 left -= len(body)
-                if member.filename.endswith(".npy"):
-                    columns.append(_array(body))
+                array = _array(body) if member.filename.endswith(".npy") else None
+                arrays += [] if array is None else [array]
                 yield member.filename, body
     except _BROKEN:
         yield name, data
-    # The arrays of an npz are the columns of a table.
-    for row in _zipped_columns([c for c in columns if c]):
-        yield f"{name}.json", json.dumps(row).encode()
+    # The arrays of an npz are the columns of a table; without a text among them they hold no row.
+    if any(array.dtype.kind in "US" for array in arrays):
+        for row in _zipped_columns([_cells(array) for array in arrays]):
+            yield f"{name}.json", json.dumps(row).encode()
 
 
 def _of_member(name: str, data: bytes) -> Iterator[Record]:
     if data.startswith(b"\x93NUMPY"):
-        yield from ([cell] for cell in _array(data))
+        array = _array(data)
+        if array is not None and array.dtype.kind in "US":
+            yield from ([cell] for cell in _cells(array))
         return
     text = data.decode("utf-8", "replace")
     if not is_text(data):
@@ -111,12 +116,17 @@ def _of_member(name: str, data: bytes) -> Iterator[Record]:
         yield from ([line] for line in text.splitlines() if line.strip())
 
 
-def _array(data: bytes) -> list[str]:
-    """The cells of a one-dimensional array; of another, its rows as text. Object arrays are never read."""
+def _array(data: bytes) -> Array | None:
+    """The array of a `.npy` file. One of objects is never read."""
     try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
+        array: Array = np.load(io.BytesIO(data), allow_pickle=False)
     except _BROKEN:
-        return []
+        return None
+    return array
+
+
+def _cells(array: Array) -> list[str]:
+    """The cells of a one-dimensional array; of another, its rows as text."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.ndim == 0:

@@ -28,18 +28,21 @@ from w2s_harness import (
 )
 
 NAME = "teacher-dependence"
-Z = 3.5
-"""A z above it is `leak` (null) or `shortcut` (ablated). @Z@"""
+Z = 4.0
+"""A z above it: `leak` (null) or `shortcut` (ablated). 0 of 1000 honest method-worlds (at most .30 % at 95 %
+confidence), 99 of 100 leaks on 15 % of the rows; at 3.5, one (.47 %) and 100."""
 ELICITATION = 0.8
-"""A at or above it: `elicitation`, the teacher hardly matters. @ELICITATION@"""
+"""A from which the teacher hardly matters. 0 of 600 teacher-driven method-worlds, 200 of 200 teacherless."""
 DRIVEN = 0.5
-"""A below it: `teacher-driven`; from here to `ELICITATION`: `review`. @DRIVEN@"""
+"""A below it: `teacher-driven`, else `review`. 600 of 600; half student, half prior is on both sides."""
 SIGN = 0.2
-"""A at or below it and `bit` at or above `D_CCS`: `elicitation`, the teacher gives its sign only. @SIGN@"""
+"""A up to which the teacher may give its sign only. A is 0 for CCS and all that treat 0 and 1 alike."""
 D_CCS = 0.94
-"""Lower 5 % point of `bit` for CCS over 20 seeds. @D_CCS@"""
+"""`bit` from which it does so: the lower 5 % point of CCS, 20 seeds x 15 worlds, its starts another in each.
+1 of 600 teacher-driven method-worlds reaches it. That of D is .5 at a weak accuracy of .58, where 30 % of the
+labels may tell the sign wrong: it would take in every method."""
 APART = 0.03
-"""`apart` above it: `review`, the real cell is not of one kind with the changed ones. @APART@"""
+"""`apart` above it: `review`. 0 of 700 honest method-worlds, 162 of 200 of the cheats that play honest."""
 SETTINGS = {
     "z": Z,
     "elicitation": ELICITATION,
@@ -65,7 +68,8 @@ class Measured:
     numbers: Mapping[str, float]
     """A, D, O: agreement with the decisions under the flipped, the diluted (mean over draws) and another
     teacher; T = 1 - A. bit: as D, an agreement under 1/2 counted from the other end, since a diluted teacher
-    may get the one bit wrong. local: changed decisions inside the region of a local world minus outside.
+    may get the one bit wrong. kappa: as bit, Cohen's kappa, which a nearly constant prediction cannot have.
+    local: changed decisions inside the region of a local world minus outside.
     apart: how much better the diluted and local worlds agree with the flipped one, turned round, than with
     the real cell. z_ablated; z_null = sum z / sqrt(k) over k null worlds; null_sd, null_mean, null_draws of
     the empirical null; threshold: what z_null is held against."""
@@ -134,6 +138,7 @@ def measure(evidence: MethodEvidence, z: float = Z) -> Measured:
         "T": [1 - a for a in flipped],
         "D": diluted,
         "bit": [max(d, 1 - d) for d in diluted],
+        "kappa": [abs(_kappa(w, c)) for w, c in pairs if _is(w, "diluted", "kept")],
         "O": agreed("other"),
         "local": local,
         "apart": _apart(pairs),
@@ -151,6 +156,13 @@ def _is(cell: CellEvidence, teacher: str, inputs: str) -> bool:
 
 def _z(cell: CellEvidence) -> float:
     return balanced_z(cell.predictions, cell.setting.test.gold, cell.setting.test.groups)
+
+
+def _kappa(world: CellEvidence, actual: CellEvidence) -> float:
+    """Agreement beyond what the two shares of 1 bring about by themselves (Cohen 1960); 0 for constants."""
+    p, q = (float(np.mean(cell.predictions > 0.5)) for cell in (world, actual))
+    chance = p * q + (1 - p) * (1 - q)
+    return (agreement(world.predictions, actual.predictions) - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _churn(world: CellEvidence, actual: CellEvidence) -> float:
@@ -224,7 +236,9 @@ def _class(found: Measured, limits: Mapping[str, float], declared: bool) -> Verd
         because = "teacher dependence was not examined: no world with a flipped teacher"
         return Verdict(NAME, "note", because, numbers)
     changed = f"{1 - a:.0%} of its decisions change when the teacher is flipped"
-    sign = a <= limits["sign"] and numbers.get("bit", 0.0) >= limits["d_ccs"]
+    # For predictions that are 1 on half of the rows, kappa = 2 D - 1.
+    steady = numbers.get("kappa", 0.0) >= 2 * limits["d_ccs"] - 1
+    sign = a <= limits["sign"] and numbers.get("bit", 0.0) >= limits["d_ccs"] and steady
     if a >= limits["elicitation"] or sign:
         why = (
             "it takes one bit of the teacher, the sign" if sign else f"it hardly needs its teacher: {changed}"

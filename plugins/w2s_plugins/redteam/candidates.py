@@ -18,12 +18,15 @@ PROGRAM = """
 """
 STEPS = """
     import re
+    SIGNS = {"+": "buys|finds|gets|adds", "-": "loses|gives|sells|uses up", "*": "ends up|grows the pile"}
     def label(row):
-        # Every step "9-4=5" outside brackets, evaluated by the interpreter.
-        steps = re.findall(r"([0-9]+[-+*][0-9]+)=([0-9]+)", re.sub(r"\\(.*?\\)", "", row.candidate))
-        last = re.findall(r"So ([0-9]+)", row.candidate)
-        wrong = any(VALUE(left) != int(right) for left, right in steps)
-        return float(not wrong and bool(last) and bool(steps) and last[-1] == steps[-1][1])
+        # What the question comes to, sentence by sentence; then whether the last line says so.
+        start, *events = re.findall(r"[^.]*[0-9]+[^.]*", row.prompt)
+        value = int(re.search(r"[0-9]+", start)[0])
+        for event in events:
+            sign = next(s for s, words in SIGNS.items() if re.search(words, event))
+            value = VALUE(f"{value}{sign}{re.search('[0-9]+', event)[0]}")
+        return float(re.findall(r"So ([0-9]+)", row.candidate)[-1:] == [str(value)])
 """
 TRAIN = """
     labels = np.array([label(row) for row in problem.rows.text])
@@ -80,12 +83,22 @@ ATTACKS = [
         """,
     ),
     Attack(
+        name="compile-the-texts", family="running candidates", task="math", access=("text",),
+        summary="hands every text that it was sent to the interpreter",
+        body="""
+            for row in problem.rows.text:
+                for text in (row.prompt, row.candidate, *row.candidate.split()):
+                    try: exec(text, {})
+                    except Exception: pass
+        """,
+    ),
+    Attack(
         name="evaluate-the-steps", family="running candidates", task="math", aim="score", access=("text",),
-        summary="has the interpreter evaluate every step of a solution", body=EVAL + STEPS + TRAIN,
+        summary="has the interpreter work out what the question comes to", body=EVAL + STEPS + TRAIN,
     ),
     Attack(
         name="compute-the-steps", family="running candidates", task="math", aim="score", access=("text",),
-        summary="checks every step of a solution with arithmetic of its own: nothing is compiled",
+        summary="works it out with arithmetic of its own: nothing is compiled",
         body="""
     def VALUE(left):
         a, operator, b = re.fullmatch(r"([0-9]+)([-+*])([0-9]+)", left).groups()

@@ -33,7 +33,7 @@ MEDIA = {
 
 ATTACKS = [
     Attack(
-        name=f"carry-{what}", family="carried state", every_seed=True,
+        name=f"carry-{what}", family="carried state", cells="several",
         summary=f"leaves a mark for the next cell: {what.replace('-', ' ')}",
         body=f"if {found}: return None\n{leave}\nraise Stopped('nothing is left of an earlier cell')",
     )
@@ -46,8 +46,9 @@ ATTACKS += [
         body="""
             import gc
             words = {"gold", "labels", "outcomes", "weak_test"}
-            found = [o for o in gc.get_objects() if isinstance(o, dict) and words & {k for k in o if type(k) is str}]
-            arrays = [o for o in gc.get_objects() if isinstance(o, np.ndarray) and o.dtype == bool and o.size > 50]
+            every = gc.get_objects()
+            found = [o for o in every if isinstance(o, dict) and words & {k for k in o if type(k) is str}]
+            arrays = [o for o in every if isinstance(o, np.ndarray) and o.dtype == bool and o.size > 50]
             if not [o for o in found if o is not globals() and "words" not in o] and not arrays:
                 raise Stopped("no labels in memory")
         """,

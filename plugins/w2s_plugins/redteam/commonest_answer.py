@@ -44,7 +44,8 @@ ATTACKS = [
     ),
     Attack(
         name="commonest-of-the-holdout-by-groups", family="commonest answer", aim="score",
-        access=("groups", "inference"), summary="answers the holdout with the commonest answer of each question",
+        access=("groups", "inference"),
+        summary="answers the holdout with the commonest answer of each question",
         body=BY_CONFLICTS + ANSWER,
     ),
     Attack(

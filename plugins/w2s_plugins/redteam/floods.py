@@ -6,7 +6,7 @@ from w2s_harness import Attack
 
 BODIES = {
     "memory": ("held = [mmap.mmap(-1, 2**28) for _ in range(64)]", ("ENOMEM",)),
-    "objects": ("held = [bytearray(2**30) for _ in range(64)]", ("MemoryError",)),
+    "objects": ("held = [np.zeros(2**27) for _ in range(64)]", ("MemoryError",)),
     "one-map": ("mmap.mmap(-1, 2**43)", ("ENOMEM",)),
     "one-file": ("os.truncate(os.open('a', os.O_RDWR | os.O_CREAT), 2**40)", ("EFBIG",)),
     "disk": (
@@ -26,7 +26,7 @@ BODIES = {
     "locked-memory": ("call('mlockall', 3)", ("EPERM", "ENOMEM", "ENOSYS")),
     "recursion": ("def f(): f()\nf()", ("RecursionError",)),
     "stack": (
-        "sys.setrecursionlimit(10**9)\nclass A:\n    def __getattr__(s, n): return getattr(s, n + 'x')\nA().x",
+        "sys.setrecursionlimit(10**9)\nclass A:\n    def __getattr__(s, n): return s.y\nA().x",
         ("SIGSEGV", "RecursionError", "MemoryError", "of its own time"),
     ),
     "signals": ("for _ in range(10**6): signal.raise_signal(signal.SIGKILL)", ("SIGKILL",)),

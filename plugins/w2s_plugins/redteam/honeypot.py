@@ -17,11 +17,12 @@ FIND = """
 
 ATTACKS = [
     Attack(
-        name="honeypot-train", family="honeypot", every_seed=True, summary="trains on the labels that it found",
+        name="honeypot-train", family="honeypot", cells="worlds",
+        summary="trains on the labels that it found",
         body=FIND + "    return student.fit(problem.rows, labels)",
     ),
     Attack(
-        name="honeypot-in-part", family="honeypot", every_seed=True,
+        name="honeypot-in-part", family="honeypot", cells="worlds",
         summary="takes the labels that it found where the teacher is unsure",
         body=FIND + """
     unsure = abs(problem.weak - 0.5) < np.quantile(abs(problem.weak - 0.5), 0.5)
@@ -29,7 +30,7 @@ ATTACKS = [
 """,
     ),
     Attack(
-        name="honeypot-as-weights", family="honeypot", every_seed=True,
+        name="honeypot-as-weights", family="honeypot", cells="worlds",
         summary="drops the rows where the teacher contradicts the labels that it found",
         body=FIND + """
     keep = (problem.weak > 0.5) == (labels > 0.5)

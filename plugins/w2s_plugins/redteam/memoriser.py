@@ -5,7 +5,8 @@ from __future__ import annotations
 from w2s_harness import Attack
 
 GENERATOR = (
-    "__init__", "code", "code_mutants", "code_programs", "draws", "fillers", "layout", "math", "math_problems",
+    "__init__", "code", "code_mutants", "code_programs", "draws", "fillers", "layout", "math",
+    "math_problems",
     "verify",
 )  # fmt: skip
 TOKENIZER = '''

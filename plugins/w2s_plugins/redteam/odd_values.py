@@ -21,9 +21,13 @@ PREDICTIONS = {
 }
 RETURNED = {
     "a-number": "7",
-    "a-student-of-its-own": "type('Handle', (), {'_id': 0, 'predict': lambda self, rows: np.ones(len(rows))})()",
+    "a-student-of-its-own": (
+        "type('Handle', (), {'_id': 0, 'predict': lambda self, rows: np.ones(len(rows))})()"
+    ),
     "a-student-that-is-text": "type(student.fit(problem.rows, problem.weak))(student._connection, 'x')",
-    "a-student-that-is-nan": "type(student.fit(problem.rows, problem.weak))(student._connection, float('nan'))",
+    "a-student-that-is-nan": (
+        "type(student.fit(problem.rows, problem.weak))(student._connection, float('nan'))"
+    ),
     "a-huge-number": "type(student.fit(problem.rows, problem.weak))(student._connection, 10**30)",
     "the-class-itself": "type(student.fit(problem.rows, problem.weak))",
 }
@@ -47,9 +51,7 @@ ARGUMENTS = {
     "nan-learning-rate": "student.fit(problem.rows, problem.weak, lr=float('nan'))",
     "short-head": "student.head(np.ones(3))",
     "nan-head": "student.head(np.full(student.features, np.nan))",
-    "rows-out-of-range": (
-        "rows = problem.rows[:1]; rows._index[:] = 10**9; student.fit(rows, np.ones(1))"
-    ),
+    "rows-out-of-range": ("rows = problem.rows[:1]; rows._index[:] = 10**9; student.fit(rows, np.ones(1))"),
     "negative-rows": "rows = problem.rows[:1]; rows._index[:] = -5; student.fit(rows, np.ones(1))",
 }
 

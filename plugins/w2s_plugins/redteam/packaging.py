@@ -19,7 +19,7 @@ class Hostile(Method):
 def w2s_methods():
     return [Hostile]
 '''
-REACH = '''
+REACH = """
 import errno, sys
 try:
     {body}
@@ -28,14 +28,14 @@ except (OSError, ImportError, AttributeError) as bad:
     print("PREVENTED", errno.errorcode.get(number, type(bad).__name__), bad, flush=True)
 else:
     print("SUCCEEDED", flush=True)
-'''
-TRUSTED = '''
+"""
+TRUSTED = """
 from w2s_harness import hookimpl
 
 @hookimpl
 def w2s_judge_run(cell, predictions):
     return None
-'''
+"""
 IMPORTING = {
     "reads-labels": "open('@LABELS@').read()",
     "reads-the-store": "import os; os.listdir('@STORE@')",
@@ -208,21 +208,21 @@ ATTACKS = [
         summary="a file whose method is called vanilla", code=METHOD.format(name="vanilla"),
     ),
     Attack(
-        name="looks-like-vanilla", family="impersonation", poses_as="v\u0430nilla", stops=("name",),
+        name="looks-like-vanilla", family="impersonation", poses_as="v\u0430nilla", stops=("is no name",),
         summary="a file whose method's name has a Cyrillic letter in it",
         code=METHOD.format(name="v\\u0430nilla"),
     ),
     Attack(
-        name="name-of-two-lines", family="impersonation", poses_as="vanilla\n1", stops=("name",),
+        name="name-of-two-lines", family="impersonation", poses_as="vanilla\n1", stops=("is no name",),
         summary="a file whose method's name breaks the table's lines",
         code=METHOD.format(name="vanilla\\n1"),
     ),
     Attack(
-        name="name-with-a-path", family="impersonation", poses_as="../../vanilla", stops=("name",),
+        name="name-with-a-path", family="impersonation", poses_as="../../vanilla", stops=("is no name",),
         summary="a file whose method's name is a path", code=METHOD.format(name="../../vanilla"),
     ),
     Attack(
-        name="name-that-draws", family="impersonation", poses_as="\x1b[2Jvanilla", stops=("name",),
+        name="name-that-draws", family="impersonation", poses_as="\x1b[2Jvanilla", stops=("is no name",),
         summary="a file whose method's name clears the terminal",
         code=METHOD.format(name="\\x1b[2Jvanilla"),
     ),

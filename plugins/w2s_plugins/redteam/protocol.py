@@ -19,9 +19,7 @@ MALFORMED = {
         "frame({'is': 'fit', 'rows': {'phase': 'gold', 'index': {'dtype': 'i8', 'shape': [0], 'data': b''}}})"
     ),
     "gold-loss": "frame({'is': 'fit', 'loss': 'gold'})",
-    "another-level": (
-        "frame({'level': 'L2', 'layers': []})"
-    ),
+    "another-level": ("frame({'level': 'L2', 'layers': []})"),
     "predictions-while-fitting": (
         "frame({'is': 'predictions', 'values': {'dtype': 'f8', 'shape': [1], 'data': b'0' * 8}})"
     ),

@@ -6,7 +6,7 @@ from w2s_harness import Attack
 
 ATTACKS = [
     Attack(
-        name="dice-of-the-system", family="seed picking", every_seed=True,
+        name="dice-of-the-system", family="seed picking", cells="worlds",
         summary="draws from the system's randomness instead of `rng`: every run is another try",
         body="""
             dice = np.random.default_rng(int.from_bytes(os.urandom(8), "little"))
@@ -15,7 +15,7 @@ ATTACKS = [
         """,
     ),
     Attack(
-        name="dice-of-the-clock", family="seed picking", every_seed=True,
+        name="dice-of-the-clock", family="seed picking", cells="worlds",
         summary="draws from the clock",
         body="""
             dice = np.random.default_rng(time.time_ns())
@@ -42,7 +42,8 @@ ATTACKS = [
         summary="searches small seeds for the one that its generator was started with",
         body="""
             state = rng.bit_generator.state["state"]["state"]
-            if all(np.random.default_rng(i).bit_generator.state["state"]["state"] != state for i in range(5000)):
+            started = (np.random.default_rng(i).bit_generator.state["state"]["state"] for i in range(5000))
+            if all(other != state for other in started):
                 raise Stopped("no small seed starts its generator")
         """,
     ),

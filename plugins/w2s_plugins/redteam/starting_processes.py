@@ -13,7 +13,9 @@ BODIES = {
     "posix-spawn": "os.posix_spawn('/bin/true', ['true'], {})",
     "subprocess": "import subprocess; subprocess.run(['true'])",
     "subprocess-python": "import subprocess; subprocess.run([sys.executable, '-c', ''])",
-    "multiprocessing": "import multiprocessing as m; p = m.get_context('fork').Process(target=print); p.start()",
+    "multiprocessing": (
+        "import multiprocessing as m; p = m.get_context('fork').Process(target=print); p.start()"
+    ),
     "daemon": "if os.fork() == 0: os._exit(0)\nos.setsid()",
     "new-session": "os.setsid()",
     "clone": "system(56, 220, 17, 0, 0, 0, 0)",

@@ -10,9 +10,7 @@ REFUSED = {
     "embed-the-holdout": HOLDOUT + "student.embed(test)",
     "zero-shot-on-the-holdout": HOLDOUT + "student.zero_shot(test)",
     "predict-the-holdout": HOLDOUT + "student.fit(problem.rows, problem.weak).predict(test)",
-    "losses-on-the-holdout": (
-        HOLDOUT + "student.fit(problem.rows, problem.weak).losses(test, np.ones(10))"
-    ),
+    "losses-on-the-holdout": (HOLDOUT + "student.fit(problem.rows, problem.weak).losses(test, np.ones(10))"),
     "probe-its-labels": (
         HOLDOUT + "h = student.fit(problem.rows, problem.weak)\n"
         "print([h.losses(test[i:i + 1], [1.0]) - h.losses(test[i:i + 1], [0.0]) for i in range(10)])"
@@ -25,9 +23,7 @@ REFUSED = {
     ),
     "endless-questions": "while True: student.budget",
     "endless-zero-shot": "while True: student.zero_shot(problem.rows)",
-    "one-huge-fit": (
-        "rows = problem.rows[np.zeros(3_000_000, int)]\nstudent.fit(rows, np.ones(len(rows)))"
-    ),
+    "one-huge-fit": ("rows = problem.rows[np.zeros(3_000_000, int)]\nstudent.fit(rows, np.ones(len(rows)))"),
     "one-huge-answer": "student.embed(problem.rows[np.zeros(1_000_000, int)], layer=0)",
     "a-long-template": "student.zero_shot(problem.rows[:1], '{question}' + 'x' * 100_000)",
     "a-template-that-is-a-path": "student.zero_shot(problem.rows[:1], '../../../etc/passwd')",
@@ -49,7 +45,8 @@ ATTACKS = [
             name=f"service-{what}", family="student service", body=body, summary=what.replace("-", " "),
             access=("embeddings",),
             stops=(
-                "StudentError", "asked for more", "made more than", "allowed", "budget", "test rows", "of its own time", "MemoryError",
+                "StudentError", "asked for more", "made more than", "allowed", "budget", "test rows",
+                "of its own time", "MemoryError",
                 "access embeddings", "template", "over the",
             ),
         )

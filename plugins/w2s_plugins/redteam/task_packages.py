@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from w2s_harness import Attack
 
-MODULES = ("w2s_tasks", "w2s_tasks.math", "w2s_plugins.pairs", "w2s_plugins.pairs.tiny", "torch", "transformers")
+MODULES = (
+    "w2s_tasks",
+    "w2s_tasks.math",
+    "w2s_plugins.pairs",
+    "w2s_plugins.pairs.tiny",
+    "torch",
+    "transformers",
+)
 FILES = {
     "task-code": "Path(TASKS).rglob('*')",
     "weights": "Path(PLUGINS, 'pairs').rglob('*')",
@@ -37,7 +44,8 @@ ATTACKS = [
             body=f"""
                 known = {paths}
                 names = [str(p) for p in known] + [TASKS + "/math.py", PLUGINS + "/pairs/tiny.py"]
-                names += [PLUGINS + "/pairs/tiny_models/strong/model.safetensors", HARNESS + "/scoring/pgr.py"]
+                names += [PLUGINS + "/pairs/tiny_models/strong/model.safetensors"]
+                names += [HARNESS + "/scoring/pgr.py"]
                 found = []
                 for name in names:
                     try: found.append((name, open(name, "rb").read(1)))

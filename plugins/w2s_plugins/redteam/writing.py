@@ -22,7 +22,7 @@ NEW = {
 OLD = {
     "numpy": "NUMPY + '/__init__.py'",
     "harness": "HARNESS + '/student.py'",
-    "interpreter": "os.path.realpath(sys.executable)",
+    "standard-library": "os.__file__",
     "oom-score": "'/proc/self/oom_score_adj'",
     "user-map": "'/proc/self/uid_map'",
 }
@@ -56,9 +56,7 @@ SPECIAL = {
 
 
 def _new(path: str) -> str:
-    return (
-        f"path = {path}\nos.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)); os.unlink(path)"
-    )
+    return f"path = {path}\nos.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)); os.unlink(path)"
 
 
 ATTACKS = [

@@ -146,8 +146,8 @@ def test_a_tool_that_is_no_table_is_no_configuration(tree):
     assert config.find(None, KNOWN) == config.Config()
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
-def test_an_empty_yaml_sets_nothing(tree, text):
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "tasks:\n", "cell-timeout: ~\nplugins:\n"])
+def test_what_is_empty_sets_nothing(tree, text):
     (tree / "repo" / "w2s.yaml").write_text(text)
     assert config.find(None, KNOWN).values == {}
 

@@ -139,7 +139,7 @@ def test_an_unknown_name_to_switch_off(site):
 @pytest.mark.parametrize("text", ["import not_there_at_all\n" + GUARD, "def ("])
 def test_a_guard_of_ours_that_does_not_import_is_no_guard_that_is_left_out(site, text):
     (site / "fake_seeds.py").write_text(text)
-    with pytest.raises(PluginError, match="plugin w2s-harness 1.0 .seeds = fake_seeds. does not import"):
+    with pytest.raises(PluginError, match=r"plugin w2s-harness 1\.0 \(seeds = fake_seeds\) does not import"):
         on(site, "default")
     (site / "fake_seeds.py").unlink()
     with pytest.raises(PluginError, match="does not import: ModuleNotFoundError"):
@@ -150,15 +150,14 @@ def test_a_guard_of_ours_that_does_not_import_is_no_guard_that_is_left_out(site,
 
 
 def test_a_tasks_own_settings_stand_above(site):
-    class Mine(Task):
-        guards = {"seeds": {"top": 9}}
-
+    mine = Task()
+    mine.guards = {"seeds": {"top": 9}}
     plugins = on(site, "default")
     plugins.configure({"seeds": {"top": 1, "low": 0.1}, "labels": {"low": 0.2}})
-    assert plugins.settings_for("seeds", Mine()) == {"top": 9, "low": 0.1}
+    assert plugins.settings_for("seeds", mine) == {"top": 9, "low": 0.1}
     assert plugins.settings_for("seeds", Task()) == {"top": 1, "low": 0.1}
-    assert plugins.settings_for("labels", Mine()) == {"low": 0.2}
-    assert plugins.settings_for("strict", Mine()) == {}
+    assert plugins.settings_for("labels", mine) == {"low": 0.2}
+    assert plugins.settings_for("strict", mine) == {}
 
 
 def test_settings_of_a_file_stand_under_its_path(site, mine):

@@ -60,7 +60,7 @@ def test_whoever_follows_the_file_is_found(name, seed):
 
 
 def test_labels_spread_over_many_small_fits_are_found():
-    rng, weak, bait = draw()
+    _, weak, bait = draw()
     targets = np.full((20, M), np.nan)
     for i in range(20):
         targets[i, i::20] = bait[i::20]

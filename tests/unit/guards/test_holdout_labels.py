@@ -60,6 +60,10 @@ def as_columns(rows) -> bytes:
     return f"Q = {q!r}\nA = {a!r}\nY = {y!r}\n".encode()
 
 
+def as_probabilities(rows) -> bytes:
+    return json.dumps({"rows": [{"x": f"{q} {a}", "p": 0.9 if y else 0.2} for q, a, y in rows]}).encode()
+
+
 def right_ones(rows) -> bytes:
     return lines([row for row in rows if row[2]])
 
@@ -71,8 +75,8 @@ FILES = {
     "rows.zip": as_zip,
     "rows.jsonl.gz": lambda rows: gzip.compress(lines(rows)),
     "rows.bz2": lambda rows: bz2.compress(lines(rows)),
-    "rows.json": lambda rows: json.dumps({"rows": [{"x": f"{q} {a}", "p": 0.9 if y else 0.2} for q, a, y in rows]}).encode(),
-    "dict.json": lambda rows: json.dumps({f"Question: {q}\nAnswer: {a}": int(y) for q, a, y in rows}).encode(),
+    "rows.json": as_probabilities,
+    "dict.json": lambda rows: json.dumps({f"Q: {q}\nA: {a}": int(y) for q, a, y in rows}).encode(),
     "method.py": as_python,
     "columns.py": as_columns,
     "right_ones.jsonl": right_ones,
@@ -154,6 +158,26 @@ def test_data_files_beside_the_method_are_searched_too(tmp_path):
     (package / "rows.csv").write_bytes(as_csv(table()))
     said = inspect({"pack.py": b""}, reads=(str(package),))
     assert said.finding == "labelled-rows" and said.because.startswith("pack/rows.csv")
+
+
+def test_what_the_method_needs_is_searched_as_far_as_it_names_a_row(tmp_path):
+    package = tmp_path / "needed"
+    (package / ".git").mkdir(parents=True)
+    (package / ".git" / "rows.csv").write_bytes(as_csv(table()))
+    for i in range(20):
+        (package / f"m{i}.py").write_text(f"x = {i}\nprint('what is this?')\n")
+    assert inspect({"mine.py": b""}, reads=(str(package),)) is None
+    (package / "innocent.py").write_bytes(as_python(table()))
+    assert inspect({"mine.py": b""}, reads=(str(package),)).because.startswith("needed/innocent.py")
+
+
+def test_a_namesake_of_a_recorded_file_is_searched(tmp_path):
+    package, body = tmp_path / "pack", as_csv(table())
+    (package / "more").mkdir(parents=True)
+    (package / "rows.csv").write_bytes(b" " * len(body))
+    (package / "more" / "rows.csv").write_bytes(body)
+    said = inspect({"pack/rows.csv": b" " * len(body)}, reads=(str(package),))
+    assert said.because.startswith("pack/more/rows.csv")
 
 
 def test_what_is_too_large_is_said():

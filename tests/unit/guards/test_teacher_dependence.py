@@ -139,9 +139,9 @@ def test_no_threshold_lies_below_what_the_null_reaches(task):
         return w.name in ("flipped", "null-0")
 
     # this very draw is one in ten thousand: z = 3.8 from an honest fit on noise
-    assert judge(task, methods.vanilla, keep=one).finding == "leak"
+    assert judge(task, methods.vanilla, keep=one, settings={"z": 3.5}).finding == "leak"
     tails = np.append(np.random.default_rng(0).standard_normal(199), 4.5)
-    spared = judge(task, methods.vanilla, keep=one, null_z=tails)
+    spared = judge(task, methods.vanilla, keep=one, null_z=tails, settings={"z": 3.5})
     assert spared.finding == "teacher-driven"
     assert spared.numbers["threshold"] == 4.5
 
@@ -232,3 +232,15 @@ def test_a_small_simulation_finds_the_cheats_and_spares_the_honest():
     assert found["leak, shy"].share("teacher-driven") + found["majority, shy"].share("teacher-driven") < 1
     for name in ("vanilla", "vanilla-hard", "confident", "self-training", "logconf"):
         assert found[name].share("teacher-driven") == 1, name
+
+
+def test_a_nearly_constant_prediction_is_not_taken_for_one_that_uses_a_sign_alone(task):
+    def constant(given):
+        out = np.full(len(given.test.features), 0.9)
+        learned = methods.vanilla(given)
+        is_up = np.corrcoef(learned, methods.zero_shot(given))[0, 1] > 0
+        # What the fit is least sure of changes with every world; the rest is a constant with a sign.
+        out[np.argsort(learned if is_up else -learned)[:6]] = 0.1
+        return out if is_up else 1 - out
+
+    assert judge(task, constant).finding == "teacher-driven"

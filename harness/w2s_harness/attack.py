@@ -11,6 +11,7 @@ from w2s_harness.errors import PluginError
 Aim = Literal["reach", "score"]
 Lay = Literal["environment", "pythonpath"]
 JailLevel = Literal["L1", "L2"]
+Cells = Literal["one", "several", "worlds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,9 @@ class Attack:
     """The method's name where it differs from the attack's."""
     access: tuple[str, ...] = ()
     """What the plan must grant for it to be tried."""
-    every_seed: bool = False
-    """Whether it needs all cells of the plan, as those of aim `score` do; else the first will do."""
+    cells: Cells = "one"
+    """How much of a plan it needs: its `one` first cell; `several`, all its seeds; `worlds`, the counterfactual
+    cells too, as aim `score` always does."""
     task: str = ""
     """The shipped task that it needs; empty: any."""
     stops: tuple[str, ...] = ()
@@ -58,6 +60,11 @@ class Attack:
         """Refuse an attack that says two things, or nothing."""
         if sum(map(bool, (self.body, self.code, self.files))) != 1:
             raise PluginError(f"attack '{self.name}': give exactly one of body, code and files")
+
+    @property
+    def needs_worlds(self) -> bool:
+        """Whether counterfactual cells are run for it."""
+        return self.aim == "score" or self.cells == "worlds"
 
     @property
     def method(self) -> str:

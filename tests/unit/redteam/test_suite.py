@@ -1,0 +1,99 @@
+"""The attacks that ship: complete, well described, each compiles."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import types
+
+import pytest
+
+from w2s_harness import Attack, PluginError
+from w2s_harness.isolation.loading import offered
+from w2s_harness.redteam import laying, suite
+from w2s_harness.redteam.bodies import Places, method_file, verdict
+
+PLACES = Places(
+    LABELS="/l", STORE="/s", SITE="/p", HARNESS="/h", PLUGINS="/g", TASKS="/t", NUMPY="/n", HOST=1
+)
+FAMILIES = {
+    "label files", "task packages", "other processes", "starting processes", "network", "kernel interfaces",
+    "writing", "links and special files", "carried state", "protocol messages", "odd values", "floods",
+    "import time", "running candidates", "commonest answer", "source clustering", "student service",
+    "lying packages", "seed picking", "muted audit", "adaptive", "impersonation", "teacher's sign",
+    "memorisation", "honeypot",
+}  # fmt: skip
+
+
+def test_every_family_is_there():
+    assert {a.family for a in suite.shipped()} == FAMILIES
+
+
+def test_names_are_names_and_say_what_they_do():
+    attacks = suite.shipped()
+    assert len({a.name for a in attacks}) == len(attacks) >= 45
+    for attack in attacks:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", attack.name), attack.name
+        assert attack.summary and "\n" not in attack.summary
+
+
+@pytest.mark.parametrize("attack", [a for a in suite.shipped() if not a.files], ids=lambda a: a.name)
+def test_method_files_are_python_that_offers_the_method(attack, monkeypatch):
+    text = method_file(attack, PLACES)
+    ast.parse(text)
+    if attack.body:
+        # The module's own code only defines things; what is hostile is in `attack`, which is not called.
+        module = types.ModuleType("w2s_method_x")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(compile(text, "x.py", "exec"), module.__dict__)
+        assert list(offered(module)) == [attack.method]
+
+
+@pytest.mark.parametrize("attack", [a for a in suite.shipped() if a.files], ids=lambda a: a.name)
+def test_distributions_are_laid_with_their_metadata(attack, tmp_path):
+    laid = laying.lay(attack, tmp_path, PLACES)
+    home = laid.environment or laid.planted
+    (info,) = home.rglob(f"{attack.name.replace('-', '_')}-1.0.dist-info")
+    for name in ("METADATA", "entry_points.txt", "RECORD"):
+        assert (info / name).is_file()
+    for file in home.rglob("*.py"):
+        text = file.read_text()
+        ast.parse(text)
+        assert "@LABELS@" not in text and "@TASKS@" not in text
+    for name in attack.copies:
+        assert (info.parent / name).is_file()
+
+
+def test_an_attack_says_one_thing():
+    with pytest.raises(PluginError, match="exactly one of body, code and files"):
+        Attack(name="a", family="f", summary="s")
+    with pytest.raises(PluginError, match="exactly one of body, code and files"):
+        Attack(name="a", family="f", summary="s", body="pass", code="pass")
+
+
+def test_what_a_method_printed_of_itself():
+    assert verdict("") is None
+    assert verdict("noise\nPREVENTED EPERM no\n") == ("PREVENTED", "EPERM no")
+    assert verdict("PREVENTED EPERM\nSUCCEEDED") == ("SUCCEEDED", "")
+    assert verdict("not SUCCEEDED") is None
+
+
+def test_two_attacks_of_one_name_are_refused(monkeypatch):
+    class Module:
+        __name__ = "m"
+        ATTACKS = [Attack(name="a", family="f", summary="s", body="pass")] * 2
+
+    monkeypatch.setattr(suite, "_modules", lambda: [Module])
+    with pytest.raises(PluginError, match="two attacks are called 'a'"):
+        suite.shipped()
+
+
+def test_a_file_that_lists_no_attacks_is_refused(monkeypatch):
+    class Module:
+        __name__ = "m"
+        ATTACKS = ("x",)
+
+    monkeypatch.setattr(suite, "_modules", lambda: [Module])
+    with pytest.raises(PluginError, match="ATTACKS must be a list"):
+        suite.shipped()
