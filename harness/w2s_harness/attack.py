@@ -46,8 +46,8 @@ class Attack:
     access: tuple[str, ...] = ()
     """What the plan must grant for it to be tried."""
     cells: Cells = "one"
-    """How much of a plan it needs: its `one` first cell; `several`, all its seeds; `worlds`, the counterfactual
-    cells too, as aim `score` always does."""
+    """How much of a plan it needs: `one` cell; `several`, one for each seed; `worlds`, the counterfactual
+    ones too, as aim `score` always does."""
     task: str = ""
     """The shipped task that it needs; empty: any."""
     stops: tuple[str, ...] = ()

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from w2s_harness.plan import PlannedMethod
     from w2s_harness.types import Pair, Task, World
     from w2s_harness.wire.rows import TextRow
 

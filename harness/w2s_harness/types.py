@@ -153,8 +153,8 @@ class World:
     all rows. `diluted`: shuffled among a random 70 % of the rows. `other`: another weak teacher. `canary`:
     wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right."""
     inputs: Literal["kept", "ablated", "scrambled"] = "kept"
-    """`ablated`: what the student reads belongs to rows of other questions; text and groups stay. `scrambled`:
-    text and groups move too. Both in both phases; handles keep their gold."""
+    """`ablated`: what the student reads belongs to rows of other questions; text and groups stay.
+    `scrambled`: text and groups move too. Both in both phases; handles keep their gold."""
     draw: int = 0
     """Which random draw, where there are several."""
 

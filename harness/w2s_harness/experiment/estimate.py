@@ -34,7 +34,7 @@ def describe(
     audits = work.audits()
     if audits:
         kept = sum(work.kept(job) is not None for job in audits)
-        lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual cells that guards ask for)")
+        lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual, for the guards)")
     tokens = sum(_tokens(s, store) for s in settings)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
     lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]

@@ -20,10 +20,14 @@ _ALARMS = ("flag", "disqualify", "error")
 _LAYERS = (
     (r"Stopped", "nothing found"),
     (r"ModuleNotFoundError|ImportError", "closed modules"),
-    (r"SIGSYS|EPERM|ENOSYS", "seccomp"),
+    (r"SIGSYS|EPERM|ENOSYS|gaierror", "seccomp"),
     (r"EACCES", "landlock"),
     (r"ENOENT|EROFS|ESRCH|ENODEV|ENXIO", "namespaces"),
-    (r"EFBIG|ENOMEM|MemoryError|EMFILE|ENOSPC|EDQUOT|EAGAIN|SIGXCPU|can't start new thread", "limits"),
+    (
+        r"EFBIG|ENOMEM|MemoryError|EMFILE|ENOSPC|EDQUOT|EAGAIN|SIGXCPU|can't start new thread|"
+        r"not allowed to raise|RecursionError",
+        "limits",
+    ),
     (r"threads, over|files that its scratch|MiB that its scratch|deeper than|resident", "watchdog"),
     (r"of its own time", "clock"),
     (r"malformed|bytes, over the|sent more after|before fit was over|no predictions", "protocol"),

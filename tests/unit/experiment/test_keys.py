@@ -19,7 +19,8 @@ def cell_key(setting, plan, *, cell=CELL, access=(), columns=(), world=None, **m
 def test_every_stage_and_seed_has_a_key_of_its_own(setting):
     keys = Keys(setting())
     found = [keys.tune(), keys.path()]
-    found += [f(s) for f in (keys.weak, keys.labels, keys.weak_test, keys.ceiling, keys.ceiling_train) for s in (0, 1)]
+    by_seed = (keys.weak, keys.labels, keys.weak_test, keys.ceiling, keys.ceiling_train)
+    found += [f(s) for f in by_seed for s in (0, 1)]
     found += [keys.features(r, s, "features") for r in ("weak", "strong") for s in ("test", "train_unlabel")]
     assert len(set(found)) == len(found)
     assert keys.weak(0) == Keys(setting()).weak(0)
