@@ -28,7 +28,7 @@ CCS_SEEDS = 20
 CCS_WORLDS = 3
 """Worlds at each accuracy in which CCS runs with every seed."""
 CLASSES = ("teacher-driven", "elicitation", "review", "shortcut", "leak")
-RANGES = ("A", "D", "bit", "local", "apart", "O", "z_null", "z_ablated")
+RANGES = ("A", "D", "bit", "local", "apart", "moves", "O", "z_null", "z_ablated")
 LIMITS = (3.5, 4.0)
 DECLARED = {"zero-shot", "em-prior"}
 

@@ -16,7 +16,7 @@ from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
-from w2s_harness.experiment.worlds import stage
+from w2s_harness.experiment.worlds import tell
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.types import Split
 
@@ -77,7 +77,7 @@ class Gathered:
 
     def _cell(self, job: Job, record: Record) -> CellEvidence:
         keys, seed = Keys(self.setting), job.cell.seed
-        staged = stage(self.store, self.setting, job.cell, job.world)
+        told = tell(self.store, self.setting, seed, job.world)
         ceiling = self.store.array(keys.ceiling_train(seed))
         seen: Mapping[str, Any] = record["seen"]
         return CellEvidence(
@@ -86,12 +86,12 @@ class Gathered:
             world=job.world,
             predictions=self._array(keys.predictions(job.key)),
             weak_test=self._array(keys.weak_test(seed)),
-            drawn=staged.drawn,
-            weak=staged.weak,
-            changed=staged.changed,
-            region=staged.region,
-            bait=staged.bait,
-            ceiling=None if ceiling is None else ceiling[staged.drawn],
+            drawn=told.drawn,
+            weak=told.weak,
+            changed=told.changed,
+            region=told.region,
+            bait=told.bait,
+            ceiling=None if ceiling is None else ceiling[told.drawn],
             compute=record["compute"],
             seen=Seen(
                 requests=seen["requests"],

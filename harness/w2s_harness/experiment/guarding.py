@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from w2s_harness.discovery.metadata import module_file
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
 from w2s_harness.plan import Cell, PlannedMethod
@@ -33,6 +35,21 @@ class Guards:
     def has_judges(self) -> bool:
         """Whether a guard will want to see predictions."""
         return self.has("w2s_judge_run", "w2s_judge_method")
+
+    def identity(self, task: Task) -> list[Any] | None:
+        """What their verdicts hang on beside the evidence: code and settings; None with a guard of others.
+
+        Of others only a module's own file would be known, not what it imports.
+        """
+        names = self._plugins.guards
+        if not set(names) <= set(self._plugins.shipped_guards):
+            return None
+        modules = [module_file(self._plugins.trusted[name]) for name in names]
+        folders = sorted({file.parent for file in modules if file is not None})
+        files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+        digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+        settings = {name: dict(self._plugins.settings_for(name, task)) for name in names}
+        return [list(names), digests, settings]
 
     def grant(self, task: Task, method: str, access: frozenset[str]) -> tuple[str, ...]:
         """What the method may be given; a guard that fails gives nothing."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 from w2s_harness.evidence import Published
 from w2s_harness.experiment.cells import CellWork
-from w2s_harness.experiment.gathering import Ended
-from w2s_harness.experiment.guarding import merged
+from w2s_harness.experiment.gathering import Ended, Gathered
+from w2s_harness.experiment.guarding import Guards, merged
+from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Plan, PlannedMethod
 from w2s_harness.types import Verdict
 
@@ -37,6 +39,41 @@ def judge(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One row before its judges."""
+
+    cells: Sequence[Ended]
+    worlds: Sequence[Ended]
+    beside: Mapping[str, Sequence[Ended]]
+    """The cells of all methods on the setting, by method id."""
+    attempts: int
+    source_now: str
+    published: Sequence[Published]
+
+    def key(self, guards: Guards, gathered: Gathered) -> str | None:
+        """Names what the verdicts hang on; None where that is not wholly known."""
+        known = guards.identity(gathered.setting.task.task)
+        if known is None:
+            return None
+        return key_of(
+            "verdicts",
+            [
+                known,
+                code_version("all"),
+                _keys(self.cells),
+                _keys(self.worlds),
+                {name: _keys(cells) for name, cells in sorted(self.beside.items())},
+                [self.attempts, self.source_now, [asdict(p) for p in self.published]],
+                gathered.null_z is not None,
+            ],
+        )
+
+
+def _keys(cells: Sequence[Ended]) -> list[list[str]]:
+    return [[e.job.key, str(e.record.get("error") or e.record.get("skipped") or "")] for e in cells]
+
+
 def _of_row(
     row: RowId,
     cells: Sequence[Ended],
@@ -50,21 +87,40 @@ def _of_row(
     said = [*guards.off(), *guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):
         return said
-    for ended in cells:
+    case = _Case(
+        cells,
+        work.worlds.get(row, ()),
+        {name: ended for (setting, name), ended in rows.items() if setting == row[0]},
+        attempts.get(row, 1),
+        job.method.source.digest_now(),
+        published.get(row, ()),
+    )
+    key = case.key(guards, gathered)
+    kept = None if key is None else work.store.get(key)
+    if kept is not None:
+        return [*said, *(Verdict(**v) for v in kept)]
+    found = _judged(case, job.method, guards, gathered)
+    if key is not None and all(v.level != "error" for v in found):
+        work.store.put(key, [asdict(v) for v in found])
+    return said + found
+
+
+def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gathered) -> list[Verdict]:
+    said: list[Verdict] = []
+    for ended in case.cells:
         if ended.is_well:
             said += guards.judge_cell(ended.job.cell, gathered.cell(ended))
-    if all(ended.is_well for ended in cells) and guards.has("w2s_judge_method"):
-        beside = {name: ended for (setting, name), ended in rows.items() if setting == row[0]}
+    if all(ended.is_well for ended in case.cells) and guards.has("w2s_judge_method"):
         evidence = gathered.method(
-            job.method,
-            cells,
-            work.worlds.get(row, ()),
-            beside,
-            attempts=attempts.get(row, 1),
-            source_now=job.method.source.digest_now(),
-            published=published.get(row, ()),
+            method,
+            case.cells,
+            case.worlds,
+            case.beside,
+            attempts=case.attempts,
+            source_now=case.source_now,
+            published=case.published,
         )
-        said += guards.judge_method(job.method, evidence)
+        said += guards.judge_method(method, evidence)
     return said
 
 

@@ -88,7 +88,7 @@ def _draw(
         )
     )
     try:
-        reply = client.serve(_fit(staged.weak, draw))
+        reply = client.serve(_fit(staged.told.weak, draw))
         if not isinstance(reply, wire.Handled):
             raise WorkerError(f"the student service refused a fit of the empirical null: {reply}")
         (packed,) = client.predict_test(reply.handle).values

@@ -155,7 +155,8 @@ class Runner:
             "service_seconds": meter.seconds,
         }  # fmt: skip
         keys = Keys(job.setting)
-        told = np.stack(watcher.targets) if watcher.targets else np.empty((0, len(staged.drawn)), np.float32)
+        none = np.empty((0, len(staged.told.drawn)), np.float32)
+        told = np.stack(watcher.targets) if watcher.targets else none
         self.store.put_array(keys.targets(job.key), told)
         self.store.put_array(keys.predictions(job.key), predictions)
         self.store.put(job.key, record)
@@ -177,7 +178,7 @@ class Runner:
                 method=job.method.name,
                 parameters=dict(job.method.parameters),
                 kind=job.setting.data.kind,
-                weak=wire.pack(staged.weak[staged.train.order]),
+                weak=wire.pack(staged.told.weak[staged.train.order]),
                 access=job.access,
                 seed=named_seed(self.plan.root_seed, job.cell.id),
                 layers=opened.layers,
@@ -185,7 +186,7 @@ class Runner:
                 templates=opened.templates,
                 train=train,
                 test=test if "transductive" in job.access else None,
-                bait={BAIT: _npy(staged.bait[staged.train.order])},
+                bait={BAIT: _npy(staged.told.bait[staged.train.order])},
             )
             outcome = converse(
                 worker,

@@ -225,11 +225,11 @@ class _Session:
     def _finish(
         self, results: Results, beside: Mapping[RowId, Sequence[Published]], run_: runs.Run
     ) -> ExitCode:
-        self.timing["seconds"]["total"] = time.monotonic() - self.started
         board = assemble(
             results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
             attempts=counts(results.plan, results.cells), published=beside,
         )  # fmt: skip
+        self.timing["seconds"]["total"] = time.monotonic() - self.started
         # before the leaderboard: with it the run is finished and would not be continued
         self.attempts.finished(results.plan, results.settings, board.rows)
         canonical.write(board, run_.leaderboard)

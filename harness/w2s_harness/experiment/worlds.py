@@ -51,13 +51,11 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Staged:
-    """All that a world decides of a cell; m training rows in the order of the seed's draw."""
+class Told:
+    """What a world makes of the teacher; m training rows in the order of the seed's draw."""
 
     drawn: Codes
     """(m,) the rows of train_unlabel that the seed trains on."""
-    train: Stage
-    test: Stage
     weak: Floats
     """(m,) the weak labels as the worker is told them."""
     changed: Bools
@@ -68,25 +66,37 @@ class Staged:
     """(m,) the labels in the honeypot."""
 
 
-def stage(store: Store, setting: Setting, cell: Cell, world: World | None) -> Staged:
-    """What the cell's worker is given in `world`. Raises `StoreError` where a baseline's array is gone."""
-    seed, name = cell.seed, _name(world)
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """All that a world decides of a cell."""
+
+    told: Told
+    train: Stage
+    """Its positions are those of `told`."""
+    test: Stage
+
+
+def tell(store: Store, setting: Setting, seed: int, world: World | None) -> Told:
+    """The teacher of a cell in `world`. Raises `StoreError` where a baseline's array is gone."""
     drawn = setting.draw("train_unlabel", seed)
     own = _array(store, Keys(setting).labels(seed))[drawn]
     weak, changed, region = own, np.zeros(len(drawn), bool), np.zeros(len(setting.test), bool)
     if world is not None and world.teacher != "kept":
         weak, changed, region = _Teacher(store, setting, seed, world, drawn, own).labels()
-    key = order_key(setting.root_seed, cell.id, name)
-    unlabel = setting.data.splits["train_unlabel"]
-    rng = np.random.default_rng(_seed(setting, seed, "bait", name))
+    rng = np.random.default_rng(_seed(setting, seed, "bait", _name(world)))
+    bait = (weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG)
+    return Told(drawn=drawn, weak=weak, changed=changed, region=region, bait=bait)
+
+
+def stage(store: Store, setting: Setting, cell: Cell, world: World | None) -> Staged:
+    """What the cell's worker is given in `world`. Raises `StoreError` as `tell`."""
+    told = tell(store, setting, cell.seed, world)
+    key = order_key(setting.root_seed, cell.id, _name(world))
+    unlabel, everything = setting.data.splits["train_unlabel"], np.arange(len(setting.test))
     return Staged(
-        drawn=drawn,
-        train=_phase(unlabel, drawn, setting, seed, world, key, "train_unlabel"),
-        test=_phase(setting.test, np.arange(len(setting.test)), setting, seed, world, key, "test"),
-        weak=weak,
-        changed=changed,
-        region=region,
-        bait=(weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG),
+        told=told,
+        train=_phase(unlabel, told.drawn, setting, cell.seed, world, key, "train_unlabel"),
+        test=_phase(setting.test, everything, setting, cell.seed, world, key, "test"),
     )
 
 

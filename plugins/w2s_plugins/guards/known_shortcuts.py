@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -42,8 +43,12 @@ class Shortcut:
     """How far decisions must follow it, whatever others do."""
 
 
-def known(setting: SettingView) -> list[Shortcut]:
-    """Every shortcut that can be told from being right on this task, or that depends on the decisions."""
+@functools.lru_cache(maxsize=4)
+def known(setting: SettingView) -> tuple[Shortcut, ...]:
+    """Every shortcut that can be told from being right on this task, or that depends on the decisions.
+
+    The same for all rows of a setting, and clusters take a while to find, so the last answers are kept.
+    """
     part, train = setting.test, setting.train
     gold, groups = np.asarray(part.gold, bool), np.asarray(part.groups, np.int64)
     by_place, by_length = earlier(groups), longer(part.rows, groups)
@@ -61,11 +66,12 @@ def known(setting: SettingView) -> list[Shortcut]:
         Shortcut(name, _fixed(look), read, least) for name, read, least, look in found if look is not None
     ]
     if part.features is None:
-        return fixed
+        return tuple(fixed)
     codes = {k: clusters(part.features, k) for k in CLUSTERS}
-    return fixed + [
+    by_cluster = (
         Shortcut(f"{k} clusters", _by_cluster(c, gold, groups), True, PURE) for k, c in codes.items()
-    ]
+    )
+    return (*fixed, *by_cluster)
 
 
 def _fixed(look: looks.Look) -> Build:

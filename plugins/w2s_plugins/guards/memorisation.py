@@ -85,7 +85,7 @@ def w2s_inspect_method(
     if big is not None:
         because = f"labels are public, and {big.file} {big.why}: a table of them may hide there"
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
-    because = f"labels are public; its {len(files)} files ({size:.0f} KiB) hold no big table and "
+    because = f"labels are public; its source (files: {len(files)}, {size:.0f} KiB) holds no big table and "
     because += f"{traces[1].texts} texts of the task" if traces else "no row of the task"
     return Verdict(NAME, "ok", because, numbers)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,7 +34,14 @@ def made(setting, store):
 
 @pytest.fixture
 def staged(made, store):
-    return lambda world=None, cell=CELL: stage(store, made, cell, world)
+    """Everything that a world decides, in one object."""
+
+    def look(world=None, cell=CELL):
+        found = stage(store, made, cell, world)
+        told = {name: getattr(found.told, name) for name in found.told.__slots__}
+        return SimpleNamespace(train=found.train, test=found.test, **told)
+
+    return look
 
 
 def test_a_real_cell_shows_what_its_handles_stand_for(staged):

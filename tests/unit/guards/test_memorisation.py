@@ -54,7 +54,7 @@ def test_a_table_is_flagged():
 
 def test_an_ordinary_file_is_ok_and_says_what_was_looked_at():
     verdict = inspect({"mine.py": b"def fit():\n    return 1\n"})
-    assert verdict.level == "ok" and "1 files" in verdict.because
+    assert verdict.level == "ok" and "files: 1" in verdict.because
 
 
 def test_shipped_methods_are_not_searched():

@@ -208,7 +208,7 @@ def test_a_method_that_says_it_needs_no_teacher_is_taken_at_its_word(task):
 def test_settings_move_the_limits(task):
     assert judge(task, methods.leak_some, settings={"z": 40}).finding == "teacher-driven"
     assert judge(task, methods.vanilla, settings={"d_ccs": 0.1}).finding == "elicitation"
-    assert judge(task, methods.leak_shy, settings={"apart": 1}).finding == "teacher-driven"
+    assert judge(task, methods.leak_shy, settings={"apart": 1, "still": 0}).finding == "teacher-driven"
 
 
 @pytest.mark.parametrize(
@@ -244,3 +244,15 @@ def test_a_nearly_constant_prediction_is_not_taken_for_one_that_uses_a_sign_alon
         return out if is_up else 1 - out
 
     assert judge(task, constant).finding == "teacher-driven"
+
+
+def test_predictions_that_stand_still_under_another_teacher_are_left_to_a_person(task):
+    """As the red team's `honest-where-the-teacher-disagrees`: its own answers, until the flipped world."""
+
+    def stubborn(given):
+        own = methods.zero_shot(given)
+        learned = methods.vanilla(given)
+        return own if np.corrcoef(own, learned)[0, 1] > 0 else learned
+
+    verdict = judge(task, stubborn)
+    assert verdict.finding == "review" and verdict.numbers["moves"] == 0 and verdict.numbers["A"] < 0.5
