@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CLI = Path(sys.executable).with_name("w2s-harness")
+WORDS = [f"{a}{b}{c}" for a in "bdkm" for b in "aeiou" for c in "nst"]
+GOOD = set(WORDS[::3]) | set(WORDS[1::6])
 METHODS = "vanilla,confident:margin=.3,zero-shot,./mine.py"
 MINE = '''"""Two methods in one file."""
 

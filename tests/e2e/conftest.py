@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import METHODS, MINE, Done, Place
+from commands import GOOD, METHODS, MINE, WORDS, Done, Place
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +61,6 @@ def _llama(folder: Path, width: int, seed: int) -> Path:
     weights["lm_head.weight"] = matrix(len(words), width)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
-
-
-WORDS = [f"{a}{b}{c}" for a in "bdkm" for b in "aeiou" for c in "nst"]
-GOOD = set(WORDS[::3]) | set(WORDS[1::6])
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def w2s_judge_method(method, evidence):
 @pytest.fixture
 def drawn(place: Place, models) -> Place:
     """The command line with that plugin, its task and two methods."""
-    from conftest import GOOD, WORDS
+    from commands import GOOD, WORDS
 
     text = PLUGIN.format(good=sorted(GOOD), bad=sorted(set(WORDS) - GOOD))
     (place.folder / "drawn.py").write_text(text)
