@@ -17,13 +17,13 @@ from w2s_harness import (
     MethodEvidence,
     PlannedMethod,
     SettingView,
-    UsageError,
     Verdict,
     hookimpl,
 )
 from w2s_plugins.guards import scanning
 from w2s_plugins.guards.bait import bait_z
 from w2s_plugins.guards.labelled_rows import FEWEST, Found, Index
+from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "holdout-labels"
 BAIT_Z = 6.0
@@ -45,7 +45,7 @@ def w2s_inspect_method(
     """Refuse a method whose files hold labelled rows of the task."""
     if method.source.is_shipped:
         return None
-    limit = int(_settings(settings)["most_mib"] * 2**20)
+    limit = int(thresholds(NAME, SETTINGS, settings)["most_mib"] * 2**20)
     index, read, skipped = Index.of(setting), 0, 0
     for name, data in _worker_readable(method, files, index):
         if len(data) > scanning.MOST_BYTES or read + len(data) > limit:
@@ -70,7 +70,7 @@ def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence, settings: 
     """Disqualify a method whose fits follow the honeypot."""
     largest, pooled = honeypot(evidence)
     numbers = {"bait_z": largest, "bait_z_pooled": pooled}
-    if max(largest, pooled) > _settings(settings)["bait_z"]:
+    if max(largest, pooled) > thresholds(NAME, SETTINGS, settings)["bait_z"]:
         return Verdict(
             NAME,
             "disqualify",
@@ -93,16 +93,6 @@ def honeypot(evidence: MethodEvidence) -> tuple[float, float]:
 
 def _of_cell(cell: CellEvidence) -> tuple[float, float]:
     return bait_z(cell.seen.targets, cell.weak, cell.bait)
-
-
-def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
-    """`SETTINGS` with what the user says instead. Raises `UsageError` for what is no number above 0."""
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise UsageError(f"guard '{NAME}': {key} is a number above 0, not {value!r}.")
-    return {**SETTINGS, **settings}
 
 
 # -- files ----------------------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ from w2s_harness import (
     MethodEvidence,
     PlannedMethod,
     SettingView,
-    UsageError,
     Verdict,
     World,
     hookimpl,
 )
 from w2s_plugins.guards import big_tables, row_traces
 from w2s_plugins.guards.following import POOLED, Followed, followed
+from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "memorisation"
 FINDING = "memorised"
@@ -59,7 +59,7 @@ def w2s_inspect_method(
     method: PlannedMethod, setting: SettingView, files: Mapping[str, bytes], settings: Mapping[str, Any]
 ) -> Verdict | None:
     """Look for the task's rows and for big tables in a method's files; tasks with public labels only."""
-    limits = _settings(settings)
+    limits = thresholds(NAME, SETTINGS, settings)
     if setting.task.exposure != "public":
         return None
     if method.source.is_shipped:
@@ -105,19 +105,9 @@ def w2s_judge_method(
     method: PlannedMethod, evidence: MethodEvidence, settings: Mapping[str, Any]
 ) -> Sequence[Verdict]:
     """What its fits were told on rows that only gold puts right; fresh data against published data."""
-    _settings(settings)
+    thresholds(NAME, SETTINGS, settings)
     fresh = fresh_verdict(evidence)
     return [canary_verdict(evidence), *([fresh] if fresh else [])]
-
-
-def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
-    """`SETTINGS` with what the user says instead. Raises `UsageError` for what is no number above 0."""
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise UsageError(f"guard '{NAME}': {key} is a number above 0, not {value!r}.")
-    return {**SETTINGS, **settings}
 
 
 # -- what fits were told --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from w2s_harness import MethodEvidence, PlannedMethod, UsageError, Verdict, hookimpl
+from w2s_harness import MethodEvidence, PlannedMethod, Verdict, hookimpl
+from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "resources"
 TIMES_VANILLA = 20
@@ -27,7 +28,7 @@ def w2s_judge_method(
     method: PlannedMethod, evidence: MethodEvidence, settings: Mapping[str, Any]
 ) -> Sequence[Verdict]:
     """Notes on compute, refusals and output; never a disqualification."""
-    limits = _settings(settings)
+    limits = thresholds(NAME, SETTINGS, settings, or_zero=True)
     cells = [evidence.cells[seed] for seed in sorted(evidence.cells)]
     times = _times_vanilla(evidence)
     refused = max(cell.seen.refused for cell in cells)
@@ -54,13 +55,3 @@ def _times_vanilla(evidence: MethodEvidence) -> float | None:
     base = math.fsum(vanilla[seed].compute["flops"] for seed in seeds)
     used = math.fsum(evidence.cells[seed].compute["flops"] for seed in seeds)
     return used / base if base > 0 else None
-
-
-def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
-    """`SETTINGS` with what the user says instead. Raises `UsageError` for what is no number from 0 up."""
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise UsageError(f"guard '{NAME}': {key} is a number from 0 up, not {value!r}.")
-    return {**SETTINGS, **settings}

@@ -7,16 +7,16 @@ features betrays, a training row that is the same. A flag only: `teacher-depende
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from w2s_harness import CellEvidence, MethodEvidence, PlannedMethod, UsageError, Verdict, hookimpl
+from w2s_harness import CellEvidence, MethodEvidence, PlannedMethod, Verdict, hookimpl
 from w2s_plugins.guards.known_shortcuts import Shortcut, known
 from w2s_plugins.guards.shortcut_looks import Build, Excess, Floats, excess
+from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "shortcuts"
 FINDING = "shortcut"
@@ -52,7 +52,7 @@ class Finding:
 @hookimpl
 def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence, settings: Mapping[str, Any]) -> Verdict:
     """Flag a method whose predictions follow a known shortcut beyond what the plan's others do."""
-    limits = _settings(settings)
+    limits = thresholds(NAME, SETTINGS, settings)
     findings = compared(evidence, limits)
     if not findings:
         return Verdict(NAME, "ok", "no known shortcut can be told from the right answer on this task")
@@ -115,13 +115,3 @@ def _pays(shortcut: Shortcut, own: Floats, teacher: Floats, evidence: MethodEvid
         return look.right >= PAYS
     gold = np.asarray(evidence.setting.test.gold, bool)
     return look.right > float(np.where(gold, teacher, 1 - teacher).mean())
-
-
-def _settings(settings: Mapping[str, Any]) -> dict[str, float]:
-    """`SETTINGS` with what the user says instead. Raises `UsageError` for what is no number above 0."""
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise UsageError(f"guard '{NAME}': {key} is a number above 0, not {value!r}.")
-    return {**SETTINGS, **settings}
