@@ -35,6 +35,7 @@ _CONTROL = {
     "name": "same",
     "task": "math",
     "pair": "tiny",
+    "accuracy": 0.7,
     "ok": True,
     "because": "no gap",
     "numbers": {"gap": 0.0},

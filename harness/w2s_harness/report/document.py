@@ -10,6 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from w2s_harness.errors import DataError
 from w2s_harness.report.records import (
+    BestOf,
+    Calibration,
     Claim,
     Compute,
     Control,
@@ -18,6 +20,7 @@ from w2s_harness.report.records import (
     Hyper,
     ModelRecord,
     Part,
+    RowBaselines,
     SourceRecord,
     VerdictRecord,
 )
@@ -111,6 +114,11 @@ class Setting(Part, frozen=True, kw_only=True):
     """Teacher and student."""
     baseline_seeds: list[int]
     """The seeds whose means are `weak` and `ceiling`."""
+    noise_floor: float | None = None
+    """Transfer accuracy: the standard deviation of vanilla's difference between two single seeds; null
+    without vanilla or with one seed."""
+    holdout_rows: Literal["paired", "unknown"] = "paired"
+    """`unknown`: only accuracies were given, so rows of two methods cannot be paired."""
 
     def __post_init__(self) -> None:
         """Refuse an undefined number without a reason."""
@@ -232,6 +240,21 @@ class Row(Part, frozen=True, kw_only=True):
     """Why nobody vouches for its numbers: its workers were not isolated, or a guard failed; else null."""
     vs_vanilla: Comparison | None = None
     """Against vanilla by the same solver; null for vanilla itself and where the plan has none."""
+    vs_compute: Comparison | None = None
+    """Against `vanilla@C`, an ensemble of vanilla students of at most the row's compute; null where the row
+    costs less than two of them."""
+    versus: list[Comparison] = msgspec.field(default_factory=list)
+    """Against the methods that the user named beside vanilla."""
+    flops_over_vanilla: Annotated[float, Meta(ge=0)] | None = None
+    """Its FLOPs over those of vanilla on the same cells; null without vanilla."""
+    calibration: Calibration | None = None
+    """How good its probabilities are; null where a seed is missing."""
+    best_of: BestOf | None = None
+    """For the best of several rows of one name: what picking it is worth by itself."""
+    baselines: RowBaselines | None = None
+    """Weak floor and ceiling, where they are not the setting's."""
+    warnings: list[str] = msgspec.field(default_factory=list)
+    """Where checks of its statistics disagree, in a plain sentence each."""
 
     def __post_init__(self) -> None:
         """Refuse an undefined number, or a status other than ok, without a reason."""
@@ -257,6 +280,8 @@ class Leaderboard(Part, frozen=True, kw_only=True):
     """Sanity controls; may be empty."""
     claims: list[Claim]
     """The strongest sentences that the data allow."""
+    mismatches: list[str] = msgspec.field(default_factory=list)
+    """Where imported files contradict themselves or each other, a line each."""
     timing: dict[str, Any]
     """Seconds, memory, cache hits; differs from run to run."""
     machine: dict[str, Any]

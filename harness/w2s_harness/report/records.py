@@ -116,6 +116,8 @@ class Control(Part, frozen=True, kw_only=True):
     """The task."""
     pair: str
     """The pair."""
+    accuracy: Annotated[float, Meta(ge=0, le=1)] | None
+    """Its mean accuracy on the holdout over its draws; null where it could not be had."""
     ok: bool
     """Did it come out as it must?"""
     because: str
@@ -135,3 +137,39 @@ class Claim(Part, frozen=True, kw_only=True):
     """The reference."""
     significant: bool
     """Does it hold after correction?"""
+    settings: list[str] = msgspec.field(default_factory=list)
+    """The settings that it speaks of, as `task/pair`."""
+
+
+class Calibration(Part, frozen=True, kw_only=True):
+    """How good a row's probabilities are, as means over its seeds."""
+
+    brier: Annotated[float, Meta(ge=0, le=1)]
+    """Mean squared difference of P(label = 1) and the label (Brier 1950)."""
+    ece: Annotated[float, Meta(ge=0, le=1)]
+    """Expected calibration error of P(label = 1): 15 bins of equal width (Guo et al. 2017)."""
+    teacher_errors: Annotated[float, Meta(ge=0, le=1)] | None
+    """Share of the holdout rows that the teacher gets wrong on which the row is wrong too; null where the
+    teacher makes no error."""
+
+
+class BestOf(Part, frozen=True, kw_only=True):
+    """What picking the best of several rows is worth by itself."""
+
+    k: Annotated[int, Meta(ge=2)]
+    """How many rows of the setting it is the best of."""
+    optimism: float
+    """Expected gain in transfer accuracy from picking the largest of k (crossed bootstrap)."""
+    accuracy: float
+    """Transfer accuracy less the optimism."""
+    pgr: float | None
+    """PGR less the optimism; null without a gap."""
+
+
+class RowBaselines(Part, frozen=True, kw_only=True):
+    """Weak floor and ceiling that a row was scored against, where they are not its setting's."""
+
+    weak: Annotated[float, Meta(ge=0, le=1)]
+    """The weak floor."""
+    ceiling: Annotated[float, Meta(ge=0, le=1)]
+    """The ceiling."""
