@@ -17,7 +17,7 @@ Counterfactuals = Literal["all", "one", "none"]
 
 DEFAULT_GRANTS = frozenset({"embeddings"})
 """Access that every plan grants unless it says no."""
-GRANTABLE = ("embeddings", "inference", "transductive", "groups", "text")
+GRANTABLE = ("embeddings", "inference", "transductive", "groups", "text", "generate")
 """Access that this version can give; asking for another is a usage error."""
 
 
@@ -213,6 +213,10 @@ class Plan:
     """What `plugins: {NAME: {...}}` of `w2s.yaml` says, by the plugin's name."""
     selected: frozenset[str] | None = None
     """Ids of the cells that `-k` or `--lf` left, or None for all."""
+    controls: bool = True
+    """Whether the sanity controls are run."""
+    against: tuple[str, ...] = ()
+    """Methods of the plan, by id, that every row is compared with beside vanilla."""
     attempts: tuple[Attempt, ...] = ()
     """What the store had scored on the plan's holdouts before, beside the plan's own rows."""
 

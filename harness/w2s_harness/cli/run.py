@@ -14,6 +14,7 @@ from w2s_harness.cli import config
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
     "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "guards",
+    "controls", "against",
 )  # fmt: skip
 
 
@@ -110,6 +111,18 @@ def _key(flag: click.Parameter) -> str:
     default="auto",
     show_default=True,
     help="How much of the guards' re-runs to do; auto: all for probes, one draw of each for fine-tuning.",
+)
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    show_default=True,
+    help="Run the sanity controls: shuffled labels, a random teacher, weak = strong.",
+)
+@click.option(
+    "--against",
+    default="",
+    metavar="NAMES",
+    help="Compare every row with these methods of the plan too, beside vanilla and zero-shot.",
 )
 @click.option(
     "-k", "expression", metavar="EXPR", help="Only cells whose id matches: 'math and not zero-shot'."

@@ -14,16 +14,17 @@ import w2s_harness
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import Published
 from w2s_harness.experiment import rows as rowing
-from w2s_harness.experiment.against import against_vanilla
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Record
 from w2s_harness.experiment.planning import describe_plan
+from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
+from w2s_harness.report.claims import claims_of
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
 from w2s_harness.types import Verdict
@@ -38,6 +39,7 @@ class Results:
     baselines: Mapping[str, Baseline]
     work: CellWork
     cells: Mapping[str, Record]
+    controls: Sequence[records.Control] = ()
 
 
 def assemble(
@@ -48,33 +50,50 @@ def assemble(
     machine: dict[str, Any],
     attempts: Mapping[RowId, int] = MappingProxyType({}),
     published: Mapping[RowId, Sequence[Published]] = MappingProxyType({}),
+    beside: Beside = NOTHING_BESIDE,
 ) -> document.Leaderboard:
     """The document; every number is computed here or before, in the host, from predictions.
 
     :param attempts: how many attempts the store saw, by row. :param published: of `--fresh`, by row.
+    :param beside: vanilla by other solvers and at the compute of other rows.
     """
     verdicts = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
-    references = {
-        s.id: rowing.reference(s, found.baselines[s.id], found.plan.baseline_seeds, found.plan.min_gap)
-        for s in found.settings
-    }
+    references = _references(found)
     tallies = {s.id: _tallies(found, references[s.id], verdicts, attempts) for s in found.settings}
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
+    done = completed(found.plan, pairs, beside, found.work.store)
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
-        settings=[_setting(references[s.id], found.baselines[s.id], found.plan) for s in found.settings],
-        rows=against_vanilla(pairs, found.plan.attempts),
-        controls=[],
-        claims=[],
+        settings=[
+            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id])
+            for s in found.settings
+        ],
+        rows=done,
+        controls=list(found.controls),
+        claims=claims_of(done, needed(pairs, beside)),
         timing=timing,
         machine=machine,
     )
+
+
+def unjudged(found: Results) -> list[rowing.Tally]:
+    """The rows of all settings before their verdicts."""
+    references = _references(found)
+    return [t for s in found.settings for t in _tallies(found, references[s.id], {}, {})]
+
+
+def _references(found: Results) -> dict[str, rowing.Reference]:
+    plan = found.plan
+    return {
+        s.id: rowing.reference(s, found.baselines[s.id], plan.baseline_seeds, plan.min_gap)
+        for s in found.settings
+    }
 
 
 def _tallies(
@@ -92,11 +111,13 @@ def _tallies(
         ]
         if cells:
             row = (reference.setting.id, method.id)
-            out.append(rowing.Tally(method, reference, cells, verdicts[row], attempts.get(row, 1)))
+            out.append(rowing.Tally(method, reference, cells, verdicts.get(row, []), attempts.get(row, 1)))
     return out
 
 
-def _setting(reference: rowing.Reference, baseline: Baseline, plan: Plan) -> document.Setting:
+def _setting(
+    reference: rowing.Reference, baseline: Baseline, plan: Plan, tallies: Sequence[rowing.Tally]
+) -> document.Setting:
     setting = reference.setting
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
@@ -123,6 +144,7 @@ def _setting(reference: rowing.Reference, baseline: Baseline, plan: Plan) -> doc
         min_gap=plan.min_gap,
         models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
+        noise_floor=noise_floor(tallies),
     )
 
 

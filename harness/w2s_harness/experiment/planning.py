@@ -19,10 +19,13 @@ from w2s_harness.plan import (
     Counterfactuals,
     Limits,
     Plan,
+    PlannedMethod,
     no_twins,
     parse_seeds,
     parse_specs,
 )
+from w2s_harness.report.claims import ZERO_SHOT
+from w2s_harness.report.comparing import VANILLA
 from w2s_harness.types import Pair
 
 
@@ -64,7 +67,24 @@ def build_plan(
         guards=plugins.guards,
         guards_off=plugins.guards_off,
         plugin_settings=dict(plugins.settings),
+        controls=wanted.controls,
+        against=_against(wanted.against, methods),
     )
+
+
+def _against(text: str, methods: Sequence[PlannedMethod]) -> tuple[str, ...]:
+    """The references that `--against` names, and zero-shot where the plan has it.
+
+    A claim of weak supervision must beat zero-shot, so that comparison is always made.
+    """
+    known = [m.id for m in methods]
+    found = {ZERO_SHOT: None} if ZERO_SHOT in known else {}
+    for name in filter(None, (w.strip() for w in text.split(","))):
+        if name not in known:
+            raise UsageError(f"--against {name}: the plan has no such method{nearest(name, known)}")
+        if name != VANILLA:
+            found[name] = None
+    return tuple(found)
 
 
 def _counterfactuals(word: str, pairs: Sequence[Pair]) -> Counterfactuals:
@@ -121,6 +141,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "limits": dataclasses.asdict(plan.limits),
         "min_gap": plan.min_gap,
         "counterfactuals": plan.counterfactuals,
+        "controls": plan.controls,
+        "against": list(plan.against),
         "guards": list(plan.guards),
         "guards_off": list(plan.guards_off),
         "plugin_settings": {name: dict(block) for name, block in sorted(plan.plugin_settings.items())},

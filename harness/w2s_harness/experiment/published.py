@@ -49,7 +49,7 @@ class Aside:
 def twin(plan: Plan, plugins: Plugins) -> Plan | None:
     """The plan on the published data of its freshly drawn tasks, or None where no cell was drawn."""
     tasks = tuple(_published(t, plugins) for t in plan.tasks if t.exposure == "fresh")
-    made = replace(plan, tasks=tasks, counterfactuals="none", attempts=())
+    made = replace(plan, tasks=tasks, counterfactuals="none", controls=False, attempts=())
     return made if any(True for _ in made.cells()) else None
 
 

@@ -11,11 +11,13 @@ from msgspec import UNSET
 
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.report import document, records
-from w2s_harness.report.notation import NOT_ISOLATED
+from w2s_harness.report.comparing import NO_SOLVER
+from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
 from w2s_harness.scoring.accuracy import unpack
 from w2s_harness.scoring.pool import pgr_pool
@@ -80,6 +82,17 @@ class Tally:
             job.cell.seed: unpack(r["outcomes"], r["ties"], n) for job, r in self.cells if "outcomes" in r
         }
 
+    @property
+    def solver(self) -> str:
+        """The solver of its fits, `none` without a fit."""
+        used = sorted({s for _, r in self.cells for s in r.get("solvers", ())})
+        return "+".join(used) or NO_SOLVER
+
+    @property
+    def flops(self) -> float:
+        """What its cells that ended well were charged."""
+        return float(sum(r["compute"]["flops"] for _, r in self.cells if "compute" in r))
+
     def block(self) -> Block | None:
         """All its seeds' outcomes, or None where one is missing."""
         found = self.outcomes
@@ -129,7 +142,8 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
     value = score.mean if score is not None and counts else None
     source = tally.method.source
     isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
-    level = lowest([kept["level"] for kept in isolation])
+    levels = [kept["level"] for kept in isolation]
+    level = PREDICTIONS_ONLY if PREDICTIONS_ONLY in levels else lowest(levels)
     return document.Row(
         method=tally.method.name,
         parameters=dict(tally.method.changed),
@@ -160,7 +174,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
             for v in tally.verdicts
         ],
         compute=_compute(tally),
-        solver=_solver(tally),
+        solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
         source=records.SourceRecord(
             distribution=source.distribution,
@@ -188,6 +202,8 @@ def _unverified(tally: Tally, level: str) -> str | None:
     """Why the row's numbers are not to be trusted as a verified one's are."""
     if level == "L0" and any("accuracy" in record for _, record in tally.cells):
         return NOT_ISOLATED
+    if level == PREDICTIONS_ONLY:
+        return ELSEWHERE
     broken = sorted({v.guard for v in tally.verdicts if v.level == "error"})
     return f"guards that failed: {', '.join(broken)}" if broken else None
 
@@ -237,13 +253,8 @@ def _compute(tally: Tally) -> records.Compute:
     return records.Compute(
         fits=sum(int(c["fits"]) for c in found),
         tokens=sum(int(c["tokens"]) for c in found),
-        flops=float(sum(c["flops"] for c in found)),
+        flops=tally.flops,
     )
-
-
-def _solver(tally: Tally) -> str:
-    used = sorted({s for _, r in tally.cells for s in r.get("solvers", ())})
-    return "+".join(used) or "none"
 
 
 def _by_subset(tally: Tally) -> dict[str, document.SubsetScore]:

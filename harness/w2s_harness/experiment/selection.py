@@ -27,5 +27,7 @@ class Selection:
     fresh: bool = False
     cell_timeout_s: float = 60.0
     counterfactuals: str = "auto"
+    controls: bool = True
+    against: str = ""
     guards: str = "default"
     """`default`, `all`, `none`, or names and files; see `Plugins.use_guards`."""

@@ -18,15 +18,20 @@ from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, NothingSelectedError, UsageError
 from w2s_harness.evidence import Published
 from w2s_harness.experiment import estimate, published, runs
-from w2s_harness.experiment.assemble import Results, assemble
+from w2s_harness.experiment.assemble import Results, assemble, unjudged
 from w2s_harness.experiment.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
+from w2s_harness.experiment.controls import Controls
 from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.equal_compute import EqualCompute
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
+from w2s_harness.experiment.scored import Beside, wanted
+from w2s_harness.experiment.predictions import check as check_predictions
+from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings
@@ -102,10 +107,11 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
         plan = self._selected(found, unfinished)
-        self.describer.jail.expect(method.source for method in plan.methods)
+        self.describer.jail.expect(m.source for m in plan.methods if not is_predictions(m))
         self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):
             settings = prepare_settings(plan, self.store)
+        check_predictions(plan, settings)
         if self.options.plan_only:
             self.listeners.show(
                 estimate.describe(plan, settings, self.store, self.hook, self.guards, self.describer.jail)
@@ -119,12 +125,13 @@ class _Session:
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
             results = self._stages(plan, settings, run_)
-            beside = self._published(results, run_)
+            beside = self._beside(results)
+            published = self._published(results, run_)
         except KeyboardInterrupt:
             self.store.sync()
             self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
             return ExitCode.INTERRUPTED
-        return self._finish(results, beside, run_)
+        return self._finish(results, beside, published, run_)
 
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.expression:
@@ -179,15 +186,32 @@ class _Session:
         baselines = Baselines(plan, settings, self.store, hook, self.cancel, self.slots)
         cells = CellWork(plan, settings, self.store, hook, guards, self.cancel, self.slots, jail)
         is_needed = not (baselines.is_complete() and cells.are_complete()) or guards.has_judges
+        controls = Controls(plan, settings, self.store, hook, self.cancel, self.slots)
         with self._timed(f"{prefix}baselines"):
-            found = baselines.run(reads_needed=is_needed)
+            found = baselines.run(reads_needed=is_needed or not controls.is_complete())
+        with self._timed(f"{prefix}controls"):
+            controlled = controls.run(found)
         with self._timed(f"{prefix}cells"):
             records = cells.run(
                 self.describer.zygote, log,
                 stop_first=self.options.stop_first, reverse=self.options.reverse,
             )  # fmt: skip
+        results = Results(plan, settings, found, cells, records, controlled)
         self.store.sync()
-        return Results(plan, settings, found, cells, records), baselines
+        return results, baselines
+
+    def _beside(self, results: Results) -> Beside:
+        """The vanilla students that the rows are compared with beside the plan's own."""
+        by_setting: dict[str, set[tuple[str, int]]] = {}
+        for setting, solver, members in wanted(unjudged(results)):
+            by_setting.setdefault(setting, set()).add((solver, members))
+        students = EqualCompute(
+            results.plan, results.settings, self.store, self.hook, self.cancel, self.slots
+        )
+        with self._timed("beside"):
+            found = students.run(by_setting)
+        self.store.sync()
+        return Beside(found)
 
     def _logger(
         self, run_: runs.Run, plan: Plan, settings: Sequence[Setting]
@@ -223,11 +247,15 @@ class _Session:
         return published.compare_published(fresh, twin)
 
     def _finish(
-        self, results: Results, beside: Mapping[RowId, Sequence[Published]], run_: runs.Run
+        self,
+        results: Results,
+        beside: Beside,
+        published: Mapping[RowId, Sequence[Published]],
+        run_: runs.Run,
     ) -> ExitCode:
         board = assemble(
             results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
-            attempts=counts(results.plan, results.cells), published=beside,
+            attempts=counts(results.plan, results.cells), published=published, beside=beside,
         )  # fmt: skip
         self.timing["seconds"]["total"] = time.monotonic() - self.started
         # before the leaderboard: with it the run is finished and would not be continued

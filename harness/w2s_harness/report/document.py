@@ -182,6 +182,8 @@ class Comparison(Part, frozen=True, kw_only=True):
     """After Holm over all comparisons of the plan."""
     significant: bool
     """Does `p_holm` survive at .05?"""
+    ci_pool: Bounds | None = None
+    """The interval of the difference in accuracy for new training pools too."""
 
 
 class Row(Part, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from w2s_harness.report.document import Comparison, Row
 MISSING = "-"
 NOT_ISOLATED = "its workers were not isolated"
 """Why a row of isolation L0 is unverified."""
+ELSEWHERE = "its predictions were computed elsewhere"
+"""Why a row of isolation predictions-only is unverified."""
 OFF = "this guard was switched off"
 """What stands in a row for a guard of ours that its plan went without."""
 _LEVELS = ("ok", "note", "flag", "error", "disqualify")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.report import canonical
+from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import (
+    ELSEWHERE,
     NOT_ISOLATED,
     access,
     guards,
@@ -21,6 +23,7 @@ from w2s_harness.report.notation import (
     versus,
     vouched,
 )
+from w2s_harness.report.records import BestOf
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
@@ -29,7 +32,15 @@ NOTE = (
     "vs vanilla: n.s. is not significant after Holm."
 )
 DEPENDENCE = "T: share of decisions that change when the teacher's labels are flipped."
+ALARM = "CONTROL FAILED"
+"""How a line begins that says that nothing above or below it can be trusted."""
 UNVERIFIED = "Isolation L0: rows are unverified."
+IMPORTED = (
+    "95 % CI: Student t over seeds, with the binomial error of the holdout's rows added for each accuracy by "
+    "itself, since imported rows cannot be paired (rows: unknown). "
+    "vs vanilla: n.s. is not significant after Holm."
+)
+PREDICTIONS_ONLY = "Predictions-only: computed elsewhere, with whatever was known there; rows are unverified."
 CSV_COLUMNS = (
     "task",
     "pair",
@@ -59,6 +70,12 @@ CSV_COLUMNS = (
     "exposure",
     "solver",
     "attempts",
+    "flops_over_vanilla",
+    "vs_compute",
+    "vs_compute_p_holm",
+    "brier",
+    "ece",
+    "teacher_errors",
     "unverified",
     "reason",
 )
@@ -76,6 +93,8 @@ class Block:
     """Rows that have numbers, best first, elicitation last."""
     below: list[Row]
     """Rows below the line: no-gap in a setting with a gap, skipped, failed, disqualified."""
+    against: tuple[str, ...] = ()
+    """References beside vanilla that have a column."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +106,7 @@ class Block:
             *numbers,
             *(("T",) if self._has_t else ()),
             "vs vanilla",
+            *(f"vs {printable(name)}" for name in self.against),
             "guards",
             "access",
         )
@@ -98,11 +118,24 @@ class Block:
     def cells(self, row: Row) -> tuple[str, ...]:
         """A row above the line."""
         against = versus(row.vs_vanilla, in_pgr=not self.gap)
-        if row.track != "w2s":
+        if row.track != "w2s" and row.isolation != "imported":
             against = f"{row.track} track"
         numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(row.pgr_ci))
         t = (share(row.teacher_dependence),) if self._has_t else ()
-        return (ranks(row.rank), printable(label(row)), *numbers, *t, against, vouched(row), access(row))
+        others = (self._versus(row, name) for name in self.against)
+        return (
+            ranks(row.rank),
+            printable(label(row)),
+            *numbers,
+            *t,
+            against,
+            *others,
+            vouched(row),
+            access(row),
+        )
+
+    def _versus(self, row: Row, name: str) -> str:
+        return versus(next((c for c in row.versus if c.against == name), None), in_pgr=not self.gap)
 
 
 def render(document: Leaderboard, view: str) -> str:
@@ -121,13 +154,15 @@ def render(document: Leaderboard, view: str) -> str:
 def text(document: Leaderboard) -> str:
     """Aligned text: per setting a head line with weak and ceiling, then a table."""
     parts = ["\n".join(_text_block(block)) for block in blocks(document)]
-    return "\n\n".join([*parts, "\n".join(_notes(document))]) + "\n"
+    alarms = ["\n".join(found)] if (found := _alarms(document)) else []
+    return "\n\n".join([*alarms, *parts, "\n".join(_notes(document))]) + "\n"
 
 
 def markdown(document: Leaderboard) -> str:
     """A heading, a line and a table per setting."""
     parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
-    return "\n\n".join([*parts, "  \n".join(_notes(document))]) + "\n"
+    alarms = [f"**{_escaped(line)}**" for line in _alarms(document)]
+    return "\n\n".join([*alarms, *parts, "  \n".join(_notes(document))]) + "\n"
 
 
 def comma_separated(document: Leaderboard) -> str:
@@ -155,8 +190,15 @@ def blocks(document: Leaderboard) -> list[Block]:
         gap = _missing_gap(setting)
         shown = ("ok", "no-gap") if gap else ("ok",)
         above = [r for r in ordered if r.status in shown]
-        made.append(Block(setting, gap, above, [r for r in ordered if r.status not in shown]))
+        below = [r for r in ordered if r.status not in shown]
+        made.append(Block(setting, gap, above, below, _references(document)))
     return made
+
+
+def _references(document: Leaderboard) -> tuple[str, ...]:
+    """Whom rows are compared with beside vanilla, and beside zero-shot, which speaks in the claims."""
+    names = dict.fromkeys(c.against for row in document.rows for c in row.versus)
+    return tuple(name for name in names if name != ZERO_SHOT)
 
 
 def _missing_gap(setting: Setting) -> str | None:
@@ -231,19 +273,60 @@ def _escaped(cell: str) -> str:
 
 
 def _notes(document: Leaderboard) -> list[str]:
-    notes = [NOTE]
+    imported = any(setting.holdout_rows == "unknown" for setting in document.settings)
+    notes = [IMPORTED if imported else NOTE]
+    if any(row.unverified == ELSEWHERE for row in document.rows):
+        notes.append(PREDICTIONS_ONLY)
     if any(row.teacher_dependence is not None for row in document.rows):
         notes.append(DEPENDENCE)
     if any(row.unverified == NOT_ISOLATED for row in document.rows):
         notes.append(UNVERIFIED)
-    broken = sorted({label(row) for row in document.rows if row.unverified not in (None, NOT_ISOLATED)})
+    broken = sorted(
+        {label(row) for row in document.rows if row.unverified not in (None, NOT_ISOLATED, ELSEWHERE)}
+    )
     if broken:
         notes.append(printable(f"Unverified, since a guard failed: {', '.join(broken)}."))
-    failed = [c for c in document.controls if not c.ok]
-    notes += [printable(f"Control {c.name} on {c.task}, {c.pair} failed: {c.because}") for c in failed]
-    if document.claims:
-        notes.append("Claims: " + "; ".join(printable(c.sentence) for c in document.claims))
-    return notes
+    if document.controls and all(control.ok for control in document.controls):
+        notes.append(f"Controls: all {len(document.controls)} as they must be.")
+    for row in document.rows:
+        where = f"{label(row)} on {row.task}, {row.pair}"
+        notes += [printable(f"{where}: {warning}.") for warning in row.warnings]
+        if row.best_of is not None:
+            notes.append(printable(f"{where}: {_corrected(row.best_of)}."))
+    notes += [printable(f"Mismatch: {line}") for line in document.mismatches]
+    return [*notes, *_claims(document)]
+
+
+def _alarms(document: Leaderboard) -> list[str]:
+    """A line for each control that came out as it must not."""
+    failed = [control for control in document.controls if not control.ok]
+    return [printable(f"{ALARM} {c.name} on {c.task}, {c.pair}: {c.because}") for c in failed]
+
+
+def _corrected(found: BestOf) -> str:
+    at = f"PGR {share(found.pgr)}" if found.pgr is not None else f"accuracy {share(found.accuracy, 3)}"
+    return f"the best of {found.k}; less the {share(found.optimism, 3)} that picking is worth, {at}"
+
+
+def _claims(document: Leaderboard) -> list[str]:
+    """What holds after correction, a line each; the rest is counted."""
+    strong = [claim for claim in document.claims if claim.significant]
+    lines = [f"Claim: {printable(claim.sentence)}." for claim in strong]
+    rest = len(document.claims) - len(strong)
+    if rest:
+        lines.append(
+            f"{rest} of {len(document.claims)} methods are not shown to beat vanilla (JSON: claims)."
+        )
+    return lines
+
+
+def _extras(row: Row) -> tuple[float | None, ...]:
+    """Equal compute and calibration of a row."""
+    equal, good = row.vs_compute, row.calibration
+    return (
+        *((None, None) if equal is None else (equal.difference, equal.p_holm)),
+        *((None, None, None) if good is None else (good.brier, good.ece, good.teacher_errors)),
+    )
 
 
 def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
@@ -258,5 +341,6 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         *(setting.weak.mean, setting.ceiling.mean, setting.gap),
         *compared,
         *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
-        *(row.attempts, row.unverified, row.reason),
+        *(row.attempts, row.flops_over_vanilla, *_extras(row)),
+        *(row.unverified, row.reason),
     )

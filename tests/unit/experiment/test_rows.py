@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.experiment.against import against_vanilla
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
-from w2s_harness.plan import Attempt, PlannedMethod
+from w2s_harness.plan import PlannedMethod
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import Verdict
 
@@ -138,65 +137,6 @@ def test_rows_stand_in_order_with_failed_ones_last():
     found = rows(made)
     assert [r.method for r in found] == ["high", "low", "torn"]
     assert [r.rank for r in found] == [(1, 1), (2, 2), None]
-
-
-def against(*made: Tally):
-    by_name = {t.method.id: t for t in made}
-    return {r.method: r.vs_vanilla for r in against_vanilla([(r, by_name[r.method]) for r in rows(made)])}
-
-
-def test_against_vanilla_by_accuracy_with_holm():
-    base = lines()
-    found = against(
-        tally("vanilla", [ran(0.7, s) for s in SEEDS], base),
-        tally("same", [ran(0.7, s) for s in SEEDS], base),
-        tally("better", [ran(0.85, s) for s in SEEDS], base),
-        tally("torn", [ran(0.85, 0), {"error": "x"}, ran(0.85, 2)], base),
-    )
-    assert found["vanilla"] is None and found["torn"] is None
-    assert found["same"].difference == 0 and not found["same"].significant
-    better = found["better"]
-    assert better.difference == pytest.approx(0.15) and better.pgr == pytest.approx(0.5)
-    assert better.significant and better.p_holm == pytest.approx(min(1, 3 * better.p))
-
-
-def test_without_vanilla_or_with_another_solver_there_is_no_comparison():
-    base = lines()
-    assert against(tally("m", [ran(0.7, s) for s in SEEDS], base)) == {"m": None}
-    other = [{**ran(0.8, s), "solvers": ["path"]} for s in SEEDS]
-    assert against(tally("vanilla", [ran(0.7, s) for s in SEEDS], base), tally("m", other, base))["m"] is None
-
-
-def test_rows_of_other_seeds_are_compared_too():
-    base = lines()
-    found = against(
-        tally("vanilla", [ran(0.7, s) for s in SEEDS], base),
-        tally("m", [ran(0.8, 1)], base, seeds=(1,)),
-    )
-    assert found["m"].difference == pytest.approx(0.1)
-
-
-def test_recorded_attempts_are_in_holm_s_family():
-    base = lines()
-    made = [
-        tally("vanilla", [ran(0.7, s) for s in SEEDS], base),
-        tally("m", [ran(0.72, s) for s in SEEDS], base),
-    ]
-    by_name = {t.method.id: t for t in made}
-    pairs = [(r, by_name[r.method]) for r in rows(made)]
-
-    def adjusted(*ps):
-        past = [
-            Attempt(task="t", pair="p", method="m", sha256=str(i), parameters={}, p=p)
-            for i, p in enumerate(ps)
-        ]
-        (found,) = [r.vs_vanilla for r in against_vanilla(pairs, past) if r.method == "m"]
-        return found
-
-    alone = adjusted()
-    assert 0 < alone.p < 0.3 and alone.p_holm == alone.p
-    assert adjusted(None, 0.99).p_holm == pytest.approx(min(1, 3 * alone.p)), "null counts as p = 1"
-    assert adjusted(alone.p / 4).p_holm == pytest.approx(alone.p), "a smaller p steps down first"
 
 
 def test_the_pool_s_interval_stands_beside_and_both_are_null_together():

@@ -209,7 +209,15 @@ def board():
         ],
         rows=[*code_rows(), *math_rows()],
         controls=[
-            Control(name="weak=strong", task="math", pair="tiny", accuracy=0.7, ok=True, because="no-gap", numbers={})
+            Control(
+                name="weak=strong",
+                task="math",
+                pair="tiny",
+                accuracy=0.7,
+                ok=True,
+                because="no-gap",
+                numbers={},
+            )
         ],
         claims=[
             Claim(

@@ -1,0 +1,145 @@
+"""Measure what it takes to turn the cells of a store into a leaderboard.
+
+    python benchmarks/aggregate.py [--cells 100000] [--n-test 500]
+
+Fills a store with made-up results (50 settings x methods x 10 seeds), opens it again and assembles the
+document with no guards, once for a quarter of the cells and once for all; prints seconds and the peak
+memory of the process. Asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import resource
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from w2s_harness.data.prepared import SplitData, TaskData
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.experiment.assemble import Results, assemble
+from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.guarding import Guards
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
+from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
+from w2s_harness.report import canonical
+from w2s_harness.scoring.accuracy import pack
+from w2s_harness.types import Model, Pair, Task
+from w2s_harness.wire.rows import TextRow
+
+TASKS, PAIRS, SEEDS = 25, 2, 10
+
+
+class Made(Task):
+    """A task of which only results are needed."""
+
+    name, version, kind = "math", 1, "verify"
+
+
+def plan_of(methods: int) -> Plan:
+    model = Model(source="none")
+    source = MethodSource("x", "x", "x", "1", "00")
+    return Plan(
+        tasks=tuple(PlannedTask(f"t{i}", Made(), {}, "public") for i in range(TASKS)),
+        pairs=tuple(Pair(name=f"p{i}", weak=model, strong=model) for i in range(PAIRS)),
+        methods=tuple(
+            PlannedMethod("vanilla" if i == 0 else f"m{i}", "vanilla" if i == 0 else f"m{i}", source, {})
+            for i in range(methods)
+        ),
+        seeds=tuple(range(SEEDS)),
+        baseline_seeds=tuple(range(SEEDS)),
+        counterfactuals="none",
+        controls=False,
+    )
+
+
+def setting(plan: Plan, task: PlannedTask, pair: Pair, n_test: int) -> Setting:
+    groups = np.arange(n_test) // 4
+    test = SplitData((TextRow("q", "a"),) * n_test, np.arange(n_test) % 2 == 0, groups, ("",) * n_test, ("",) * n_test)
+    data = TaskData("verify", {"test": test, "train_unlabel": test, "train_label": test}, task.id, "00")
+    known = {"source": "none", "revision": None, "sha256": "00"}
+    return Setting(task, pair, data, {"weak": known, "strong": known}, 0)
+
+
+def right(rng: np.random.Generator, accuracy: float, n_test: int) -> np.ndarray:
+    return (rng.random(n_test) < accuracy).astype(float)
+
+
+def baseline(n_test: int) -> Baseline:
+    rng = np.random.default_rng(0)
+    return Baseline(
+        weak={s: right(rng, 0.6, n_test) for s in range(SEEDS)},
+        ceiling={s: right(rng, 0.9, n_test) for s in range(SEEDS)},
+        weak_label_acc=dict.fromkeys(range(SEEDS), 0.6),
+        chosen={"strong": {"c": 1.0}, "grid": {}},
+        n_cut=0,
+    )
+
+
+def work_of(plan: Plan, settings: list[Setting], store: Store) -> CellWork:
+    plugins = Plugins()
+    plugins.use_guards("none")
+    return CellWork(plan, settings, store, plugins.hook, Guards(plugins), threading.Event(), 1, Jail("off"))
+
+
+def fill(folder: Path, plan: Plan, n_test: int) -> None:
+    store, rng = Store(folder), np.random.default_rng(1)
+    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in plan.pairs]
+    for job in work_of(plan, settings, store).jobs:
+        values = right(rng, 0.75, n_test)
+        outcomes, ties = pack(values)
+        store.put(
+            job.key,
+            {
+                "accuracy": float(values.mean()), "outcomes": outcomes, "ties": ties, "solvers": ["exact"],
+                "compute": {"fits": 1, "tokens": 1000, "flops": 1e9}, "output": "", "seconds": 0.1,
+                "isolation": {"asked": "off", "level": "L0", "layers": []},
+                "seen": {"requests": {}, "refused": 0, "notices": []}, "service_seconds": 0.1,
+            },
+        )  # fmt: skip
+    store.sync()
+    store.close()
+
+
+def timed(folder: Path, plan: Plan, n_test: int) -> tuple[int, float]:
+    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in plan.pairs]
+    known = {s.id: baseline(n_test) for s in settings}
+    began = time.perf_counter()
+    store = Store(folder)
+    work = work_of(plan, settings, store)
+    cells = {job.cell.id: work.kept(job) for job in work.jobs}
+    found = Results(plan, settings, known, work, cells)
+    plugins = Plugins()
+    plugins.use_guards("none")
+    board = assemble(found, plugins, timing={}, machine={})
+    canonical.write(board, folder / "leaderboard.json")
+    seconds = time.perf_counter() - began
+    store.close()
+    return len(cells), seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, default=100_000)
+    parser.add_argument("--n-test", type=int, default=500)
+    args = parser.parse_args()
+    for share in (4, 1):
+        plan = plan_of(max(1, args.cells // share // (TASKS * PAIRS * SEEDS)))
+        with tempfile.TemporaryDirectory() as name:
+            fill(Path(name), plan, args.n_test)
+            gc.collect()
+            cells, seconds = timed(Path(name), plan, args.n_test)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        print(f"{cells:>7} cells  {seconds:7.2f} s  {1e6 * seconds / cells:7.1f} us a cell  peak {peak:6.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Every row against a reference: the difference in transfer accuracy, and what it comes to in PGR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from w2s_harness.report.document import Comparison, Row, label
+from w2s_harness.scoring import compare, interval
+from w2s_harness.scoring.twoway import Block
+
+VANILLA = "vanilla"
+ALPHA = 0.05
+NO_SOLVER = "none"
+"""The solver of a method without a fit of its own (zero-shot): it can be compared with any."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """A row with the outcomes behind it."""
+
+    row: Row
+    transfer: Block | None
+    """All its seeds' outcomes; None where a seed is missing."""
+    base: interval.Baselines | None
+    """Weak and ceiling of its setting; None where their outcomes are not known."""
+    has_gap: bool
+    min_gap: float
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """(task, pair)."""
+        return self.row.task, self.row.pair
+
+
+def against(
+    rows: Sequence[Scored],
+    reference: str,
+    *,
+    beside: Mapping[tuple[str, str, str], Block] | None = None,
+    attempts: Sequence[float | None] = (),
+) -> list[Comparison | None]:
+    """Every row against the row whose method (with parameters, as in a cell's id) is `reference`.
+
+    :param beside: outcomes of the reference by (task, pair, solver) where the plan has no such row.
+    :param attempts: p-values of the recorded attempts, None for one without a test.
+
+    A row is compared with the reference by the same solver on its own setting. Holm runs over every row but
+    the references, and over the attempts; a row or an attempt without a test counts as p = 1. None for the
+    reference itself and for rows without a comparison.
+    """
+    found = {
+        (*s.setting, s.row.solver): s.transfer
+        for s in rows
+        if label(s.row) == reference and s.transfer is not None
+    }
+    blocks = {**(beside or {}), **found}
+    tested = [
+        None
+        if label(s.row) == reference
+        else _tested(s, reference, same_solver(s.setting, s.row.solver, blocks))
+        for s in rows
+    ]
+    family = [i for i, s in enumerate(rows) if label(s.row) != reference]
+    return corrected(tested, family, attempts)
+
+
+def against_each(
+    rows: Sequence[Scored], name: str, references: Sequence[Block | None]
+) -> list[Comparison | None]:
+    """Every row against a reference of its own, such as an ensemble; Holm over those tested."""
+    tested = [_tested(s, name, block) for s, block in zip(rows, references, strict=True)]
+    return corrected(tested, [i for i, t in enumerate(tested) if t is not None])
+
+
+def corrected(
+    tested: Sequence[Comparison | None], family: Sequence[int], attempts: Sequence[float | None] = ()
+) -> list[Comparison | None]:
+    """The comparisons with `p_holm` and `significant` over the positions in `family` and the attempts."""
+    known = [None if (c := tested[i]) is None else c.p for i in family]
+    adjusted = compare.holm([1.0 if p is None else p for p in (*known, *attempts)])
+    out = list(tested)
+    for i, p_holm in zip(family, adjusted, strict=False):
+        comparison = tested[i]
+        if comparison is not None and comparison.p is not None:
+            out[i] = msgspec.structs.replace(comparison, p_holm=p_holm, significant=p_holm <= ALPHA)
+    return out
+
+
+def same_solver(
+    setting: tuple[str, str], solver: str, blocks: Mapping[tuple[str, str, str], Block]
+) -> Block | None:
+    """The reference of a setting (task, pair) by a solver, out of `blocks` by (task, pair, solver).
+
+    A row without a solver is compared with any, and a reference without one stands for all.
+    """
+    if solver != NO_SOLVER:
+        return blocks.get((*setting, solver)) or blocks.get((*setting, NO_SOLVER))
+    return next((block for key, block in blocks.items() if key[:2] == setting), None)
+
+
+def _tested(scored: Scored, name: str, reference: Block | None) -> Comparison | None:
+    """The comparison before correction."""
+    own, base = scored.transfer, scored.base
+    if own is None or reference is None or scored.row.status == "skipped":
+        return None
+    difference = compare.between(own, reference)
+    has_gap = scored.has_gap and base is not None
+    bounds = None
+    if has_gap and base is not None:
+        bounds = interval.difference_interval(base, own, reference, min_gap=scored.min_gap).bounds
+    return Comparison(
+        against=name,
+        difference=difference.estimate,
+        ci=difference.ci,
+        pgr=difference.estimate / base.gap if has_gap and base is not None else None,
+        pgr_ci=bounds,
+        p=difference.p,
+        p_holm=None,
+        significant=False,
+    )

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from w2s_harness.errors import UsageError
+from w2s_harness.report import document
+from w2s_harness.report.comparing import against
+from w2s_harness.report.document import label
+from w2s_harness.report.rescoring import compared_with, scored
+
+
+@pytest.fixture(scope="module")
+def real():
+    """The leaderboard of the README's run."""
+    return document.read(Path(__file__).parents[3] / "docs" / "readme-leaderboard.json")
+
+
+def test_comparisons_can_be_made_again_from_the_document(real):
+    rows = scored(real)
+    assert all(float(s.transfer.values.mean()) == pytest.approx(s.row.transfer.mean) for s in rows)
+    again = against(rows, "vanilla")
+    for row, found in zip(real.rows, again, strict=True):
+        assert (row.vs_vanilla is None) == (found is None)
+        if found is not None:
+            assert found.difference == pytest.approx(row.vs_vanilla.difference)
+            assert found.pgr_ci == pytest.approx(row.vs_vanilla.pgr_ci)
+            assert found.p == pytest.approx(row.vs_vanilla.p)
+
+
+def test_rows_are_compared_with_any_row_that_is_there(real):
+    made = compared_with(real, ["logconf"])
+    for before, row in zip(real.rows, made.rows, strict=True):
+        others = [c for c in row.versus if c.against == "logconf"]
+        assert len(others) == (label(before) != "logconf")
+    assert compared_with(made, ["logconf"]) == made, "asked again, the comparison stands once"
+
+
+def test_an_unknown_reference_is_told_with_the_nearest(real):
+    with pytest.raises(UsageError, match="no such row.*vanilla"):
+        compared_with(real, ["vanila"])
+
+
+def test_a_reference_without_outcomes_is_told(real):
+    bare = [msgspec.structs.replace(s, clusters=None) for s in real.settings]
+    with pytest.raises(UsageError, match="does not hold its outcomes"):
+        compared_with(msgspec.structs.replace(real, settings=bare), ["vanilla"])
