@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from w2s_harness.attack import Attack
     from w2s_harness.balance import agreement, balanced_z
     from w2s_harness.data.jsonl import read_jsonl
-    from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
+    from w2s_harness.errors import DataError, HarnessError, PluginError, Skip, UsageError
     from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.hookspecs import hookimpl
+    from w2s_harness.multiplicity import holm
     from w2s_harness.plan import Cell, PlannedMethod
-    from w2s_harness.student import Handle, Rows, Student, StudentError
+    from w2s_harness.student import Handle, Notes, Rows, Student, StudentError
     from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
 
 __version__ = "0.1.0"
@@ -33,12 +34,14 @@ _HOME = {
     "MethodEvidence": "evidence",
     "Model": "types",
     "Pair": "types",
+    "Notes": "student",
     "PlannedMethod": "plan",
     "PluginError": "errors",
     "Problem": "types",
     "Rows": "student",
     "Seen": "evidence",
     "SettingView": "evidence",
+    "Skip": "errors",
     "Student": "student",
     "StudentError": "student",
     "Task": "types",
@@ -47,6 +50,7 @@ _HOME = {
     "World": "types",
     "agreement": "balance",
     "balanced_z": "balance",
+    "holm": "multiplicity",
     "hookimpl": "hookspecs",
     "read_jsonl": "data.jsonl",
 }
@@ -62,6 +66,7 @@ __all__ = [
     "Method",
     "MethodEvidence",
     "Model",
+    "Notes",
     "Pair",
     "PlannedMethod",
     "PluginError",
@@ -69,6 +74,7 @@ __all__ = [
     "Rows",
     "Seen",
     "SettingView",
+    "Skip",
     "Student",
     "StudentError",
     "Task",
@@ -77,6 +83,7 @@ __all__ = [
     "World",
     "agreement",
     "balanced_z",
+    "holm",
     "hookimpl",
     "read_jsonl",
 ]

@@ -69,6 +69,15 @@ class BudgetError(WorkerError):
     """A cell asked for more than the plan allows it."""
 
 
+class Skip(HarnessError):
+    """Raised by a method's `fit` that cannot work on this pair or task, with the reason in a sentence.
+
+    The row is `skipped` with that reason: no failure, and no score. Raised anywhere else it fails the cell.
+    """
+
+    exit_code = ExitCode.OK
+
+
 class NoGapError(HarnessError):
     """Weak and ceiling are too close for a performance gap to be recovered."""
 

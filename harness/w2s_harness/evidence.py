@@ -137,3 +137,5 @@ class MethodEvidence:
     """SHA-256 of the method's source after its last cell."""
     published: Sequence[Published] = field(default=())
     """Of `run --fresh`: this row first, then the other rows of the plan; empty elsewhere."""
+    seeds: Sequence[int] = field(default=())
+    """The plan's seeds; those without a real cell were left out of the run (`-k`, `--lf`)."""

@@ -175,9 +175,11 @@ def w2s_run_start(plan: Plan, run_dir: str) -> None:
 
 @hookspec
 def w2s_stage_start(stage: str, total: int) -> None:
-    """Called when a group of work begins: `features`, `tune`, `weak`, `ceiling` or `cells`.
+    """Called when a group of work begins.
 
-    :param stage: its name; `published cells` and so on for the published data beside a `--fresh` run.
+    :param stage: `features`, `tune`, `weak`, `ceiling`, `controls`, `vanilla@C`, `null` (what honest fits
+        score where nothing can be learned) or `cells`; `published cells` and so on for the published data
+        beside a `--fresh` run.
     :param total: how many units of work it holds, those in the store included.
     """
 

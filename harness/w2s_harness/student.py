@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,70 +16,27 @@ import numpy.typing as npt
 from w2s_harness import arguments
 from w2s_harness.arguments import StudentError as StudentError
 from w2s_harness.errors import nearest
+from w2s_harness.handles import Connection as Connection
+from w2s_harness.handles import Float, ask, floats, rows_of
+from w2s_harness.handles import Handle as Handle
+from w2s_harness.handles import Notes as Notes
 from w2s_harness.rows import Rows as Rows
 from w2s_harness.wire import messages as wire
 
-Float: TypeAlias = npt.NDArray[np.float64]
 Loss: TypeAlias = Literal["xent"] | tuple[Literal["logconf", "product"], Mapping[str, float]]
 Shot: TypeAlias = "tuple[Rows, float]"
 
 LOSSES = ("xent", "logconf", "product")
 COMBINATIONS = ("logit-mean", "mean")
-_Answer = TypeVar("_Answer", bound=wire.Message)
-
-
-class Connection(Protocol):
-    """The way to the student service: one request, one reply."""
-
-    def call(self, request: wire.Request) -> wire.Reply:
-        """Send `request` and wait for its reply."""
-        ...
-
-
-class Handle:
-    """A trained student, or a combination of students, kept by the service until the cell ends."""
-
-    __slots__ = ("_connection", "_id", "_trace")
-
-    def __init__(self, connection: Connection, handle: int, trace: Float | None = None) -> None:
-        self._connection = connection
-        self._id = handle
-        self._trace = trace
-
-    @property
-    def trace(self) -> Float | None:
-        """(2, m) loss of each training row after the first and after the last epoch.
-
-        `None` unless the student was fitted with `trace=True`.
-        """
-        return self._trace
-
-    def predict(self, rows: Rows) -> Float:
-        """(m,) P(label = 1) of each row, in [0, 1].
-
-        Rows of the training phase; test rows only with `inference` (after `fit`) or `transductive`.
-        Raises `StudentError` where the service refuses.
-        """
-        reply = _ask(self._connection, wire.Predict(self._id, _rows(rows)._ref()), wire.Values)
-        return _floats(reply.values, ndim=1)
-
-    def losses(self, rows: Rows, targets: npt.ArrayLike) -> Float:
-        """(m,) cross-entropy of each row, in nats, of this student against `targets` (m,) in [0, 1].
-
-        Raises `StudentError` for targets of another length, NaN or outside [0, 1].
-        """
-        column = arguments.column("targets", targets, len(_rows(rows)), high=1.0)
-        reply = _ask(self._connection, wire.Losses(self._id, rows._ref(), wire.pack(column)), wire.Values)
-        return _floats(reply.values, ndim=1)
-
-    def __repr__(self) -> str:
-        return f"<student {self._id}>"
+READERS = ("strong", "weak")
 
 
 class Student:
     """The strong student, as a method sees it: ask it to train, predict or show its features.
 
     Every call is metered (fits, tokens, FLOPs) and bounded; `budget` says what is left.
+    A student of `chain` answers alike, apart from `generate`; its handles train and predict, but cannot be
+    returned from `fit`, nor meet another model's in `init` or `ensemble`.
     """
 
     def __init__(
@@ -90,22 +47,65 @@ class Student:
         layers: int,
         features: int,
         templates: Sequence[str],
+        abilities: Sequence[str] = (),
+        chain: Sequence[Sequence[str]] = (),
+        epochs: float = 5.0,
+        lr: float = 0.01,
     ) -> None:
         self._connection = connection
         self._kind = kind
-        self._layers = layers
-        self._features = features
+        self._model = 0
+        self._size: wire.Measured | None = wire.Measured(layers, features)
         self._templates = tuple(templates)
+        self._abilities = tuple(abilities)
+        self._epochs, self._lr = epochs, lr
+        self._chain = tuple(self._smaller(k, names) for k, names in enumerate(chain, 1))
+
+    def _smaller(self, model: int, templates: Sequence[str]) -> Student:
+        """The `model`-th student of the chain; how large it is is asked when it matters."""
+        smaller = Student(self._connection, kind=self._kind, layers=0, features=0, templates=templates)
+        smaller._model, smaller._size = model, None
+        smaller._epochs, smaller._lr = self._epochs, self._lr
+        return smaller
+
+    @property
+    def _measured(self) -> wire.Measured:
+        if self._size is None:
+            self._size = ask(self._connection, wire.Measure(self._model), wire.Measured)
+        return self._size
 
     @property
     def layers(self) -> int:
         """How many layers `embed(layer=k)` can read, k in 0 .. layers - 1; layer 0 is the embeddings."""
-        return self._layers
+        return self._measured.layers
 
     @property
     def features(self) -> int:
         """Width d of the probe's own vector (`embed(layer="features")`); 0 where the pair's mode has none."""
-        return self._features
+        return self._measured.features
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the rows of a fit by steps that names none: the same for all methods."""
+        return self._epochs
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of a fit by steps that names none."""
+        return self._lr
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What the pair can do that not every pair can: of `"generate"` and `"few-shot"`.
+
+        `"few-shot"`: examples in the prompt were measured to make the untrained student better.
+        """
+        return self._abilities
+
+    @property
+    def chain(self) -> tuple[Student, ...]:
+        """Smaller students that read the same rows, smallest first; empty where the pair has no ladder."""
+        return self._chain
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class Student:
     @property
     def budget(self) -> wire.Left:
         """What the cell may still spend: `.fits`, `.handles`, `.flops`."""
-        return _ask(self._connection, wire.Budget(), wire.Left)
+        return ask(self._connection, wire.Budget(), wire.Left)
 
     def fit(
         self,
@@ -161,26 +161,72 @@ class Student:
             init=None if init is None else _handle("init", init)._id,
             seed=None if seed is None else arguments.seed(seed),
             trace=bool(trace),
+            model=self._model,
         )
-        reply = _ask(self._connection, request, wire.Handled)
-        return Handle(self._connection, reply.handle, _floats(reply.trace, ndim=2) if reply.trace else None)
+        if init is not None:
+            _of_model("init", init, self._model)
+        return self._handled(request)
 
-    def zero_shot(self, rows: Rows, template: str | None = None, shots: Sequence[Shot] = ()) -> Float:
+    def zero_shot(
+        self,
+        rows: Rows,
+        template: str | None = None,
+        shots: Sequence[Shot] = (),
+        *,
+        notes: Notes | None = None,
+        reader: wire.Reader = "strong",
+    ) -> Float:
         """(m,) log-odds of label 1 that the untrained student gives under a prompt template.
 
         :param template: a name from `templates`, or a text of at most 2,000 characters with the literals
             `{question}`, `{choice}`, ...; None: the first of `templates`.
         :param shots: (one training row, label in [0, 1]) pairs put before the question, for few-shot
             prompting. Labels can only be weak ones: a method holds no other.
-        """
-        given = tuple(_shot(row, label) for row, label in shots)
-        reply = _ask(self._connection, wire.ZeroShot(_rows(rows)._ref(), template, given), wire.Values)
-        return _floats(reply.values, ndim=1)
+        :param notes: what `generate` wrote on these very rows; the template's literal `{note}` stands for
+            the row's note.
+        :param reader: `"weak"` asks the untrained weak model instead (access `generate`).
 
-    def prior(self, template: str | None = None, bias: float = 0.0) -> Handle:
-        """A student that is never trained: it predicts sigmoid(zero-shot margin + bias)."""
-        request = wire.Prior(template, arguments.number("bias", bias))
-        return Handle(self._connection, _ask(self._connection, request, wire.Handled).handle)
+        Raises `StudentError` for notes on another number of rows, and where the service refuses.
+        """
+        if reader not in READERS:
+            raise StudentError(f"reader is {reader!r}, expected one of {', '.join(READERS)}")
+        request = wire.ZeroShot(
+            rows_of(rows)._ref(),
+            template,
+            _shots(shots),
+            model=self._model,
+            notes=None if notes is None else _notes(notes, len(rows)),
+            reader=reader,
+        )
+        return floats(ask(self._connection, request, wire.Values).values, ndim=1)
+
+    def prior(self, template: str | None = None, bias: float = 0.0, shots: Sequence[Shot] = ()) -> Handle:
+        """A student that is never trained: it predicts sigmoid(zero-shot margin + bias).
+
+        `template` and `shots` are as in `zero_shot`.
+        """
+        bias = arguments.number("bias", bias)
+        return self._handled(wire.Prior(template, bias, model=self._model, shots=_shots(shots)))
+
+    def generate(self, rows: Rows, template: str, max_tokens: int = 128) -> Notes:
+        """Let the untrained student write on each row; needs the access `generate`.
+
+        Decoding is greedy, row by row, so a row's note depends on nothing else. The text stays in the
+        service: it is read through `zero_shot(rows, template, notes=...)`.
+
+        :param template: the prompt, with literals as in `zero_shot`; what follows it is the note.
+        :param max_tokens: of a note, 1 to 256; it ends sooner where the student ends it.
+
+        Raises `StudentError` for a student of the chain, and where the service refuses.
+        """
+        if self._model:
+            raise StudentError("only the strong student writes notes; its chain does not")
+        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int | np.integer):
+            raise StudentError(f"max_tokens is {max_tokens!r}, expected a whole number")
+        if not 1 <= max_tokens <= wire.MAX_NOTE:
+            raise StudentError(f"max_tokens is {max_tokens}, expected 1 to {wire.MAX_NOTE}")
+        request = wire.Generate(rows_of(rows)._ref(), str(template), int(max_tokens))
+        return Notes(ask(self._connection, request, wire.Noted).notes, len(rows))
 
     def embed(
         self,
@@ -200,11 +246,11 @@ class Student:
         if layer != "features":
             if isinstance(layer, bool) or not isinstance(layer, int | np.integer):
                 raise StudentError(f"layer is {layer!r}, expected 'features' or a number")
-            if not -self._layers <= layer < self._layers:
-                raise StudentError(f"layer is {layer}, but the student has {self._layers} layers")
-            at = int(layer) % self._layers
-        request = wire.Embed(_rows(rows)._ref(), at, answer, template)
-        return _floats(_ask(self._connection, request, wire.Values).values, ndim=2)
+            if not -self.layers <= layer < self.layers:
+                raise StudentError(f"layer is {layer}, but the student has {self.layers} layers")
+            at = int(layer) % self.layers
+        request = wire.Embed(rows_of(rows)._ref(), at, answer, template, self._model)
+        return floats(ask(self._connection, request, wire.Values).values, ndim=2)
 
     def ensemble(
         self,
@@ -225,45 +271,27 @@ class Student:
             raise StudentError(f"how is {how!r}, expected one of {', '.join(COMBINATIONS)}")
         if not 0.0 <= arguments.number("trim", trim) < 0.5:
             raise StudentError(f"trim is {trim}, expected a share in [0, 0.5)")
-        members = tuple(_handle("handles", h)._id for h in handles)
-        request = wire.Ensemble(members, how, float(trim), bool(swap_average))
-        return Handle(self._connection, _ask(self._connection, request, wire.Handled).handle)
+        members = tuple(_of_model("handles", h, self._model)._id for h in handles)
+        return self._handled(wire.Ensemble(members, how, float(trim), bool(swap_average)))
 
     def head(self, weights: npt.ArrayLike, bias: float = 0.0) -> Handle:
         """A student with a linear head that the method worked out itself.
 
         It predicts sigmoid(features @ weights + bias), with `weights` (d,) for `embed(layer="features")`.
         """
-        if not self._features:
+        if not self.features:
             raise StudentError("this pair's students have no feature vector for a head to act on")
-        vector = arguments.column("weights", weights, self._features, low=-math.inf)
-        request = wire.Head(wire.pack(vector), arguments.number("bias", bias))
-        return Handle(self._connection, _ask(self._connection, request, wire.Handled).handle)
+        vector = arguments.column("weights", weights, self.features, low=-math.inf)
+        return self._handled(wire.Head(wire.pack(vector), arguments.number("bias", bias), self._model))
 
-
-def _ask(connection: Connection, request: wire.Request, kind: type[_Answer]) -> _Answer:
-    reply = connection.call(request)
-    if isinstance(reply, wire.Refused):
-        raise StudentError(reply.reason)
-    if not isinstance(reply, kind):
-        raise StudentError(f"the service answered {type(request).__name__} with {type(reply).__name__}")
-    return reply
-
-
-def _floats(array: wire.Array, *, ndim: int) -> Float:
-    return wire.unpack(array, ndim=ndim).astype(np.float64)
-
-
-def _rows(rows: Rows) -> Rows:
-    if not isinstance(rows, Rows):
-        raise StudentError(
-            f"expected rows, such as problem.rows or problem.rows[keep], got {type(rows).__name__}"
-        )
-    return rows
+    def _handled(self, request: wire.Request) -> Handle:
+        reply = ask(self._connection, request, wire.Handled)
+        trace = floats(reply.trace, ndim=2) if reply.trace else None
+        return Handle(self._connection, reply.handle, trace, self._model)
 
 
 def _some(rows: Rows) -> int:
-    if not len(_rows(rows)):
+    if not len(rows_of(rows)):
         raise StudentError("there are no rows to train on")
     return len(rows)
 
@@ -272,6 +300,23 @@ def _handle(name: str, value: Handle) -> Handle:
     if not isinstance(value, Handle):
         raise StudentError(f"{name}: expected what student.fit(...) returned, got {type(value).__name__}")
     return value
+
+
+def _of_model(name: str, value: Handle, model: int) -> Handle:
+    if _handle(name, value)._model != model:
+        raise StudentError(
+            f"{name}: a student of another model cannot stand here; the students of a chain share rows and "
+            "labels, not handles"
+        )
+    return value
+
+
+def _notes(notes: Notes, n: int) -> int:
+    if not isinstance(notes, Notes):
+        raise StudentError(f"notes: expected what student.generate(...) returned, got {type(notes).__name__}")
+    if len(notes) != n:
+        raise StudentError(f"there are {len(notes)} notes for {n} rows")
+    return notes._id
 
 
 def _loss(loss: Loss) -> tuple[wire.Loss, dict[str, float]]:
@@ -283,8 +328,12 @@ def _loss(loss: Loss) -> tuple[wire.Loss, dict[str, float]]:
     return name, {str(k): arguments.number(f"loss option {k}", v) for k, v in options.items()}
 
 
+def _shots(shots: Sequence[Shot]) -> tuple[tuple[int, float], ...]:
+    return tuple(_shot(row, label) for row, label in shots)
+
+
 def _shot(row: Rows, label: float) -> tuple[int, float]:
-    if len(_rows(row)) != 1 or row._phase != "train" or row._swap.any():
+    if len(rows_of(row)) != 1 or row._phase != "train" or row._swap.any():
         raise StudentError("a shot is one training row, not swapped, and its label: (rows[3], 1.0)")
     if not 0.0 <= arguments.number("a shot's label", label) <= 1.0:
         raise StudentError(f"a shot's label is {label}, expected a number in [0, 1]")

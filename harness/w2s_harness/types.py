@@ -24,6 +24,9 @@ Exposure = Literal["fresh", "private", "public"]
 Track = Literal["w2s", "elicitation", "unknown"]
 Level = Literal["ok", "note", "flag", "disqualify", "error"]
 
+ABILITIES = ("generate", "few-shot")
+"""What not every pair can do. `generate`: the strong student writes text that the weak model can read.
+`few-shot`: examples in the prompt were measured to make the untrained student better."""
 SPLITS: tuple[Split, ...] = ("train_label", "train_unlabel", "test")
 
 
@@ -114,6 +117,8 @@ class Method:
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """Train from weak labels; return what `student.fit`, `.ensemble`, `.prior` or `.head` gave.
 
+        Raise `Skip` with a reason where the pair or the task cannot be served.
+
         With the access `inference`, any object with `predict(rows) -> (m,)` probabilities will do.
         """
         raise TypeError(f"{type(self).__name__} defines no fit()")
@@ -194,5 +199,7 @@ class Pair:
     finetune: Mapping[str, Any] = field(default_factory=dict)
     students: Sequence[Model] = ()
     """A ladder of smaller students, smallest first."""
+    abilities: tuple[str, ...] = ()
+    """What of `ABILITIES` the pair is known to do."""
     weak_finetune: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the teacher's training where they differ from `finetune`."""

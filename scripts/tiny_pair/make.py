@@ -1,11 +1,11 @@
-"""Make the pair `tiny`: a tokenizer, a weak teacher and a strong student, on one core.
+"""Make the pair `tiny`: a tokenizer, a weak teacher, a strong student and the ladder between, on one core.
 
     OMP_NUM_THREADS=1 PYTHONPATH=harness:plugins:tasks python scripts/tiny_pair/make.py \
-        --out plugins/w2s_plugins/pairs/tiny_models [--only weak|strong] [--seeds 0]
+        --out plugins/w2s_plugins/pairs/tiny_models [--only weak|student0|student1|strong|ladder] [--seeds 0]
 
-Writes OUT/weak and OUT/strong (seed 0; OUT/strong-1 for seed 1, and so on), each with config.json,
-model.safetensors (fp16), tokenizer.json and tokenizer_config.json. The same command on the same machine
-with the same torch gives the same bytes.
+Writes OUT/weak, OUT/student0, OUT/student1 and OUT/strong (seed 0; OUT/strong-1 for seed 1, and so on),
+each with config.json, model.safetensors (fp16), tokenizer.json and tokenizer_config.json. `--only ladder`
+makes student0 and student1. The same command on the same machine with the same torch gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ from w2s_harness.models.text import SEPARATOR, encode
 
 RECIPES = {
     "weak": pretrain.Recipe(24, 1, 2, 48, 6000, 3e-3, {"math": 40_000, "code": 90_000, "chat": 40_000}),
+    "student0": pretrain.Recipe(32, 1, 2, 64, 5500, 2.5e-3, {"math": 28_000, "code": 30_000, "chat": 95_000}),
+    "student1": pretrain.Recipe(48, 2, 3, 96, 5500, 2.5e-3, {"math": 28_000, "code": 30_000, "chat": 95_000}),
     "strong": pretrain.Recipe(64, 2, 4, 128, 5500, 2.5e-3, {"math": 28_000, "code": 30_000, "chat": 95_000}),
 }
+LADDER = ("student0", "student1")
+"""The smaller students of the pair, smallest first: the strong student's recipe, narrower networks."""
 CORPUS_SEED = 0
 """The corpus of a model is the first documents of each family; its seed does not change with the model's."""
 TOKENIZER_DOCUMENTS = 4000
@@ -37,14 +41,16 @@ def main() -> None:
     """Read the command line and make the models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", choices=tuple(RECIPES), action="append")
+    parser.add_argument("--only", choices=(*RECIPES, "ladder"), action="append")
     parser.add_argument("--seeds", default="0", help="of initialisation and order, such as 0,1,2")
     parser.add_argument("--steps", type=int, help="another number of steps than the recipe's")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     tokenizer = make_tokenizer()
-    for name in options.only or RECIPES:
+    wanted = options.only or tuple(RECIPES)
+    names = [*(LADDER if "ladder" in wanted else ()), *(name for name in wanted if name != "ladder")]
+    for name in dict.fromkeys(names):
         recipe = RECIPES[name]
         if options.steps:
             recipe = pretrain.Recipe(**{**vars(recipe), "steps": options.steps})

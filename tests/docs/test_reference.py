@@ -15,7 +15,7 @@ import yaml
 from pages import ROOT, blocks, section
 
 from w2s_harness import hookspecs
-from w2s_harness.cli import COMMANDS
+from w2s_harness.cli import COMMANDS, module_of
 from w2s_harness.errors import ExitCode
 
 CLI = ROOT / "docs" / "cli.md"
@@ -23,7 +23,7 @@ PLUGINS = ROOT / "docs" / "plugins.md"
 
 
 def _commands() -> dict[str, click.Command]:
-    return {name: importlib.import_module(f"w2s_harness.cli.{name}").command for name in COMMANDS}
+    return {name: importlib.import_module(module_of(name)).command for name in COMMANDS}
 
 
 def _options(command: click.Command) -> list[click.Option]:
@@ -85,7 +85,7 @@ def test_default_is_documented(name: str) -> None:
 
 
 def test_only_commands_that_exist_are_documented() -> None:
-    headings = re.findall(r"^## `w2s-harness (\w+)`$", CLI.read_text(encoding="utf-8"), flags=re.M)
+    headings = re.findall(r"^## `w2s-harness ([\w-]+)`$", CLI.read_text(encoding="utf-8"), flags=re.M)
     assert sorted(headings) == sorted(COMMANDS)
 
 

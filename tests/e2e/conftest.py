@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,18 @@ from commands import GOOD, METHODS, MINE, WORDS, Done, Place
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory) -> tuple[Path, Path]:
-    """A narrow and a wide random Llama, so that there is a gap between what their features tell."""
+    """A narrow and a wide random Llama, so that there is a gap between what their features tell.
+
+    What the narrow one knows of a word is right for seven of ten, whatever a seed draws: with two seeds
+    t is 12.7, and a floor that moves from seed to seed would leave the gap's interval holding 0.
+    """
     folder = tmp_path_factory.mktemp("models")
-    return tuple(
-        _llama(folder / name, width, seed) for name, width, seed in (("narrow", 4, 1), ("wide", 64, 2))
-    )
+    known = [(word in GOOD) != (i % 10 < 3) for i, word in enumerate(WORDS)]
+    return _llama(folder / "narrow", 4, 1, known), _llama(folder / "wide", 64, 2)
 
 
-def _llama(folder: Path, width: int, seed: int) -> Path:
+def _llama(folder: Path, width: int, seed: int, known: Sequence[bool] = ()) -> Path:
+    """A random model whose first feature of a word, where there are any, says what is `known` of it."""
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -59,22 +64,26 @@ def _llama(folder: Path, width: int, seed: int) -> Path:
     weights |= {f"{block}.{n}_layernorm.weight": ones for n in ("input", "post_attention")}
     weights |= {"model.embed_tokens.weight": matrix(len(words), width, 1.0), "model.norm.weight": ones}
     weights["lm_head.weight"] = matrix(len(words), width)
+    if known:
+        of_words = weights["model.embed_tokens.weight"][2 : 2 + len(known)]
+        of_words *= 0.25
+        of_words[:, 0] = np.where(known, 2.0, -2.0)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
 @pytest.fixture(scope="session")
 def words(tmp_path_factory) -> Path:
-    """A task folder: is this word a good one? Linear in the word's embedding."""
+    """A task folder: is this word a good one? Every split holds all words about equally often."""
     folder = tmp_path_factory.mktemp("data") / "words"
     folder.mkdir()
     draw, n = np.random.default_rng(0), iter(range(10_000))
-    good, bad = sorted(GOOD), sorted(set(WORDS) - GOOD)
+    both = [list(draw.permutation(sorted(w))) for w in (set(WORDS) - GOOD, GOOD)]
     for split, rows in (("train_label", 200), ("train_unlabel", 200), ("test", 150)):
         lines = []
         for i in range(rows):
             label = bool(i % 2)
-            word = str(draw.choice(good if label else bad))
+            word = str(both[label][i // 2 % len(both[label])])
             lines.append(
                 json.dumps({"question": f"item {next(n)} is good ?", "choice": word, "label": label})
             )

@@ -20,16 +20,18 @@ BAD = {bad!r}
 
 @dataclass(frozen=True)
 class Drawn(Task):
-    """Is the word a good one?"""
+    """Is the word a good one? Every split holds every word equally often; the seed draws the numbers."""
 
     name, version, kind = "drawn", 1, "verify"
     data_seed: int = 3
 
     def load(self):
-        draw = random.Random(self.data_seed)
-        for i in range(600):
-            word = draw.choice(BAD if i % 2 else GOOD)
-            yield Example(prompt=f"item {{i}} is good ?", candidate=word, label=i % 2 == 0, group=str(i))
+        numbers = iter(random.Random(self.data_seed).sample(range(1000), 900))
+        for split in ("train_label", "train_unlabel", "test"):
+            for word in (GOOD + BAD) * 5:
+                number = str(next(numbers))
+                prompt, label = f"item {{number}} is good ?", word in GOOD
+                yield Example(prompt=prompt, candidate=word, label=label, group=number, split=split)
 
 
 @hookimpl
@@ -56,7 +58,9 @@ def drawn(place: Place, models) -> Place:
     (place.folder / "drawn.py").write_text(text)
     weak, strong = map(str, models)
     named = ("-p", "./drawn.py", "--tasks", "drawn", "--methods", "vanilla,./mine.py::shrunk")
-    return Place(place.folder, (*named, "--weak", weak, "--strong", strong, "--seeds", "2", "-n", "2"))
+    # A data seed is drawn, and without a gap nothing is compared: with four seeds the gap's interval is at
+    # most a third as wide as it may be (two seeds: t = 12.7, and one draw in ten had none).
+    return Place(place.folder, (*named, "--weak", weak, "--strong", strong, "--seeds", "4", "-n", "2"))
 
 
 def echoed(row: dict) -> dict[str, float]:
@@ -67,23 +71,24 @@ def echoed(row: dict) -> dict[str, float]:
 def test_guards_are_shown_every_row_on_fresh_and_on_published_data(drawn):
     done = drawn("run", "--fresh")
     assert done.code == 0, done.err
-    assert "published cells 4/4" in done.err
+    assert "published cells 8/8" in done.err
     board = drawn.board()
     seed = board["plan"]["tasks"][0]["settings"]["data_seed"]
     assert isinstance(seed, str) and len(seed) == 32
     assert [(r["task"], r["exposure"]) for r in board["rows"]] == [("drawn", "fresh")] * 2
+    assert all(r["pgr"] is not None for r in board["rows"]), [r["reason"] for r in board["rows"]]
     fresh = {r["method"]: (r["pgr"], echoed(r)) for r in board["rows"]}
 
     (run,) = (drawn.folder / ".w2s" / "runs").iterdir()
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    assert sum("cell" in e for e in events) == sum("published" in e for e in events) == 4
+    assert sum("cell" in e for e in events) == sum("published" in e for e in events) == 8
     log = (drawn.folder / ".w2s" / "attempts.jsonl").read_text()
     attempts = [json.loads(line) for line in log.splitlines()]
     assert {a["method"] for a in attempts} == {"shrunk"} and len({a["holdout"] for a in attempts}) == 2
 
     plain = drawn("run")
     assert plain.code == 0, plain.err
-    assert "cells 4/4 (4 kept)" in plain.err, "the published cells were the store's"
+    assert "cells 8/8 (8 kept)" in plain.err, "the published cells were the store's"
     board = drawn.board()
     assert {r["exposure"] for r in board["rows"]} == {"public"}
     for row in board["rows"]:
@@ -91,7 +96,8 @@ def test_guards_are_shown_every_row_on_fresh_and_on_published_data(drawn):
         assert echoed(row) == {}
         assert len(seen) == 8
         assert (seen["fresh0"], seen["published0"]) == pytest.approx((pgr, row["pgr"]))
-        assert seen["fresh0"] != seen["published0"]
+        # the two PGRs may be equal by chance; with their errors too they would be those of one data set
+        assert (seen["fresh0"], seen["fresh_se0"]) != (seen["published0"], seen["published_se0"])
         low, high = row["pgr_ci_pool"]
         assert seen["published_se0"] == pytest.approx((high - low) / 2 / 1.959964)
     (vanilla, beside), (mine, others) = fresh["vanilla"], fresh["shrunk"]

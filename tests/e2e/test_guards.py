@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shlex
+import shutil
+import signal
+import time
 
 import pytest
-from commands import Place
+from commands import Place, numbers
 from test_bad_input import refused
+from test_resume import family
 
 NONSENSE = '''"""Guards that break the contract."""
 
@@ -129,3 +136,73 @@ def test_labels_that_a_method_takes_or_carries_are_found_and_honest_rows_are_cle
     assert "honeypot" in {v["finding"] for v in found["thief"]["verdicts"]}
     assert found["carrier"]["transfer"]["mean"] is None
     assert "labelled-rows" in {v["finding"] for v in found["carrier"]["verdicts"]}
+
+
+def said(row: dict) -> list[tuple]:
+    """A row's verdicts; not the attempts, which are what one store has seen."""
+    found = [v for v in row["verdicts"] if not v["because"].startswith("attempts >= ")]
+    return [(v["guard"], v["level"], v["because"], {**v["numbers"], "attempts": 0}) for v in found]
+
+
+def test_the_command_in_a_verdict_shows_it_again_elsewhere(warm: Place, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "a store of its own"
+    elsewhere.mkdir()
+    for folder in (warm.folder, elsewhere):
+        (folder / "my thief.py").write_text(THIEF)
+    done = warm("run", *CHEAP, "--counterfactuals", "one", "--methods", "vanilla,./my thief.py")
+    assert done.code == 1, done.err
+    found = {row["method"]: row for row in warm.board()["rows"]}
+    (again,) = {v["again"] for v in found["thief"]["verdicts"]}
+
+    there = Place(elsewhere)
+    program, *words = shlex.split(again)
+    done = there(*words)
+    assert program == "w2s-harness" and done.code == 1, done.err
+    shown = {row["method"]: row for row in there.board()["rows"]}
+    assert "honeypot" in {v["finding"] for v in shown["thief"]["verdicts"]}
+    assert said(shown["thief"]) == said(found["thief"])
+
+
+ALL = ("run", "--methods", "vanilla,./mine.py::shrunk", "--counterfactuals", "all")
+
+
+@pytest.fixture(scope="module")
+def audited(flags, _warm, tmp_path_factory) -> tuple[Place, dict]:
+    """One undisturbed run with every counterfactual cell, on one slot."""
+    folder = tmp_path_factory.mktemp("audited") / "warm"
+    place = Place(shutil.copytree(_warm, folder), flags)
+    done = place(*ALL, "-n", "1")
+    assert done.code == 0, done.err
+    board = place.board()
+    assert all("T" in v["numbers"] for row in board["rows"] for v in row["verdicts"]
+               if v["guard"] == "teacher-dependence")  # fmt: skip
+    return place, board
+
+
+def test_slots_and_order_change_no_byte_of_a_run_with_counterfactual_cells(audited, warm: Place):
+    done = warm(*ALL, "-n", "2", "--order", "reverse")
+    assert done.code == 0, done.err
+    assert numbers(warm.board()) == numbers(audited[1])
+
+
+def test_a_run_killed_among_its_counterfactual_cells_ends_as_an_undisturbed_one(audited, warm: Place):
+    process = warm.start(*ALL, "-n", "1")
+    end = time.monotonic() + 120
+    while not _audits(warm) >= 3:
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.02)
+    for pid in (process.pid, *family(process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    done = warm(*ALL, "-n", "2")
+    assert done.code == 0, done.err
+    assert numbers(warm.board()) == numbers(audited[1])
+
+
+def _audits(place: Place) -> int:
+    """Counterfactual cells that the unfinished run has told of."""
+    runs = (place.folder / ".w2s" / "runs").glob("[0-9]*")
+    (run,) = [r for r in runs if not (r / "leaderboard.json").exists()] or [None]
+    events = run / "events.jsonl" if run is not None else None
+    return events.read_text().count('"counterfactual"') if events is not None and events.exists() else 0

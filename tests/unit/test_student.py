@@ -265,3 +265,79 @@ def test_prior_and_budget():
     with pytest.raises(StudentError, match="bias is inf"):
         who.prior(bias=float("inf"))
     assert student(wire.Left(3, 4, 5.0))[0].budget.fits == 3
+
+
+def chained(reply=None, abilities=("generate",)):
+    connection = Connection(reply or wire.Handled(4))
+    asked = Student(
+        connection, kind="verify", layers=3, features=2, templates=("plain",), abilities=abilities,
+        chain=[("small",), ("middle", "other")],
+    )  # fmt: skip
+    return asked, connection
+
+
+def test_students_of_a_chain_name_themselves_in_every_request():
+    whole, connection = chained()
+    small, middle = whole.chain
+    assert (whole.templates, small.templates, middle.templates) == (
+        ("plain",),
+        ("small",),
+        ("middle", "other"),
+    )
+    assert small.chain == () and whole.abilities == ("generate",) and small.abilities == ()
+    for asked in (whole, small, middle):
+        asked.fit(rows(), [0.5] * 5)
+        asked.prior()
+    connection.reply = wire.Values(wire.pack([0.5] * 5))
+    middle.zero_shot(rows())
+    connection.reply = wire.Values(wire.pack(np.zeros((5, 2))))
+    middle.embed(rows())
+    assert [r.model for r in connection.requests] == [0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def test_how_large_a_chain_student_is_is_asked_once():
+    whole, connection = chained(wire.Measured(7, 12))
+    assert (whole.layers, whole.features) == (3, 2) and not connection.requests
+    assert (whole.chain[1].layers, whole.chain[1].features) == (7, 12)
+    assert connection.requests == [wire.Measure(2)]
+
+
+def test_handles_of_different_models_do_not_meet():
+    whole, connection = chained()
+    small = whole.chain[0]
+    one, other = whole.fit(rows(), [0.5] * 5), small.fit(rows(), [0.5] * 5)
+    asked = len(connection.requests)
+    for mixed in (
+        lambda: whole.ensemble([one, other]), lambda: small.ensemble([one]),
+        lambda: whole.fit(rows(), [0.5] * 5, init=other), lambda: small.fit(rows(), [0.5] * 5, init=one),
+    ):  # fmt: skip
+        with pytest.raises(StudentError, match="a student of another model cannot stand here"):
+            mixed()
+    small.ensemble([other, other])
+    assert len(connection.requests) == asked + 1
+
+
+def test_notes_go_back_by_number_to_the_rows_they_were_written_on():
+    whole, connection = chained(wire.Noted(3))
+    notes = whole.generate(rows(), "{choice}", 7)
+    assert len(notes) == 5 and connection.requests[-1].max_tokens == 7
+    connection.reply = wire.Values(wire.pack([0.5] * 5))
+    whole.zero_shot(rows(), "{choice} {note}", notes=notes, reader="weak")
+    assert (connection.requests[-1].notes, connection.requests[-1].reader) == (3, "weak")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.generate(rows(), "{choice}", 257), "max_tokens is 257, expected 1 to 256"),
+        (lambda s: s.generate(rows(), "{choice}", 1.5), "max_tokens is 1.5, expected a whole number"),
+        (lambda s: s.chain[0].generate(rows(), "{choice}"), "only the strong student writes notes"),
+        (lambda s: s.zero_shot(rows(), reader="gold"), "reader is 'gold', expected one of strong, weak"),
+        (lambda s: s.zero_shot(rows(), notes=["text"] * 5), "notes: expected what student.generate"),
+        (lambda s: s.zero_shot(rows(3), notes=s.generate(rows(), "{choice}")), "5 notes for 3 rows"),
+    ],
+)
+def test_notes_are_checked_before_they_are_asked_for(call, message):
+    whole, _ = chained(wire.Noted(0))
+    with pytest.raises(StudentError, match=message):
+        call(whole)

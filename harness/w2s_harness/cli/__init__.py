@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from difflib import get_close_matches
@@ -11,17 +12,26 @@ import click
 
 COMMANDS = {
     "doctor": "What this machine can do for isolation, layer by layer.",
+    "export-rows": "The rows of a setting without labels, for a method that runs elsewhere.",
+    "import": "Results of others, by seed, as a leaderboard.",
     "list": "Tasks, methods, guards, pairs and runs that are there.",
+    "power": "How many seeds and rows a difference needs.",
     "redteam": "Run hostile methods against the jail and the guards.",
-    "report": "The leaderboard of a run as text, Markdown, CSV or JSON.",
+    "report": "The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.",
     "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
     "schema": "The JSON Schema of a document that w2s-harness writes.",
     "show": "What is known of a task, a method, a guard, a pair, a run or a cell.",
 }
 
 
+def module_of(name: str) -> str:
+    """The module of a command: `cli/NAME.py` with `_` for `-`, and one more where Python has the word."""
+    plain = name.replace("-", "_")
+    return f"w2s_harness.cli.{plain}{'_' if keyword.iskeyword(plain) else ''}"
+
+
 class LazyGroup(click.Group):
-    """Commands live in modules of their own, `cli/NAME.py`, imported when named."""
+    """Commands live in modules of their own (`module_of`), imported when named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command's name."""
@@ -32,7 +42,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             close = get_close_matches(cmd_name, COMMANDS, n=1)
             ctx.fail(f"no such command '{cmd_name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
-        command: click.Command = importlib.import_module(f"w2s_harness.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

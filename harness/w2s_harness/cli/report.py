@@ -6,18 +6,23 @@ from pathlib import Path
 
 import click
 
+_VIEWS = ("text", "md", "csv", "json")
 
-@click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV or JSON.")
+
+@click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.")
 @click.argument("run", default="last")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True
-)
+@click.option("--format", "form", type=click.Choice([*_VIEWS, "latex"]), default="text", show_default=True)
+@click.option("--figures", metavar="DIR", help="Also write pgr and accuracy as PDF and SVG into DIR.")
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
-def command(run: str, form: str, store: str) -> int:
+def command(run: str, form: str, figures: str | None, store: str) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
-    from w2s_harness.report import document, tables
+    from w2s_harness.report import document, latex, tables
+    from w2s_harness.report.figures import write_figures
 
-    click.echo(tables.render(document.read(_leaderboard(run, Path(store))), form), nl=False)
+    found = document.read(_leaderboard(run, Path(store)))
+    click.echo(latex.latex(found) if form == "latex" else tables.render(found, form), nl=False)
+    for path in write_figures(found, Path(figures)) if figures else ():
+        click.echo(f"figure  {path}", err=True)
     return 0
 
 

@@ -72,7 +72,8 @@ def _key(flag: click.Parameter) -> str:
     default="vanilla,vanilla-hard,confident,logconf,self-training,zero-shot",
     show_default=True,
     metavar="NAMES",
-    help="Methods by name, glob or file (./mine.py); parameters ride on the name (confident:margin=.3).",
+    help="Methods by name, glob, file (./mine.py) or predictions (preds.jsonl); parameters ride on the "
+    "name (confident:margin=.3).",
 )
 @click.option(
     "--methods-env",

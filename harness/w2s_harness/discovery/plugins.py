@@ -36,6 +36,8 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.trusted = {e.name: e for e in metadata.entries(metadata.TRUSTED, folders=folders)}
         self.methods = {e.name: e for e in metadata.entries(metadata.METHODS, folders=folders)}
+        self.methods_env = methods_env
+        """The environment of `--methods-env`."""
         if methods_env is not None:
             self._add_methods(metadata.environment_folder(methods_env))
         self.blocked: set[str] = set()
@@ -43,6 +45,7 @@ class Plugins:
         """What runs in the host beside our own modules, with its hash."""
         self.settings: dict[str, Mapping[str, Any]] = {}
         """What `plugins: {NAME: {...}}` of `w2s.yaml` says, by the plugin's name."""
+        self._files: dict[str, Path] = {}
 
     def _add_methods(self, folder: Path) -> None:
         """Methods of another environment, read by workers alone; it may not pose as w2s-harness."""
@@ -97,11 +100,18 @@ class Plugins:
         if path.stem in self.trusted or self.manager.has_plugin(path.stem):
             raise PluginError(f"{path}: the name '{path.stem}' is taken by another plugin. Rename the file.")
         self._register(path.stem, _import_file(path), path)
+        self._files[path.stem] = path
 
     def register(self, name: str, module: object) -> None:
         """Register a plugin of our own, such as the terminal."""
         if name not in self.blocked:
             self.manager.register(module, name)
+
+    @property
+    def added(self) -> list[str]:
+        """What `-p` would have to be given for the loaded plugins that are not ours: names, and files."""
+        ours = {name for name, entry in self.trusted.items() if entry.is_shipped}
+        return [str(self._files.get(name, name)) for name in sorted(set(self.loaded) - ours)]
 
     def shipped(self, hook: str) -> list[str]:
         """Names of shipped trusted plugins whose module defines `hook`."""

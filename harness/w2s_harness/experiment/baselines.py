@@ -33,6 +33,9 @@ from w2s_harness.wire.messages import unpack as wire_unpack
 
 Floats = npt.NDArray[np.float64]
 
+BY_STEPS = frozenset({"ccs-es", "epiplexity", "mdl-curriculum"})
+"""Methods that we ship and that train by steps; those of others are not known before they run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -159,11 +162,11 @@ class Baselines:
         return Unit(f"{setting.id} {role} {split}", files[0], work, files)
 
     def _tune_units(self, setting: Setting) -> list[Unit]:
-        """The choice of C; with methods that are not ours, of the solver `path`'s settings too."""
+        """The choice of C; with methods that train by steps, or may, of the solver `path`'s settings too."""
         if setting.pair.mode != "probe":
             return []
         units = [Unit(f"{setting.id} C", Keys(setting).tune(), lambda c: tune(c, setting, self.store))]
-        if not all(m.source.is_shipped for m in self.plan.methods):
+        if any(not m.source.is_shipped or m.name in BY_STEPS for m in self.plan.methods):
             units.append(
                 Unit(f"{setting.id} path", Keys(setting).path(), lambda c: tune_path(c, setting, self.store))
             )

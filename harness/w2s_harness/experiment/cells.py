@@ -12,6 +12,8 @@ from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.one_cell import Job, Record, Runner
+from w2s_harness.experiment.predictions import is_predictions
+from w2s_harness.experiment.predictions import record as given_record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
@@ -22,7 +24,7 @@ from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan
 from w2s_harness.types import Verdict, World
 
-ROW_FAILED = "not run: a real cell of its row failed"
+ROW_FAILED = "not run: a real cell of its row failed or was skipped"
 
 
 class CellWork:
@@ -55,7 +57,8 @@ class CellWork:
 
     def are_complete(self) -> bool:
         """Whether every real cell that can run is in the store."""
-        return all(self._refusal(job) or self.kept(job) is not None for job in self.jobs)
+        own = [job for job in self.jobs if not is_predictions(job.method)]
+        return all(self._refusal(job) or self.kept(job) is not None for job in own)
 
     def kept(self, job: Job) -> Record | None:
         """The cell's record; None too where a guard will ask for arrays that are gone."""
@@ -83,7 +86,7 @@ class CellWork:
         """A record for every real cell, by id. Cells that `stop_first` kept from running have an `error`.
 
         Counterfactual cells go among them in an order that nobody can foresee; none for a row of which a
-        real cell has failed.
+        real cell has failed or was skipped.
         """
         self._inspect()
         audits = self.audits()
@@ -96,7 +99,7 @@ class CellWork:
         self.hook.w2s_stage_start(stage="cells", total=len(todo))
         missing, stopped = [], False
         for job in todo:
-            known = self._refusal(job) or self.kept(job)
+            known = self._refusal(job) or self._given(job) or self.kept(job)
             if known is None:
                 missing.append(job)
             else:
@@ -112,13 +115,29 @@ class CellWork:
         return desk.records
 
     def _work(self, jobs: list[Job], zygote: Zygote, desk: _Desk) -> None:
+        """Work cells off; a counterfactual one that failed is run once more, since it may be bad luck.
+
+        A slow machine or a service that died must not make an honest method look evasive. The second time
+        comes after all others, on a service that lives.
+        """
+        failed: list[Job] = []
+
         def one(client: ServiceClient, job: Job) -> Record:
             if job.world is not None and job.row in desk.failed_rows:
                 return {"error": ROW_FAILED}
             return self._runner.run(client, zygote, job)
 
+        def first(job: Job, record: Record) -> bool:
+            if job.world is None or record.get("error", ROW_FAILED) == ROW_FAILED:
+                return desk.settle(job, record)
+            desk.log({"again": job.id, "error": record["error"]})
+            failed.append(job)
+            return False
+
         with self._slots() as slots:
-            slots.map(jobs, one, desk.settle)
+            slots.map(jobs, one, first)
+            if not desk.stopped:
+                slots.map(failed, one, desk.settle)
         self.busy_s += slots.busy_s
 
     def _slots(self) -> Slots:
@@ -142,9 +161,17 @@ class CellWork:
             if verdict.level == "disqualify":
                 return {"skipped": f"{verdict.guard}: {verdict.because}"}
         missing = sorted(set(job.method.access) - set(job.access))
+        if "generate" in job.method.access and "generate" not in job.setting.pair.abilities:
+            return {"skipped": f"the pair '{job.setting.pair.name}' cannot generate text"}
         if missing:
             return {"skipped": _lacking(missing, self.plan.grants)}
         return None
+
+    def _given(self, job: Job) -> Record | None:
+        """The record of predictions that were computed elsewhere."""
+        if not is_predictions(job.method):
+            return None
+        return given_record(self.store, job.setting, job.method, job.cell.seed, job.key)
 
     def _inspect(self) -> None:
         """Show every method's source to the guards, once the baselines are there."""
@@ -152,7 +179,7 @@ class CellWork:
             return
         for (setting, name), _ in self._by_row().items():
             method = self._methods[name]
-            if not method.error:
+            if not method.error and not is_predictions(method):
                 view = self.gathered[setting].view
                 said = self.guards.inspect(method, view, method.source.files())
                 self.inspected[(setting, name)] = said
@@ -167,13 +194,16 @@ class CellWork:
         """The counterfactual cells of all rows that can run."""
         out: list[Job] = []
         for (setting, name), jobs in self._by_row().items():
-            if any(map(self._refusal, jobs)):
+            if any(map(self._refusal, jobs)) or is_predictions(jobs[0].method):
                 continue
             seeds = [job.cell.seed for job in jobs]
             asked = self.guards.worlds(self._methods[name], self.gathered[setting].view, seeds)
             worlds = cut(asked, self.plan.counterfactuals)
             by_seed = {job.cell.seed: job.cell for job in jobs}
-            for world, seed in spread(worlds, seeds, self.plan.root_seed, setting, name):
+            # The digest, not the task's id: a drawn data seed stands in one id of the same data alone.
+            here = self._settings[setting]
+            names = (self.plan.root_seed, here.data.digest, here.pair.name, name)
+            for world, seed in spread(worlds, seeds, *names):
                 out.append(self._job(by_seed[seed], world))
         return out
 
@@ -214,6 +244,8 @@ class _Desk:
         self.records: dict[str, Record] = {}
         self.audits: dict[str, Record] = {}
         self.failed_rows: set[tuple[str, str]] = set()
+        self.stopped = False
+        """Whether `stop_first` has ended the run."""
 
     def settle(self, job: Job, record: Record, *, cached: bool = False) -> bool:
         """Keep and tell a result; whether to stop."""
@@ -223,12 +255,13 @@ class _Desk:
         if job.world is None:
             self.records[job.cell.id] = record
             self.hook.w2s_cell_finish(cell=job.cell, record=record)
-            if "error" in record:
+            if "error" in record or "skipped" in record:
                 self.failed_rows.add(job.row)
         else:
             self.audits[job.id] = record
         self.hook.w2s_stage_progress(stage="cells", unit=job.id, cached=cached)
-        return self.stop_first and job.world is None and "error" in record
+        self.stopped = self.stopped or (self.stop_first and job.world is None and "error" in record)
+        return self.stopped
 
 
 def _lacking(missing: Sequence[str], granted: frozenset[str]) -> str:

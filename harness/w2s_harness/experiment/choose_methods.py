@@ -9,6 +9,7 @@ from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import PluginError, UsageError, WorkerError, nearest
+from w2s_harness.experiment import predictions
 from w2s_harness.plan import GRANTABLE, PlannedMethod, Spec, Value, folder_id, is_path, label, parse_value
 from w2s_harness.wire.messages import MethodInfo
 
@@ -19,10 +20,12 @@ Describe = Callable[[MethodSource], Sequence[MethodInfo]]
 def choose_methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
     """The methods that one item names; one that does not load or is refused has an `error`.
 
-    Raises `UsageError` or `PluginError`.
+    Raises `UsageError` or `PluginError`, `DataError` for a file of predictions that breaks its format.
     """
     if spec.name == "all":
         spec = Spec("*", spec.parameters)
+    if spec.name.endswith(predictions.SUFFIX):
+        return [predictions.planned(spec, plugins.methods)]
     if is_path(spec.name, (".py",)):
         path, _, chosen = spec.name.partition("::")
         return _from_module(sources.from_file(Path(path)), chosen or None, spec, plugins, describe)

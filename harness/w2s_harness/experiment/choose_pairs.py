@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import UsageError
+from w2s_harness.errors import UsageError, nearest
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import no_twins, parse_specs
-from w2s_harness.types import Model, Pair
+from w2s_harness.types import ABILITIES, Model, Pair
 
 
 def choose_pairs(wanted: Selection, plugins: Plugins) -> list[Pair]:
@@ -43,7 +43,16 @@ def _short(source: str) -> str:
 
 
 def _changed(pair: Pair, wanted: Selection) -> Pair:
-    """The pair in the mode and with the adapter that the flags ask for; its name says so."""
+    """The pair in the mode and with the adapter that the flags ask for; its name says so.
+
+    Raises `UsageError` for an adapter without `finetune`, and for an ability that nobody knows.
+    """
+    for ability in pair.abilities:
+        if ability not in ABILITIES:
+            raise UsageError(
+                f"pair '{pair.name}': unknown ability '{ability}'{nearest(ability, ABILITIES)}; "
+                f"it can be {' or '.join(ABILITIES)}"
+            )
     mode = wanted.mode or pair.mode
     name = pair.name if mode == pair.mode else f"{pair.name}[mode={mode}]"
     settings = dict(pair.finetune)

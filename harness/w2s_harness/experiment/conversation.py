@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import WorkerError
+from w2s_harness.errors import Skip, WorkerError
 from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Worker
 from w2s_harness.isolation.showing import raised, visible
@@ -26,7 +26,7 @@ MAX_NOTICES = 200
 
 Serve: TypeAlias = Callable[[wire.Request], wire.Reply]
 Hear: TypeAlias = Callable[[wire.Noticed], object]
-_Asks: TypeAlias = wire.Request | wire.Noticed | wire.Done | wire.Raised
+_Asks: TypeAlias = wire.Request | wire.Noticed | wire.Done | wire.Skipped | wire.Raised
 _Answers: TypeAlias = wire.Request | wire.Noticed | wire.Predictions | wire.Raised
 
 
@@ -70,7 +70,8 @@ def converse(
     :param noticed: told what the worker's audit hook saw, at most `MAX_NOTICES` times. It proves
         nothing that there is none: the method's code can silence the hook.
 
-    Raises `WorkerError` where the method raised (with its own frames), broke the contract, died, ran out of
+    Raises `Skip` where the method skips, in its own words, and
+    `WorkerError` where the method raised (with its own frames), broke the contract, died, ran out of
     time, said what is malformed, asked on after it was done, predicted nonsense, or where the service
     refused for good; and where what is released to it is too long for a message. What `serve`, `noticed` and
     `begin_test` raise passes through.
@@ -79,6 +80,9 @@ def converse(
     _tell(channel, start)
     desk = _Desk(channel, serve, noticed)
     done = desk.work(_Training(start), _Asks)
+    if isinstance(done, wire.Skipped):
+        channel.expect_end(END_PATIENCE_S)
+        raise Skip(visible(done.reason, limit=wire.MAX_REASON) or "the method gave no reason")
     if not isinstance(done, wire.Done):
         raise WorkerError("the worker sent predictions before fit was over")
     if done.handle is not None:
@@ -106,7 +110,7 @@ class _Training:
         rows = getattr(request, "rows", None)
         if rows is not None and rows.phase == "test" and "transductive" not in self._access:
             return "test rows while fitting need the access transductive"
-        return _lacks_embeddings(request, self._access)
+        return _lacks(request, self._access)
 
 
 class _Testing:
@@ -118,13 +122,24 @@ class _Testing:
     def refusal(self, request: wire.Request) -> str | None:
         if not isinstance(request, wire.Embed | wire.Predict) or request.rows.phase != "test":
             return "after fit a method may only embed test rows and predict them with its students"
-        return _lacks_embeddings(request, self._access)
+        return _lacks(request, self._access)
 
 
-def _lacks_embeddings(request: wire.Request, access: tuple[str, ...]) -> str | None:
+def _lacks(request: wire.Request, access: tuple[str, ...]) -> str | None:
+    """Why the cell's access does not reach for `request`, or None."""
     if isinstance(request, wire.Embed) and "embeddings" not in access:
-        return 'embed() needs the access embeddings: put access = ("embeddings",) into the method\'s class'
+        return _needs("embed()", "embeddings")
+    if "generate" in access:
+        return None
+    if isinstance(request, wire.Generate):
+        return _needs("generate()", "generate")
+    if isinstance(request, wire.ZeroShot) and request.reader == "weak":
+        return _needs('zero_shot(reader="weak")', "generate")
     return None
+
+
+def _needs(call: str, access: str) -> str:
+    return f'{call} needs the access {access}: put access = ("{access}",) into the method\'s class'
 
 
 @dataclass(slots=True)
@@ -143,7 +158,7 @@ class _Desk:
             message: wire.Message = self.channel.receive(kind)
             if isinstance(message, wire.Raised):
                 raise WorkerError(raised(message))
-            if isinstance(message, wire.Done | wire.Predictions):
+            if isinstance(message, wire.Done | wire.Predictions | wire.Skipped):
                 return message
             if isinstance(message, wire.Noticed):
                 self._hear(message)

@@ -11,6 +11,7 @@ from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.experiment.one_cell import Job
+from w2s_harness.experiment.plan_power import detectable
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
@@ -22,7 +23,7 @@ _CHARACTERS_PER_TOKEN = 3.0
 def describe(
     plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
 ) -> str:
-    """The stages with what is in the store already, and the cells, one a line."""
+    """The stages with what is in the store already, what the plan can detect, and the cells, one a line."""
     baselines = Baselines(plan, settings, store, hook, threading.Event(), 1)
     work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
     done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
@@ -37,6 +38,7 @@ def describe(
         lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual, for the guards)")
     tokens = sum(_tokens(s, store) for s in settings)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
+    lines += detectable(plan, settings, store)
     lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
     return "\n".join(lines) + "\n"
 

@@ -119,6 +119,7 @@ class Gathered:
         attempts: int,
         source_now: str,
         published: Sequence[Published],
+        seeds: Sequence[int],
     ) -> MethodEvidence:
         """All that a method did on the setting; `beside` are the cells of the plan's methods by method id."""
         return MethodEvidence(
@@ -140,4 +141,5 @@ class Gathered:
             attempts=attempts,
             source_now=source_now,
             published=tuple(published),
+            seeds=tuple(seeds),
         )

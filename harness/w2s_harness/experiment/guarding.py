@@ -11,11 +11,12 @@ from typing import Any
 from w2s_harness.discovery.metadata import module_file
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
+from w2s_harness.experiment import releasing
 from w2s_harness.plan import Cell, PlannedMethod
 from w2s_harness.report.notation import OFF
 from w2s_harness.types import Task, Verdict, World
 
-COLUMNS = frozenset({"prompt", "candidate", "first", "second", "group", "conflicts"})
+COLUMNS: frozenset[str] = frozenset().union(*releasing.COLUMNS.values())
 """All that a worker can be sent of a row beside its weak label."""
 
 
@@ -23,13 +24,14 @@ class Guards:
     """The guards of a run."""
 
     def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
+        self.plugins = plugins
+        """All that the run has loaded."""
         self.broken: dict[tuple[str, str], list[Verdict]] = {}
         """Verdicts of guards that failed before a cell ran, by (task name, method id); '' for all methods."""
 
     def has(self, *hooks: str) -> bool:
         """Whether a guard listens to one of `hooks`."""
-        return any(getattr(self._plugins.hook, hook).get_hookimpls() for hook in hooks)
+        return any(getattr(self.plugins.hook, hook).get_hookimpls() for hook in hooks)
 
     @property
     def has_judges(self) -> bool:
@@ -41,14 +43,14 @@ class Guards:
 
         Of others only a module's own file would be known, not what it imports.
         """
-        names = self._plugins.guards
-        if not set(names) <= set(self._plugins.shipped_guards):
+        names = self.plugins.guards
+        if not set(names) <= set(self.plugins.shipped_guards):
             return None
-        modules = [module_file(self._plugins.trusted[name]) for name in names]
+        modules = [module_file(self.plugins.trusted[name]) for name in names]
         folders = sorted({file.parent for file in modules if file is not None})
         files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
         digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-        settings = {name: dict(self._plugins.settings_for(name, task)) for name in names}
+        settings = {name: dict(self.plugins.settings_for(name, task)) for name in names}
         return [list(names), digests, settings]
 
     def grant(self, task: Task, method: str, access: frozenset[str]) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ class Guards:
 
     def _narrowed(self, hook: str, task: Task, method: str, what: str, had: frozenset[str]) -> frozenset[str]:
         left = had
-        for impl in getattr(self._plugins.hook, hook).get_hookimpls():
+        for impl in getattr(self.plugins.hook, hook).get_hookimpls():
             answer = self._ask(impl, hook, task, {"task": task, what: left})
             if isinstance(answer, Verdict) or not (answer is None or isinstance(answer, Set)):
                 bad = (
@@ -82,7 +84,7 @@ class Guards:
     def worlds(self, method: PlannedMethod, view: SettingView, seeds: Sequence[int]) -> list[World]:
         """The counterfactual cells that guards ask for, each name once."""
         found: dict[str, World] = {}
-        for impl in self._plugins.hook.w2s_worlds.get_hookimpls():
+        for impl in self.plugins.hook.w2s_worlds.get_hookimpls():
             known = {"method": method, "setting": view, "seeds": seeds}
             answer = self._ask(impl, "w2s_worlds", view.task, known)
             if isinstance(answer, Sequence) and all(isinstance(world, World) for world in answer):
@@ -113,7 +115,7 @@ class Guards:
 
     def off(self) -> list[Verdict]:
         """A note for every guard of ours that the plan goes without."""
-        return [Verdict(name, "note", OFF) for name in self._plugins.guards_off]
+        return [Verdict(name, "note", OFF) for name in self.plugins.guards_off]
 
     def before(self, task: Task, method: PlannedMethod) -> list[Verdict]:
         """The verdicts of guards that failed before the method ran on the task."""
@@ -123,7 +125,7 @@ class Guards:
 
     def _verdicts(self, hook: str, task: Task, known: Mapping[str, Any]) -> list[Verdict]:
         out: list[Verdict] = []
-        for impl in sorted(getattr(self._plugins.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name):
+        for impl in sorted(getattr(self.plugins.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name):
             answer = self._ask(impl, hook, task, known)
             said = [answer] if isinstance(answer, Verdict) else [] if answer is None else answer
             if isinstance(said, Sequence) and all(isinstance(v, Verdict) for v in said):
@@ -136,7 +138,7 @@ class Guards:
         """A guard's answer; what it raises becomes an `error` verdict."""
         name = impl.plugin_name
         try:
-            given = {**known, "settings": self._plugins.settings_for(name, task)}
+            given = {**known, "settings": self.plugins.settings_for(name, task)}
             return impl.function(*[given[a] for a in impl.argnames])
         except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
             inner = bad.__cause__ or bad

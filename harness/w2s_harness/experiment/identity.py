@@ -29,6 +29,7 @@ _STAGES = {
         "wire",
         "data",
         "student.py",
+        "handles.py",
         "rows.py",
         "arguments.py",
         "isolation/worker.py",
@@ -40,6 +41,16 @@ _STAGES = {
         "experiment/releasing.py",
         "experiment/reading.py",
         "experiment/conversation.py",
+    ),
+    "control": (
+        "models",
+        "wire",
+        "data",
+        "experiment/worlds.py",
+        "experiment/reading.py",
+        "experiment/host_fits.py",
+        "experiment/controls.py",
+        "experiment/equal_compute.py",
     ),
 }
 _LIBRARIES = ("torch", "transformers", "numpy", "scipy", "peft")

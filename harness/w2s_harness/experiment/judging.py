@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from w2s_harness.evidence import Published
+from w2s_harness.experiment.again import command
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards, merged
 from w2s_harness.experiment.identity import code_version
-from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.one_cell import Record
+from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Plan, PlannedMethod
 from w2s_harness.types import Verdict
@@ -34,7 +38,7 @@ def judge(
     found = {row: _of_row(row, cells, rows, work, attempts, published) for row, cells in rows.items()}
     spread = _of_methods(rows, found)
     return {
-        row: [_with_command(v, rows[row][0].job, plan) for v in merged([*said, *spread.get(row, ())])]
+        row: _with_command(merged([*said, *spread.get(row, ())]), partial(_again, row, rows, work, plan))
         for row, said in found.items()
     }
 
@@ -50,12 +54,16 @@ class _Case:
     attempts: int
     source_now: str
     published: Sequence[Published]
+    seeds: Sequence[int]
+    """The plan's."""
 
     def key(self, guards: Guards, gathered: Gathered) -> str | None:
         """Names what the verdicts hang on; None where that is not wholly known."""
-        known = guards.identity(gathered.setting.task.task)
+        setting, method = gathered.setting, self.cells[0].job.method
+        known = guards.identity(setting.task.task)
         if known is None:
             return None
+        null, source = gathered.null_z, method.source
         return key_of(
             "verdicts",
             [
@@ -64,8 +72,10 @@ class _Case:
                 _keys(self.cells),
                 _keys(self.worlds),
                 {name: _keys(cells) for name, cells in sorted(self.beside.items())},
-                [self.attempts, self.source_now, [asdict(p) for p in self.published]],
-                gathered.null_z is not None,
+                [self.attempts, self.source_now, [asdict(p) for p in self.published], list(self.seeds)],
+                None if null is None else hashlib.sha256(null.tobytes()).hexdigest(),
+                [setting.data.answers_digest, setting.task.exposure, setting.task.task.holds_code],
+                [source.distribution, source.version, source.editable, method.track],
             ],
         )
 
@@ -84,6 +94,8 @@ def _of_row(
 ) -> list[Verdict]:
     guards, gathered = work.guards, work.gathered[row[0]]
     job = cells[0].job
+    if is_predictions(job.method):
+        return []  # no method was seen at work
     said = [*guards.off(), *guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):
         return said
@@ -94,6 +106,7 @@ def _of_row(
         attempts.get(row, 1),
         job.method.source.digest_now(),
         published.get(row, ()),
+        work.plan.seeds,
     )
     key = case.key(guards, gathered)
     kept = None if key is None else work.store.get(key)
@@ -119,6 +132,7 @@ def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gather
             attempts=case.attempts,
             source_now=case.source_now,
             published=case.published,
+            seeds=case.seeds,
         )
         said += guards.judge_method(method, evidence)
     return said
@@ -145,32 +159,19 @@ def _source(method: PlannedMethod) -> tuple[str, str]:
     return method.name, method.source.sha256
 
 
-def _with_command(verdict: Verdict, job: Job, plan: Plan) -> Verdict:
-    """The verdict with the command that shows it again, where the guard gave none."""
-    return verdict if verdict.again else replace(verdict, again=_command(verdict.guard, job, plan))
+def _with_command(said: Sequence[Verdict], again: Callable[[], str]) -> list[Verdict]:
+    """Every verdict with the command that shows it again, where the guard gave none."""
+    if all(verdict.again for verdict in said):
+        return list(said)
+    words = again()
+    return [verdict if verdict.again else replace(verdict, again=words) for verdict in said]
 
 
-def _command(guard: str, job: Job, plan: Plan) -> str:
-    task, method = job.setting.task, job.method
-    words = ["w2s-harness run", "--tasks", task.path or _spec(task.task.name, _settings(job))]
-    name = method.source.filename if method.source.entry is None else method.name
-    if method.source.entry is None:
-        name += f"::{method.name}"
-    words += ["--pairs", job.setting.pair.name, "--methods", _spec(name, dict(method.changed))]
-    words += ["--seeds", ",".join(map(str, plan.seeds)) + ("," if len(plan.seeds) == 1 else "")]
-    if plan.root_seed:
-        words += ["--seed", str(plan.root_seed)]
-    if plan.limit is not None:
-        words += ["--limit", str(plan.limit)]
-    if method.access:
-        words += ["--grant", ",".join(method.access)]
-    return " ".join([*words, "--guards", guard])
-
-
-def _settings(job: Job) -> dict[str, str]:
-    inside = job.setting.task.id.partition("[")[2].rstrip("]")
-    return dict(part.split("=", 1) for part in inside.split(",") if part)
-
-
-def _spec(name: str, values: Mapping[str, object]) -> str:
-    return name + "".join(f":{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items())
+def _again(row: RowId, rows: Mapping[RowId, Sequence[Ended]], work: CellWork, plan: Plan) -> str:
+    """The command that judges `row` again, beside the shipped methods that guards compare it with."""
+    shipped = [
+        cells[0].job.method
+        for (setting, _), cells in rows.items()
+        if setting == row[0] and cells[0].job.method.source.is_shipped
+    ]
+    return command([ended.job for ended in rows[row]], shipped, plan, work.guards.plugins)

@@ -75,6 +75,21 @@ class Keys:
         """A part of the empirical null: (k,) z scores of honest fits where nothing can be learned."""
         return key_of("null", [self._identity(), list(seeds), part, code_version("cell")])
 
+    def control(self, name: str, seed: int, draw: int) -> str:
+        """A draw of a sanity control: its accuracies on the holdout and what it cost."""
+        return key_of("control", [self._identity(), name, seed, draw, code_version("control")])
+
+    def student(
+        self, solver: str, settings: Sequence[float], seed: int, number: int, part: Literal["values", "cost"]
+    ) -> str:
+        """A vanilla student of the host's own: its (n_test,) P(label = 1), and what it cost.
+
+        `settings` are those of the solver that `_identity` does not fix: epochs and lr of `path`.
+        """
+        return key_of(
+            "student", [self._identity(), solver, list(settings), seed, number, part, code_version("control")]
+        )
+
     def cell(
         self,
         plan: Plan,
@@ -97,6 +112,7 @@ class Keys:
             None if world is None else asdict(world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
             code_version("cell"),
+            [self.setting.chain(), list(self.setting.pair.abilities)],
         ]
         return key_of("cell", inputs)
 

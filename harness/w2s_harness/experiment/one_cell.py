@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import ModelError, StoreError, WorkerError
+from w2s_harness.errors import HarnessError, ModelError, Skip, StoreError, WorkerError
 from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.experiment.describing import wire_source
 from w2s_harness.experiment.keys import Keys, named_seed
@@ -32,6 +32,8 @@ from w2s_harness.wire import messages as wire
 Record = dict[str, Any]
 """A cell's line in the store: `accuracy`, `outcomes`, `ties`, `compute`, `solvers`, `isolation`, `seen`,
 `seconds`; or `error`; or `skipped`. Only the first kind is kept."""
+
+SKIPPED = "skipped in a counterfactual cell though its real cell ran"
 
 BAIT = "cache/labels.npy"
 """Where the honeypot lies in a worker's scratch folder."""
@@ -131,9 +133,9 @@ class Runner:
                     output = worker.output()
         except StoreError:
             raise
-        except (WorkerError, ModelError) as bad:
+        except (WorkerError, ModelError, Skip) as bad:
             return {
-                "error": str(bad),
+                **_ended(bad, job),
                 "output": _last_lines(output),
                 "seconds": time.monotonic() - started,
                 "isolation": isolation,
@@ -171,7 +173,9 @@ class Runner:
             released(split, part.shows[part.order], job.access, job.columns)
             for split, part in zip((setting.data.splits["train_unlabel"], setting.test), phases, strict=True)
         )
-        opened = client.open_cell(self._opening(job, staged))
+        opening = self._opening(job, staged)
+        by_steps = opening.finetune if opening.mode == "finetune" else opening.probe
+        opened = client.open_cell(opening)
         try:
             start = wire.Start(
                 source=wire_source(job.method.source),
@@ -184,6 +188,10 @@ class Runner:
                 layers=opened.layers,
                 features=opened.features,
                 templates=opened.templates,
+                abilities=setting.pair.abilities,
+                chain=opened.chain,
+                epochs=by_steps.epochs,
+                lr=by_steps.lr,
                 train=train,
                 test=test if "transductive" in job.access else None,
                 bait={BAIT: _npy(staged.told.bait[staged.train.order])},
@@ -227,7 +235,17 @@ class Runner:
             finetune=finetune_settings(setting, "strong"),
             limits=control.Limits(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
             shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,
+            chain=tuple(setting.pair.students),
+            weak=setting.pair.weak if "generate" in job.access else None,
         )
+
+
+def _ended(why: HarnessError, job: Job) -> Record:
+    """What a cell without predictions says of itself."""
+    if not isinstance(why, Skip):
+        return {"error": str(why)}
+    # A method that skips where the teacher or the inputs look odd would keep its audit from running.
+    return {"skipped": str(why)} if job.world is None else {"error": f"{SKIPPED}: {why}"}
 
 
 def _npy(values: npt.NDArray[np.bool_]) -> bytes:

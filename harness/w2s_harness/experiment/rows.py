@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_ga
     return Reference(setting, weak, ceiling, base, interval.no_gap(base, min_gap=min_gap), min_gap)
 
 
-@dataclass(slots=True)
+@dataclass
 class Tally:
     """One row in the making: its cells and what they came to."""
 
@@ -74,7 +75,7 @@ class Tally:
             no_gap=self.reference.no_gap is not None,
         )
 
-    @property
+    @cached_property
     def outcomes(self) -> dict[int, Floats]:
         """(n_test,) outcomes by seed, of the cells that ended well."""
         n = len(self.reference.setting.test)
@@ -95,6 +96,10 @@ class Tally:
 
     def block(self) -> Block | None:
         """All its seeds' outcomes, or None where one is missing."""
+        return self._block
+
+    @cached_property
+    def _block(self) -> Block | None:
         found = self.outcomes
         if len(found) < len(self.cells) or not found:
             return None

@@ -146,7 +146,7 @@ def _single(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> dict[tuple[st
 
 
 def times(tally: Tally, tallies: Sequence[Tally]) -> float | None:
-    """A row's FLOPs over those of vanilla on the same setting; None without either, or where it ran elsewhere."""
+    """A row's FLOPs over those of vanilla on the same setting; None without either or if it ran elsewhere."""
     if is_predictions(tally.method):
         return None
     base = next((t.flops for t in _same_setting(tally, tallies) if _is_vanilla(t)), None)

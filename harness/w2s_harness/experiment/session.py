@@ -29,9 +29,9 @@ from w2s_harness.experiment.equal_compute import EqualCompute
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
-from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.predictions import is_predictions
+from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings

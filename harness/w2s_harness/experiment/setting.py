@@ -19,7 +19,7 @@ from w2s_harness.errors import DataError
 from w2s_harness.experiment.identity import code_version, model_identity
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.plan import Plan, PlannedTask
-from w2s_harness.types import Pair, Split, Task
+from w2s_harness.types import Model, Pair, Split, Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Setting:
     pair: Pair
     data: TaskData
     models: Mapping[str, Mapping[str, Any]]
-    """`weak` and `strong`: source, revision and digest of the weights."""
+    """`weak`, `strong` and `student0`, ...: source, revision and digest of the weights."""
     root_seed: int
 
     @property
@@ -69,6 +69,10 @@ class Setting:
             "root_seed": self.root_seed,
         }
 
+    def chain(self) -> list[dict[str, Any]]:
+        """What identifies the smaller students, smallest first; only methods read them, no shared stage."""
+        return [asdict(model) | self.weights(f"student{k}") for k, model in enumerate(self.pair.students)]
+
 
 def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
     """Load and validate every task of the plan (once per content) and look at every model.
@@ -76,7 +80,7 @@ def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
     Raises `DataError` or `ModelError` before any work is done.
     """
     identities = {
-        pair.name: {"weak": model_identity(pair.weak, store), "strong": model_identity(pair.strong, store)}
+        pair.name: {role: model_identity(model, store) for role, model in _models(pair).items()}
         for pair in plan.pairs
     }
     out = []
@@ -84,6 +88,11 @@ def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
         data = _data(task, plan.limit, store)
         out += [Setting(task, pair, data, identities[pair.name], plan.root_seed) for pair in plan.pairs]
     return out
+
+
+def _models(pair: Pair) -> dict[str, Model]:
+    smaller = {f"student{k}": model for k, model in enumerate(pair.students)}
+    return {"weak": pair.weak, "strong": pair.strong} | smaller
 
 
 def _data(planned: PlannedTask, limit: int | None, store: Store) -> TaskData:

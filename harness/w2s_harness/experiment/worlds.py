@@ -5,7 +5,6 @@ Every draw is named by the plan's root seed, the data, the world and the seed.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -233,15 +232,17 @@ def _grams(row: TextRow) -> npt.NDArray[np.float64]:
 
 
 def spread(worlds: Sequence[World], seeds: Sequence[int], *names: str | int) -> list[tuple[World, int]]:
-    """Every world with the seed that it runs on: evenly over the seeds, in an order that `names` keys."""
+    """Every world, by name, with the seed that it runs on.
 
-    def rank(world: World) -> bytes:
-        key = named_seed(*names).to_bytes(8, "little")
-        return hashlib.blake2b(f"{world.name}/{world.draw}".encode(), key=key).digest()
+    The draws of one kind go round the seeds, from a start that `names` and the kind key. So a world's seed
+    hangs on nothing but itself: not on which other guards ask for worlds.
+    """
 
-    ordered = sorted(worlds, key=rank)
-    first = named_seed(*names, "first") % len(seeds)
-    return [(world, seeds[(first + i) % len(seeds)]) for i, world in enumerate(ordered)]
+    def seed(world: World) -> int:
+        first = named_seed("spread", *names, world.teacher, world.inputs)
+        return seeds[(first + world.draw) % len(seeds)]
+
+    return [(world, seed(world)) for world in sorted(worlds, key=lambda world: world.name)]
 
 
 def cut(worlds: Sequence[World], how: str) -> list[World]:

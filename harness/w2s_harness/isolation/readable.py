@@ -21,6 +21,7 @@ HARNESS = (
     "__init__.py",
     "arguments.py",
     "errors.py",
+    "handles.py",
     "hookspecs.py",
     "isolation",
     "rows.py",

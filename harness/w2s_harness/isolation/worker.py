@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import WorkerError
+from w2s_harness.errors import Skip, WorkerError
 from w2s_harness.isolation import importing, loading, lockdown
 from w2s_harness.isolation.kernel import prctl
 from w2s_harness.isolation.loading import ContractError
@@ -178,7 +178,7 @@ def _describe(source: wire.Source) -> wire.Described:
 
 def _run(
     start: wire.Start, connection: SocketConnection, sock: socket.socket
-) -> wire.Done | wire.Predictions:
+) -> wire.Done | wire.Predictions | wire.Skipped:
     _lay(start.bait)
     listener = _listener(start, connection)
     # A method that ignores `rng` still gives the same answer twice.
@@ -193,9 +193,16 @@ def _run(
         layers=start.layers,
         features=start.features,
         templates=start.templates,
+        abilities=start.abilities,
+        chain=start.chain,
+        epochs=start.epochs,
+        lr=start.lr,
     )
     problem = Problem(start.kind, _rows(start, "train", start.train), weak, test)
-    result = method.fit(problem, student, np.random.default_rng(start.seed))
+    try:
+        result = method.fit(problem, student, np.random.default_rng(start.seed))
+    except Skip as why:
+        return wire.Skipped(visible(str(why), limit=wire.MAX_REASON))
     if isinstance(result, Handle):
         return wire.Done(result._id)
     predict = _predictor(start, method, result)

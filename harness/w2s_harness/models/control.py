@@ -140,6 +140,10 @@ class OpenCell(Message, frozen=True, tag="open"):
     limits: Limits = Limits()
     shape: Shape | None = None
     """Without it the model is loaded at once."""
+    chain: tuple[Model, ...] = ()
+    """Smaller students, smallest first; loaded when a request names one."""
+    weak: Model | None = None
+    """The untrained weak model, for a cell with the access `generate`; loaded when it is to read."""
 
 
 class Serve(Message, frozen=True, tag="serve"):
@@ -222,6 +226,8 @@ class Opened(Message, frozen=True, tag="opened"):
     layers: int
     features: int
     templates: tuple[str, ...]
+    chain: tuple[tuple[str, ...], ...] = ()
+    """Names of the templates of each smaller student."""
 
 
 class Served(Message, frozen=True, tag="served"):

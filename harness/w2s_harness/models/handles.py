@@ -100,11 +100,12 @@ class PriorHandle:
     bias: float
     model: Callable[[], Loaded]
     kind: Kind
+    shots: Sequence[tuple[TextRow, float]] = ()
     is_odd: bool = False
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """See `Handle`."""
-        return margins(self.model, self.template, rows, self.kind, (), account) + self.bias
+        return margins(self.model, self.template, rows, self.kind, self.shots, account) + self.bias
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +139,15 @@ def margins(
     kind: Kind,
     shots: Sequence[tuple[TextRow, float]],
     account: Account,
+    notes: Sequence[str] | None = None,
 ) -> Floats:
     """(m,) zero-shot log-odds; likelihoods without shots come from the pass that read the features."""
-    if template.kind == "likelihood" and not shots:
+    if template.kind == "likelihood" and not shots and notes is None:
         account.read(rows.split.tokens(rows.index))
         return rows.split.likelihoods(rows.index, rows.swap)[:, template.column].astype(np.float64)
     from w2s_harness.models import zero_shot
 
-    values, tokens = zero_shot.margins(model(), template, rows.texts(), kind, shots)
+    values, tokens = zero_shot.margins(model(), template, rows.texts(), kind, shots, notes)
     account.read(int(tokens.sum()))
     return values
 

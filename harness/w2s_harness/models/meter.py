@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 from w2s_harness.errors import BudgetError
 from w2s_harness.models.control import Limits, Meter
@@ -13,6 +14,19 @@ TRAINING = {"full": 6.0, "lora": 4.0}
 """FLOPs per parameter and token of a training step: LoRA needs no gradient of the frozen weights."""
 
 
+@dataclass(slots=True)
+class _Spent:
+    """The running sums, shared by the accounts of a cell's models."""
+
+    fits: int = 0
+    predicts: int = 0
+    embeds: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+    seconds: float = 0.0
+    solvers: set[str] = field(default_factory=set)
+
+
 class Account:
     """A running meter with limits; charging happens before the work."""
 
@@ -20,36 +34,40 @@ class Account:
         """Without `limits` nothing is refused."""
         self._parameters, self._limits = parameters, limits
         self._most = float("inf") if limits is None else limits.vanillas * vanilla_flops
-        self._fits = self._predicts = self._embeds = self._tokens = 0
-        self._flops = self._seconds = 0.0
-        self._solvers: set[str] = set()
+        self._spent = _Spent()
+
+    def of_model(self, parameters: int) -> Account:
+        """The same meter and limits, for a model with another number of parameters."""
+        other = Account(parameters, self._limits)
+        other._most, other._spent = self._most, self._spent
+        return other
 
     def fit(self, solver: str) -> None:
         """Count a fit. Raises `BudgetError` over the limit."""
-        self._fits += 1
-        self._solvers.add(solver)
-        if self._limits is not None and self._fits > self._limits.fits:
+        self._spent.fits += 1
+        self._spent.solvers.add(solver)
+        if self._limits is not None and self._spent.fits > self._limits.fits:
             raise BudgetError(f"the cell asked for more than {self._limits.fits} fits")
 
     def predict(self) -> None:
         """Count a prediction."""
-        self._predicts += 1
+        self._spent.predicts += 1
 
     def embed(self) -> None:
         """Count an embedding."""
-        self._embeds += 1
+        self._spent.embeds += 1
 
     def read(self, tokens: int, per_parameter: float = FORWARD) -> None:
         """Charge the reading of `tokens` tokens. Raises `BudgetError` over the limit."""
-        self._tokens += tokens
-        self._flops += per_parameter * self._parameters * tokens
-        if self._flops > self._most:
+        self._spent.tokens += tokens
+        self._spent.flops += per_parameter * self._parameters * tokens
+        if self._spent.flops > self._most:
             raise BudgetError(f"the cell asked for more than {self._most:.3g} FLOPs of the student service")
 
     def left(self) -> tuple[int, float]:
         """Fits and FLOPs that are left."""
-        fits = 2**31 if self._limits is None else max(0, self._limits.fits - self._fits)
-        return fits, max(0.0, self._most - self._flops)
+        fits = 2**31 if self._limits is None else max(0, self._limits.fits - self._spent.fits)
+        return fits, max(0.0, self._most - self._spent.flops)
 
     def clock(self) -> _Clock:
         """A context that adds its wall-clock time to the meter."""
@@ -57,13 +75,14 @@ class Account:
 
     def add_seconds(self, seconds: float) -> None:
         """Add wall-clock time."""
-        self._seconds += seconds
+        self._spent.seconds += seconds
 
     def total(self) -> Meter:
         """What was charged so far."""
+        spent = self._spent
         return Meter(
-            fits=self._fits, predicts=self._predicts, embeds=self._embeds, tokens=self._tokens,
-            flops=self._flops, seconds=self._seconds, solvers=tuple(sorted(self._solvers)),
+            fits=spent.fits, predicts=spent.predicts, embeds=spent.embeds, tokens=spent.tokens,
+            flops=spent.flops, seconds=spent.seconds, solvers=tuple(sorted(spent.solvers)),
         )  # fmt: skip
 
 

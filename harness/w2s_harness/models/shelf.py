@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from w2s_harness.models.control import FinetuneSettings, Shape
-from w2s_harness.types import Model
+from w2s_harness.types import Kind, Model
+from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
     from w2s_harness.models.finetune import Trainer
     from w2s_harness.models.loading import Loaded
+    from w2s_harness.models.readout import Extraction
 
 KEPT = 2
 """Models kept: the weak and the strong one of a pair."""
+READ = 8
+"""Extractions kept of what was not extracted in a stage of its own: the smaller students' of a few tasks."""
 
 
 class Shelf:
@@ -24,6 +30,7 @@ class Shelf:
     def __init__(self) -> None:
         self._loaded: OrderedDict[bytes, Loaded] = OrderedDict()
         self._trainers: OrderedDict[bytes, Trainer] = OrderedDict()
+        self._extractions: OrderedDict[bytes, Extraction] = OrderedDict()
 
     def model(self, settings: Model) -> Loaded:
         """The model in memory. Raises `ModelError`."""
@@ -44,6 +51,18 @@ class Shelf:
 
         loaded = self.model(settings)
         return Shape(loaded.parameters, loaded.layers, width(loaded))
+
+    def extraction(self, settings: Model, rows: Sequence[TextRow], kind: Kind) -> Extraction:
+        """What one pass of the model over all rows of a split gives; kept for the cells that follow."""
+        from w2s_harness.models.readout import extract
+
+        key = hashlib.sha256(_key((settings, rows, kind))).digest()
+        if key not in self._extractions:
+            while len(self._extractions) >= READ:
+                self._extractions.popitem(last=False)
+            self._extractions[key] = extract(self.model(settings), rows, kind)
+        self._extractions.move_to_end(key)
+        return self._extractions[key]
 
     def trainer(self, settings: Model, finetune: FinetuneSettings) -> Trainer:
         """What trains the model: one at a time, for it holds a copy of the weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,9 +27,19 @@ Swap = npt.NDArray[np.bool_] | None
 class Split:
     """A split in a cell's order. Rows are positions in that order; `swap` (m,) marks exchanged responses."""
 
-    def __init__(self, ref: SplitRef, order: Index | None, kind: Kind, model: Callable[[], Loaded]) -> None:
-        """`model` loads the model, and is called only where the files do not hold the answer."""
-        self._ref, self._kind, self._model = ref, kind, model
+    def __init__(
+        self,
+        ref: SplitRef,
+        order: Index | None,
+        kind: Kind,
+        model: Callable[[], Loaded],
+        extraction: Callable[[Sequence[TextRow], Kind], Extraction] | None = None,
+    ) -> None:
+        """`model` loads the model, and is called only where the files do not hold the answer.
+
+        `extraction` reads all rows of the split where there are no files; None reads them with `model`.
+        """
+        self._ref, self._kind, self._model, self._extract = ref, kind, model, extraction
         n = _length(ref)
         self._order = np.arange(n) if order is None else order
         if len(self._order) and not (self._order.min() >= 0 and self._order.max() < n):
@@ -91,7 +101,10 @@ class Split:
             if not self._ref.rows:
                 raise ModelError("the service was given neither features nor text for these rows")
             # All rows of the split at once: a row's batch, and so its bits, never depend on who asks.
-            self._extraction = extract(self._model(), self._ref.rows, self._kind)
+            if self._extract is None:
+                self._extraction = extract(self._model(), self._ref.rows, self._kind)
+            else:
+                self._extraction = self._extract(self._ref.rows, self._kind)
         return self._extraction
 
 

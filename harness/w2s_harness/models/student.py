@@ -7,8 +7,8 @@ fit seeds itself from the cell's seed and its own content, so that no order of r
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,10 +29,12 @@ from w2s_harness.models.handles import (
     odd_logits,
 )
 from w2s_harness.models.meter import FORWARD, TRAINING, Account
+from w2s_harness.models.notes import Notebook
 from w2s_harness.models.probe import Floats, Probe, cross_entropy, fit_exact, fit_path, sigmoid
+from w2s_harness.models.rung import Rung
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.splits import Split
 from w2s_harness.wire import messages as wire
+from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
     from w2s_harness.models.targets import Loss
@@ -54,34 +56,38 @@ class _Job:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A handle and what is known of it."""
+
+    handle: Handle
+    digest: bytes
+    """Of its content."""
+    model: int
+    """0: the strong student's; k: the k-th student's of the chain."""
+
+
 class Session:
     """A cell between `OpenCell` and `CloseCell`."""
 
     def __init__(self, order: OpenCell, shelf: Shelf) -> None:
         """Raises `ModelError` where model, settings or files do not fit together."""
         self._order = order
-        self._model = partial(shelf.model, order.model)
-        self._trainer = partial(shelf.trainer, order.model, order.finetune)
-        self._shape = order.shape or shelf.shape(order.model)
-        self._templates = zero_shot.parse_templates(order.model.templates, order.kind)
-        refs = {"train": (order.train, order.train_order), "test": (order.test, order.test_order)}
-        self._splits = {
-            phase: Split(
-                ref, np.asarray(wire.unpack(at, dtype="i8", ndim=1), np.int64), order.kind, self._model
-            )
-            for phase, (ref, at) in refs.items()
-        }
-        self._account = Account(self._shape.parameters, order.limits, self._vanilla_flops())
-        self._handles: list[Handle] = []
-        self._digests: list[bytes] = []
+        strong = Rung(order.model, order, shelf, is_strong=True)
+        self._rungs = [strong, *(Rung(model, order, shelf) for model in order.chain)]
+        self._weak = None if order.weak is None else Rung(order.weak, order, shelf)
+        self._account = Account(strong.shape.parameters, order.limits, self._vanilla_flops())
+        self._handles: list[_Kept] = []
+        self._notes = Notebook(order.limits.handles)
         self._cache: dict[bytes, tuple[Handle, Floats | None]] = {}
         self._is_testing = False
 
     @property
     def opened(self) -> Opened:
         """What the worker is told of the student."""
-        features = self._shape.features if self._order.mode == "probe" else 0
-        return Opened(self._shape.layers, features, tuple(self._templates))
+        size = self._measured(self._rungs[0])
+        strong, *chain = (tuple(rung.templates) for rung in self._rungs)
+        return Opened(size.layers, size.features, strong, tuple(chain))
 
     def serve(self, request: wire.Request) -> wire.Reply:
         """Answer one request of the worker."""
@@ -100,13 +106,16 @@ class Session:
     def predict_test(self, handle: int) -> Floats:
         """(n_test,) P(label = 1) of the holdout in test order; a preference is averaged over the swap.
 
-        Raises `WorkerError` for an unknown handle, `BudgetError` over the limit.
+        Raises `WorkerError` for an unknown handle and for one of the chain, `BudgetError` over the limit.
         """
         with self._account.clock():
-            split = self._splits["test"]
+            split = self._rungs[0].splits["test"]
             rows = RowSet(split, np.arange(len(split)))
             self._account.predict()
-            chosen = self._handle(handle)
+            kept = self._kept(handle)
+            if kept.model:
+                raise WorkerError("fit returned a student of the chain; the strong student is what is scored")
+            chosen = kept.handle
             if self._order.kind == "preference":
                 return sigmoid(odd_logits(chosen, rows, self._account))
             return sigmoid(chosen.logits(rows, self._account))
@@ -133,6 +142,10 @@ class Session:
                 return self._embed(request)
             case wire.Prior():
                 return self._prior(request)
+            case wire.Generate():
+                return self._generate(request)
+            case wire.Measure():
+                return self._measured(self._rung(request.model))
             case wire.Ensemble():
                 return self._ensemble(request)
             case wire.Head():
@@ -142,9 +155,9 @@ class Session:
                 return wire.Left(fits, self._order.limits.handles - len(self._handles), flops)
 
     def _fit(self, request: wire.Fit) -> wire.Reply:
-        rows = self._rows(request.rows)
+        rows = self._rows(request.rows, request.model)
         targets, weight, loss = checks.fit(request, len(rows), self._order.limits.epochs)
-        init = None if request.init is None else self._handle(request.init)
+        init = None if request.init is None else self._member("init", request.init, request.model).handle
         digest = self._digest(request)
         job = _Job(request, rows, targets, weight, loss, init, self._seed(digest))
         solver = self._solver(request)
@@ -152,7 +165,7 @@ class Session:
         if digest not in self._cache:
             self._cache[digest] = self._trained(solver, job)
         handle, trace = self._cache[digest]
-        reply = self._keep(handle, digest)
+        reply = self._keep(handle, digest, request.model)
         if not request.trace or trace is None:
             return reply
         return wire.Handled(reply.handle, wire.pack(trace))
@@ -164,12 +177,13 @@ class Session:
         return "path" if by_path else "exact"
 
     def _charge_fit(self, request: wire.Fit, rows: RowSet, solver: str) -> None:
-        self._account.fit(solver)
+        account = self._rung(request.model).account(self._account)
+        account.fit(solver)
         tokens = rows.split.tokens(rows.index)
-        self._account.read(tokens)
+        account.read(tokens)
         if solver == "finetune":
             epochs = self._order.finetune.epochs if request.epochs is None else request.epochs
-            self._account.read(int(epochs * tokens), TRAINING[self._order.finetune.adapter])
+            account.read(int(epochs * tokens), TRAINING[self._order.finetune.adapter])
 
     def _trained(self, solver: str, job: _Job) -> tuple[Handle, Floats | None]:
         if solver == "finetune":
@@ -196,40 +210,65 @@ class Session:
     def _finetuned(self, job: _Job) -> tuple[Handle, Floats]:
         if job.init is not None and not isinstance(job.init, TunedHandle):
             raise WorkerError("init must be a handle that fit gave")
-        state, trace = self._trainer().train(
+        trainer = self._rung(job.request.model).trainer
+        state, trace = trainer().train(
             job.rows.texts(), self._order.kind, job.targets,
             weight=job.weight, loss=job.loss, epochs=job.request.epochs, lr=job.request.lr, seed=job.seed,
             init=None if job.init is None else job.init.state,
         )  # fmt: skip
-        return TunedHandle(state, self._trainer, self._order.kind), trace
+        return TunedHandle(state, trainer, self._order.kind), trace
 
     def _predict(self, request: wire.Predict) -> wire.Reply:
-        rows = self._rows(request.rows)
-        self._account.predict()
-        return _values(sigmoid(self._handle(request.handle).logits(rows, self._account)))
+        return _values(sigmoid(self._logits(request)))
 
     def _losses(self, request: wire.Losses) -> wire.Reply:
-        rows = self._rows(request.rows)
-        targets = checks.column("targets", request.targets, len(rows), 0.0, 1.0)
+        n = len(checks.rows(request.rows, self._rungs[0].splits, self._order.kind))
+        targets = checks.column("targets", request.targets, n, 0.0, 1.0)
+        return _values(cross_entropy(targets, self._logits(request)))
+
+    def _logits(self, request: wire.Predict | wire.Losses) -> Floats:
+        kept = self._kept(request.handle)
+        rows = self._rows(request.rows, kept.model)
         self._account.predict()
-        return _values(cross_entropy(targets, self._handle(request.handle).logits(rows, self._account)))
+        return kept.handle.logits(rows, self._rung(kept.model).account(self._account))
 
     def _zero_shot(self, request: wire.ZeroShot) -> wire.Reply:
-        rows = self._rows(request.rows)
-        template = zero_shot.resolve(self._templates, request.template, self._order.kind)
-        train = self._splits["train"]
-        for at, label in request.shots:
+        rung = self._reader(request)
+        rows = self._rows_of(rung, request.rows)
+        template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
+        shots, notes = self._shots(request.shots), self._notes.read(request.notes, len(rows))
+        self._account.predict()
+        account = rung.account(self._account)
+        return _values(margins(rung.model, template, rows, self._order.kind, shots, account, notes))
+
+    def _reader(self, request: wire.ZeroShot) -> Rung:
+        if request.reader == "strong":
+            return self._rung(request.model)
+        if self._weak is None or "generate" not in self._order.access:
+            raise WorkerError("the plan does not let this method ask the weak model")
+        return self._weak
+
+    def _shots(self, given: Sequence[tuple[int, float]]) -> list[tuple[TextRow, float]]:
+        train = self._rungs[0].splits["train"]
+        for at, label in given:
             checks.number("a shot's row", at, 0, len(train) - 1)
             checks.number("a shot's label", label, 0.0, 1.0)
-        texts = train.texts(np.array([at for at, _ in request.shots], np.int64)) if request.shots else []
-        shots = [(text, label) for text, (_, label) in zip(texts, request.shots, strict=True)]
-        self._account.predict()
-        return _values(margins(self._model, template, rows, self._order.kind, shots, self._account))
+        texts = train.texts(np.array([at for at, _ in given], np.int64)) if given else []
+        return [(text, label) for text, (_, label) in zip(texts, given, strict=True)]
+
+    def _generate(self, request: wire.Generate) -> wire.Reply:
+        if "generate" not in self._order.access:
+            raise WorkerError("the plan does not let this method generate")
+        rows = self._rows(request.rows)
+        return self._notes.write(request, self._rungs[0], rows, self._order.kind, self._account)
 
     def _prior(self, request: wire.Prior) -> wire.Reply:
-        template = zero_shot.resolve(self._templates, request.template, self._order.kind)
+        rung = self._rung(request.model)
+        template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
         bias = checks.number("bias", request.bias, -1e6, 1e6)
-        return self._keep(PriorHandle(template, bias, self._model, self._order.kind), _sha(request))
+        shots = tuple(self._shots(request.shots))
+        handle = PriorHandle(template, bias, rung.model, self._order.kind, shots)
+        return self._keep(handle, _sha(request), request.model)
 
     def _ensemble(self, request: wire.Ensemble) -> wire.Reply:
         if not 1 <= len(request.handles) <= self._order.limits.handles:
@@ -237,45 +276,47 @@ class Session:
         trim = checks.number("trim", request.trim, 0.0, 0.499)
         if request.swap_average and self._order.kind != "preference":
             raise WorkerError("rows of a verify task have no swap to average over")
-        members = tuple(self._handle(handle) for handle in request.handles)
-        digests = b"".join(self._digests[handle] for handle in request.handles)
+        model = self._kept(request.handles[0]).model
+        members = [self._member("ensemble", handle, model) for handle in request.handles]
+        digests = b"".join(member.digest for member in members)
         digest = hashlib.sha256(digests + _sha(msgspec.structs.replace(request, handles=()))).digest()
-        return self._keep(EnsembleHandle(members, request.how, trim, request.swap_average), digest)
+        handles = tuple(member.handle for member in members)
+        return self._keep(EnsembleHandle(handles, request.how, trim, request.swap_average), digest, model)
 
     def _head(self, request: wire.Head) -> wire.Reply:
         if self._order.mode != "probe":
             raise WorkerError("a head acts on frozen features: it needs a pair in the mode probe")
-        width = self._shape.features
+        width = self._rung(request.model).shape.features
         weights = checks.column("weights", request.weights, width, -1e9, 1e9)
         bias = checks.number("bias", request.bias, -1e9, 1e9)
         probe = Probe(np.zeros(width), np.ones(width), weights, bias)
-        return self._keep(ProbeHandle(probe), _sha(request))
+        return self._keep(ProbeHandle(probe), _sha(request), request.model)
 
     def _embed(self, request: wire.Embed) -> wire.Reply:
         if "embeddings" not in self._order.access:
             raise WorkerError("the plan grants no embeddings to this method")
-        rows = self._rows(request.rows)
+        rung, rows = self._rung(request.model), self._rows(request.rows, request.model)
         if request.layer != "features":
-            checks.number("layer", request.layer, -self._shape.layers, self._shape.layers - 1)
+            checks.number("layer", request.layer, -rung.shape.layers, rung.shape.layers - 1)
         if request.answer is not None and request.template is None and self._order.kind != "verify":
             raise WorkerError("answer belongs to rows of a verify task")
         self._account.embed()
-        self._account.read(rows.split.tokens(rows.index))
-        values = self._states(request, rows)
+        rung.account(self._account).read(rows.split.tokens(rows.index))
+        values = self._states(request, rung, rows)
         if values.nbytes > MAX_REPLY:
             raise WorkerError(
                 f"{values.nbytes} bytes of embeddings are over the {MAX_REPLY} allowed; ask by parts"
             )
         return wire.Values(wire.pack(values, "f4"))
 
-    def _states(self, request: wire.Embed, rows: RowSet) -> npt.NDArray[np.float32]:
+    def _states(self, request: wire.Embed, rung: Rung, rows: RowSet) -> npt.NDArray[np.float32]:
         if request.template is not None:
-            template = zero_shot.resolve(self._templates, request.template, self._order.kind)
+            template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
             if template.kind != "answer" or request.layer == "features":
                 raise WorkerError(
                     "embed with a template needs a text with literals and the number of a layer"
                 )
-            return zero_shot.states(self._model(), template, rows.texts(), request.layer, request.answer)
+            return zero_shot.states(rung.model(), template, rows.texts(), request.layer, request.answer)
         if request.layer != "features":
             return rows.split.layer_means(rows.index, request.layer, request.answer, rows.swap)
         if request.answer is not None:
@@ -284,26 +325,43 @@ class Session:
 
     # -- what they share --------------------------------------------------------------------------------
 
-    def _rows(self, ref: wire.RowsRef) -> RowSet:
+    def _rung(self, model: int) -> Rung:
+        if not 0 <= model < len(self._rungs):
+            raise WorkerError(f"there is no student {model}: the chain has {len(self._rungs) - 1}")
+        return self._rungs[model]
+
+    def _measured(self, rung: Rung) -> wire.Measured:
+        return wire.Measured(rung.shape.layers, rung.shape.features if self._order.mode == "probe" else 0)
+
+    def _rows(self, ref: wire.RowsRef, model: int = 0) -> RowSet:
+        return self._rows_of(self._rung(model), ref)
+
+    def _rows_of(self, rung: Rung, ref: wire.RowsRef) -> RowSet:
         if ref.phase == "test" and not self._is_testing and "transductive" not in self._order.access:
             raise WorkerError("test rows are not to be had while a method fits")
-        return checks.rows(ref, self._splits, self._order.kind)
+        return checks.rows(ref, rung.splits, self._order.kind)
 
-    def _handle(self, handle: int) -> Handle:
+    def _kept(self, handle: int) -> _Kept:
         if not 0 <= handle < len(self._handles):
             raise WorkerError(f"there is no handle {handle}")
         return self._handles[handle]
 
-    def _keep(self, handle: Handle, digest: bytes) -> wire.Handled:
+    def _member(self, where: str, handle: int, model: int) -> _Kept:
+        """A handle that is of `model`, for only such may meet another of it."""
+        kept = self._kept(handle)
+        if kept.model != model:
+            raise WorkerError(f"{where}: students of different models cannot be mixed")
+        return kept
+
+    def _keep(self, handle: Handle, digest: bytes, model: int) -> wire.Handled:
         if len(self._handles) >= self._order.limits.handles:
             raise BudgetError(f"the cell asked for more than {self._order.limits.handles} handles")
-        self._handles.append(handle)
-        self._digests.append(digest)
+        self._handles.append(_Kept(handle, digest, model))
         return wire.Handled(len(self._handles) - 1)
 
     def _digest(self, request: wire.Fit) -> bytes:
         """Content of a fit: what it asks for, with the content of `init` in place of its number."""
-        start = b"" if request.init is None else b"init" + self._digests[request.init]
+        start = b"" if request.init is None else b"init" + self._kept(request.init).digest
         return hashlib.sha256(start + _sha(msgspec.structs.replace(request, init=None))).digest()
 
     def _seed(self, digest: bytes) -> int:
@@ -312,15 +370,19 @@ class Session:
 
     def _vanilla_flops(self) -> float:
         """A fit on all training rows and a prediction of the holdout."""
-        train, test = (split.tokens(np.arange(len(split))) for split in self._splits.values())
+        train, test = (split.tokens(np.arange(len(split))) for split in self._rungs[0].splits.values())
         factor = FORWARD
         if self._order.mode == "finetune":
             factor += TRAINING[self._order.finetune.adapter] * self._order.finetune.epochs
-        return self._shape.parameters * (factor * train + FORWARD * test)
+        return self._rungs[0].shape.parameters * (factor * train + FORWARD * test)
 
 
 def _sha(request: msgspec.Struct) -> bytes:
-    return hashlib.sha256(msgspec.msgpack.encode(request)).digest()
+    """Content of a request; the strong student's is what it was before there were others."""
+    fields = msgspec.to_builtins(request, builtin_types=(bytes,))
+    if fields.get("model") == 0:
+        del fields["model"]
+    return hashlib.sha256(msgspec.msgpack.encode(fields)).digest()
 
 
 def _values(values: npt.NDArray[Any]) -> wire.Values:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATE = 2000
 """Characters of a template that a method brings itself."""
-_LITERAL = re.compile(r"\{(question|candidate|choice|first|second)\}")
+_LITERAL = re.compile(r"\{(question|candidate|choice|first|second|note)\}")
 _BETWEEN_SHOTS = "\n\n"
 
 
@@ -91,14 +91,15 @@ def _suits(text: str, kind: Kind) -> bool:
     return bool(names & {"candidate", "choice"}) if kind == "verify" else {"first", "second"} <= names
 
 
-def render(template: Template, row: TextRow) -> str:
-    """The template's text with its literals replaced by the row's text."""
+def render(template: Template, row: TextRow, note: str | None = None) -> str:
+    """The template's text with its literals replaced by the row's text, `{note}` by the note if any."""
     values = {
         "question": row.prompt,
         "candidate": row.candidate or "",
         "choice": row.candidate or "",
         "first": row.first or "",
         "second": row.second or "",
+        "note": "{note}" if note is None else note,
     }
     # One pass, so that a literal inside a row's own text stays what it is.
     return _LITERAL.sub(lambda found: values[found[1]], template.text)
@@ -110,21 +111,27 @@ def margins(
     rows: Sequence[TextRow],
     kind: Kind,
     shots: Sequence[tuple[TextRow, float]],
+    notes: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """((n,) log-odds margins, (n,) tokens read) of rows, after `shots` of (row, label in [0, 1]).
 
     A shot of an `answer` template shows its answer; under `likelihood` only right responses are shown.
-    Raises `ModelError` for an encoder, which predicts no tokens.
+    `notes` (n) stand for the `{note}` of an `answer` template.
+    Raises `ModelError` for an encoder, which predicts no tokens, and for notes that no template shows.
     """
     if not loaded.is_causal:
         raise ModelError(f"'{loaded.settings.source}' is an encoder and has no zero-shot margins")
+    if notes is not None and "{note}" not in template.text:
+        raise ModelError("notes need a template with the literal {note}")
     if template.kind == "likelihood":
         return _likelihood_margins(loaded, template, rows, kind, _right_responses(shots, kind))
     before = "".join(
         render(template, row) + (template.yes if label > 0.5 else template.no) + _BETWEEN_SHOTS
         for row, label in shots
     )
-    return _answer_margins(loaded, template, [before + render(template, row) for row in rows])
+    given = [None] * len(rows) if notes is None else notes
+    asked = [before + render(template, row, note) for row, note in zip(rows, given, strict=True)]
+    return _answer_margins(loaded, template, asked)
 
 
 def states(

@@ -1,4 +1,4 @@
-"""One real plan of hostile and honest methods, worked off in the jail; what came of each."""
+"""Real plans of hostile and honest methods, two a task, worked off in the jail; what came of each."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def _table(block: Block, failed: Sequence[str]) -> list[str]:
         r"\toprule",
         _line([escaped(head) for head in heads]),
         r"\midrule",
-        *(_line([_cell(cell) for cell in block.cells(row)]) for row in block.above),
+        *(_line(_cells(heads, block.cells(row))) for row in block.above),
     ]
     if block.below:
         found += [r"\midrule", *(_under(row, len(heads)) for row in block.below)]
@@ -90,6 +90,14 @@ def _caption(block: Block, failed: Sequence[str]) -> str:
 def _key(setting: Setting) -> str:
     """A label of letters, digits and `-`, since LaTeX reads others as marks."""
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{setting.task}-{setting.pair}").strip("-")
+
+
+def _cells(heads: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """A row's cells; the dash of a rank interval is that of a range."""
+    return [
+        text.replace("-", "--") if head == "rank" else _cell(text)
+        for head, text in zip(heads, texts, strict=True)
+    ]
 
 
 def _cell(text: str) -> str:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.multiplicity import holm as holm
 from w2s_harness.scoring.interval import LEVEL, quantile
-from w2s_harness.scoring.twoway import Block, block, countable, estimate, spread
+from w2s_harness.scoring.twoway import (
+    ONE_SEED,
+    Block,
+    block,
+    countable,
+    estimate,
+    seed_spread,
+    spread,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +68,55 @@ def between(a: Block, b: Block, *, level: float = LEVEL) -> Difference:
     return Difference(centre, (centre - half, centre + half), _p(centre, v.se, v.df), v.df)
 
 
-def holm(pvalues: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values (Holm 1979), in the order given; each at most 1.
+def welch(
+    a: Mapping[int, float], b: Mapping[int, float], n_rows: int | None, *, level: float = LEVEL
+) -> Difference:
+    """The seed-level t test of mean accuracy a minus b, where only accuracies by seed are known.
 
-    Attempts that gave no test (failed ones, one seed) belong in the family as p = 1. Raises `ValueError`
-    for a value outside [0, 1].
+    With s the standard deviation over S seeds and p a mean accuracy, V = s_a^2 / S_a + s_b^2 / S_b
+    - 2 k cov / (S_a S_b) + R, where k >= 2 seeds in both pair their numbers (`twoway.spread`), else the
+    covariance counts as 0 (Welch 1947). R = p_a (1 - p_a) / n + p_b (1 - p_b) / n is the binomial variance of
+    n shared rows, which no number of seeds makes smaller; it is cautious, since rows that both find hard
+    would make it smaller, and left out where n is None. df is Satterthwaite's (1946), with n - 1 for each
+    binomial. Needs two seeds on each side; raises `ValueError` for accuracies outside [0, 1] or n < 2.
     """
-    if any(not 0 <= p <= 1 for p in pvalues):
-        raise ValueError("a p-value lies outside [0, 1]")
-    m = len(pvalues)
-    adjusted = [0.0] * m
-    highest = 0.0
-    for done, i in enumerate(sorted(range(m), key=lambda i: pvalues[i])):
-        highest = max(highest, min(1.0, (m - done) * pvalues[i]))
-        adjusted[i] = highest
-    return adjusted
+    checked(a.values(), n_rows)
+    checked(b.values(), n_rows)
+    blocks = [_column(a, 1.0), _column(b, -1.0)]
+    centre = estimate(blocks)
+    if len(a) < 2 or len(b) < 2:
+        return Difference(centre, None, None, None, ONE_SEED)
+    seeds, seed_df = seed_spread(blocks)
+    v, doubt = seeds, seeds**2 / seed_df
+    for side in (a, b):
+        rows = row_variance(side.values(), n_rows)
+        v += rows
+        doubt += 0.0 if n_rows is None else rows**2 / (n_rows - 1)
+    df = v**2 / doubt if doubt > 0 else float(min(len(a), len(b)) - 1)
+    se = math.sqrt(v)
+    half = quantile(df, level) * se
+    return Difference(centre, (centre - half, centre + half), _p(centre, se, df), df)
+
+
+def checked(accuracies: Collection[float], n_rows: int | None) -> None:
+    """Raise `ValueError` for no accuracies, for one outside [0, 1], and for fewer than two rows."""
+    if not accuracies or any(not 0 <= x <= 1 for x in accuracies):
+        raise ValueError("accuracies are missing, or one lies outside [0, 1]")
+    if n_rows is not None and n_rows < 2:
+        raise ValueError(f"{n_rows} holdout rows are too few")
+
+
+def row_variance(accuracies: Collection[float], n_rows: int | None) -> float:
+    """The binomial p (1 - p) / n, p the mean of the accuracies; 0 where n is not known."""
+    if n_rows is None:
+        return 0.0
+    p = math.fsum(accuracies) / len(accuracies)
+    return p * (1 - p) / n_rows
+
+
+def _column(accuracies: Mapping[int, float], sign: float) -> Block:
+    """Accuracies by seed as a block with one column."""
+    return Block(tuple(accuracies), sign * np.array([[x] for x in accuracies.values()]))
 
 
 def _p(centre: float, se: float, df: float) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from w2s_harness.scoring.pgr import MIN_GAP, under
-from w2s_harness.scoring.twoway import Block, block, countable, estimate, spread
+from w2s_harness.scoring.pgr import MIN_GAP, Convention, under
+from w2s_harness.scoring.twoway import Block, block, countable, estimate, moments, spread
 
 LEVEL = 0.95
 _WIDEST = 2.0**40
@@ -48,6 +48,19 @@ class Baselines:
         """Ceiling minus weak, accuracy."""
         return estimate([self.ceiling, self.weak.scaled(-1.0)])
 
+    def asked(self, convention: Convention, seeds: Sequence[int]) -> Baselines:
+        """The baselines that a method with these seeds is scored against under a convention.
+
+        Under `paired` only its own seeds' stand, and every interval over them pairs by itself. Raises
+        `ValueError` where one of its seeds has no baseline.
+        """
+        if convention == "fixed":
+            return self
+        lone = sorted(set(seeds) - (set(self.weak.seeds) & set(self.ceiling.seeds)))
+        if lone:
+            raise ValueError(f"seeds {lone} have no baseline of their own: paired PGR needs them")
+        return Baselines(_only(self.weak, seeds), _only(self.ceiling, seeds))
+
     def less(self, ratio: float) -> list[Block]:
         """-ratio (c - w), what a ratio's residual takes from its numerator."""
         return [self.ceiling.scaled(-ratio), self.weak.scaled(ratio)]
@@ -58,6 +71,11 @@ def baselines(
 ) -> Baselines:
     """Weak and ceiling outcomes (S, N) of the baseline seeds, clusters (N,) of question codes."""
     return Baselines(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
+
+
+def _only(one: Block, seeds: Sequence[int]) -> Block:
+    """The block of some of a block's seeds."""
+    return Block(tuple(seeds), one.values[[one.seeds.index(seed) for seed in seeds]])
 
 
 def quantile(df: float, level: float = LEVEL) -> float:
@@ -125,17 +143,18 @@ def fieller_interval(
     why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:
         return Interval(None, None, None, why)
-    ratio = estimate(numerator) / base.gap
+    denominator = [base.ceiling, base.weak.scaled(-1.0)]
+    top, gap = estimate(numerator), base.gap
+    found = moments([numerator, denominator])
 
     def outside(r: float) -> bool:
-        blocks = [*numerator, *base.less(r)]
-        v = spread(blocks)
-        return abs(estimate(blocks)) > quantile(v.df, level) * v.se
+        v = found.spread([1.0, -r])
+        return abs(top - r * gap) > quantile(v.df, level) * v.se
 
-    low, high = _edge(ratio, -1.0, outside), _edge(ratio, 1.0, outside)
+    low, high = _edge(top / gap, -1.0, outside), _edge(top / gap, 1.0, outside)
     if low is None or high is None:
         return Interval(None, None, None, f"Fieller's set reaches beyond {_WIDEST:g}")
-    return Interval(low, high, spread([*numerator, *base.less(ratio)]).df)
+    return Interval(low, high, found.spread([1.0, -top / gap]).df)
 
 
 def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, level: float) -> Interval:
@@ -144,20 +163,20 @@ def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, lev
         return Interval(None, None, None, why)
     gap = base.gap
     ratio = estimate(numerator) / gap
-    v = spread([b.scaled(1 / gap) for b in (*numerator, *base.less(ratio))])
-    half = quantile(v.df, level) * v.se
+    v = spread([*numerator, *base.less(ratio)])
+    half = quantile(v.df, level) * v.se / gap
     return Interval(ratio - half, ratio + half, v.df)
 
 
 def _edge(start: float, direction: float, outside: Callable[[float], bool]) -> float | None:
-    """Where the set that holds `start` ends, by doubling and bisection to about 1e-10."""
+    """Where the set that holds `start` ends, by doubling and bisection to about 1e-6."""
     inner, step = 0.0, 0.01
     while not outside(start + direction * step):
         inner, step = step, 2 * step
         if step > _WIDEST:
             return None
     outer = step
-    while outer - inner > 1e-10 * max(1.0, outer):
+    while outer - inner > 1e-6 * max(1.0, outer):
         middle = (inner + outer) / 2
         inner, outer = (inner, middle) if outside(start + direction * middle) else (middle, outer)
     return start + direction * inner

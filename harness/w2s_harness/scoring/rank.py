@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,23 +59,42 @@ def order(entries: Sequence[Entry]) -> list[int]:
 
 
 def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, int] | None]:
-    """The rank interval of each entry: [1 + number significantly better, M - number significantly worse].
+    """The rank interval of each entry, by `intervals` over its accuracies' two-way tests.
 
-    Over the M entries of status ok and track w2s; all others get None. Significant is a two-way test of
-    transfer accuracy with p at most `alpha` after Holm over all pairs of the setting (Mogstad et al. 2024).
-    A pair that cannot be tested counts as p = 1.
+    Over the M entries of status ok and track w2s; all others get None. A pair that cannot be tested counts as
+    p = 1.
     """
     ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
-    pairs = [(i, j) for at, i in enumerate(ranked) for j in ranked[at + 1 :]]
-    tests = [_test(entries[i], entries[j]) for i, j in pairs]
-    adjusted = holm([p for _, p in tests])
-    better, worse = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
-    for (i, j), (lead, _), p in zip(pairs, tests, adjusted, strict=True):
+    tests = {
+        (at, ahead): _test(entries[i], entries[ranked[ahead]])
+        for at, i in enumerate(ranked)
+        for ahead in range(at + 1, len(ranked))
+    }
+    found = dict(zip(ranked, intervals(len(ranked), tests, alpha=alpha), strict=True))
+    return [found.get(i) for i in range(len(entries))]
+
+
+def intervals(
+    count: int, tests: Mapping[tuple[int, int], tuple[float, float]], *, alpha: float = ALPHA
+) -> list[tuple[int, int]]:
+    """Rank intervals [1 + number significantly better, M - number significantly worse] of M = `count` things.
+
+    `tests` has (first minus second, two-sided p) by pair of positions; a missing pair counts as p = 1.
+    Mogstad, Romano, Shaikh and Wilhelm (2024): all intervals hold at once with confidence 1 - alpha where the
+    one-sided hypotheses "i is at most j", both of each pair, are tested with family-wise error alpha. Here by
+    Holm over the M (M - 1) of them: p / 2 for the one that the difference speaks against, 1 - p / 2 for its
+    opposite.
+    """
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    found = [tests.get(pair, (0.0, 1.0)) for pair in pairs]
+    adjusted = holm([p / 2 for _, p in found] + [1 - p / 2 for _, p in found])
+    better, worse = [0] * count, [0] * count
+    for (i, j), (lead, _), p in zip(pairs, found, adjusted, strict=False):
         if p <= alpha:
             first, second = (i, j) if lead > 0 else (j, i)
             better[second] += 1
             worse[first] += 1
-    return [(1 + better[i], len(ranked) - worse[i]) if i in better else None for i in range(len(entries))]
+    return [(1 + better[i], count - worse[i]) for i in range(count)]
 
 
 def _test(a: Entry, b: Entry) -> tuple[float, float]:

@@ -26,6 +26,10 @@ _NUMPY: dict[str, np.dtype[np.generic]] = {
 
 MAX_DIMENSIONS = 4
 """Of an array on the wire."""
+MAX_NOTE = 256
+"""Tokens of a note."""
+MAX_REASON = 300
+"""Characters of why a method skips."""
 MAX_ENTRIES = 2**26
 """Of an array, an empty dimension counted as one: more do not fit into a frame."""
 
@@ -35,6 +39,9 @@ Few = msgspec.Meta(max_length=256)
 Many = msgspec.Meta(max_length=4096)
 """The same where an honest method may name rows or students."""
 
+Rung = Annotated[int, msgspec.Meta(ge=0, le=64)]
+"""Which model of the pair: 0 the strong student, k the k-th student of its chain, smallest first."""
+Reader = Literal["strong", "weak"]
 Loss = Literal["xent", "logconf", "product"]
 Combine = Literal["logit-mean", "mean"]
 
@@ -104,6 +111,7 @@ class Fit(Message, frozen=True, tag="fit"):
     init: int | None = None
     seed: int | None = None
     trace: bool = False
+    model: Rung = 0
 
 
 class Predict(Message, frozen=True, tag="predict"):
@@ -128,6 +136,11 @@ class ZeroShot(Message, frozen=True, tag="zero_shot"):
     template: str | None = None
     shots: Annotated[tuple[tuple[int, float], ...], Many] = ()
     """(position of a training row, label) pairs put before the question."""
+    model: Rung = 0
+    notes: int | None = None
+    """Notes that the template's `{note}` stands for, one for each row."""
+    reader: Reader = "strong"
+    """`weak`: the untrained weak model answers (access `generate`)."""
 
 
 class Prior(Message, frozen=True, tag="prior"):
@@ -135,6 +148,17 @@ class Prior(Message, frozen=True, tag="prior"):
 
     template: str | None = None
     bias: float = 0.0
+    model: Rung = 0
+    shots: Annotated[tuple[tuple[int, float], ...], Many] = ()
+    """As in `ZeroShot`."""
+
+
+class Generate(Message, frozen=True, tag="generate"):
+    """Let the untrained student write a note on each row; answered with `Noted`."""
+
+    rows: RowsRef
+    template: str
+    max_tokens: int = 128
 
 
 class Embed(Message, frozen=True, tag="embed"):
@@ -144,6 +168,7 @@ class Embed(Message, frozen=True, tag="embed"):
     layer: int | Literal["features"] = "features"
     answer: Literal[0, 1] | None = None
     template: str | None = None
+    model: Rung = 0
 
 
 class Ensemble(Message, frozen=True, tag="ensemble"):
@@ -160,13 +185,20 @@ class Head(Message, frozen=True, tag="head"):
 
     weights: Array
     bias: float = 0.0
+    model: Rung = 0
+
+
+class Measure(Message, frozen=True, tag="measure"):
+    """How large a student of the chain is; answered with `Measured`."""
+
+    model: Rung
 
 
 class Budget(Message, frozen=True, tag="budget"):
     """What is left to the cell; answered with `Left`."""
 
 
-Request = Fit | Predict | Losses | ZeroShot | Prior | Embed | Ensemble | Head | Budget
+Request = Fit | Predict | Losses | ZeroShot | Prior | Generate | Embed | Ensemble | Head | Measure | Budget
 
 
 # -- what else a worker may say -------------------------------------------------------------------------
@@ -190,6 +222,12 @@ class Raised(Message, frozen=True, tag="raised"):
     kind: str
     message: str
     frames: Annotated[tuple[str, ...], Few] = ()
+
+
+class Skipped(Message, frozen=True, tag="skipped"):
+    """The method cannot work on this pair or task, and says why."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=MAX_REASON)]
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -228,7 +266,7 @@ class Noticed(Message, frozen=True, tag="noticed"):
     """The beginning of what it was about."""
 
 
-FromWorker = Request | Done | Predictions | Raised | Described | Noticed
+FromWorker = Request | Done | Predictions | Raised | Skipped | Described | Noticed
 
 
 # -- what a worker is told ------------------------------------------------------------------------------
@@ -281,6 +319,14 @@ class Start(Message, frozen=True, tag="start"):
     """The rows that `weak` speaks of."""
     test: Released | None = None
     """The holdout, only with `transductive`."""
+    abilities: tuple[str, ...] = ()
+    """What of `types.ABILITIES` the pair can do."""
+    chain: tuple[tuple[str, ...], ...] = ()
+    """Names of the zero-shot templates of each smaller student, smallest student first."""
+    epochs: float = 5.0
+    """Of a fit by steps that names none."""
+    lr: float = 0.01
+    """Of a fit by steps that names none."""
     bait: dict[str, bytes] = {}
     """Files for its scratch folder before any of the method's code is loaded, by name (`a` or `a/b`)."""
 
@@ -304,6 +350,20 @@ class Values(Message, frozen=True, tag="values"):
     values: Array
 
 
+class Noted(Message, frozen=True, tag="noted"):
+    """The number of the notes that were written; their text stays in the service."""
+
+    notes: int
+
+
+class Measured(Message, frozen=True, tag="measured"):
+    """A student's size."""
+
+    layers: int
+    features: int
+    """Width of the probe's vector, 0 where the mode has none."""
+
+
 class Left(Message, frozen=True, tag="left"):
     """What is left of a cell's budget."""
 
@@ -322,5 +382,5 @@ class Refused(Message, frozen=True, tag="refused"):
     fatal: bool = False
 
 
-Reply = Handled | Values | Left | Refused
-ToWorker = Describe | Start | TestPhase | Handled | Values | Left | Refused
+Reply = Handled | Values | Noted | Measured | Left | Refused
+ToWorker = Describe | Start | TestPhase | Reply

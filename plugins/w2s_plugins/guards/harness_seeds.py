@@ -25,13 +25,25 @@ def w2s_worlds() -> Sequence[World]:
 
 @hookimpl
 def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence) -> Sequence[Verdict]:
-    """Whether the repeat is the same, and how often this holdout was tried."""
+    """Whether the repeat is the same, all seeds were run, and how often this holdout was tried.
+
+    A seed whose cell failed needs no guard: it fails its row, which names it.
+    """
     numbers = {"seeds": float(len(evidence.cells)), "attempts": float(evidence.attempts)}
-    said = [_repeated(evidence, numbers)]
+    said = [_repeated(evidence, numbers), *_missing(evidence)]
     if evidence.attempts > 1:
         because = f"attempts >= {evidence.attempts}: so many methods and parameters this holdout has scored"
         said.append(Verdict(NAME, "note", because, {"attempts": float(evidence.attempts)}))
     return said
+
+
+def _missing(evidence: MethodEvidence) -> list[Verdict]:
+    left_out = [seed for seed in evidence.seeds if seed not in evidence.cells]
+    if not left_out:
+        return []
+    names = ", ".join(map(str, left_out))
+    because = f"seeds of the plan that were not run for it: {names} (-k or --lf left them out)"
+    return [Verdict(NAME, "note", because, {"missing": float(len(left_out))}, finding="missing-seeds")]
 
 
 def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:

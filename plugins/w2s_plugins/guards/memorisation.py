@@ -21,6 +21,7 @@ from w2s_harness import (
     SettingView,
     Verdict,
     World,
+    holm,
     hookimpl,
 )
 from w2s_plugins.guards import big_tables, row_traces
@@ -212,15 +213,6 @@ def fresh_verdict(evidence: MethodEvidence) -> Verdict | None:
         because = f"{said}: a loss beyond noise (p {_p(p)} after Holm), as of one that knows published labels"
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
     return Verdict(NAME, "ok", f"{said}: no loss beyond noise", numbers)
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given (Holm 1979)."""
-    adjusted, largest = [1.0] * len(ps), 0.0
-    for rank, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        largest = max(largest, min(1.0, ps[index] * (len(ps) - rank)))
-        adjusted[index] = largest
-    return adjusted
 
 
 def _p(p: float) -> str:

@@ -1,6 +1,7 @@
 """What a method cost beside vanilla of the same plan, how often it was refused, and how much it printed.
 
-Limits end a cell by themselves; this guard notes what stayed within them and is out of the ordinary.
+Limits end a cell by themselves; this guard notes what stayed within them and is out of the ordinary. Time and
+memory it leaves to the limits: a verdict on them would differ from run to run.
 """
 
 from __future__ import annotations

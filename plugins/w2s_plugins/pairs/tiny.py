@@ -1,4 +1,7 @@
-"""The default pair: two small causal models made by `scripts/tiny_pair/make.py`, shipped in the package."""
+"""The default pair: two small causal models, and a ladder of two between them, shipped in the package.
+
+`scripts/tiny_pair/make.py` made them.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ ZERO_SHOT = {
 @hookimpl
 def w2s_pairs() -> list[Pair]:
     """Offer the pair `tiny`."""
-    weak = Model(source=str(MODELS / "weak"), max_tokens=MAX_TOKENS, templates=ZERO_SHOT)
-    strong = Model(source=str(MODELS / "strong"), max_tokens=MAX_TOKENS, templates=ZERO_SHOT)
-    return [Pair(name="tiny", weak=weak, strong=strong)]
+    weak, *students, strong = (
+        Model(source=str(MODELS / name), max_tokens=MAX_TOKENS, templates=ZERO_SHOT)
+        for name in ("weak", "student0", "student1", "strong")
+    )
+    return [Pair(name="tiny", weak=weak, strong=strong, students=students)]

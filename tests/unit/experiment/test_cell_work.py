@@ -13,6 +13,7 @@ from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.isolation.jail import Jail
+from w2s_harness.types import World
 
 
 @pytest.fixture
@@ -151,3 +152,86 @@ def test_a_kept_cell_of_a_lower_level_is_run_again(make, store):
     record(make(), store)
     assert make("off").are_complete() and make("best").are_complete()
     assert not make("require").are_complete()
+
+
+# -- counterfactual cells that fail ---------------------------------------------------------------------
+
+
+class Flaky:
+    """Runs no worker; a cell fails as often as `fails` says."""
+
+    def __init__(self, fails: dict[str, int]) -> None:
+        self.fails, self.ran = dict(fails), []
+
+    def run(self, client, zygote, job):
+        self.ran.append(job.id)
+        if self.fails.get(job.id, 0):
+            self.fails[job.id] -= 1
+            return {"error": f"{job.id}: too slow"}
+        return {"accuracy": 0.5, "outcomes": "", "ties": ""}
+
+
+class Client:
+    alive, busy_s = True, 0.0
+
+    def close(self) -> None:
+        """As a service."""
+
+    kill = close
+
+
+@pytest.fixture
+def flaky(make, plan, plugins, monkeypatch):
+    """A plan with two worlds a row whose cells fail as told, and what came of it."""
+
+    class Asks:
+        @hookimpl
+        def w2s_worlds(self):
+            return [World(name="flipped", teacher="flipped"), World(name="repeat")]
+
+    def run(fails: dict[str, int], **how):
+        monkeypatch.setattr("w2s_harness.experiment.cells.ServiceClient", lambda *_, **__: Client())
+        plugins.register("asks", Asks())
+        work, events = make(methods=plan.methods[:1], seeds=(0,)), []
+        work._runner = Flaky(fails)
+        records = work.run(lambda: None, events.append, **how)
+        return SimpleNamespace(
+            records=records,
+            events=events,
+            ran=work._runner.ran,
+            errors={
+                e.job.world.name: e.record.get("error") for e in work.worlds.get(("words/p", "plain"), ())
+            },
+        )
+
+    return run
+
+
+REAL, FLIPPED = "words/p/plain/s0", "words/p/plain/s0 (flipped)"
+
+
+def test_a_counterfactual_cell_that_fails_by_bad_luck_is_run_once_more(flaky):
+    found = flaky({FLIPPED: 1})
+    assert found.errors == {"flipped": None, "repeat": None}
+    assert sorted(found.ran) == sorted([REAL, FLIPPED, FLIPPED, "words/p/plain/s0 (repeat)"])
+    assert found.ran[-1] == FLIPPED, "after all others"
+    (told,) = [e for e in found.events if "again" in e]
+    assert told == {"again": FLIPPED, "error": f"{FLIPPED}: too slow"}
+
+
+def test_one_that_fails_twice_has_failed(flaky):
+    found = flaky({FLIPPED: 9})
+    assert found.errors == {"flipped": f"{FLIPPED}: too slow", "repeat": None}
+    assert found.ran.count(FLIPPED) == 2
+
+
+def test_a_real_cell_has_one_chance_and_takes_its_worlds_with_it(flaky):
+    found = flaky({REAL: 1, FLIPPED: 9})
+    assert found.records[REAL]["error"].endswith("too slow") and found.ran.count(REAL) == 1
+    assert found.ran.count(FLIPPED) <= 1
+    assert all(error is None or "not run" in error for error in found.errors.values())
+
+
+def test_nothing_is_run_again_after_a_stop(flaky):
+    found = flaky({REAL: 1, FLIPPED: 9}, stop_first=True)
+    assert found.ran.count(FLIPPED) <= 1

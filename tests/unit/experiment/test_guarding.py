@@ -6,6 +6,7 @@ import pytest
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.guarding import COLUMNS, Guards, merged
+from w2s_harness.experiment.releasing import columns_for
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.types import Verdict, World
 
@@ -110,3 +111,8 @@ def test_one_name_for_two_worlds_is_an_error(plugins, view, task):
 def test_the_same_words_are_said_once():
     one, two = Verdict("g", "ok", "fine"), Verdict("g", "flag", "not fine")
     assert merged([one, two, one]) == [one, two]
+
+
+def test_what_guards_let_through_is_what_accesses_open():
+    assert {"prompt", "candidate", "first", "second", "group", "conflicts"} == COLUMNS
+    assert columns_for(("text", "groups"), COLUMNS) == COLUMNS

@@ -131,10 +131,20 @@ def test_every_row_goes_to_another_question_where_there_is_room(sizes):
 
 def test_worlds_are_spread_evenly_and_always_alike():
     worlds = [World(name=f"null-{i}", teacher="permuted", inputs="scrambled", draw=i) for i in range(11)]
-    found = spread(worlds, [0, 1, 2, 7, 9], 0, "math/tiny", "vanilla")
-    assert found == spread(list(reversed(worlds)), [0, 1, 2, 7, 9], 0, "math/tiny", "vanilla")
-    assert found != spread(worlds, [0, 1, 2, 7, 9], 0, "math/tiny", "confident")
+    seeds = [0, 1, 2, 7, 9]
+    found = spread(worlds, seeds, 0, "digest", "tiny", "vanilla")
+    assert found == spread(list(reversed(worlds)), seeds, 0, "digest", "tiny", "vanilla")
     assert set(Counter(seed for _, seed in found).values()) <= {2, 3}
+    others = [spread(worlds, seeds, 0, "digest", "tiny", f"method-{i}") for i in range(20)]
+    assert len({tuple(seed for _, seed in other) for other in others}) == 5, "every start is some method's"
+
+
+def test_a_world_runs_on_the_seed_that_it_has_without_the_others():
+    worlds = [World(name="repeat"), World(name="canary", teacher="canary")]
+    worlds += [World(name=f"local-{i}", teacher="local", draw=i) for i in range(4)]
+    seeds, names = [0, 1, 2, 3, 4], (7, "digest", "tiny", "vanilla")
+    together = {world.name: seed for world, seed in spread(worlds, seeds, *names)}
+    assert together == {w.name: spread([w], seeds, *names)[0][1] for w in worlds}
 
 
 def test_what_may_be_cut():

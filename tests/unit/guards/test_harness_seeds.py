@@ -63,3 +63,10 @@ def test_attempts_are_counted():
     said = repeated(attempts=3)
     assert [v.level for v in said] == ["ok", "note"]
     assert said[1].because.startswith("attempts >= 3") and said[1].numbers == {"attempts": 3.0}
+
+
+def test_seeds_that_were_left_out_are_named():
+    said = repeated(seeds=(0, 1, 4, 7))
+    assert [v.level for v in said] == ["ok", "note"]
+    assert said[1].finding == "missing-seeds" and "4, 7 (" in said[1].because
+    assert len(repeated(seeds=(0, 1))) == 1

@@ -190,9 +190,5 @@ def test_other_rows_are_paid_for():
     assert of_fresh(nearly, *[drop(0.5)] * 5).level == "ok"
 
 
-def test_holm():
-    assert guard.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-
-
 def test_no_fresh_draw_no_verdict():
     assert of_fresh() is None

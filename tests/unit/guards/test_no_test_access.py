@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from cells import Code, Sums, cell, evidence, method, seen, setting
 
-from w2s_harness import Cell
+from w2s_harness import Cell, World
 from w2s_plugins.guards import no_test_access as guard
 
 CELL = Cell("sums", "p", "mine", 0)
@@ -47,3 +47,30 @@ def test_silence_proves_nothing_where_text_was_granted(access, task, level, gran
     said = guard.w2s_judge_method(method(access), found)
     assert said.level == level and said.numbers == {"text_granted": granted}
     assert ("proves nothing" in said.because) == bool(granted)
+
+
+def judged(worlds=(), **observed):
+    view = setting(Sums())
+    cells = {0: cell(view=view, seen=seen(**observed)), 1: cell(1, view=view)}
+    return guard.w2s_judge_method(method(("text",)), evidence(cells, worlds=tuple(worlds)))
+
+
+def world(name: str, *notices: str):
+    return cell(1, world=World(name=name, teacher="flipped"), seen=seen(notices=notices))
+
+
+def test_what_a_real_cell_reported_is_not_called_nothing():
+    said = judged(notices=("compile: 1 + 1", "os.system: sh"))
+    assert said.level == "note" and said.numbers == {"notices": 2.0}
+    assert "nothing was seen" not in said.because and "2 events in its real cells" in said.because
+
+
+def test_a_text_that_is_run_in_a_counterfactual_cell_alone_disqualifies():
+    said = judged([world("other", "os.system: sh"), world("flipped", "compile: def f(x): return 1")])
+    assert (said.level, said.finding, said.numbers) == ("disqualify", "execution", {"notices": 2.0})
+    assert "the world flipped of seed 1" in said.because and "def f(x): return 1" in said.because
+
+
+def test_a_program_that_is_started_in_a_counterfactual_cell_alone_is_flagged():
+    said = judged([world("quiet"), world("other", "os.system: sh")])
+    assert (said.level, said.finding) == ("flag", "starts-programs") and "world other" in said.because

@@ -145,7 +145,7 @@ def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
     assert isinstance(refused, wire.Refused) and "frozen features" in refused.reason
     meter = cell.close()
     assert meter.fits == 2 and meter.solvers == ("finetune",)
-    train, holdout = (int(s._extracted().tokens.sum()) for s in cell._splits.values())
+    train, holdout = (int(s._extracted().tokens.sum()) for s in cell._rungs[0].splits.values())
     per = 6 if settings.adapter == "full" else 4
-    parameters = cell._shape.parameters
+    parameters = cell._rungs[0].shape.parameters
     assert meter.flops == parameters * (2 * (2 + per) * train + 2 * 2 * holdout)

@@ -39,14 +39,15 @@ def test_the_interval_is_the_formula_of_the_influence():
     vs, vq = np.var(seed, ddof=1) / s, np.var(question, ddof=1) / q
     rest = x - seed[:, None] - question + x.mean()
     vsq = (rest**2).sum() / ((s - 1) * (q - 1) * s * q)
-    v = max(vs + vq - vsq, vs, vq)
-    df = v**2 / (vs**2 / (s - 1) + vq**2 / (q - 1))
-    half = stdtrit(df, 0.975) * np.sqrt(v)
+    v = max(vs + vq - vsq, vs, vq / 2)
+    share = (vs / v) ** 2
+    t2 = share * stdtrit(s - 1, 0.975) ** 2 + (1 - share) * stdtrit(q - 1, 0.975) ** 2
+    half = np.sqrt(t2 * v)
 
     clusters = np.arange(q)
     got = pgr_interval(baselines(range(s), w, c, clusters), block(range(s), t, clusters))
     assert got.bounds == pytest.approx((ratio - half, ratio + half))
-    assert got.df == pytest.approx(df)
+    assert stdtrit(got.df, 0.975) ** 2 == pytest.approx(t2)
     assert got.reason is None
 
 
@@ -195,3 +196,19 @@ def test_rows_resampled_inside_seeds_would_cover_too_little():
         half = stdtrit(4, 0.975) * per_seed.std(ddof=1) / np.sqrt(5)
         covered += abs(per_seed.mean() - (at - aw) / (ac - aw)) <= half
     assert covered / 300 < 0.9
+
+
+def test_paired_baselines_are_those_of_the_methods_seeds():
+    (w, t, c), _ = experiment(np.random.default_rng(14), 8, 300, 1, [0.1, 0.8, 1.5])
+    base = baselines(range(8), w, c, range(300))
+    transfer = block([4, 2, 3], t[[4, 2, 3]], range(300))
+    own = base.asked("paired", transfer.seeds)
+    assert base.asked("fixed", transfer.seeds) is base
+    alone = baselines([2, 3, 4], w[2:5], c[2:5], range(300))
+    assert pgr_interval(own, transfer).bounds == pytest.approx(pgr_interval(alone, transfer).bounds)
+    assert pgr_interval(own, transfer).bounds != pytest.approx(pgr_interval(base, transfer).bounds)
+    assert pgr_interval(base.asked("paired", range(8)), block(range(8), t, range(300))) == pgr_interval(
+        base, block(range(8), t, range(300))
+    )
+    with pytest.raises(ValueError, match=r"\[9\]"):
+        base.asked("paired", [2, 9])

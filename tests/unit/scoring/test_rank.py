@@ -2,8 +2,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
-from w2s_harness.scoring.rank import Entry, order, ranks, status
+from w2s_harness.scoring.rank import Entry, intervals, order, ranks, status
 from w2s_harness.scoring.twoway import block
 
 
@@ -79,3 +80,31 @@ PRECEDENCE = ("disqualified", "failed", "skipped", "no_gap")
 def test_status_is_the_first_that_holds(held):
     expected = next((n for n, h in zip(PRECEDENCE, held, strict=True) if h), "ok").replace("_", "-")
     assert status(**dict(zip(PRECEDENCE, held, strict=True))) == expected
+
+
+def test_rank_intervals_by_hand():
+    # a beats c after Holm over the six one-sided hypotheses (6 * .008 / 2 = .024 and 5 * .02 / 2 = .05);
+    # b beats c just so; a and b stay together
+    tests = {(0, 1): (0.1, 0.3), (0, 2): (0.3, 0.008), (1, 2): (0.2, 0.02)}
+    assert intervals(3, tests) == [(1, 2), (1, 2), (3, 3)]
+    # the opposite hypothesis of a rejected one stays in the family: 5 * .021 / 2 is over .05
+    tests[1, 2] = (0.2, 0.021)
+    assert intervals(3, tests) == [(1, 2), (1, 3), (2, 3)]
+
+
+def test_the_sign_of_a_difference_says_who_is_better_and_a_missing_test_says_nothing():
+    assert intervals(2, {(0, 1): (-0.2, 0.001)}) == [(2, 2), (1, 1)]
+    assert intervals(3, {(0, 1): (-0.2, 0.001)}) == [(2, 3), (1, 2), (1, 3)]
+    assert intervals(0, {}) == []
+
+
+def test_all_rank_intervals_hold_at_once():
+    # three levels of two equal methods each; every interval has to hold the true ranks
+    truth, rng, wrong = [(1, 2), (1, 2), (3, 4), (3, 4), (5, 6), (5, 6)], np.random.default_rng(0), 0
+    for _ in range(400):
+        means = np.array([0.2, 0.2, 0.0, 0.0, -0.2, -0.2]) + 0.06 * rng.normal(size=6)
+        z = {(i, j): means[i] - means[j] for i in range(6) for j in range(i + 1, 6)}
+        tests = {at: (lead, float(2 * ndtr(-abs(lead) / 0.06 / np.sqrt(2)))) for at, lead in z.items()}
+        found = intervals(6, tests)
+        wrong += any(low > a or high < b for (low, high), (a, b) in zip(found, truth, strict=True))
+    assert wrong / 400 <= 0.05 + 0.022

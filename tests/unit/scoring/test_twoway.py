@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
-from w2s_harness.scoring.twoway import Block, block, countable, estimate, merge, spread
+from w2s_harness.scoring.twoway import Block, block, countable, degrees, estimate, merge, moments, spread
 
 
 def test_a_block_keeps_every_seeds_accuracy_with_questions_of_unequal_size():
@@ -25,14 +26,46 @@ def test_components_by_hand():
     # interaction: x - seed - question + mean = [[.5, .5, -1], [-.5, -.5, 1]]
     assert v.cells == pytest.approx(3.0 / (1 * 2 * 2 * 3))
     assert v.total == pytest.approx(v.seeds + v.questions - v.cells)
-    assert v.df == pytest.approx(v.total**2 / (v.seeds**2 / 1 + v.questions**2 / 2))
+    assert v.df == degrees(v.seeds / v.total, 1, 2)
 
 
-def test_the_variance_is_never_below_a_component():
+def test_degrees_interpolate_the_squared_quantile_and_are_exact_at_both_ends():
+    assert degrees(1.0, 4, 99) == pytest.approx(4)
+    assert degrees(0.0, 4, 99) == pytest.approx(99)
+    t2 = 0.25 * stdtrit(4, 0.975) ** 2 + 0.75 * stdtrit(99, 0.975) ** 2
+    assert stdtrit(degrees(0.5, 4, 99), 0.975) ** 2 == pytest.approx(t2)
+    # Satterthwaite: 1 / (.25 / 4 + .25 / 99)
+    assert 4 < degrees(0.5, 4, 99) < 1 / (0.25 / 4 + 0.25 / 99)
+
+
+def test_the_variance_is_at_least_the_seeds_and_half_the_questions():
     noise = np.random.default_rng(0).normal(size=(40, 3, 4))
     found = [spread([Block((0, 1, 2), x)]) for x in noise]
-    assert all(v.total >= max(v.seeds, v.questions) for v in found)
+    assert all(v.total == max(v.seeds + v.questions - v.cells, v.seeds, v.questions / 2) for v in found)
     assert any(v.total > v.seeds + v.questions - v.cells for v in found)
+
+
+def test_seeds_whose_means_happen_to_tie_do_not_make_an_estimate_certain():
+    v = spread([Block((0, 1), np.array([[1.0, 0, 1, 0], [0.0, 1, 0, 1]]))])
+    assert (v.seeds, v.questions) == (0.0, 0.0)
+    x = np.array([[1.0, 0, 1, 0, 1, 0], [0.0, 1, 0, 1, 1, 0]])
+    v = spread([Block((0, 1), x)])
+    assert v.seeds == 0.0 and v.cells > v.questions / 2
+    assert v.total >= v.questions / 2 > 0
+
+
+def test_the_moments_of_terms_give_the_spread_of_their_combinations():
+    rng = np.random.default_rng(4)
+    one, two = rng.normal(size=(2, 4, 9))
+    other = rng.normal(size=(5, 9))
+    blocks = [Block((0, 1, 2, 3), one), Block((3, 2, 1, 0), two), Block((2, 3, 4, 5, 6), other)]
+    found = moments([blocks[:1], blocks[1:]])
+    for a, b in ((1.0, 0.0), (1.0, -1.0), (0.3, 2.0)):
+        direct = spread([blocks[0].scaled(a), *(x.scaled(b) for x in blocks[1:])])
+        got = found.spread([a, b])
+        assert [got.seeds, got.questions, got.cells, got.total, got.df] == pytest.approx(
+            [direct.seeds, direct.questions, direct.cells, direct.total, direct.df]
+        )
 
 
 def test_equal_sets_of_seeds_are_matched_in_any_order():
@@ -52,7 +85,7 @@ def test_disjoint_seeds_are_independent_components():
     vq = np.var(a.mean(axis=0) + b.mean(axis=0), ddof=1) / 6
     assert v.seeds == pytest.approx(va + vb)
     assert v.questions == pytest.approx(vq)
-    assert v.df == pytest.approx(v.total**2 / (va**2 / 2 + vb**2 / 4 + vq**2 / 5))
+    assert v.df == degrees(v.seeds / v.total, (va + vb) ** 2 / (va**2 / 2 + vb**2 / 4), 5)
 
 
 def test_overlapping_seeds_carry_the_covariance_of_the_shared_ones():

@@ -1,0 +1,204 @@
+"""`w2s-harness power`: how many seeds and rows a difference needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from w2s_harness.experiment.powering import Answer, Range, Wanted
+
+_Check = Callable[[click.Context, click.Parameter, float | None], float | None]
+
+
+def _within(low: float, high: float, what: str) -> _Check:
+    """A check that a number, where one is given, lies between two others."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+        if value is not None and not low < value < high:
+            raise click.BadParameter(
+                f"{value:g} is no {what}: give a number above {low:g} and under {high:g}"
+            )
+        return value
+
+    return check
+
+
+def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:
+        raise click.BadParameter(f"{value:g} is no standard deviation of accuracies: give 0 to 1")
+    return value
+
+
+@click.command("power", short_help="How many seeds and rows a difference needs.")
+@click.option("--tasks", default="math,code,chat", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="As in run.")
+@click.option(
+    "--methods",
+    metavar="NAMES",
+    help="Whose variances: names, globs or labels as on the leaderboard; default: all that the store holds.",
+)
+@click.option("--against", default="vanilla", show_default=True, metavar="NAME", help="The reference.")
+@click.option(
+    "--difference",
+    type=float,
+    default=0.1,
+    show_default=True,
+    callback=_within(0.0, math.inf, "difference"),
+    metavar="PGR",
+    help="The true difference to be seen, in PGR.",
+)
+@click.option(
+    "--power",
+    "chance",
+    type=float,
+    default=0.8,
+    show_default=True,
+    callback=_within(0.0, 1.0, "power"),
+    help="With which chance it shall end significant.",
+)
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    callback=_within(0.0, 1.0, "level"),
+    help="Of the family.",
+)
+@click.option(
+    "--comparisons",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="M",
+    help="Rows of the plan that Holm corrects over; the level is alpha / M.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="The seeds with which rows are counted.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
+@click.option(
+    "--gap",
+    type=float,
+    callback=_within(0.0, 1.0, "gap"),
+    metavar="ACCURACY",
+    help="Ceiling minus weak; default: that of the store's newest run.",
+)
+@click.option("--seed-sd", callback=_sd, type=float, metavar="SD", help="Assumed, of a seed. [.01]")
+@click.option("--question-sd", callback=_sd, type=float, metavar="SD", help="Assumed, of a row. [.22]")
+@click.option(
+    "--cell-sd",
+    callback=_sd,
+    type=float,
+    metavar="SD",
+    help="Assumed, of a row at a seed, beside both. [.28]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+def command(
+    tasks: str,
+    pairs: str,
+    methods: str | None,
+    against: str,
+    difference: float,
+    chance: float,
+    alpha: float,
+    comparisons: int,
+    seeds: int,
+    limit: int | None,
+    gap: float | None,
+    seed_sd: float | None,
+    question_sd: float | None,
+    cell_sd: float | None,
+    as_json: bool,
+    store: str,
+) -> int:
+    """Say how many seeds, or holdout rows, a difference in PGR needs to be seen.
+
+    Variances come from the store's runs, with a range over their 80 % intervals; where no run tells them, and
+    where an SD is given, they are assumed.
+    """
+    from w2s_harness.discovery.plugins import Plugins
+    from w2s_harness.errors import UsageError
+    from w2s_harness.experiment.powering import Assumed, Wanted, answers
+
+    if chance <= alpha / comparisons:
+        raise UsageError(
+            f"--power {chance:g} is not above the level {alpha / comparisons:g}: chance alone does"
+        )
+    given = {"seed_sd": seed_sd, "question_sd": question_sd, "cell_sd": cell_sd}
+    sds = {name: sd for name, sd in given.items() if sd is not None}
+    wanted = Wanted(
+        difference=difference,
+        power=chance,
+        alpha=alpha,
+        comparisons=comparisons,
+        seeds=seeds,
+        against=against,
+        methods=methods,
+        gap=gap,
+        assumed=Assumed(**sds),
+        ignore_store=bool(sds),
+    )
+    found = answers(tasks, pairs, limit, wanted, Plugins(), Path(store))
+    _print_json(found, wanted) if as_json else _print(found, wanted)
+    return 0
+
+
+def _print(found: list[Answer], wanted: Wanted) -> None:
+    holm = f" / {wanted.comparisons} comparisons (Holm)" if wanted.comparisons > 1 else ""
+    click.echo(
+        f"A true difference of {wanted.difference:g} PGR from {wanted.against}, to be seen with a chance of "
+        f"{100 * wanted.power:g} %; two-sided, alpha {wanted.alpha:g}{holm}."
+    )
+    if any(answer.source for answer in found):
+        click.echo("In brackets: with all variances at the low, and at the high end of 80 % intervals.")
+    for i, answer in enumerate(found):
+        if i == 0 or (answer.task, answer.pair) != (found[i - 1].task, found[i - 1].pair):
+            click.echo("\n" + _head(answer, wanted))
+        click.echo("\n".join(f"  {line}" for line in _lines(answer, wanted)))
+
+
+def _head(answer: Answer, wanted: Wanted) -> str:
+    size, origin = answer.holdout, f"run {answer.gap_source}" if answer.gap_source else "--gap"
+    return (
+        f"{answer.task} on {answer.pair}: {size.rows:,} holdout rows in {size.questions:,} questions; "
+        f"gap {answer.gap:.3f} ({origin}), so {wanted.difference * answer.gap:.4f} accuracy"
+    )
+
+
+def _lines(answer: Answer, wanted: Wanted) -> list[str]:
+    c, origin = answer.components, f"run {answer.source}" if answer.source else "assumed"
+    return [
+        f"{answer.method or 'any method'} {_counted(answer.seeds, 'seeds')} on this holdout; "
+        f"with {wanted.seeds} seeds it {_counted(answer.rows, 'holdout rows')}.",
+        f"  {wanted.seeds} seeds on this holdout see {answer.detectable:.2f} PGR. Standard deviations "
+        f"({origin}): {c.seed**0.5:.3f} by seed, {c.question**0.5:.3f} by question, "
+        f"{c.cell**0.5:.3f} by both.",
+    ]
+
+
+def _counted(found: Range, noun: str) -> str:
+    """`needs 20 seeds (11 to 72)`, or that none will do."""
+    ends = ""
+    if found.has_range and found.low is not None:
+        ends = f" ({found.low:,} or more)" if found.high is None else f" ({found.low:,} to {found.high:,})"
+    if found.count is None:
+        return f"is out of reach of any number of {noun}{ends}"
+    return f"needs {found.count:,} {noun}{ends}"
+
+
+def _print_json(found: list[Answer], wanted: Wanted) -> None:
+    import json
+    from dataclasses import asdict
+
+    head = {name: value for name, value in asdict(wanted).items() if name not in ("assumed", "ignore_store")}
+    click.echo(json.dumps({**head, "answers": [asdict(answer) for answer in found]}, indent=2))

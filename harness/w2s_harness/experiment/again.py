@@ -1,0 +1,95 @@
+"""The command that shows a verdict again: its row, and the methods that its guard compares it with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import UsageError
+from w2s_harness.experiment.one_cell import Job
+from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
+from w2s_harness.types import Pair
+
+
+def command(jobs: Sequence[Job], beside: Iterable[PlannedMethod], plan: Plan, plugins: Plugins) -> str:
+    """A `w2s-harness run` line, quoted for a shell, that judges the row of `jobs` again.
+
+    `beside` are other methods of the plan on the same setting. Data that `--fresh` drew are named by their
+    seed, so they are the same and no longer compared with the published ones. Paths stand as they were typed.
+    """
+    setting, method = jobs[0].setting, jobs[0].method
+    ids = {method.id, *(m.id for m in beside)}
+    words = ["w2s-harness", "run", "--tasks", _task(setting.task, plugins), *_pair(setting.pair, plugins)]
+    words += ["--methods", ",".join(_method(m) for m in plan.methods if m.id in ids)]
+    if plugins.methods_env is not None:
+        words += ["--methods-env", str(plugins.methods_env)]
+    seeds = tuple(job.cell.seed for job in jobs)
+    words += ["--seeds", _list(seeds)]
+    if plan.baseline_seeds != seeds:
+        words += ["--baseline-seeds", _list(plan.baseline_seeds)]
+    return shlex.join([*words, *_settings(plan, setting.pair), *_plugins(plan, plugins)])
+
+
+def _list(seeds: Sequence[int]) -> str:
+    # With a comma at its end one number is a list, not a count.
+    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def _task(planned: PlannedTask, plugins: Plugins) -> str:
+    if planned.path is not None:
+        return planned.path
+    usual = plugins.task(planned.task.name)
+    return _spec(planned.task.name, {k: v for k, v in planned.settings.items() if v != getattr(usual, k)})
+
+
+def _pair(pair: Pair, plugins: Plugins) -> list[str]:
+    """The pair by its name, or by its two models where no plugin offers it."""
+    name = pair.name.partition("[")[0]
+    mode, adapter = "probe", None
+    try:
+        usual = plugins.pair(name)
+        words, mode, adapter = ["--pairs", name], usual.mode, usual.finetune.get("adapter")
+    except UsageError:
+        words = ["--weak", pair.weak.source, "--strong", pair.strong.source]
+    if pair.mode != mode:
+        words += ["--mode", pair.mode]
+    if pair.finetune.get("adapter") != adapter:
+        words += ["--adapter", str(pair.finetune["adapter"])]
+    return words
+
+
+def _method(method: PlannedMethod) -> str:
+    installed = method.source.entry is not None
+    name = method.name if installed else f"{method.source.filename}::{method.name}"
+    return _spec(name, method.changed)
+
+
+def _spec(name: str, values: Mapping[str, Value]) -> str:
+    return name + "".join(f":{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items())
+
+
+def _settings(plan: Plan, pair: Pair) -> list[str]:
+    """The flags of what differs from a run without flags."""
+    words: list[str] = []
+    if plan.root_seed:
+        words += ["--seed", str(plan.root_seed)]
+    if plan.limit is not None:
+        words += ["--limit", str(plan.limit)]
+    granted = [
+        *sorted(plan.grants - DEFAULT_GRANTS),
+        *(f"no:{g}" for g in sorted(DEFAULT_GRANTS - plan.grants)),
+    ]
+    if granted:
+        words += ["--grant", ",".join(granted)]
+    if plan.limits.timeout_s != Limits().timeout_s:
+        words += ["--cell-timeout", str(plan.limits.timeout_s)]
+    if plan.counterfactuals != ("all" if pair.mode == "probe" else "one"):
+        words += ["--counterfactuals", plan.counterfactuals]
+    return words
+
+
+def _plugins(plan: Plan, plugins: Plugins) -> list[str]:
+    """What was loaded beside our own plugins, and which of our guards were off."""
+    loaded = [word for name in plugins.added for word in ("-p", name)]
+    return [*loaded, *(word for name in plan.guards_off for word in ("--no-guard", name))]

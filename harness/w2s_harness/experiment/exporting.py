@@ -1,0 +1,125 @@
+"""What a method that runs elsewhere needs of a plan's settings: rows, texts and weak labels, never gold."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.row_ids import row_ids
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import StoreError, UsageError
+from w2s_harness.experiment.baselines import Baselines
+from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.planning import build_plan
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.setting import Setting, prepare_settings
+from w2s_harness.experiment.slots import slot_count
+from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
+from w2s_harness.plan import Plan
+
+HOLDOUT, TRAIN, ABOUT = "holdout.jsonl", "train_unlabel.jsonl", "setting.json"
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What is asked for, beside the plan."""
+
+    out: Path
+    texts: bool = False
+    """Write the texts of tasks whose labels are private too."""
+    store: Path = Path(".w2s")
+    slots: str = "auto"
+
+
+def export_rows(
+    selection: Selection, wanted: Export, plugins: Plugins, say: Callable[[str], None]
+) -> list[Path]:
+    """Write a folder for each setting of the selection's tasks and pairs; returns them.
+
+    Trains the teachers of the seeds where the store does not have them. Raises `UsageError` where the folder
+    is taken, or a task is private and `texts` was not asked for; what `run` raises for the selection.
+    """
+    if wanted.out.exists() and (not wanted.out.is_dir() or any(wanted.out.iterdir())):
+        raise UsageError(f"--out {wanted.out}: there is something already. Name a new folder.")
+    store = Store(wanted.store, warn=say)
+    try:
+        with Describer(store, Jail("best")) as describer:
+            plan = build_plan(selection, plugins, describe=describer)
+        _refuse_private(plan, wanted.texts)
+        settings = prepare_settings(plan, store)
+        slots = slot_count(wanted.slots)
+        Baselines(plan, settings, store, plugins.hook, threading.Event(), slots).run(reads_needed=True)
+        store.sync()
+        return [_write(setting, plan, store, wanted.out) for setting in settings]
+    finally:
+        store.close()
+
+
+def _refuse_private(plan: Plan, texts: bool) -> None:
+    for task in plan.tasks:
+        if task.exposure == "private" and not texts:
+            raise UsageError(
+                f"the labels of the task '{task.id}' are private, and its texts may be. Give --texts to "
+                "write them all the same, or leave the task out."
+            )
+
+
+def _write(setting: Setting, plan: Plan, store: Store, out: Path) -> Path:
+    folder = out / setting.task.id / setting.pair.name
+    folder.mkdir(parents=True)
+    holdout = _rows(setting.test, {})
+    train = _rows(setting.data.splits["train_unlabel"], _weak(setting, plan, store))
+    (folder / HOLDOUT).write_text(_lines(holdout), encoding="utf-8")
+    (folder / TRAIN).write_text(_lines(train), encoding="utf-8")
+    about = {
+        "task": setting.task.id,
+        "pair": setting.pair.name,
+        "kind": setting.data.kind,
+        "seeds": list(plan.seeds),
+        "limit": plan.limit,
+        "root_seed": plan.root_seed,
+        "holdout": len(holdout),
+        "train_unlabel": len(train),
+    }
+    (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _weak(setting: Setting, plan: Plan, store: Store) -> Mapping[int, Mapping[str, float]]:
+    """The weak labels of each row of train_unlabel, by seed; only of the seeds that drew it."""
+    out: dict[int, dict[str, float]] = {}
+    for seed in plan.seeds:
+        labels = store.array(Keys(setting).labels(seed))
+        if labels is None:
+            raise StoreError("weak labels are gone from the store; run the same command again")
+        for row in setting.draw("train_unlabel", seed):
+            out.setdefault(int(row), {})[str(seed)] = float(labels[row])
+    return out
+
+
+def _rows(data: SplitData, weak: Mapping[int, Mapping[str, float]]) -> list[Line]:
+    """The rows in the order of their ids, which is one of their texts alone."""
+    ids = row_ids(data)
+    lines: list[Line] = []
+    for i in sorted(range(len(data)), key=ids.__getitem__):
+        row = data.rows[i]
+        named = {
+            "prompt": row.prompt, "candidate": row.candidate, "first": row.first, "second": row.second,
+        }  # fmt: skip
+        line: Line = {"id": ids[i], **{name: text for name, text in named.items() if text is not None}}
+        if i in weak:
+            line["weak"] = dict(weak[i])
+        lines.append(line)
+    return lines
+
+
+def _lines(rows: Sequence[Line]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -1,0 +1,65 @@
+"""The smallest difference from vanilla that a plan can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from w2s_harness.experiment.attempts import AttemptLog
+from w2s_harness.experiment.pilots import Pilots, boards_of, pilots
+from w2s_harness.experiment.powering import Assumed, holdout_of
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.plan import Plan
+from w2s_harness.report.comparing import ALPHA, VANILLA
+from w2s_harness.scoring.power import POWER, Components, minimum_detectable
+
+
+def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[str]:
+    """A line for each setting: what a method must differ by to end significant with a chance of 80 %.
+
+    The level is the one that Holm asks of the first of the plan's comparisons and recorded attempts, alpha /
+    m. Empty where nothing would be compared with vanilla.
+    """
+    compared = [m.id for m in plan.methods if m.id != VANILLA]
+    if not compared or VANILLA not in [m.id for m in plan.methods]:
+        return []
+    seeds = len(plan.seeds)
+    if seeds < 2:
+        return ["detects   no difference from vanilla: the test needs two seeds at least"]
+    m = len(compared) * len(settings) + len(AttemptLog(store).before(plan, settings))
+    boards = boards_of(store.root)
+    level = f"alpha {ALPHA:g} / {m} comparisons (Holm)"
+    lines = [f"detects   with a chance of {100 * POWER:g} %, {level}, {seeds} seeds"]
+    for setting in settings:
+        known = pilots(boards, setting.task.id, setting.pair.name, VANILLA)
+        lines.append(f"  {setting.id}: {_smallest(setting, known, compared, seeds, ALPHA / m)}")
+    return lines
+
+
+def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: int, level: float) -> str:
+    """The smallest difference that can be seen; a range where methods' variances differ."""
+    holdout = holdout_of(setting.test)
+    measured = {p.method: p.components for p in known.found if p.method in methods}
+    cases = list(measured.values())
+    if len(measured) < len(methods):
+        cases.append(Assumed().components(holdout.rows_per_question))
+    least = [_least(c, seeds, holdout.questions, level) for c in cases]
+    size = _span([f"{x:.3f}" for x in (min(least), max(least))])
+    pgr = ""
+    if known.gap is not None:
+        pgr = f" ({_span([f'{x / known.gap:.2f}' for x in (min(least), max(least))])} PGR)"
+    return f"{size} accuracy{pgr}, variances {_origin(len(measured), len(methods))}"
+
+
+def _least(c: Components, seeds: int, questions: int, level: float) -> float:
+    return minimum_detectable(c, seeds, questions, alpha=level)
+
+
+def _span(ends: Sequence[str]) -> str:
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0]} to {ends[-1]}"
+
+
+def _origin(measured: int, of: int) -> str:
+    if measured == of:
+        return "from the store"
+    return "assumed" if measured == 0 else f"from the store for {measured} of {of} methods, else assumed"

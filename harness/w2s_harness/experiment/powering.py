@@ -1,0 +1,201 @@
+"""How many seeds and rows a comparison needs, on the tasks and pairs that a user names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from w2s_harness.data.prepared import SplitData, prepare
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import NothingSelectedError, UsageError
+from w2s_harness.experiment.choose_pairs import choose_pairs
+from w2s_harness.experiment.choose_tasks import choose_tasks
+from w2s_harness.experiment.pilots import Pilot, Pilots, boards_of, items, names, pilots
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.plan import parse_specs
+from w2s_harness.scoring.power import Components, minimum_detectable, questions_needed, seeds_needed
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Standard deviations of a difference of two accuracies, where no run tells them.
+
+    The defaults are about the medians of the shipped methods against vanilla on the shipped tasks, 5 seeds
+    (`docs/power.md`).
+    """
+
+    seed_sd: float = 0.01
+    """Of one seed's draw, over all rows alike."""
+    question_sd: float = 0.22
+    """Of one row, over all seeds alike."""
+    cell_sd: float = 0.28
+    """Of one row at one seed, beside both."""
+
+    def components(self, rows_per_question: float) -> Components:
+        """The components by question, whose rows vary independently of each other."""
+        m = rows_per_question
+        return Components(self.seed_sd**2, self.question_sd**2 / m, self.cell_sd**2 / m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user asks."""
+
+    difference: float
+    """PGR."""
+    power: float
+    alpha: float
+    comparisons: int
+    """Holm's family; the first to pass needs p <= alpha / comparisons."""
+    seeds: int
+    against: str
+    methods: str | None
+    gap: float | None
+    """Ceiling minus weak, accuracy; None: from the store."""
+    assumed: Assumed
+    ignore_store: bool
+
+    @property
+    def level(self) -> float:
+        """The level of one comparison."""
+        return self.alpha / self.comparisons
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """The size of a holdout."""
+
+    rows: int
+    questions: int
+
+    @property
+    def rows_per_question(self) -> float:
+        """On the average."""
+        return self.rows / self.questions
+
+
+def holdout_of(test: SplitData) -> Holdout:
+    """The size of a split."""
+    return Holdout(len(test), int(np.unique(test.groups).size))
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A count, and the counts at both ends of the variances' 80 % intervals; None is more than are tried."""
+
+    count: int | None
+    low: int | None = None
+    high: int | None = None
+    has_range: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one comparison needs."""
+
+    task: str
+    pair: str
+    method: str | None
+    """None: any method, by assumed variances."""
+    source: str | None
+    """The run behind the variances; None: assumed."""
+    gap: float
+    gap_source: str | None
+    """The run behind the gap; None: given."""
+    holdout: Holdout
+    components: Components
+    seeds: Range
+    """Seeds with the whole holdout."""
+    rows: Range
+    """Holdout rows with the seeds that were named."""
+    detectable: float
+    """The smallest difference that those seeds see on the holdout, PGR."""
+
+
+def answers(
+    tasks: str, pairs: str, limit: int | None, wanted: Wanted, plugins: Plugins, store: Path
+) -> list[Answer]:
+    """An answer for every task, pair and method.
+
+    Raises `UsageError` for names that are not there and for a gap that nobody knows, `DataError` for data
+    that cannot be read, `NothingSelectedError` where no task or pair is named.
+    """
+    chosen = [t for spec in parse_specs(tasks) for t in choose_tasks(spec, plugins, False, {})]
+    on = choose_pairs(Selection(pairs=pairs), plugins)
+    for noun, found in (("task", chosen), ("pair", on)):
+        if not found:
+            raise NothingSelectedError(f"no {noun} is selected. `w2s-harness list {noun}s` shows all.")
+    boards = boards_of(store)
+    out = []
+    for task in chosen:
+        holdout = holdout_of(prepare(task.task, limit=limit).splits["test"])
+        for pair in on:
+            known = pilots(boards, task.id, pair.name, wanted.against)
+            out += _answers(task.id, pair.name, holdout, known, wanted, plugins, store)
+    return out
+
+
+def _answers(
+    task: str, pair: str, holdout: Holdout, known: Pilots, wanted: Wanted, plugins: Plugins, store: Path
+) -> list[Answer]:
+    gap = known.gap if wanted.gap is None else wanted.gap
+    if gap is None:
+        raise UsageError(
+            f"{task} on {pair}: no finished run in {store} has its gap, and {wanted.difference:g} PGR is no "
+            f"accuracy without it. Give --gap (ceiling minus weak), or run --methods {wanted.against} first."
+        )
+    gap_source = known.gap_run if wanted.gap is None else None
+    return [
+        _answer(task, pair, holdout, method, pilot, gap, gap_source, wanted)
+        for method, pilot in _compared(known, wanted, plugins)
+    ]
+
+
+def _compared(known: Pilots, wanted: Wanted, plugins: Plugins) -> list[tuple[str | None, Pilot | None]]:
+    """Methods with what the store says of them; a method that no run holds must at least exist."""
+    usable = Pilots(known.gap, known.gap_run, () if wanted.ignore_store else known.found)
+    if wanted.methods is None:
+        return [(p.method, p) for p in usable.found] or [(None, None)]
+    out: list[tuple[str | None, Pilot | None]] = []
+    for item in items(wanted.methods):
+        if names(item, wanted.against):
+            continue
+        found = usable.of(item)
+        if not found:
+            plugins.method(item.partition("[")[0])
+        out += [(p.method, p) for p in found] or [(item, None)]
+    if not out:
+        raise NothingSelectedError(f"--methods {wanted.methods}: nothing beside {wanted.against} is named")
+    return out
+
+
+def _answer(
+    task: str,
+    pair: str,
+    holdout: Holdout,
+    method: str | None,
+    pilot: Pilot | None,
+    gap: float,
+    gap_source: str | None,
+    wanted: Wanted,
+) -> Answer:
+    centre = pilot.components if pilot else wanted.assumed.components(holdout.rows_per_question)
+    cases = [centre, pilot.low, pilot.high] if pilot else [centre]
+    size = wanted.difference * gap
+    level, power = wanted.level, wanted.power
+    seeds = [seeds_needed(c, size, holdout.questions, alpha=level, power=power) for c in cases]
+    questions = [questions_needed(c, size, wanted.seeds, alpha=level, power=power) for c in cases]
+    rows = [None if q is None else math.ceil(q * holdout.rows_per_question) for q in questions]
+    least = minimum_detectable(centre, wanted.seeds, holdout.questions, alpha=level, power=power)
+    source = pilot.run if pilot else None
+    return Answer(
+        task, pair, method, source, gap, gap_source, holdout, centre, _range(seeds), _range(rows), least / gap
+    )  # fmt: skip
+
+
+def _range(counts: Sequence[int | None]) -> Range:
+    return Range(counts[0], counts[1], counts[2], True) if len(counts) == 3 else Range(counts[0])

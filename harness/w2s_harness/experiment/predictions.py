@@ -1,0 +1,196 @@
+"""Predictions that were computed elsewhere: a JSON-lines file in the place of a method.
+
+A line is `{"id": ..., "p": ...}` with an id that `export-rows` gave and P(label = 1), or with a `seed` too.
+The host scores them as it scores a method's; where they came from, nobody here knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from w2s_harness.data.row_ids import row_ids
+from w2s_harness.discovery import sources
+from w2s_harness.errors import DataError, UsageError
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.store import Store
+from w2s_harness.plan import Plan, PlannedMethod, Spec
+from w2s_harness.scoring.accuracy import accuracy, outcomes, pack
+
+SUFFIX = ".jsonl"
+PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
+"""Their isolation: no method ran."""
+_ISOLATION = {"asked": PREDICTIONS_ONLY, "level": PREDICTIONS_ONLY, "layers": ()}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the file."""
+
+    id: str
+    p: Annotated[float, Meta(ge=0, le=1)]
+    seed: Annotated[int, Meta(ge=0)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A file's content."""
+
+    name: str
+    """The file, as the user gave it."""
+    by_seed: Mapping[int | None, Mapping[str, float]]
+    """P(label = 1) by row id, by seed; under None alone where no line has a seed: the same for all."""
+    lines: Mapping[tuple[int | None, str], int]
+    """Where each stands, from 1."""
+
+    def of(self, seed: int) -> Mapping[str, float]:
+        """What holds for a seed."""
+        return self.by_seed.get(seed, self.by_seed.get(None, {}))
+
+
+def is_predictions(method: PlannedMethod) -> bool:
+    """Whether a planned method is a file of predictions."""
+    return method.source.entry is None and method.source.filename.endswith(SUFFIX)
+
+
+def planned(spec: Spec, taken: Mapping[str, Any]) -> PlannedMethod:
+    """The method that stands for a file of predictions, called as the file; `taken` are names of methods.
+
+    Raises `UsageError` for a file that cannot be read or named so, `DataError` with file and line for one
+    that breaks the format.
+    """
+    path = Path(spec.name)
+    if spec.parameters:
+        raise UsageError(f"{spec.name}: a file of predictions takes no parameters")
+    if not _NAME.fullmatch(path.stem):
+        raise UsageError(f"{spec.name}: its row would be called '{path.stem}'. Use letters, digits, . _ -")
+    if path.stem in taken:
+        raise UsageError(f"{spec.name}: the name '{path.stem}' is an installed method's. Rename the file.")
+    source = replace(sources.from_file(path), module="")
+    parse(source.code or b"", spec.name)
+    return PlannedMethod(path.stem, path.stem, source, {}, track="unknown")
+
+
+def parse(data: bytes, name: str) -> Predictions:
+    """The predictions in a file's bytes. Raises `DataError`, one line with `name` and the line."""
+    by_seed: dict[int | None, dict[str, float]] = {}
+    lines: dict[tuple[int | None, str], int] = {}
+    for number, line in _lines(data, name):
+        known = lines.get((line.seed, line.id))
+        if known is not None:
+            raise DataError(f"{name}:{number}: the row {line.id!r} stands in line {known} too. Keep one.")
+        if by_seed and (line.seed is None) != (None in by_seed):
+            raise DataError(f"{name}:{number}: some lines have a seed and some have none. Give all or none.")
+        by_seed.setdefault(line.seed, {})[line.id] = line.p
+        lines[line.seed, line.id] = number
+    if not lines:
+        raise DataError(f'{name}: no predictions in it. Write a line {{"id": ..., "p": ...}} for each row.')
+    return Predictions(name, by_seed, lines)
+
+
+def _lines(data: bytes, name: str) -> Iterator[tuple[int, _Line]]:
+    decoder = msgspec.json.Decoder(_Line)
+    for number, text in enumerate(data.split(b"\n"), 1):
+        if not text.strip():
+            continue
+        try:
+            yield number, decoder.decode(text)
+        except msgspec.ValidationError as bad:
+            raise DataError(f'{name}:{number}: {bad}. Write {{"id": ..., "p": 0 to 1}}.') from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
+            raise DataError(f'{name}:{number}: not JSON: {bad}. Write {{"id": ..., "p": 0 to 1}}.') from None
+
+
+# -- against a plan -----------------------------------------------------------------------------------------
+
+
+def check(plan: Plan, settings: Sequence[Setting]) -> None:
+    """Whether every file of predictions fits the plan's holdouts and seeds.
+
+    A task of which a file names no row at all is not its business. Raises `DataError`, one line with the file
+    and the line, for unknown ids, a holdout that is covered in part, and seeds that are not the plan's.
+    """
+    files = [method for method in plan.methods if is_predictions(method)]
+    holdouts = {s.task.id: frozenset(row_ids(s.test)) for s in settings} if files else {}
+    for method in files:
+        found = parse(method.source.code or b"", method.source.filename)
+        _check_seeds(found, plan.seeds)
+        _check_ids(found, holdouts)
+        for task, ids in holdouts.items():
+            for seed in plan.seeds:
+                _check_whole(found, task, ids, seed)
+
+
+def _check_seeds(found: Predictions, seeds: Sequence[int]) -> None:
+    shown = ", ".join(map(str, seeds))
+    for (seed, _), number in found.lines.items():
+        if seed is not None and seed not in seeds:
+            raise DataError(
+                f"{found.name}:{number}: seed {seed} is none of the plan's ({shown}). Give --seeds as it is."
+            )
+    if None not in found.by_seed:
+        missing = [seed for seed in seeds if seed not in found.by_seed]
+        if missing:
+            raise DataError(
+                f"{found.name}: no prediction for seed {missing[0]} of the plan ({shown}). Add it."
+            )
+
+
+def _check_ids(found: Predictions, holdouts: Mapping[str, frozenset[str]]) -> None:
+    known = frozenset[str]().union(*holdouts.values())
+    for (_, name), number in found.lines.items():
+        if name not in known:
+            raise DataError(
+                f"{found.name}:{number}: no holdout row of the plan has the id {name[:40]!r}. `w2s-harness "
+                "export-rows` gives the ids for the same --tasks and --limit."
+            )
+
+
+def _check_whole(found: Predictions, task: str, ids: frozenset[str], seed: int) -> None:
+    missing = ids - found.of(seed).keys()
+    if missing and any(name in ids for _, name in found.lines):
+        part = "" if None in found.by_seed else f" for seed {seed}"
+        raise DataError(
+            f"{found.name}: {len(missing)} of the {len(ids)} holdout rows of {task} have no prediction{part}"
+            f", such as {min(missing)!r}. Add them."
+        )
+
+
+# -- as cells -----------------------------------------------------------------------------------------------
+
+
+def record(store: Store, setting: Setting, method: PlannedMethod, seed: int, key: str) -> dict[str, Any]:
+    """The record of a cell, as `one_cell.Runner` makes it of a method's; its predictions go into the store.
+
+    :param key: the cell's. Of a holdout that the file says nothing of it is `skipped`.
+    """
+    given = parse(method.source.code or b"", method.source.filename).of(seed)
+    ids = row_ids(setting.test)
+    if not any(name in given for name in ids):
+        why = f"{method.source.filename} holds no prediction for this holdout"
+        return {"skipped": why, "isolation": dict(_ISOLATION)}
+    values: npt.NDArray[np.float64] = np.array([given[name] for name in ids])
+    store.put_array(Keys(setting).predictions(key), values)
+    scored = outcomes(values, setting.test.labels)
+    right, ties = pack(scored)
+    return {
+        "accuracy": accuracy(scored),
+        "outcomes": right,
+        "ties": ties,
+        "compute": {"fits": 0, "tokens": 0, "flops": 0.0},
+        "solvers": [],
+        "isolation": dict(_ISOLATION),
+        "seen": {"requests": {}, "refused": 0, "notices": []},
+        "output": "",
+        "seconds": 0.0,
+        "service_seconds": 0.0,
+    }

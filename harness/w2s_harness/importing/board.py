@@ -1,0 +1,230 @@
+"""Accuracies by seed as a leaderboard document."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+import w2s_harness
+from w2s_harness.experiment.identity import code_version, library_versions
+from w2s_harness.importing import comparing
+from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
+from w2s_harness.report import document, records
+from w2s_harness.report.claims import claims_of
+from w2s_harness.scoring.imported import gap_interval_of, no_gap_of, pgr_interval_of
+from w2s_harness.scoring.interval import Interval
+from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered, under
+
+NO_BASELINES = "weak and ceiling are recorded as means only, so their error is not known"
+OTHER_BASELINES = "the recorded baselines are not the setting's, so their error is not known"
+NO_POOL = "how training pools differ is not recorded, so there is no interval for new ones"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """Weak and ceiling of a setting."""
+
+    setting: ImportedSetting
+    weak: float
+    ceiling: float
+    interval: Interval
+    """The gap's."""
+    no_gap: str | None
+
+    @property
+    def gap(self) -> float:
+        return self.ceiling - self.weak
+
+
+def leaderboard_of(found: Imported) -> document.Leaderboard:
+    """The document: isolation `imported`, track `unknown`, every statistic ours, with Holm over all rows."""
+    references = [_reference(setting) for setting in found.settings]
+    rows = _compared([row for reference in references for row in _rows(reference)])
+    return document.Leaderboard(
+        schema="w2s-leaderboard/1",
+        harness=_harness(),
+        plan={"imported": {"format": found.form, "files": dict(found.files)}, "min_gap": MIN_GAP},
+        settings=[_setting(reference) for reference in references],
+        rows=rows,
+        controls=[],
+        claims=claims_of(rows),
+        mismatches=list(found.mismatches),
+        timing={},
+        machine={},
+    )
+
+
+# -- settings ---------------------------------------------------------------------------------------------
+
+
+def _reference(setting: ImportedSetting) -> _Reference:
+    weak, ceiling = list(setting.weak.values()), list(setting.ceiling.values())
+    if weak and ceiling:
+        interval = gap_interval_of(weak, ceiling, setting.n_rows)
+        return _Reference(
+            setting, mean(weak), mean(ceiling), interval, no_gap_of(weak, ceiling, setting.n_rows)
+        )
+    # a reader refuses a setting whose rows record no baselines either
+    floor, top = next(row.baselines for row in setting.rows if row.baselines is not None)
+    floor, top = mean(weak) if weak else floor, mean(ceiling) if ceiling else top
+    none = Interval(None, None, None, NO_BASELINES)
+    return _Reference(setting, floor, top, none, under(top - floor, MIN_GAP))
+
+
+def _setting(reference: _Reference) -> document.Setting:
+    setting = reference.setting
+    vanilla = [list(row.transfer.values()) for row in setting.rows if row.method == setting.reference]
+    noise = math.sqrt(2) * statistics.stdev(vanilla[0]) if vanilla and len(vanilla[0]) > 1 else None
+    return document.Setting(
+        task=setting.task,
+        pair=setting.pair,
+        mode="finetune",
+        solver=setting.solver,
+        n_test=setting.n_rows or 0,
+        weak=_line(reference.weak, setting.weak),
+        ceiling=_line(reference.ceiling, setting.ceiling),
+        weak_label_acc=setting.weak_label_acc,
+        gap=reference.gap,
+        gap_ci=reference.interval.bounds,
+        reason=reference.no_gap or reference.interval.reason,
+        hyper=records.Hyper(C=None, epochs=setting.epochs, lr=setting.lr, grid={}),
+        exposure="public",
+        data_digest="",
+        n_cut=0,
+        subsets={
+            name: document.SubsetBaseline(n_test=n, weak=None, ceiling=setting.subset_ceilings[name])
+            for name, n in setting.subset_rows.items()
+        },
+        clusters=None,
+        min_gap=MIN_GAP,
+        models={"weak": _model(setting.weak_model), "strong": _model(setting.strong_model)},
+        baseline_seeds=sorted({*setting.weak, *setting.ceiling}),
+        noise_floor=noise,
+        holdout_rows="unknown",
+    )
+
+
+def _line(value: float, known: BySeed) -> document.Baseline:
+    per_seed = [document.SeedAccuracy(seed=seed, accuracy=a) for seed, a in known.items()]
+    return document.Baseline(mean=value, per_seed=per_seed)
+
+
+def _model(source: str) -> records.ModelRecord:
+    return records.ModelRecord(source=source, revision=None, dtype="unknown", sha256=None)
+
+
+# -- rows -------------------------------------------------------------------------------------------------
+
+
+def _rows(reference: _Reference) -> list[document.Row]:
+    """The rows of a setting, best first."""
+    setting = reference.setting
+    ranks = {}
+    if reference.no_gap is None:
+        by_method = {row.method: row.transfer for row in setting.rows}
+        ranks = comparing.rank_intervals(by_method, setting.n_rows)
+    known = {row.method: row.transfer for row in setting.rows}.get(setting.reference)
+    made = [_row(reference, row, known, ranks.get(row.method)) for row in setting.rows]
+    return sorted(made, key=lambda row: (-(row.transfer.mean or 0.0), row.method))
+
+
+def _row(
+    reference: _Reference, row: ImportedRow, vanilla: BySeed | None, rank: tuple[int, int] | None
+) -> document.Row:
+    setting, values = reference.setting, list(row.transfer.values())
+    own = _own_baselines(reference, row)
+    weak, ceiling = own or (reference.weak, reference.ceiling)
+    no_gap = under(ceiling - weak, MIN_GAP) if own else reference.no_gap
+    interval = _interval(reference, row, own)
+    per_seed = [recovered(t, weak, ceiling) if ceiling != weak else None for t in values]
+    shown = [p for p in per_seed if p is not None] if no_gap is None else []
+    compare = row.method != setting.reference and vanilla is not None
+    return document.Row(
+        method=row.method,
+        parameters={},
+        task=setting.task,
+        pair=setting.pair,
+        status="ok" if no_gap is None else "no-gap",
+        track="unknown",
+        rank=rank if no_gap is None else None,
+        pgr=recovered(mean(values), weak, ceiling) if no_gap is None else None,
+        pgr_ci=interval.bounds if no_gap is None else None,
+        pgr_ci_pool=None,
+        pgr_sem=statistics.stdev(shown) / math.sqrt(len(shown)) if len(shown) > 1 else None,
+        reason=no_gap or interval.reason or NO_POOL,
+        transfer=document.Transfer(
+            mean=mean(values),
+            per_seed=[
+                document.SeedTransfer(seed=seed, accuracy=a, pgr=p, error=None)
+                for (seed, a), p in zip(row.transfer.items(), per_seed, strict=True)
+            ],
+        ),
+        access=[],
+        attempts=1,
+        isolation="imported",
+        verdicts=[],
+        compute=records.Compute(fits=0, tokens=0, flops=0.0),
+        solver=setting.solver,
+        exposure="public",
+        source=records.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
+        by_subset={
+            name: document.SubsetScore(accuracy=a, pgr=None, reason="the weak floor on it is not recorded")
+            for name, a in row.subsets.items()
+            if name in setting.subset_rows
+        },
+        vs_vanilla=_versus(reference, row, vanilla, own) if compare and vanilla is not None else None,
+        baselines=records.RowBaselines(weak=own[0], ceiling=own[1]) if own else None,
+    )
+
+
+def _own_baselines(reference: _Reference, row: ImportedRow) -> tuple[float, float] | None:
+    """The baselines that a row records, where they are not the setting's."""
+    if row.baselines is None:
+        return None
+    pairs = zip(row.baselines, (reference.weak, reference.ceiling), strict=True)
+    return row.baselines if any(differs(a, b) for a, b in pairs) else None
+
+
+def _interval(reference: _Reference, row: ImportedRow, own: tuple[float, float] | None) -> Interval:
+    setting = reference.setting
+    weak, ceiling = list(setting.weak.values()), list(setting.ceiling.values())
+    if not weak or not ceiling:
+        return Interval(None, None, None, NO_BASELINES)
+    if own is not None:
+        return Interval(None, None, None, OTHER_BASELINES)
+    return pgr_interval_of(weak, ceiling, row.transfer, setting.n_rows)
+
+
+def _versus(
+    reference: _Reference, row: ImportedRow, vanilla: BySeed, own: tuple[float, float] | None
+) -> document.Comparison:
+    """The comparison before correction; in PGR only over the setting's own gap."""
+    has_gap = reference.no_gap is None and own is None
+    return comparing.compared(
+        reference.setting.reference,
+        row.transfer,
+        vanilla,
+        reference.setting.n_rows,
+        reference.interval if has_gap else None,
+        reference.gap if has_gap else None,
+    )
+
+
+def _compared(rows: Sequence[document.Row]) -> list[document.Row]:
+    """The rows with their comparisons corrected over all of them."""
+    tested = [row.vs_vanilla for row in rows]
+    references = {(row.task, row.pair, c.against) for row, c in zip(rows, tested, strict=True) if c}
+    is_reference = [(row.task, row.pair, row.method) in references for row in rows]
+    corrected = comparing.holm_over(tested, is_reference)
+    return [msgspec.structs.replace(row, vs_vanilla=c) for row, c in zip(rows, corrected, strict=True)]
+
+
+def _harness() -> records.HarnessRecord:
+    versions = {name: v for name, v in library_versions().items() if v is not None}
+    return records.HarnessRecord(
+        version=w2s_harness.__version__, sha256=code_version("all"), packages=versions, plugins=[]
+    )

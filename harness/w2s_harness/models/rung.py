@@ -1,0 +1,67 @@
+"""One model of a cell: the strong student, a smaller one of its chain, or the weak model that reads notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from w2s_harness.models.control import OpenCell, Shape, SplitRef
+from w2s_harness.models.meter import Account
+from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.splits import Split
+from w2s_harness.models.zero_shot import Template, parse_templates
+from w2s_harness.types import Model
+from w2s_harness.wire.messages import Array, unpack
+
+if TYPE_CHECKING:
+    from w2s_harness.models.finetune import Trainer
+    from w2s_harness.models.loading import Loaded
+
+
+class Rung:
+    """A model with the cell's rows as it reads them; nothing is loaded before something is asked of it."""
+
+    def __init__(self, settings: Model, order: OpenCell, shelf: Shelf, *, is_strong: bool = False) -> None:
+        """`is_strong`: the order's own model, whose features and shape the host may have sent along.
+
+        Raises `ModelError` for templates that break their form.
+        """
+        self.templates: Mapping[str, Template] = parse_templates(settings.templates, order.kind)
+        self._settings, self._order, self._shelf, self._is_strong = settings, order, shelf, is_strong
+
+    def model(self) -> Loaded:
+        """The model in memory. Raises `ModelError`."""
+        return self._shelf.model(self._settings)
+
+    def trainer(self) -> Trainer:
+        """What fine-tunes the model. Raises `ModelError`."""
+        return self._shelf.trainer(self._settings, self._order.finetune)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Parameters, layers and width of the model."""
+        known = self._order.shape if self._is_strong else None
+        return known or self._shelf.shape(self._settings)
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """The rows of both phases in the cell's order."""
+        order = self._order
+        return {
+            "train": self._split(order.train, order.train_order),
+            "test": self._split(order.test, order.test_order),
+        }
+
+    def account(self, whole: Account) -> Account:
+        """The cell's meter, charging by this model's size."""
+        return whole if self._is_strong else whole.of_model(self.shape.parameters)
+
+    def _split(self, ref: SplitRef, at: Array) -> Split:
+        positions = np.asarray(unpack(at, dtype="i8", ndim=1), np.int64)
+        if self._is_strong:
+            return Split(ref, positions, self._order.kind, self.model)
+        read = partial(self._shelf.extraction, self._settings)
+        return Split(SplitRef(rows=ref.rows), positions, self._order.kind, self.model, read)

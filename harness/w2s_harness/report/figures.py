@@ -1,0 +1,153 @@
+"""The figures of a paper from a leaderboard: PGR with intervals, and transfer accuracies by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from w2s_harness.errors import UsageError
+from w2s_harness.report.document import Leaderboard, Row, label
+from w2s_harness.report.notation import printable
+from w2s_harness.report.tables import Block, blocks
+
+FORMATS = ("pdf", "svg")
+_METADATA: dict[str, dict[str, None]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+}
+"""What would differ from one machine or day to another."""
+_STYLE = {
+    "svg.hashsalt": "w2s-harness",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "font.size": 8.0,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_COLUMN_IN, _ROW_IN = 2.6, 0.22
+"""Inches of a panel's width, and of a row's height."""
+_COLOURS = {"w2s": "#0072b2", "elicitation": "#e69f00", "out": "#7f7f7f"}
+"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
+_LINES = (":", "--")
+"""Of the weak floor and the ceiling."""
+_MARKS = {"w2s": "o", "elicitation": "D", "out": "x"}
+
+
+def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
+    """Write `pgr` and `accuracy` into a folder, each as PDF and SVG; the same document, the same bytes.
+
+    Raises `UsageError` where matplotlib is not installed, the leaderboard has no rows, or a file cannot be
+    written.
+    """
+    try:
+        import matplotlib.style
+    except ImportError as bad:
+        raise UsageError("--figures needs matplotlib: pip install 'w2s-harness[plots]'") from bad
+    panels = [block for block in blocks(document) if block.above or block.below]
+    if not panels:
+        raise UsageError("--figures: the leaderboard has no rows to draw")
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with matplotlib.style.context(["default", _STYLE]):
+            for name, draw in (("pgr", _pgr_panel), ("accuracy", _accuracy_panel)):
+                figure = _figure(panels, draw)
+                for kind in FORMATS:
+                    path = folder / f"{name}.{kind}"
+                    figure.savefig(path, format=kind, metadata=_METADATA[kind], bbox_inches="tight")
+                    written.append(path)
+    except OSError as bad:
+        raise UsageError(f"--figures {folder}: cannot be written: {bad.strerror}") from bad
+    return written
+
+
+def _figure(panels: Sequence[Block], draw: Callable[[Any, Block], None]) -> Any:
+    """A panel for each setting, side by side."""
+    from matplotlib.figure import Figure
+
+    most = max(len(block.above) + len(block.below) for block in panels)
+    figure = Figure(figsize=(_COLUMN_IN * len(panels), 1.0 + _ROW_IN * most), layout="constrained")
+    for axes, block in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw(axes, block)
+        axes.set_title(printable(f"{block.setting.task} on {block.setting.pair}"), parse_math=False)
+        _name_rows(axes, _sorted(block))
+    _legend(figure, {_kind(row) for block in panels for row in _sorted(block)})
+    return figure
+
+
+def _sorted(block: Block) -> list[Row]:
+    """The rows from top to bottom: teacher-driven, then elicitation, then what is below the line."""
+    kinds = list(_COLOURS)
+    return sorted([*block.above, *block.below], key=lambda row: kinds.index(_kind(row)))
+
+
+def _kind(row: Row) -> str:
+    if row.status not in ("ok", "no-gap"):
+        return "out"
+    return "elicitation" if row.track == "elicitation" else "w2s"
+
+
+def _pgr_panel(axes: Any, block: Block) -> None:
+    """PGR with its 95 % interval; weak at 0, ceiling at 1."""
+    for value, style in zip((0, 1), _LINES, strict=True):
+        axes.axvline(value, color="black", linewidth=0.6, linestyle=style)
+    for y, row in enumerate(_sorted(block)):
+        if row.pgr is None:
+            _note(axes, y, row)
+            continue
+        if row.pgr_ci is not None:
+            axes.plot(row.pgr_ci, [y, y], color=_COLOURS[_kind(row)], linewidth=1.2)
+        _dots(axes, [row.pgr], [y], _kind(row), size=16)
+    axes.set_xlabel("no gap: no PGR" if block.gap else "PGR (95 % CI)")
+
+
+def _accuracy_panel(axes: Any, block: Block) -> None:
+    """Transfer accuracy of each seed, between weak and ceiling."""
+    for line, style in zip((block.setting.weak.mean, block.setting.ceiling.mean), _LINES, strict=True):
+        if line is not None:
+            axes.axvline(line, color="black", linewidth=0.6, linestyle=style)
+    for y, row in enumerate(_sorted(block)):
+        found = [seed.accuracy for seed in row.transfer.per_seed if seed.accuracy is not None]
+        if not found:
+            _note(axes, y, row)
+            continue
+        _dots(axes, found, [y] * len(found), _kind(row), size=8)
+    axes.set_xlabel("transfer accuracy by seed")
+
+
+def _dots(axes: Any, x: Sequence[float], y: Sequence[int], kind: str, size: int) -> None:
+    axes.scatter(x, y, s=size, marker=_MARKS[kind], color=_COLOURS[kind], linewidths=0.8, zorder=3)
+
+
+def _note(axes: Any, y: int, row: Row) -> None:
+    """A row without a number says why."""
+    axes.annotate(
+        row.status, (0.02, y), xycoords=("axes fraction", "data"), va="center", color=_COLOURS["out"]
+    )
+
+
+def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
+    """Names on the left, the first row on top, a line above each group but the first."""
+    axes.set_yticks(range(len(rows)), [printable(label(row)) for row in rows])
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    for y in range(1, len(rows)):
+        if _kind(rows[y]) != _kind(rows[y - 1]):
+            axes.axhline(y - 0.5, color="#bfbfbf", linewidth=0.6)
+
+
+def _legend(figure: Any, kinds: set[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    names = {"w2s": "weak-to-strong", "elicitation": "elicitation track", "out": "below the line"}
+    marks = [
+        Line2D([], [], linestyle="", marker=_MARKS[kind], color=_COLOURS[kind], label=names[kind])
+        for kind in _COLOURS
+        if kind in kinds
+    ]
+    for style, name in zip(_LINES, ("weak", "ceiling"), strict=True):
+        marks.append(Line2D([], [], color="black", linewidth=0.6, linestyle=style, label=name))
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)

@@ -1,0 +1,89 @@
+"""How good probabilities are, and whether they repeat the teacher's errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+BINS = 15
+"""Of equal width, for the expected calibration error (Guo et al. 2017)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Means over the seeds of a row."""
+
+    brier: float
+    """Mean squared difference of P(label = 1) and the label."""
+    ece: float
+    """Expected calibration error of P(label = 1)."""
+    teacher_errors: float | None
+    """Share of the teacher's errors on which the row errs too; None where the teacher makes none."""
+
+
+def calibration(
+    predictions: npt.ArrayLike, gold: npt.ArrayLike, outcomes: npt.ArrayLike, teacher: npt.ArrayLike
+) -> Calibration:
+    """The calibration of predictions (S, N) of P(label = 1) for gold (N,) of 0 and 1.
+
+    `outcomes` (S, N) are theirs, `teacher` (S, N) those of the teacher of the same seed. Raises `ValueError`
+    as the functions below.
+    """
+    return Calibration(brier(predictions, gold), ece(predictions, gold), teacher_errors(outcomes, teacher))
+
+
+def brier(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> float:
+    """Mean of (p - y)^2 over rows and seeds (Brier 1950, Monthly Weather Review 78).
+
+    Predictions (S, N), gold (N,). Raises `ValueError` for arrays that do not match, are empty, or hold a
+    prediction outside [0, 1] or gold outside {0, 1}.
+    """
+    p, y = _checked(predictions, gold)
+    return float(np.mean((p - y) ** 2))
+
+
+def ece(predictions: npt.ArrayLike, gold: npt.ArrayLike, *, bins: int = BINS) -> float:
+    """Sum over bins of (rows in the bin / N) |mean p - mean y|, averaged over seeds (Guo et al. 2017).
+
+    Predictions (S, N) of P(label = 1), gold (N,); bin k of `bins` holds ((k - 1) / bins, k / bins], the first
+    also 0. Naeini et al. (2015) bin P(label = 1) of a binary problem so; Guo et al. bin the confidence of
+    the predicted label, with which two halves of [0, 1] would share their bins. Raises as `brier`.
+    """
+    p, y = _checked(predictions, gold)
+    at = np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
+    errors = [np.bincount(k, weights=row - y, minlength=bins) for k, row in zip(at, p, strict=True)]
+    return float(np.mean(np.sum(np.abs(errors), axis=1)) / y.size)
+
+
+def teacher_errors(outcomes: npt.ArrayLike, teacher: npt.ArrayLike) -> float | None:
+    """Share of the teacher's errors on which the method errs too: sum_n e_t e_m / sum_n e_t per seed.
+
+    Outcomes (S, N) of the method and of the teacher of the same seed; an error is 1 minus the outcome, so
+    that a tie is half of one. The mean over the seeds on which the teacher errs; None where it errs on none.
+    1 means that every error is imitated (Burns et al. 2023, section 5.1). Raises `ValueError` for shapes that
+    do not match and for outcomes outside [0, 1].
+    """
+    ours, theirs = (1 - np.asarray(x, dtype=np.float64) for x in (outcomes, teacher))
+    if ours.ndim != 2 or ours.shape != theirs.shape:
+        raise ValueError(f"outcomes of shape {ours.shape} and {theirs.shape} do not match")
+    if not bool(np.all((ours >= 0) & (ours <= 1) & (theirs >= 0) & (theirs <= 1))):
+        raise ValueError("an outcome lies outside [0, 1]")
+    made = theirs.sum(axis=1)
+    some = made > 0
+    if not bool(np.any(some)):
+        return None
+    return float(np.mean((ours * theirs).sum(axis=1)[some] / made[some]))
+
+
+def _checked(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> tuple[Floats, Floats]:
+    p, y = np.asarray(predictions, dtype=np.float64), np.asarray(gold, dtype=np.float64)
+    if p.ndim != 2 or p.size == 0 or p.shape[1:] != y.shape:
+        raise ValueError(f"predictions of shape {p.shape} and gold of shape {y.shape} do not match")
+    if not bool(np.all((p >= 0) & (p <= 1))):
+        raise ValueError("a prediction is not finite, or lies outside [0, 1]")
+    if not bool(np.all((y == 0) | (y == 1))):
+        raise ValueError("gold holds a value that is neither 0 nor 1")
+    return p, y

@@ -1,0 +1,249 @@
+"""How many seeds and questions a difference needs to be seen, and which one a plan can see.
+
+The test is that of `compare.between`: a two-way t test of the mean of a difference D(s, q) over S seeds and Q
+questions. Under the balanced crossed model with random effects
+
+    D(s, q) = difference + seed(s) + question(q) + cell(s, q)
+
+the mean has variance seed / S + question / Q + cell / (S Q) and is independent of the mean squares S V_S,
+Q V_Q and S Q V_SQ, which are independent multiples of chi-square with S - 1, Q - 1 and (S - 1) (Q - 1)
+degrees of freedom (Searle, Casella and McCulloch 1992, *Variance Components*, section 4.3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.scoring.twoway import Block, degrees, spread
+
+ALPHA = 0.05
+POWER = 0.8
+MOST_SEEDS = 1_000
+MOST_QUESTIONS = 10_000_000
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Variance components of a difference of two accuracies, each of one draw."""
+
+    seed: float
+    """Of one seed's draw, over all questions alike."""
+    question: float
+    """Of one question, over all seeds alike."""
+    cell: float
+    """Of one question at one seed, beside both."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no variance."""
+        if not all(math.isfinite(x) and x >= 0 for x in (self.seed, self.question, self.cell)):
+            raise ValueError(f"{self} holds a variance that is not finite, or under 0")
+
+    def variance(self, seeds: int, questions: int) -> float:
+        """Of the mean difference: seed / S + question / Q + cell / (S Q)."""
+        return self.seed / seeds + self.question / questions + self.cell / (seeds * questions)
+
+
+def components(a: Block, b: Block) -> Components:
+    """What the difference of two blocks of outcomes says of its components, by the method of moments.
+
+    With V_S, V_Q and V_SQ of `twoway.spread` (variances of the mean): E V_S = seed / S + cell / (S Q),
+    E V_Q = question / Q + cell / (S Q) and E V_SQ = cell / (S Q), so seed = S (V_S - V_SQ),
+    question = Q (V_Q - V_SQ) and cell = S Q V_SQ, cut at 0 (Searle et al. 1992, section 4.3). Where the
+    blocks have other seeds, S is the smaller count. Raises `ValueError` with under two seeds or questions.
+    """
+    v = spread([a, b.scaled(-1.0)])
+    s, q = _counts(a, b)
+    return Components(
+        max(0.0, s * (v.seeds - v.cells)), max(0.0, q * (v.questions - v.cells)), s * q * max(0.0, v.cells)
+    )
+
+
+def component_ranges(a: Block, b: Block, *, level: float = 0.8) -> tuple[Components, Components]:
+    """The low and high ends of an interval of each component, each at `level`.
+
+    cell: exact, df x / chi-square. seed and question are differences of two mean squares: modified large
+    sample intervals (Ting et al. 1990; Burdick and Graybill 1992, *Confidence Intervals on Variance
+    Components*, section 3.3, without the cross term), which have a width where the estimate is cut to 0.
+    Satterthwaite's chi-square has none there. Raises `ValueError` as `components`, and for a level outside
+    (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"the level {level} is not between 0 and 1")
+    v = spread([a, b.scaled(-1.0)])
+    s, q = _counts(a, b)
+    cells = (s - 1) * (q - 1)
+    seed = _difference(s * v.seeds, s - 1, s * v.cells, cells, level)
+    question = _difference(q * v.questions, q - 1, q * v.cells, cells, level)
+    low, high = _factors(cells, level)
+    cell = s * q * max(0.0, v.cells)
+    return Components(seed[0], question[0], low * cell), Components(seed[1], question[1], high * cell)
+
+
+def power_of(c: Components, difference: float, seeds: int, questions: int, alpha: float = ALPHA) -> float:
+    """The chance that a true difference in accuracy ends significant (either sign) at `alpha`.
+
+    The expectation of P(|mean| > t(df) sqrt(V)) over the mean squares, with V and df of `twoway.spread`.
+    A noncentral t with Satterthwaite's df at the expected V would take V and df as if they were known: with
+    2 to 5 seeds it promises 2 to 14 points too much at alpha = .05, and more at a level that Holm shares
+    (`docs/power.md`). Under Holm over m comparisons, alpha / m is the level that the first has to pass.
+    Raises `ValueError` for fewer than two seeds or questions and for an alpha outside (0, 1).
+    """
+    return _Test(c, seeds, questions, alpha).power(difference)
+
+
+def minimum_detectable(
+    c: Components, seeds: int, questions: int, *, alpha: float = ALPHA, power: float = POWER
+) -> float:
+    """The smallest true difference in accuracy that ends significant with the chance `power`.
+
+    Above 1 where no difference of accuracies would do. Raises `ValueError` as `power_of`, and for a power
+    that is not above alpha and under 1.
+    """
+    _check_power(alpha, power)
+    test = _Test(c, seeds, questions, alpha)
+    if test.se == 0.0:
+        return 0.0
+    high = test.se
+    while test.power(high) < power:
+        high *= 2
+    low = 0.0
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if test.power(middle) < power else (low, middle)
+    return high
+
+
+def seeds_needed(
+    c: Components,
+    difference: float,
+    questions: int,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    most: int = MOST_SEEDS,
+) -> int | None:
+    """The fewest seeds, from 2 up, with which a difference over these questions has `power`.
+
+    None where `most` are too few: no number of seeds makes the questions' part smaller. Raises `ValueError`
+    as `minimum_detectable`, and for a difference of 0.
+    """
+    _check(alpha, power, difference)
+    return _fewest(lambda s: power_of(c, difference, s, questions, alpha) >= power, most)
+
+
+def questions_needed(
+    c: Components,
+    difference: float,
+    seeds: int,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    most: int = MOST_QUESTIONS,
+) -> int | None:
+    """The fewest holdout questions, from 2 up, with which a difference over these seeds has `power`.
+
+    None where `most` are too few: no number of questions makes the seeds' part smaller. Raises `ValueError`
+    as `seeds_needed`.
+    """
+    _check(alpha, power, difference)
+    return _fewest(lambda q: power_of(c, difference, seeds, q, alpha) >= power, most)
+
+
+class _Test:
+    """The two-way t test of a plan: its half widths over the mean squares that it may meet."""
+
+    def __init__(self, c: Components, seeds: int, questions: int, alpha: float) -> None:
+        if seeds < 2 or questions < 2:
+            raise ValueError(f"{seeds} seeds and {questions} questions: the test needs two of each")
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha {alpha} is not between 0 and 1")
+        self.se = math.sqrt(c.variance(seeds, questions))
+        self.halves = self._half_widths(c, seeds, questions, alpha)
+
+    def _half_widths(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
+        from scipy.special import stdtrit
+
+        cell = c.cell / (seeds * questions)
+        v_s = (c.seed / seeds + cell) * _mean_squares(seeds - 1)[:, None, None]
+        v_q = (c.question / questions + cell) * _mean_squares(questions - 1)[None, :, None]
+        v_sq = cell * _mean_squares((seeds - 1) * (questions - 1))[None, None, :]
+        total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
+        if not np.any(total > 0):
+            return np.zeros(1)
+        # a quantile each would cost seconds; between 200 shares of V_S it is straight to four digits
+        shares = np.linspace(0, 1, 201)
+        quantiles = stdtrit([degrees(u, seeds - 1, questions - 1) for u in shares], 1 - alpha / 2)
+        share = np.divide(v_s, total, out=np.ones_like(total), where=total > 0)
+        found: Floats = (np.interp(share, shares, quantiles) * np.sqrt(total)).ravel()
+        return found
+
+    def power(self, difference: float) -> float:
+        """P(|mean| > half width), the mean normal around `difference`."""
+        from scipy.special import ndtr
+
+        if self.se == 0.0:
+            return 0.0 if difference == 0.0 else 1.0
+        above = ndtr((difference - self.halves) / self.se)
+        below = ndtr((-difference - self.halves) / self.se)
+        return float(np.mean(above + below))
+
+
+def _mean_squares(df: int) -> Floats:
+    """Values of chi-square / df at the middles of equal shares of probability, fewer where it varies less."""
+    from scipy.special import chdtri
+
+    n = 100 if df <= 10 else 40 if df <= 40 else 6 if df <= 300 else 3
+    upper = 1 - (np.arange(n) + 0.5) / n
+    found: Floats = chdtri(df, upper) / df
+    return found
+
+
+def _fewest(does: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number from 2 to `most` that does, by doubling and bisection."""
+    if most < 2 or not does(most):
+        return None
+    low, high = 1, 2
+    while not does(high):
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if does(middle) else (middle, high)
+    return high
+
+
+def _difference(x: float, df_x: int, y: float, df_y: int, level: float) -> tuple[float, float]:
+    """The modified large sample interval of E x - E y, mean squares x and y; cut at 0."""
+    low_x, high_x = _factors(df_x, level)
+    low_y, high_y = _factors(df_y, level)
+    down = math.hypot((1 - low_x) * x, (high_y - 1) * y)
+    up = math.hypot((high_x - 1) * x, (1 - low_y) * y)
+    return max(0.0, x - y - down), max(0.0, x - y + up)
+
+
+def _factors(df: int, level: float) -> tuple[float, float]:
+    """What a mean square is multiplied with to give the two ends of its expectation's interval."""
+    from scipy.special import chdtri
+
+    tail = (1 - level) / 2
+    return df / float(chdtri(df, tail)), df / float(chdtri(df, 1 - tail))
+
+
+def _counts(a: Block, b: Block) -> tuple[int, int]:
+    return min(len(a.seeds), len(b.seeds)), a.values.shape[1]
+
+
+def _check_power(alpha: float, power: float) -> None:
+    if not alpha < power < 1:
+        raise ValueError(f"a power of {power} is not between alpha {alpha} and 1")
+
+
+def _check(alpha: float, power: float, difference: float) -> None:
+    _check_power(alpha, power)
+    if not math.isfinite(difference) or difference == 0:
+        raise ValueError(f"a difference of {difference} cannot be detected")

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from simulations import loaded
+
+from w2s_harness.scoring.best_of import best_of
+from w2s_harness.scoring.bootstrap import replicates
+from w2s_harness.scoring.twoway import block
+
+
+def blocks_of(k, rng, shift=0.0, questions=200):
+    shape = (4, questions)
+    return [
+        block(
+            range(4), (rng.random(shape) < 0.7 + (shift if i == 0 else 0.0)).astype(float), range(questions)
+        )
+        for i in range(k)
+    ]
+
+
+def test_optimism_is_the_mean_of_the_largest_minus_its_own_value():
+    blocks = blocks_of(3, np.random.default_rng(0))
+    values = np.array([b.values.mean() for b in blocks])
+    drawn = replicates([[b] for b in blocks], name="n", draws=200)
+    by_hand = np.mean([row.max() - values[row.argmax()] for row in drawn])
+    got = best_of(blocks, name="n", draws=200)
+    assert got.optimism == pytest.approx(by_hand)
+    assert (got.k, got.winner) == (3, int(values.argmax()))
+
+
+def test_a_winner_far_ahead_is_hardly_flattered():
+    rng = np.random.default_rng(1)
+    ahead, equal = best_of(blocks_of(3, rng, shift=0.25), draws=500), best_of(blocks_of(3, rng), draws=500)
+    assert ahead.winner == 0
+    assert ahead.optimism < 0.003 < equal.optimism
+
+
+def test_copies_of_one_method_have_no_optimism():
+    one = blocks_of(1, np.random.default_rng(2))
+    # what is left is the draws' own mean error, some .01 / sqrt(2000)
+    assert best_of(one * 4, draws=2000).optimism < 0.001
+
+
+def test_one_method_is_no_best_of_several():
+    with pytest.raises(ValueError, match="1 methods"):
+        best_of(blocks_of(1, np.random.default_rng(3)))
+
+
+@pytest.mark.parametrize("k", [2, 5, 20])
+def test_little_is_left_of_what_picking_adds(k):
+    simulation = loaded("best_of")
+    regime = simulation.Regime("alike, small", questions=150, seeds=5)
+    flattery, optimism = simulation.left(regime, k, experiments=60, draws=60)
+    # flattery has a standard error of .002 to .004 over 60 experiments: seeds and questions are shared
+    assert abs(flattery - optimism) <= 0.01 + 0.008
+    assert optimism > 0
