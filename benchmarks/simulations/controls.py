@@ -47,10 +47,8 @@ def main():
             draws = [world(i, spread, noise) for i in range(worlds)]
             red = sum(abs(d.mean() - 0.5) > LIMIT * d.std(ddof=1) + 1e-9 for d in draws)
             mean, sd = np.mean([d.mean() for d in draws]), np.mean([d.std(ddof=1) for d in draws])
-            print(
-                f"{spread:<7} {noise:<6} {red:>3} of {worlds:<3} {mean:.3f}  {sd:.4f}         {0.5 / TEST**0.5:.4f}",
-                flush=True,
-            )
+            print(f"{spread:<7} {noise:<6} {red:>3} of {worlds:<3} {mean:.3f}  {sd:.4f}         ", end="")
+            print(f"{0.5 / TEST**0.5:.4f}", flush=True)
 
 
 if __name__ == "__main__":

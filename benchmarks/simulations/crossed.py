@@ -105,5 +105,5 @@ UNCLEAR = (
     Regime("small gap, no effects", margins=SMALL_GAP, question=0.0, seed=0.0, both=0.0),
     Regime("small gap, 3 seeds", margins=SMALL_GAP, seeds=3),
     Regime("small gap, 4 rows a question", margins=SMALL_GAP, questions=120, rows=(4,)),
-    Regime("gap about 3 SE", margins=(0.2, 0.4, 0.5), questions=150),
+    Regime("gap about 3 SE", margins=(0.2, 0.36, 0.44), questions=150),
 )

@@ -40,7 +40,7 @@ def w2s_pairs():
 
 def test_all_takes_the_catalogue_and_skips_what_was_not_granted(place):
     done = place("run", "--methods", "all", "--seeds", "1", "--no-controls")
-    assert done.code == 0, done.err
+    assert done.code == 0, done.out + done.err
     found = {row["method"]: row for row in place.board()["rows"]}
     shipped = {e.name for e in metadata.entries(metadata.METHODS) if e.is_shipped}
     assert set(found) == shipped and len(shipped) >= 22

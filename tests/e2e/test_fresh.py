@@ -102,3 +102,13 @@ def test_guards_are_shown_every_row_on_fresh_and_on_published_data(drawn):
         assert seen["published_se0"] == pytest.approx((high - low) / 2 / 1.959964)
     (vanilla, beside), (mine, others) = fresh["vanilla"], fresh["shrunk"]
     assert (beside["fresh1"], others["fresh1"]) == pytest.approx((mine, vanilla))
+
+
+def test_a_fresh_plan_is_priced_with_its_published_twin(drawn):
+    assert drawn("run").code == 0
+    planned = drawn("run", "--fresh", "--plan")
+    assert planned.code == 0, planned.err
+    fresh, _, twin = planned.out.partition("on the published data of the same tasks:\n")
+    assert "cells         8   kept 0" in fresh and "cells         8   kept 8" in twin
+    assert "to read   about 0.00 million tokens" in twin
+    assert "on the published data" not in drawn("run", "--plan").out

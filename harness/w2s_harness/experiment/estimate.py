@@ -24,23 +24,37 @@ def describe(
     plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
 ) -> str:
     """The stages with what is in the store already, what the plan can detect, and the cells, one a line."""
-    baselines = Baselines(plan, settings, store, hook, threading.Event(), 1)
     work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
     done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
+    lines = [*_stages(plan, settings, store, hook, work), *detectable(plan, settings, store)]
+    lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
+    return "\n".join(lines) + "\n"
+
+
+def published(
+    plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
+) -> str:
+    """The stages of a `--fresh` plan's published twin, which is run beside it."""
+    work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
+    lines = ["on the published data of the same tasks:", *_stages(plan, settings, store, hook, work)]
+    return "\n".join(lines) + "\n"
+
+
+def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, work: CellWork) -> list[str]:
+    """A line for each stage and one for what is to be read."""
     lines = []
-    for name, units in baselines.stages():
+    for name, units in Baselines(plan, settings, store, hook, threading.Event(), 1).stages():
         kept = sum(store.get(u.key) is not None for u in units)
         lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
-    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {len(done)}")
+    kept = sum(work.kept(job) is not None for job in work.jobs)
+    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
     audits = work.audits()
     if audits:
         kept = sum(work.kept(job) is not None for job in audits)
         lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual, for the guards)")
     tokens = sum(_tokens(s, store) for s in settings)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
-    lines += detectable(plan, settings, store)
-    lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _tokens(setting: Setting, store: Store) -> float:

@@ -113,9 +113,7 @@ class _Session:
             settings = prepare_settings(plan, self.store)
         check_predictions(plan, settings)
         if self.options.plan_only:
-            self.listeners.show(
-                estimate.describe(plan, settings, self.store, self.hook, self.guards, self.describer.jail)
-            )
+            self.listeners.show(self._estimate(plan, settings))
             return ExitCode.OK
         plan = replace(plan, attempts=self._frozen(plan, settings, unfinished))
         document = self._document(plan, settings, name)
@@ -132,6 +130,15 @@ class _Session:
             self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
             return ExitCode.INTERRUPTED
         return self._finish(results, beside, published, run_)
+
+    def _estimate(self, plan: Plan, settings: Sequence[Setting]) -> str:
+        """What the run would do and cost; of a `--fresh` one, its published twin too."""
+        where = (self.store, self.hook, self.guards, self.describer.jail)
+        text = estimate.describe(plan, settings, *where)
+        twin = published.twin(plan, self.listeners.plugins) if self.selection.fresh else None
+        if twin is None:
+            return text
+        return text + estimate.published(twin, prepare_settings(twin, self.store), *where)
 
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.expression:

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from w2s_harness.plan import Plan, PlannedTask
 from w2s_harness.types import Model, Pair, Split, Task
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """What all methods of a (task, pair) share."""
 
@@ -54,6 +55,11 @@ class Setting:
         return known | {"source": None} if known["sha256"] is not None else known
 
     def identity(self) -> dict[str, Any]:
+        """`_identity`, made once: thousands of cells share it."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
         """What the numbers of every stage hang on, beside the stage's own settings."""
         pair = asdict(self.pair)
         for role in ("weak", "strong"):

@@ -32,6 +32,8 @@ CHECK_DRAWS = (500, 2_000)
 """Fewest and most replicates of a check, which only asks for half a width."""
 _CELLS = 2**21
 """Question counts drawn at once: 16 MiB."""
+_NO_GAP = 1e-9
+"""Accuracy; less is rounding."""
 _ROUNDING = 1e-5
 """PGR; bounds that differ by less are equal."""
 
@@ -58,7 +60,7 @@ def crossed_interval(
     found = replicates([numerator, [base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
     top, gap = found[:, 0], found[:, 1]
     # a draw without a gap lies beyond every bound on the side of its numerator
-    ratios = np.divide(top, gap, out=np.copysign(np.inf, top), where=gap > 0)
+    ratios = np.divide(top, gap, out=np.copysign(np.inf, top), where=gap > _NO_GAP)
     tail = (1 - level) / 2
     low, high = (float(x) for x in np.quantile(ratios, [tail, 1 - tail], method="inverted_cdf"))
     if not math.isfinite(low) or not math.isfinite(high):

@@ -90,7 +90,7 @@ def power_of(c: Components, difference: float, seeds: int, questions: int, alpha
 
     The expectation of P(|mean| > t(df) sqrt(V)) over the mean squares, with V and df of `twoway.spread`.
     A noncentral t with Satterthwaite's df at the expected V would take V and df as if they were known: with
-    2 to 5 seeds it promises 2 to 14 points too much at alpha = .05, and more at a level that Holm shares
+    2 to 5 seeds it promises 1 to 13 points too much at alpha = .05, and more at a level that Holm shares
     (`docs/power.md`). Under Holm over m comparisons, alpha / m is the level that the first has to pass.
     Raises `ValueError` for fewer than two seeds or questions and for an alpha outside (0, 1).
     """

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from w2s_harness.scoring.compare import between, holm
+from w2s_harness.scoring import pairwise
+from w2s_harness.scoring.compare import holm
 from w2s_harness.scoring.twoway import Block
 from w2s_harness.types import Track
 
@@ -65,11 +66,7 @@ def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, 
     p = 1.
     """
     ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
-    tests = {
-        (at, ahead): _test(entries[i], entries[ranked[ahead]])
-        for at, i in enumerate(ranked)
-        for ahead in range(at + 1, len(ranked))
-    }
+    tests = pairwise.compare_all([entries[i].transfer for i in ranked])
     found = dict(zip(ranked, intervals(len(ranked), tests, alpha=alpha), strict=True))
     return [found.get(i) for i in range(len(entries))]
 
@@ -95,14 +92,6 @@ def intervals(
             better[second] += 1
             worse[first] += 1
     return [(1 + better[i], count - worse[i]) for i in range(count)]
-
-
-def _test(a: Entry, b: Entry) -> tuple[float, float]:
-    """(difference, p) of two entries."""
-    if a.transfer is None or b.transfer is None:
-        return 0.0, 1.0
-    found = between(a.transfer, b.transfer)
-    return found.estimate, 1.0 if found.p is None else found.p
 
 
 def _falling(value: float | None) -> float:

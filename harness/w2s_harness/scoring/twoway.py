@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
-_ZERO = 1e-12
+ZERO = 1e-12
 """A standard error below it is rounding: one tied row moves an accuracy by far more."""
-_TAIL = 0.975
+TAIL = 0.975
 """Of the quantile by which `degrees` are found."""
 ONE_SEED = "one seed: an interval needs at least two"
 """The reason that a single seed gives."""
@@ -56,7 +56,7 @@ class Spread:
     def se(self) -> float:
         """The standard error; exactly 0 where only rounding is left."""
         root = math.sqrt(self.total)
-        return root if root > _ZERO else 0.0
+        return root if root > ZERO else 0.0
 
 
 def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike) -> Block:
@@ -149,10 +149,10 @@ def degrees(share: float, seed_df: float, question_df: float) -> float:
     from scipy.special import stdtridf, stdtrit
 
     weight = min(1.0, max(0.0, share)) ** 2
-    seeds, questions = (float(stdtrit(df, _TAIL)) for df in (seed_df, question_df))
+    seeds, questions = (float(stdtrit(df, TAIL)) for df in (seed_df, question_df))
     t = math.sqrt(weight * seeds**2 + (1 - weight) * questions**2)
     low, high = sorted((seed_df, question_df))
-    return min(high, max(low, float(stdtridf(_TAIL, t))))
+    return min(high, max(low, float(stdtridf(TAIL, t))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,7 +79,7 @@ class UnsupervisedElicitation(Method):
         state = self.mended(state, pairs, rng)
         for step in range(1, self.iterations + 1):
             heat = max(self.last_temperature, self.first_temperature / (1 + self.cooling * np.log(step)))
-            i = sample(state.label, near, rng)
+            i = sample(state.label, pairs, rng)
             likelier = 1.0 if state.left_out()[i] > 0 else -1.0
             luck = rng.random()
             if likelier == state.label[i]:
@@ -195,11 +195,11 @@ def partners(n: int, pairs: Codes) -> list[Codes]:
     return np.split(ends[:, 1], np.searchsorted(ends[:, 0], np.arange(1, n)))
 
 
-def sample(label: Float, near: Sequence[Codes], rng: np.random.Generator) -> int:
+def sample(label: Float, pairs: Codes, rng: np.random.Generator) -> int:
     """A row; an unlabelled one that could contradict a labelled one is `RELATED` times as likely."""
     weights = np.ones(len(label))
-    for i in np.flatnonzero(label).tolist():
-        weights[near[i]] = RELATED
+    for one, other in (pairs.T, pairs.T[::-1]):
+        weights[other[label[one] != 0]] = RELATED
     weights[label != 0] = 1.0
     total = np.cumsum(weights)
     return int(np.searchsorted(total, rng.random() * total[-1], side="right"))

@@ -35,4 +35,13 @@ def w2s_pairs() -> list[Pair]:
     strong = Model(
         source="Qwen/Qwen3-4B-Base", dtype="bfloat16", readout="last", max_tokens=1024, templates=TEMPLATES
     )
-    return [Pair(name="qwen", weak=weak, strong=strong, mode="finetune", finetune=FINETUNE)]
+    return [
+        Pair(
+            name="qwen",
+            weak=weak,
+            strong=strong,
+            mode="finetune",
+            finetune=FINETUNE,
+            abilities=("generate",),
+        )
+    ]

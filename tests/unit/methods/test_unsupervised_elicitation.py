@@ -60,10 +60,11 @@ def test_a_contradiction_is_mended_by_the_consistent_labels_that_score_best():
 
 
 def test_unlabelled_rows_that_could_contradict_labelled_ones_come_first():
-    near = unsupervised.partners(4, np.array([[0, 2], [1, 3]]))
+    pairs = np.array([[0, 2], [1, 3]])
+    near = unsupervised.partners(4, pairs)
     assert [part.tolist() for part in near] == [[2], [3], [0], [1]]
     draws = rng()
-    drawn = [unsupervised.sample(np.array([1.0, 0, 0, 0]), near, draws) for _ in range(2000)]
+    drawn = [unsupervised.sample(np.array([1.0, 0, 0, 0]), pairs, draws) for _ in range(2000)]
     # Row 2 contradicts row 0, which has a label: weight 100 of 103.
     assert np.mean(np.array(drawn) == 2) == pytest.approx(100 / 103, abs=0.02)
 

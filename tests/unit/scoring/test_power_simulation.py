@@ -1,6 +1,7 @@
 """The simulations of `benchmarks/simulations` at small size, from fixed seeds."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,11 @@ FOLDER = Path(__file__).parents[3] / "benchmarks" / "simulations"
 
 def loaded(name):
     spec = importlib.util.spec_from_file_location(f"simulated_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-@pytest.mark.filterwarnings("ignore:cannot load module")
 @pytest.mark.parametrize(
     ("seeds", "questions", "effect", "difference"),
     [(3, 120, 0.15, 0.12), (5, 200, 0.05, 0.06), (6, 60, 0.05, 0.1)],

@@ -1,0 +1,33 @@
+from dataclasses import replace
+
+import pytest
+
+from w2s_harness.experiment.plan_power import detectable
+from w2s_harness.experiment.powering import Assumed, holdout_of
+from w2s_harness.scoring.power import minimum_detectable
+
+
+@pytest.fixture
+def with_vanilla(plan):
+    return replace(plan, methods=(replace(plan.methods[0], id="vanilla", name="vanilla"), *plan.methods[1:]))
+
+
+def test_smallest_difference_is_that_of_holms_first_step(with_vanilla, setting, store):
+    found = setting()
+    lines = detectable(with_vanilla, [found], store)
+    holdout = holdout_of(found.test)
+    c = Assumed().components(holdout.rows_per_question)
+    least = minimum_detectable(c, 2, holdout.questions, alpha=0.05 / 2)
+    assert "alpha 0.05 / 2 comparisons (Holm), 2 seeds" in lines[0]
+    assert lines[1] == f"  words/p: {least:.3f} accuracy, variances assumed"
+
+
+def test_one_seed_sees_nothing(with_vanilla, setting, store):
+    (line,) = detectable(replace(with_vanilla, seeds=(0,)), [setting()], store)
+    assert "two seeds" in line
+
+
+def test_nothing_is_said_where_nothing_is_compared(plan, with_vanilla, setting, store):
+    assert detectable(plan, [setting()], store) == []
+    alone = replace(with_vanilla, methods=with_vanilla.methods[:1])
+    assert detectable(alone, [setting()], store) == []

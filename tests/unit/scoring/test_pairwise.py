@@ -1,0 +1,47 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from w2s_harness.scoring.compare import between
+from w2s_harness.scoring.pairwise import compare_all
+from w2s_harness.scoring.twoway import block
+
+GROUPS = np.arange(60) // 3
+
+
+def methods(seeds_of):
+    rng = np.random.default_rng(5)
+    question = rng.random(20)[GROUPS] * 0.4
+    made = []
+    for k, seeds in enumerate(seeds_of):
+        level = 0.5 + 0.04 * k
+        rows = np.array([(rng.random(60) < level + question - 0.2).astype(float) for _ in seeds])
+        made.append(block(seeds, rows, GROUPS))
+    return made
+
+
+@pytest.mark.parametrize(
+    "seeds_of", [[(0, 1, 2, 3)] * 5, [(0, 1, 2), (0, 1, 2), (2, 1, 0)], [(0, 1), (1, 2, 3), (4, 5)]]
+)
+def test_as_the_test_of_each_pair(seeds_of):
+    blocks = methods(seeds_of)
+    found = compare_all(blocks)
+    assert set(found) == set(combinations(range(len(blocks)), 2))
+    for (i, j), (lead, p) in found.items():
+        one = between(blocks[i], blocks[j])
+        assert lead == pytest.approx(one.estimate, abs=1e-12) and p == pytest.approx(one.p, abs=1e-9)
+
+
+def test_equal_methods_and_constant_differences():
+    (one, *_) = methods([(0, 1, 2)])
+    shifted = type(one)(one.seeds, one.values + 0.1)
+    found = compare_all([one, one, shifted])
+    assert found[0, 1] == (0.0, 1.0)
+    assert found[0, 2][1] == between(one, shifted).p == 0.0
+
+
+def test_what_cannot_be_compared_is_left_out():
+    one, two = methods([(0, 1, 2)] * 2)
+    assert set(compare_all([one, None, two])) == {(0, 2)}
+    assert compare_all([one]) == {} == compare_all(methods([(0,), (0,)]))
