@@ -17,7 +17,14 @@ import numpy.typing as npt
 
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import READS, Keys, Role, named_seed
-from w2s_harness.experiment.reading import all_rows, finetune_settings, model_of, probe_settings, split_ref
+from w2s_harness.experiment.reading import (
+    all_rows,
+    finetune_settings,
+    model_of,
+    probe_settings,
+    split_ref,
+    trains_by_steps,
+)
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
@@ -32,9 +39,6 @@ from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
 Floats = npt.NDArray[np.float64]
-
-BY_STEPS = frozenset({"ccs-es", "epiplexity", "mdl-curriculum"})
-"""Methods that we ship and that train by steps; those of others are not known before they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class Baselines:
         if setting.pair.mode != "probe":
             return []
         units = [Unit(f"{setting.id} C", Keys(setting).tune(), lambda c: tune(c, setting, self.store))]
-        if any(not m.source.is_shipped or m.name in BY_STEPS for m in self.plan.methods):
+        if any(map(trains_by_steps, self.plan.methods)):
             units.append(
                 Unit(f"{setting.id} path", Keys(setting).path(), lambda c: tune_path(c, setting, self.store))
             )

@@ -131,7 +131,7 @@ class EqualCompute:
     def _key(
         self, setting: Setting, solver: str, seed: int, number: int, part: Literal["values", "cost"]
     ) -> str:
-        own = probe_settings(self.store, setting, "strong")
+        own = probe_settings(self.store, setting, "strong", by_steps=True)
         settings = (own.epochs, own.lr) if solver == "path" else ()
         return Keys(setting).student(solver, settings, seed, number, part)
 

@@ -56,7 +56,7 @@ class HostCell:
                 test=_ref(store, setting, "test"),
                 test_order=all_rows(len(setting.test)),
                 seed=named_seed(setting.root_seed, setting.data.digest, "student", seed),
-                probe=probe_settings(store, setting, "strong"),
+                probe=probe_settings(store, setting, "strong", by_steps=True),
                 finetune=finetune_settings(setting, "strong"),
                 shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,
             )

@@ -15,7 +15,13 @@ from w2s_harness.errors import HarnessError, ModelError, Skip, StoreError, Worke
 from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.experiment.describing import wire_source
 from w2s_harness.experiment.keys import Keys, named_seed
-from w2s_harness.experiment.reading import finetune_settings, model_of, probe_settings, split_ref
+from w2s_harness.experiment.reading import (
+    finetune_settings,
+    model_of,
+    probe_settings,
+    split_ref,
+    trains_by_steps,
+)
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
@@ -231,7 +237,7 @@ class Runner:
             test_order=wire.pack(staged.test.reads[staged.test.order], "i8"),
             access=job.access,
             seed=named_seed(setting.root_seed, setting.data.digest, "student", job.cell.seed),
-            probe=probe_settings(self.store, setting, "strong"),
+            probe=probe_settings(self.store, setting, "strong", by_steps=trains_by_steps(job.method)),
             finetune=finetune_settings(setting, "strong"),
             limits=control.Limits(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
             shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,

@@ -9,6 +9,7 @@ from w2s_harness.experiment.keys import Keys, Role
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.models import control
+from w2s_harness.plan import PlannedMethod
 from w2s_harness.types import Model, Split
 from w2s_harness.wire.messages import Array
 from w2s_harness.wire.messages import pack as wire_pack
@@ -34,12 +35,26 @@ def split_ref(store: Store, setting: Setting, role: Role, split: Split) -> contr
     )
 
 
-def probe_settings(store: Store, setting: Setting, role: Role) -> control.ProbeSettings:
-    """The probe's settings that cross-validation chose."""
+BY_STEPS = frozenset({"ccs-es", "epiplexity", "mdl-curriculum"})
+"""Methods that we ship and that train by steps."""
+
+
+def trains_by_steps(method: PlannedMethod) -> bool:
+    """Whether a method may use the solver `path`; of others' methods it is not known before they run."""
+    return not method.source.is_shipped or method.name in BY_STEPS
+
+
+def probe_settings(
+    store: Store, setting: Setting, role: Role, *, by_steps: bool = False
+) -> control.ProbeSettings:
+    """The probe's settings that cross-validation chose; `by_steps`: those of the solver `path` too.
+
+    Without it they are left at their defaults, whatever another plan has left in the store.
+    """
     chosen = store.get(Keys(setting).tune()) if setting.pair.mode == "probe" else None
     if chosen is None:
         return control.ProbeSettings()
-    path = store.get(Keys(setting).path()) if role == "strong" else None
+    path = store.get(Keys(setting).path()) if by_steps else None
     return control.ProbeSettings(c=chosen[role]["c"], **(path or {}))
 
 

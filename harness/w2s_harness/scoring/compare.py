@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.multiplicity import holm as holm
+from w2s_harness.scoring.banerjee import p_values
 from w2s_harness.scoring.interval import LEVEL, quantile
 from w2s_harness.scoring.twoway import (
     ONE_SEED,
@@ -57,7 +58,10 @@ def difference(
 
 
 def between(a: Block, b: Block, *, level: float = LEVEL) -> Difference:
-    """`difference` of two blocks. Differences that are all zero give p = 1."""
+    """`difference` of two blocks. Differences that are all zero give p = 1.
+
+    p is `banerjee.p_values`', so that it can be trusted after Holm; at .05 it never undercuts `ci`.
+    """
     blocks = [a, b.scaled(-1.0)]
     centre = estimate(blocks)
     why = countable(blocks)
@@ -65,7 +69,8 @@ def between(a: Block, b: Block, *, level: float = LEVEL) -> Difference:
         return Difference(centre, None, None, None, why)
     v = spread(blocks)
     half = quantile(v.df, level) * v.se
-    return Difference(centre, (centre - half, centre + half), _p(centre, v.se, v.df), v.df)
+    p = float(p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df))
+    return Difference(centre, (centre - half, centre + half), p, v.df)
 
 
 def welch(

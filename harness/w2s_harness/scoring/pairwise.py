@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring.banerjee import p_values
 from w2s_harness.scoring.compare import between
-from w2s_harness.scoring.twoway import TAIL, ZERO, Block, countable, moments
+from w2s_harness.scoring.twoway import Block, countable, moments
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +29,7 @@ def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[f
     i, j = np.triu_indices(len(have), 1)
     means = np.array([float(np.mean(block.values)) for block in have])
     lead = means[i] - means[j]
-    p = _p(lead, *_spread(have, i, j))
+    p = p_values(lead, *_spread(have, i, j))
     return {(known[a], known[b]): (float(d), float(q)) for a, b, d, q in zip(i, j, lead, p, strict=True)}
 
 
@@ -44,8 +45,8 @@ def _one_by_one(known: Sequence[int], have: Sequence[Block]) -> dict[tuple[int, 
 
 def _spread(
     blocks: Sequence[Block], i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]
-) -> tuple[Floats, Floats]:
-    """(standard error, df) of the differences of blocks i and j, as `Moments.spread` has them."""
+) -> tuple[Floats, Floats, float, float]:
+    """(V_S, V - V_S, seed df, question df) of the differences of blocks i and j, as `Moments.spread`'s."""
     found = moments([[block] for block in blocks])
     seeds = found.sizes[0]
 
@@ -55,25 +56,4 @@ def _spread(
 
     v_s, v_sq, v_q = of(found.means[0, 0]) / seeds, of(found.cells[0, 0]) / seeds, of(found.questions)
     total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
-    share = np.divide(v_s, total, out=np.ones_like(total), where=total > 0)
-    root = np.sqrt(total)
-    return np.where(root > ZERO, root, 0.0), _degrees(share, seeds - 1.0, found.n_questions - 1.0)
-
-
-def _degrees(share: Floats, seed_df: float, question_df: float) -> Floats:
-    """`twoway.degrees` of many shares."""
-    from scipy.special import stdtridf, stdtrit
-
-    weight = np.clip(share, 0, 1) ** 2
-    seeds, questions = (float(stdtrit(df, TAIL)) for df in (seed_df, question_df))
-    t = np.sqrt(weight * seeds**2 + (1 - weight) * questions**2)
-    low, high = sorted((seed_df, question_df))
-    return np.asarray(np.clip(stdtridf(TAIL, t), low, high))
-
-
-def _p(lead: Floats, se: Floats, df: Floats) -> Floats:
-    """`compare.between`'s two-sided p: 1 without a difference, 0 for one without error."""
-    from scipy.special import stdtr
-
-    ratio = np.divide(-np.abs(lead), se, out=np.full_like(lead, -np.inf), where=se > 0)
-    return np.where(np.abs(lead) <= ZERO, 1.0, np.minimum(1.0, 2 * stdtr(df, ratio)))
+    return v_s, total - v_s, seeds - 1.0, found.n_questions - 1.0

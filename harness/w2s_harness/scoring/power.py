@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import Block, degrees, spread
+from w2s_harness.scoring.twoway import Block, spread
 
 ALPHA = 0.05
 POWER = 0.8
@@ -176,11 +176,8 @@ class _Test:
         total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
         if not np.any(total > 0):
             return np.zeros(1)
-        # a quantile each would cost seconds; between 200 shares of V_S it is straight to four digits
-        shares = np.linspace(0, 1, 201)
-        quantiles = stdtrit([degrees(u, seeds - 1, questions - 1) for u in shares], 1 - alpha / 2)
-        share = np.divide(v_s, total, out=np.ones_like(total), where=total > 0)
-        found: Floats = (np.interp(share, shares, quantiles) * np.sqrt(total)).ravel()
+        of_seeds, of_questions = stdtrit([seeds - 1, questions - 1], 1 - alpha / 2) ** 2
+        found: Floats = np.sqrt(of_seeds * v_s + of_questions * (total - v_s)).ravel()
         return found
 
     def power(self, difference: float) -> float:

@@ -51,6 +51,10 @@ class Spread:
     """V = max(V_S + V_Q - V_SQ, V_S, V_Q / 2)."""
     df: float
     """As `degrees` says."""
+    seed_df: float
+    """Of V_S."""
+    question_df: float
+    """Of V_Q."""
 
     @property
     def se(self) -> float:
@@ -180,8 +184,9 @@ class Moments:
         total = combined(v_s, v_q, v_sq)
         # a mean that is constant is known from its seeds alone
         share = v_s / total if total > 0 else 1.0
-        df = degrees(share, self._seed_df(u, v_s), self.n_questions - 1.0)
-        return Spread(v_s, v_q, v_sq, total, df)
+        seed_df, question_df = self._seed_df(u, v_s), self.n_questions - 1.0
+        df = degrees(share, seed_df, question_df)
+        return Spread(v_s, v_q, v_sq, total, df, seed_df, question_df)
 
     def one_seed(self, weights: Sequence[float]) -> float:
         """`one_seed` of the weighted sum of the terms, weights (K,)."""

@@ -11,7 +11,7 @@ from fake_student import index, problem
 from richer_student import RicherConnection, targets
 
 import w2s_plugins.methods
-from w2s_harness.experiment.baselines import BY_STEPS
+from w2s_harness.experiment.reading import BY_STEPS
 from w2s_harness.student import Student
 from w2s_plugins.methods.epiplexity import Epiplexity, smoothed
 from w2s_plugins.methods.mdl_curriculum import MdlCurriculum

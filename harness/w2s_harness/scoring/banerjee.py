@@ -1,0 +1,50 @@
+"""A p-value for an estimate whose variance has two parts, each known from few degrees of freedom."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.scoring.twoway import ZERO
+
+Floats = npt.NDArray[np.float64]
+_HALVINGS = 40
+_LEAST = 1e-300
+
+
+def p_values(
+    estimate: npt.ArrayLike,
+    seeds: npt.ArrayLike,
+    rest: npt.ArrayLike,
+    seed_df: float,
+    question_df: float,
+) -> Floats:
+    """Two-sided p (m,) of estimates (m,) with variances `seeds` + `rest` (m,): no effect against some.
+
+    The p at which estimate^2 = t(seed_df, 1 - p/2)^2 seeds + t(question_df, 1 - p/2)^2 rest. A confidence set
+    of that half width holds the truth with at least its level, whatever the two true variances are (Banerjee
+    1960, "On confidence interval for two-means problem based on separate estimates of variances", Sankhya
+    22). An approximate df, such as Satterthwaite's, is exact enough at p = .05 and too liberal in the far
+    tail, where Holm over many methods looks: with 3 to 5 seeds it finds something in up to .28 of the plans
+    in which there is nothing (docs/power.md).
+
+    1 for an estimate of 0, 0 for another without error.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    d, v_s, v_r = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (estimate, seeds, rest)))
+    se = np.sqrt(v_s + v_r)
+    known = (np.abs(d) > ZERO) & (se > ZERO)
+    out = np.where(np.abs(d) <= ZERO, 1.0, 0.0)
+    ratio = -np.abs(d[known]) / se[known]
+    ends = [np.log(np.clip(2 * stdtr(df, ratio), _LEAST, 1.0)) for df in (seed_df, question_df)]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    squared = d[known] ** 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        tail = np.exp(middle) / 2
+        allowed = stdtrit(seed_df, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
+        is_over = squared > allowed
+        low, high = np.where(is_over, low, middle), np.where(is_over, middle, high)
+    out[known] = np.exp(high)
+    return out
