@@ -63,7 +63,8 @@ def plan_of(methods: int) -> Plan:
 
 def setting(plan: Plan, task: PlannedTask, pair: Pair, n_test: int) -> Setting:
     groups = np.arange(n_test) // 4
-    test = SplitData((TextRow("q", "a"),) * n_test, np.arange(n_test) % 2 == 0, groups, ("",) * n_test, ("",) * n_test)
+    none = ("",) * n_test
+    test = SplitData((TextRow("q", "a"),) * n_test, np.arange(n_test) % 2 == 0, groups, none, none)
     data = TaskData("verify", {"test": test, "train_unlabel": test, "train_label": test}, task.id, "00")
     known = {"source": "none", "revision": None, "sha256": "00"}
     return Setting(task, pair, data, {"weak": known, "strong": known}, 0)
@@ -138,7 +139,8 @@ def main() -> None:
             gc.collect()
             cells, seconds = timed(Path(name), plan, args.n_test)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-        print(f"{cells:>7} cells  {seconds:7.2f} s  {1e6 * seconds / cells:7.1f} us a cell  peak {peak:6.0f} MiB")
+        each = 1e6 * seconds / cells
+        print(f"{cells:>7} cells  {seconds:7.2f} s  {each:7.1f} us a cell  peak {peak:6.0f} MiB")
 
 
 if __name__ == "__main__":

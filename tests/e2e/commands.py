@@ -75,8 +75,9 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("W2S_") and k != "PYTHONPATH"}
-        # Guards judge every run here; what they ask to be run again has tests of its own (test_guards.py).
-        ours = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", "W2S_COUNTERFACTUALS": "none"}
+        # Guards judge every run here; what they ask to be run again and the controls have tests of their own.
+        left_out = {"W2S_COUNTERFACTUALS": "none", "W2S_CONTROLS": "false"}
+        ours = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", **left_out}
         return kept | ours | self.env
 
     def __call__(self, *arguments: str, timeout: float = 300.0) -> Done:

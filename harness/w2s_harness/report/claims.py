@@ -40,7 +40,7 @@ def _claim(name: str, rows: Sequence[Row], needed: Needed) -> Claim:
             parts.append("zero-shot was not run, so this is no claim of weak supervision")
     rest = [f"{_where(row, rows)}: {_otherwise(row, needed)}" for row in rows if row not in won]
     if not won:
-        rest = [f"{name} is not shown to beat vanilla", *rest]
+        rest = [f"{name}: no claim", *rest]
     return Claim(
         sentence="; ".join([*parts, *rest]),
         method=name,

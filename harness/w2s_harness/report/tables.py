@@ -314,9 +314,7 @@ def _claims(document: Leaderboard) -> list[str]:
     lines = [f"Claim: {printable(claim.sentence)}." for claim in strong]
     rest = len(document.claims) - len(strong)
     if rest:
-        lines.append(
-            f"{rest} of {len(document.claims)} methods are not shown to beat vanilla (JSON: claims)."
-        )
+        lines.append(f"No claim for {rest} of {len(document.claims)} methods; the JSON's claims say why.")
     return lines
 
 

@@ -94,7 +94,7 @@ def test_attempts_do_not_count_on_data_drawn_after_them(row):
 def test_a_loss_is_said(row):
     claim = sentence(row("math", -0.03))
     assert not claim.significant
-    assert claim.sentence.startswith("m is not shown to beat vanilla; math: worse than vanilla (-.12 PGR")
+    assert claim.sentence.startswith("m: no claim; math: worse than vanilla (-.12 PGR")
 
 
 def test_rows_without_a_comparison_make_no_claim(row):

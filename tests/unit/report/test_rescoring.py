@@ -37,7 +37,7 @@ def test_rows_are_compared_with_any_row_that_is_there(real):
 
 
 def test_an_unknown_reference_is_told_with_the_nearest(real):
-    with pytest.raises(UsageError, match="no such row.*vanilla"):
+    with pytest.raises(UsageError, match=r"no such row.*vanilla"):
         compared_with(real, ["vanila"])
 
 

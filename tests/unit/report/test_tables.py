@@ -66,7 +66,7 @@ def test_unverified_rows_and_failed_controls_are_said(board):
     controls = [msgspec.structs.replace(board.controls[0], ok=False, because="it has a gap")]
     said = render(msgspec.structs.replace(board, rows=rows, controls=controls), "text")
     assert UNVERIFIED in said
-    assert "Control weak=strong on math, tiny failed: it has a gap" in said
+    assert said.startswith("CONTROL FAILED weak=strong on math, tiny: it has a gap\n\n")
 
 
 def test_no_view_passes_a_control_character_on(board):
