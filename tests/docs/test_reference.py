@@ -70,7 +70,7 @@ def test_command_is_documented_with_its_flags(name: str) -> None:
     command = _commands()[name]
     text = section(CLI, f"## `w2s-harness {name}`")
     rows = "\n".join(re.findall(r"^\|[^|]*\|", text, flags=re.M))
-    flags = {flag for option in _options(command) for flag in option.opts}
+    flags = {f for option in _options(command) for f in (*option.opts, *option.secondary_opts)}
     documented = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", rows))
     assert flags - documented == set(), "not in the table of docs/cli.md"
     assert documented - flags == set(), "in the table of docs/cli.md, but no such flag"

@@ -116,8 +116,7 @@ def _key(flag: click.Parameter) -> str:
 @click.option(
     "--controls/--no-controls",
     default=True,
-    show_default=True,
-    help="Run the sanity controls: shuffled labels, a random teacher, weak = strong.",
+    help="Run the sanity controls (default): shuffled labels, a random teacher, weak = strong.",
 )
 @click.option(
     "--against",

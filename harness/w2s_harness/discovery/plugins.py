@@ -228,11 +228,21 @@ class Plugins:
             )
         return sources.from_entry(entry)
 
-    def _find(self, name: str, hook: str, noun: str) -> Any:
+    def pair_if_known(self, name: str) -> Pair | None:
+        """The pair called `name`, or None where no plugin offers it. Raises `PluginError`."""
+        found: Pair | None = self._known("w2s_pairs", name).get(name)
+        return found
+
+    def _known(self, hook: str, name: str) -> dict[str, Any]:
+        """What loaded plugins offer, after the one that is called `name` was loaded."""
         known = self._offers(hook)
         if name not in known and name in self.trusted and hook in offered(self.trusted[name]):
             self._load(self.trusted[name])
             known = self._offers(hook)
+        return known
+
+    def _find(self, name: str, hook: str, noun: str) -> Any:
+        known = self._known(hook, name)
         if name not in known and name in self.blocked:
             raise UsageError(f"{noun} '{name}': its plugin is switched off. Take -p no:{name} away.")
         if name not in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,10 +124,17 @@ def documentation(file: Path) -> str:
 def offered_hooks(file: Path) -> frozenset[str]:
     """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        return _hooks_of(file.read_bytes())
+    except OSError:
         return frozenset()
-    return _hooks(tree)
+
+
+@functools.lru_cache(maxsize=256)
+def _hooks_of(code: bytes) -> frozenset[str]:
+    try:
+        return _hooks(ast.parse(code))
+    except (SyntaxError, ValueError):
+        return frozenset()
 
 
 def declared_settings(file: Path) -> dict[str, Any] | None:

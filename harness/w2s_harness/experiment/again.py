@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import UsageError
 from w2s_harness.experiment.one_cell import Job
 from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
 from w2s_harness.types import Pair
@@ -47,10 +46,10 @@ def _pair(pair: Pair, plugins: Plugins) -> list[str]:
     """The pair by its name, or by its two models where no plugin offers it."""
     name = pair.name.partition("[")[0]
     mode, adapter = "probe", None
-    try:
-        usual = plugins.pair(name)
+    usual = plugins.pair_if_known(name)
+    if usual is not None:
         words, mode, adapter = ["--pairs", name], usual.mode, usual.finetune.get("adapter")
-    except UsageError:
+    else:
         words = ["--weak", pair.weak.source, "--strong", pair.strong.source]
     if pair.mode != mode:
         words += ["--mode", pair.mode]

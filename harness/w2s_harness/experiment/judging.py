@@ -35,10 +35,17 @@ def judge(
     rows: dict[RowId, list[Ended]] = {}
     for job in work.jobs:
         rows.setdefault(job.row, []).append(Ended(job, records[job.cell.id]))
-    found = {row: _of_row(row, cells, rows, work, attempts, published) for row, cells in rows.items()}
+    settings: dict[str, dict[str, list[Ended]]] = {}
+    for (setting, name), cells in rows.items():
+        settings.setdefault(setting, {})[name] = cells
+    found = {
+        row: _of_row(row, cells, settings[row[0]], work, attempts, published) for row, cells in rows.items()
+    }
     spread = _of_methods(rows, found)
     return {
-        row: _with_command(merged([*said, *spread.get(row, ())]), partial(_again, row, rows, work, plan))
+        row: _with_command(
+            merged([*said, *spread.get(row, ())]), partial(_again, row[1], settings[row[0]], work, plan)
+        )
         for row, said in found.items()
     }
 
@@ -87,7 +94,7 @@ def _keys(cells: Sequence[Ended]) -> list[list[str]]:
 def _of_row(
     row: RowId,
     cells: Sequence[Ended],
-    rows: Mapping[RowId, Sequence[Ended]],
+    beside: Mapping[str, Sequence[Ended]],
     work: CellWork,
     attempts: Mapping[RowId, int],
     published: Mapping[RowId, Sequence[Published]],
@@ -102,7 +109,7 @@ def _of_row(
     case = _Case(
         cells,
         work.worlds.get(row, ()),
-        {name: ended for (setting, name), ended in rows.items() if setting == row[0]},
+        beside,
         attempts.get(row, 1),
         job.method.source.digest_now(),
         published.get(row, ()),
@@ -167,11 +174,7 @@ def _with_command(said: Sequence[Verdict], again: Callable[[], str]) -> list[Ver
     return [verdict if verdict.again else replace(verdict, again=words) for verdict in said]
 
 
-def _again(row: RowId, rows: Mapping[RowId, Sequence[Ended]], work: CellWork, plan: Plan) -> str:
-    """The command that judges `row` again, beside the shipped methods that guards compare it with."""
-    shipped = [
-        cells[0].job.method
-        for (setting, _), cells in rows.items()
-        if setting == row[0] and cells[0].job.method.source.is_shipped
-    ]
-    return command([ended.job for ended in rows[row]], shipped, plan, work.guards.plugins)
+def _again(name: str, setting: Mapping[str, Sequence[Ended]], work: CellWork, plan: Plan) -> str:
+    """The command that judges a method's row of a setting again, beside the shipped methods there."""
+    shipped = [cells[0].job.method for cells in setting.values() if cells[0].job.method.source.is_shipped]
+    return command([ended.job for ended in setting[name]], shipped, plan, work.guards.plugins)

@@ -38,6 +38,10 @@ MOST_MEMBERS = 16
 """Of `vanilla@C`: more than these change next to nothing and would cost as much as the method."""
 
 
+MOST_NEEDS = 500
+"""Rows of a plan of which it is said how many seeds they need; it takes some 10 ms a row."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
     """Reference students that no method of the plan asked for."""
@@ -116,6 +120,8 @@ def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row]
     own = {(r.task, r.pair, r.solver): t.block() for r, t in pairs if _is_vanilla(t)}
     references = {**single, **{key: found for key, found in own.items() if found is not None}}
     tallies = {(row.task, row.pair, label(row)): tally for row, tally in pairs}
+    if len(pairs) > MOST_NEEDS:
+        return lambda row: ""
     alpha = ALPHA / max(1, sum(not _is_vanilla(t) for _, t in pairs))
 
     def sentence(row: Row) -> str:

@@ -157,6 +157,18 @@ def fieller_interval(
     return Interval(low, high, found.spread([1.0, -top / gap]).df)
 
 
+def leaves_out(base: Baselines, transfer: Block, ratios: Sequence[float], *, level: float = LEVEL) -> bool:
+    """Whether Fieller's set (see `no_gap`) holds none of these PGRs. Raises `ValueError` as `spread`."""
+    numerator = [transfer, base.weak.scaled(-1.0)]
+    found = moments([numerator, [base.ceiling, base.weak.scaled(-1.0)]])
+    top = estimate(numerator)
+    for ratio in ratios:
+        v = found.spread([1.0, -ratio])
+        if abs(top - ratio * base.gap) <= quantile(v.df, level) * v.se:
+            return False
+    return True
+
+
 def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, level: float) -> Interval:
     why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:

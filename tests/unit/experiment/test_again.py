@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import UsageError
 from w2s_harness.experiment.again import command
 from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
 from w2s_harness.types import Model, Pair
@@ -36,10 +35,8 @@ class Loaded:
     def task(self, name: str) -> Drawn:
         return Drawn()
 
-    def pair(self, name: str) -> Pair:
-        if name != "p":
-            raise UsageError(f"unknown pair '{name}'")
-        return PAIR
+    def pair_if_known(self, name: str) -> Pair | None:
+        return PAIR if name == "p" else None
 
 
 @pytest.fixture
