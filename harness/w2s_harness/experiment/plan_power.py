@@ -32,7 +32,7 @@ def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[st
     lines = [f"detects   with a chance of {100 * POWER:g} %, {level}, {seeds} seeds"]
     for setting in settings:
         known = pilots(boards, setting.task.id, setting.pair.name, VANILLA)
-        lines.append(f"  {setting.id}: {_smallest(setting, known, compared, seeds, ALPHA / m)}")
+        lines.append(f"detects   {setting.id}: {_smallest(setting, known, compared, seeds, ALPHA / m)}")
     return lines
 
 
