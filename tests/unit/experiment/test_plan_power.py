@@ -19,7 +19,7 @@ def test_smallest_difference_is_that_of_holms_first_step(with_vanilla, setting, 
     c = Assumed().components(holdout.rows_per_question)
     least = minimum_detectable(c, 2, holdout.questions, alpha=0.05 / 2)
     assert "alpha 0.05 / 2 comparisons (Holm), 2 seeds" in lines[0]
-    assert lines[1] == f"  words/p: {least:.3f} accuracy, variances assumed"
+    assert lines[1] == f"detects   words/p: {least:.3f} accuracy, variances assumed"
 
 
 def test_one_seed_sees_nothing(with_vanilla, setting, store):
