@@ -1,0 +1,1 @@
+"""Automated researchers: agents that write methods, and the host that measures what they wrote."""

@@ -1,0 +1,142 @@
+"""What the parts of an agent run say to each other: models, tools, evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from w2s_harness.plan import Value
+
+Block = dict[str, Any]
+"""A content block of the Messages format: `{"type": "text", ...}`, `tool_use`, `tool_result`, ..."""
+Message = dict[str, Any]
+"""`{"role": "user" | "assistant", "content": [Block, ...]}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call by kind; the kinds do not overlap."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model answered."""
+
+    content: Sequence[Block]
+    stop_reason: str
+    """`end_turn`, `tool_use`, `max_tokens`, `refusal`, `pause_turn`, `model_context_window_exceeded`, ..."""
+    usage: Usage
+    model: str
+    """As the provider names it, which may be longer than what was asked for."""
+
+
+class AgentModel(Protocol):
+    """A language model that agents talk through; plugins offer them by `w2s_agent_models`."""
+
+    name: str
+    """What `--model` names it, and the price table."""
+    context_tokens: int
+    """How many tokens a call may hold, its reply included."""
+
+    def reply(
+        self,
+        *,
+        system: str,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]],
+        max_tokens: int,
+    ) -> Reply:
+        """One paid call. Retries what may be retried; raises `ModelError` with one line for the rest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered."""
+
+    text: str
+    is_error: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The same as data, for an agent that is a program; holds nothing that the text does not say."""
+
+
+class Toolbox(Protocol):
+    """One agent's tools. Language models and plain search call the same ones."""
+
+    @property
+    def schemas(self) -> Sequence[Mapping[str, Any]]:
+        """`{"name", "description", "input_schema"}` of every tool, as the Messages format has them."""
+        ...
+
+    def call(self, name: str, arguments: Any, call_id: str) -> ToolResult:
+        """Run a tool. Whatever an agent does wrong is a result with `is_error`, never an exception.
+
+        A `call_id` that was answered before is answered the same again, at no cost.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Evaluation:
+    """A guarded run of one method on one part of the holdout: what the host knows, not what agents see."""
+
+    label: str
+    """The method with its changed parameters: `confident[margin=0.3]`."""
+    sha256: str
+    """Of its source."""
+    parameters: Mapping[str, Value]
+    """Those that differ from their defaults."""
+    error: str = ""
+    """Why it has no score: a failed or skipped cell, or a disqualification. One sentence, from fit alone."""
+    pgr: float | None = None
+    accuracy: float | None = None
+    outcomes: npt.NDArray[np.float64] | None = None
+    """(seeds, n) right 1, tie .5, wrong 0; None where it has no score."""
+    groups: npt.NDArray[np.int64] | None = None
+    """(n,) the question of each row."""
+    weak: float = 0.0
+    ceiling: float = 0.0
+    """Accuracies of the weak floor and the ceiling on that part."""
+    predictions: str = ""
+    """SHA-256 of the outcomes."""
+    verdicts: Sequence[Mapping[str, Any]] = ()
+    """`guard, level, because, numbers, label_free` of each."""
+    teacher: float | None = None
+    """T: share of decisions that change with a flipped teacher; label-free."""
+    output: str = ""
+    """What its workers printed during fit."""
+    flops: float = 0.0
+    seconds: float = 0.0
+    """Wall-clock seconds that the host worked on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptResult:
+    """What a script of an agent's printed, in the jail."""
+
+    output: str
+    error: str = ""
+    seconds: float = 0.0
+
+
+class Referee(Protocol):
+    """Runs agents' code, one request at a time."""
+
+    def evaluate(self, file: Path, parameters: Mapping[str, Value]) -> Evaluation:
+        """A full guarded run on the feedback part of the holdout."""
+        ...
+
+    def script(self, text: str, workspace: Path) -> ScriptResult:
+        """Run Python in the jail of methods, with `problem`, `student` and `rng` of the training phase."""
+        ...
