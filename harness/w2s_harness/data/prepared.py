@@ -15,7 +15,7 @@ from w2s_harness.data.checks import Located, check_examples, check_limit, check_
 from w2s_harness.data.folder import FileTask
 from w2s_harness.data.splitting import by_group, within_limit
 from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS, Kind, Split, Task
+from w2s_harness.types import SPLITS, HoldoutPart, Kind, Split, Task
 from w2s_harness.wire.rows import TextRow
 
 _Item = TypeVar("_Item", bound=np.generic)
@@ -50,6 +50,8 @@ class TaskData:
     are left out, since they reach only methods with the access `groups`."""
     answers_digest: str
     """SHA-256 (hex) of the answers of all splits."""
+    part: HoldoutPart = "whole"
+    """Which part of the holdout `splits["test"]` is; the digests are those of the whole data."""
 
 
 def prepare(task: Task, *, limit: int | None) -> TaskData:

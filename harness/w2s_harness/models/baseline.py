@@ -13,14 +13,14 @@ from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle,
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.probe import Floats, fit_exact, fit_path, sigmoid
 from w2s_harness.models.selection import C_GRID, choose_c, choose_path
-from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.shelf import Reads, Shelf
 from w2s_harness.models.splits import Split
 from w2s_harness.wire.messages import Array, pack, unpack
 
 
 def tune(order: Tune, shelf: Shelf) -> Tuned:
     """Choose C, or epochs and lr, of a probe."""
-    split = Split(order.split, None, order.kind, partial(shelf.model, order.model))
+    split = Split(order.split, None, order.kind, Reads(shelf, order.model))
     index, targets = _index(order.index, split), _targets(order.targets)
     groups = np.asarray(unpack(order.groups, dtype="i8", ndim=1)).tolist()
     if not len(index) == len(targets) == len(groups):
@@ -35,8 +35,8 @@ def tune(order: Tune, shelf: Shelf) -> Tuned:
 
 def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
     """Train on labels, and predict rows of any split; a preference is averaged over the swap."""
-    model = partial(shelf.model, order.model)
-    train = Split(order.train, None, order.kind, model)
+    reads = Reads(shelf, order.model)
+    train = Split(order.train, None, order.kind, reads)
     index, targets = _index(order.index, train), _targets(order.targets)
     if len(index) != len(targets) or not len(index):
         raise ModelError("training needs rows, and a target for each")
@@ -45,7 +45,7 @@ def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
         handle = _fit(order, shelf, RowSet(train, index), targets, account)
         values = []
         for ref, at in order.predict:
-            split = Split(ref, None, order.kind, model)
+            split = Split(ref, None, order.kind, reads)
             rows = RowSet(split, _index(at, split))
             account.predict()
             z = (

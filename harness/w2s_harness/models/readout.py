@@ -98,23 +98,30 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
 
 
 def layer_means(
-    loaded: Loaded, rows: Sequence[TextRow], kind: Kind, layer: int, answer: Literal[0, 1] | None = None
+    loaded: Loaded,
+    rows: Sequence[TextRow],
+    kind: Kind,
+    layers: Sequence[int],
+    answer: Literal[0, 1] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """(n, h) mean hidden state of one layer over the response's tokens; a preference's difference.
+    """(layers, n, h) mean hidden states over the response's tokens; a preference's difference.
 
-    Layer 0 is the embedding layer and -1 the last. `answer` appends " correct" (1) or " incorrect" (0) to
-    the candidate of a verify row. Raises `ModelError` for a layer that the model does not have.
+    One pass reads all `layers`; 0 is the embedding layer. `answer` appends " correct" (1) or " incorrect" (0)
+    to the candidate of a verify row.
     """
-    if not -loaded.layers <= layer < loaded.layers:
-        raise ModelError(f"layer {layer} is out of range: the model has layers 0 to {loaded.layers - 1}")
+    import torch
+
     suffix = "" if answer is None else ANSWERS[answer]
     encoded = encode(loaded.tokenizer, texts(rows, kind, suffix), loaded.context)
 
     def read(batch: Batch) -> torch.Tensor:
-        hidden = hidden_states(loaded, batch, every=True)[layer]
-        return masked_mean(hidden, batch.response)
+        every = hidden_states(loaded, batch, every=True)
+        return torch.cat(
+            [masked_mean(hidden, batch.response) for hidden in map(every.__getitem__, layers)], 1
+        )
 
-    return np.ascontiguousarray(_by_row(over_batches(loaded, encoded, loaded.width, read), kind))
+    means = _by_row(over_batches(loaded, encoded, len(layers) * loaded.width, read), kind)
+    return np.ascontiguousarray(means.reshape(len(means), len(layers), loaded.width).swapaxes(0, 1))
 
 
 def read_batch(

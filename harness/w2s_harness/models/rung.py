@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from w2s_harness.models.control import OpenCell, Shape, SplitRef
 from w2s_harness.models.meter import Account
-from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.shelf import Reads, Shelf
 from w2s_harness.models.splits import Split
 from w2s_harness.models.zero_shot import Template, parse_templates
 from w2s_harness.types import Model
@@ -61,7 +61,5 @@ class Rung:
 
     def _split(self, ref: SplitRef, at: Array) -> Split:
         positions = np.asarray(unpack(at, dtype="i8", ndim=1), np.int64)
-        if self._is_strong:
-            return Split(ref, positions, self._order.kind, self.model)
-        read = partial(self._shelf.extraction, self._settings)
-        return Split(SplitRef(rows=ref.rows), positions, self._order.kind, self.model, read)
+        own = ref if self._is_strong else SplitRef(rows=ref.rows)
+        return Split(own, positions, self._order.kind, Reads(self._shelf, self._settings))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from w2s_harness.models.control import FinetuneSettings, Shape
 from w2s_harness.types import Kind, Model
@@ -23,6 +26,9 @@ KEPT = 2
 READ = 8
 """Extractions kept of what was not extracted in a stage of its own: the smaller students' of a few tasks."""
 
+STATES, STATES_BYTES = 4, 2**28
+"""Passes kept that read hidden states, and how large one may be to hold every layer."""
+
 
 class Shelf:
     """Loads a model when it is first asked for; the one unused for longest makes room."""
@@ -31,6 +37,7 @@ class Shelf:
         self._loaded: OrderedDict[bytes, Loaded] = OrderedDict()
         self._trainers: OrderedDict[bytes, Trainer] = OrderedDict()
         self._extractions: OrderedDict[bytes, Extraction] = OrderedDict()
+        self._states: OrderedDict[bytes, npt.NDArray[np.float32]] = OrderedDict()
 
     def model(self, settings: Model) -> Loaded:
         """The model in memory. Raises `ModelError`."""
@@ -64,6 +71,26 @@ class Shelf:
         self._extractions.move_to_end(key)
         return self._extractions[key]
 
+    def layer(
+        self, settings: Model, rows: Sequence[TextRow], kind: Kind, layer: int, answer: Literal[0, 1] | None
+    ) -> npt.NDArray[np.float32]:
+        """(n, h) mean hidden states of one layer on all rows of a split; kept for the cells that follow.
+
+        One pass reads every layer, but for a model whose states would not fit.
+        """
+        from w2s_harness.models.readout import layer_means
+
+        loaded = self.model(settings)
+        every = loaded.layers * len(rows) * loaded.width * 4 <= STATES_BYTES
+        layers = list(range(loaded.layers)) if every else [layer]
+        key = hashlib.sha256(_key((settings, rows, kind, layers, answer))).digest()
+        if key not in self._states:
+            while len(self._states) >= STATES:
+                self._states.popitem(last=False)
+            self._states[key] = layer_means(loaded, rows, kind, layers, answer)
+        self._states.move_to_end(key)
+        return np.asarray(self._states[key][layers.index(layer)])
+
     def trainer(self, settings: Model, finetune: FinetuneSettings) -> Trainer:
         """What trains the model: one at a time, for it holds a copy of the weights."""
         from w2s_harness.models.finetune import Trainer
@@ -74,6 +101,28 @@ class Shelf:
             self._trainers.clear()
             self._trainers[key] = Trainer(loaded, finetune)
         return self._trainers[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A model of the shelf's, and what it reads of whole splits."""
+
+    shelf: Shelf
+    settings: Model
+
+    def model(self) -> Loaded:
+        """The model in memory. Raises `ModelError`."""
+        return self.shelf.model(self.settings)
+
+    def extraction(self, rows: Sequence[TextRow], kind: Kind) -> Extraction:
+        """`Shelf.extraction` of this model."""
+        return self.shelf.extraction(self.settings, rows, kind)
+
+    def layer(
+        self, rows: Sequence[TextRow], kind: Kind, layer: int, answer: Literal[0, 1] | None
+    ) -> npt.NDArray[np.float32]:
+        """`Shelf.layer` of this model."""
+        return self.shelf.layer(self.settings, rows, kind, layer, answer)
 
 
 def _key(what: object) -> bytes:

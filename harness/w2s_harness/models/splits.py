@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +17,8 @@ from w2s_harness.wire.messages import unpack
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
-    from w2s_harness.models.loading import Loaded
     from w2s_harness.models.readout import Extraction
+    from w2s_harness.models.shelf import Reads
 
 Index = npt.NDArray[np.int64]
 Swap = npt.NDArray[np.bool_] | None
@@ -32,14 +32,10 @@ class Split:
         ref: SplitRef,
         order: Index | None,
         kind: Kind,
-        model: Callable[[], Loaded],
-        extraction: Callable[[Sequence[TextRow], Kind], Extraction] | None = None,
+        reads: Reads,
     ) -> None:
-        """`model` loads the model, and is called only where the files do not hold the answer.
-
-        `extraction` reads all rows of the split where there are no files; None reads them with `model`.
-        """
-        self._ref, self._kind, self._model, self._extract = ref, kind, model, extraction
+        """`reads` is asked only where the files do not hold the answer."""
+        self._ref, self._kind, self._reads = ref, kind, reads
         n = _length(ref)
         self._order = np.arange(n) if order is None else order
         if len(self._order) and not (self._order.min() >= 0 and self._order.max() < n):
@@ -79,32 +75,35 @@ class Split:
     def layer_means(
         self, index: Index, layer: int, answer: Literal[0, 1] | None, swap: Swap = None
     ) -> npt.NDArray[np.float32]:
-        """(m, h) frozen mean hidden states of a layer over the response."""
-        from w2s_harness.models.readout import layer_means
+        """(m, h) frozen mean hidden states of a layer over the response; -1 is the last layer.
 
-        return layer_means(self._model(), self.texts(index, swap), self._kind, layer, answer)
+        Raises `ModelError` for a layer that the model does not have.
+        """
+        layers = self._reads.model().layers
+        if not -layers <= layer < layers:
+            raise ModelError(f"layer {layer} is out of range: the model has layers 0 to {layers - 1}")
+        means = self._reads.layer(self._texts(), self._kind, layer % layers, answer)
+        return _signed(means[self._order[index]], swap)
 
     def answered(self, index: Index, answer: Literal[0, 1]) -> npt.NDArray[np.float32]:
         """(m, d) probe vectors of verify rows with " correct" or " incorrect" after the candidate."""
-        from w2s_harness.models.readout import ANSWERS, extract
+        from w2s_harness.models.readout import ANSWERS
 
         rows = [
             msgspec.structs.replace(row, candidate=(row.candidate or "") + ANSWERS[answer])
-            for row in self.texts(index)
+            for row in self._texts()
         ]
-        return extract(self._model(), rows, self._kind).features
+        return self._reads.extraction(rows, self._kind).features[self._order[index]]
+
+    def _texts(self) -> Sequence[TextRow]:
+        """All rows of the split: they are read at once, so a row's bits never depend on who asks."""
+        if not self._ref.rows:
+            raise ModelError("the service was given no text for these rows")
+        return self._ref.rows
 
     def _extracted(self) -> Extraction:
-        from w2s_harness.models.readout import extract
-
         if self._extraction is None:
-            if not self._ref.rows:
-                raise ModelError("the service was given neither features nor text for these rows")
-            # All rows of the split at once: a row's batch, and so its bits, never depend on who asks.
-            if self._extract is None:
-                self._extraction = extract(self._model(), self._ref.rows, self._kind)
-            else:
-                self._extraction = self._extract(self._ref.rows, self._kind)
+            self._extraction = self._reads.extraction(self._texts(), self._kind)
         return self._extraction
 
 

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from w2s_harness.errors import ModelError
+from w2s_harness.models import readout, shelf, splits
+from w2s_harness.models.control import SplitRef
 from w2s_harness.models.loading import load, locate
 from w2s_harness.models.readout import LIKELIHOODS, STATISTICS, extract, layer_means
 from w2s_harness.models.text import encode, texts
@@ -77,7 +79,7 @@ def test_cut_rows_are_counted(loaded, verify_rows):
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_layers_are_mean_states_over_the_response(loaded, verify_rows, layer):
-    got = layer_means(loaded, verify_rows, "verify", layer)
+    (got,) = layer_means(loaded, verify_rows, "verify", [layer])
     _, _, hidden = by_hand(loaded, verify_rows[5])
     assert got[5] == pytest.approx(hidden[layer].mean(0).numpy(), abs=1e-4)
 
@@ -85,10 +87,32 @@ def test_layers_are_mean_states_over_the_response(loaded, verify_rows, layer):
 def test_an_answer_is_appended_to_the_candidate(loaded, verify_rows):
     row = verify_rows[0]
     told = TextRow(row.prompt, candidate=f"{row.candidate} incorrect")
-    got = layer_means(loaded, [row], "verify", 2, answer=0)
-    assert got == pytest.approx(layer_means(loaded, [told], "verify", 2), abs=1e-5)
+    got = layer_means(loaded, [row], "verify", [2], answer=0)
+    assert got == pytest.approx(layer_means(loaded, [told], "verify", [2]), abs=1e-5)
+
+
+def test_one_pass_gives_the_bits_that_a_pass_per_layer_gives(loaded, verify_rows):
+    every = layer_means(loaded, verify_rows, "verify", range(3))
+    apart = [layer_means(loaded, verify_rows, "verify", [layer])[0] for layer in range(3)]
+    assert every.tobytes() == np.stack(apart).tobytes()
+
+
+@pytest.mark.parametrize("room", [2**28, 1])
+def test_layers_of_a_split_are_read_in_one_pass_and_kept(loaded, verify_rows, monkeypatch, room):
+    passes = []
+    monkeypatch.setattr(shelf, "STATES_BYTES", room)
+    monkeypatch.setattr(readout, "layer_means", lambda *a: (passes.append(a[3]), layer_means(*a))[1])
+    monkeypatch.setattr(shelf.Shelf, "model", lambda self, settings: loaded)
+    reads = shelf.Reads(shelf.Shelf(), loaded.settings)
+    for order in ([3, 1], [0, 2]):
+        split = splits.Split(SplitRef(rows=tuple(verify_rows)), np.array(order), "verify", reads)
+        got = [split.layer_means(np.array([1]), layer, None) for layer in (1, 2, -1)]
+        assert got[1].tobytes() == got[2].tobytes() != got[0].tobytes()
+        whole = layer_means(loaded, verify_rows, "verify", range(3))
+        assert got[0].tobytes() == whole[1][order[1]].tobytes()
+    assert passes == ([[0, 1, 2]] if room > 1 else [[1], [2]])
     with pytest.raises(ModelError, match="layer 3 is out of range"):
-        layer_means(loaded, [row], "verify", 3)
+        split.layer_means(np.array([1]), 3, None)
 
 
 @pytest.mark.parametrize("name", ["Qwen2", "Qwen3"])

@@ -1,0 +1,72 @@
+"""From flags to the plan of an agent run."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from w2s_harness.agent import directions
+from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.errors import UsageError
+from w2s_harness.plan import parse_seeds, parse_specs
+
+_SAME = (
+    "model", "base_url", "agents", "held_out_tasks", "seeds", "limit", "root_seed", "grant", "guards",
+    "cell_timeout_s", "budget_usd", "agent_budget_usd", "prices", "compute_usd_per_hour", "hours",
+    "queries_per_agent", "queries_per_lineage", "queries", "max_submissions", "isolation", "store",
+)  # fmt: skip
+_NEVER = ("inference", "transductive")
+
+
+def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
+    """The plan behind the flags of `agent run`. Raises `UsageError`, `DataError` for what cannot be."""
+    kind = flags["agent"] or ("model" if flags["model"] else "search")
+    if kind == "model" and not flags["model"]:
+        raise UsageError("--agent model: give the language model's name with --model")
+    if kind == "search" and flags["model"]:
+        raise UsageError("--agent search takes no --model. Leave one of them out.")
+    parse_seeds(flags["seeds"])
+    _check_tasks(flags["task"], flags["pair"], flags["held_out_tasks"])
+    for word in flags["grant"].split(","):
+        if word.strip() in _NEVER:
+            raise UsageError(f"--grant {word.strip()}: agents are answered on the holdout, so none may see it")
+    for name in ("store", "folder"):
+        if flags[name] and any(c in str(flags[name]) for c in ",:"):
+            raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
+    return AgentPlan(
+        agent=kind,
+        task=flags["task"],
+        pair=flags["pair"],
+        plugins=tuple(flags["plugins"]),
+        directions=_directions(flags) if kind == "model" else (),
+        **{name: flags[name] for name in _SAME},
+    )
+
+
+def folder_of(given: str | None, plan: AgentPlan) -> Path:
+    """The run's folder: what the user gave, else a new one in the store."""
+    if given:
+        return Path(given)
+    return Path(plan.store) / "agents" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def _check_tasks(task: str, pair: str, held_out: str) -> None:
+    climbed, pairs = parse_specs(task), parse_specs(pair)
+    if len(climbed) != 1 or len(pairs) != 1 or climbed[0].is_glob or pairs[0].is_glob:
+        raise UsageError("agents climb one task on one pair: give one name in --tasks and one in --pairs")
+    others = parse_specs(held_out)
+    if not others:
+        raise UsageError("--held-out-tasks: name at least one task that agents never see; no row is ranked else")
+    if any(other.name == climbed[0].name for other in others):
+        raise UsageError(f"--held-out-tasks: '{climbed[0].name}' is what agents climb, so they see it")
+
+
+def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:
+    if flags["undirected"]:
+        if flags["directions"]:
+            raise UsageError("--undirected takes no --directions. Leave one of them out.")
+        return ()
+    return tuple(directions.read(Path(flags["directions"]) if flags["directions"] else None))

@@ -1,0 +1,127 @@
+"""The board of an agent run: every submission on the final part and on tasks that agents never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.agent.referee import BESIDE, HostReferee, spelled
+from w2s_harness.experiment.assemble import Results
+from w2s_harness.report import document
+from w2s_harness.report.records import Author, Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A method that an agent handed in."""
+
+    n: int
+    who: str
+    file: Path
+    """The host's copy."""
+    sha256: str
+    parameters: Mapping[str, Any]
+    title: str
+    lineage: str
+    family: str
+    lines: int
+    read: Sequence[str]
+    at_s: float
+    """Seconds that agents had worked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledgers:
+    """What the run's books say of a submission."""
+
+    attempts: Callable[[str], int]
+    """Evaluations of a lineage."""
+    cost: Callable[[Submission], Cost]
+    """What its author had spent when it was handed in."""
+
+
+def unique(submissions: Sequence[Submission]) -> list[Submission]:
+    """The first of those with one source and one set of parameters."""
+    found: dict[tuple[str, str], Submission] = {}
+    for one in submissions:
+        found.setdefault((one.sha256, repr(sorted(one.parameters.items()))), one)
+    return list(found.values())
+
+
+def measure(
+    referee: HostReferee, plan: AgentPlan, submissions: Sequence[Submission], ledgers: Ledgers, out: Path
+) -> document.Leaderboard:
+    """Run every submission on the feedback part, on the final part and on the held-out tasks.
+
+    All of them stand in one plan, so one correction covers them. Written to `out` as well. Raises what
+    `session.run` raises, `InterruptedRunError` where it was stopped; the same call goes on from there.
+    """
+    words = [spelled(one.file, one.parameters) for one in submissions]
+    climbed, feedback_of = referee.board(referee.arena.selection, words)
+    feedback = {_file(feedback_of, row): row.pgr for row in climbed.rows if row.method not in BESIDE}
+    wanted = replace(
+        referee.arena.selection, holdout="final", held_out=plan.held_out_tasks, controls=True
+    )
+    board, results = referee.board(wanted, words)
+    by_file = {str(one.file): one for one in submissions}
+    (climb,) = {task.id for task in results.plan.tasks if task.part == "final"}
+    held_out = _held_out(board, climb)
+    rows = []
+    for row in board.rows:
+        one = by_file.get(_file(results, row))
+        done = row if one is None else _credited(row, one, ledgers)
+        if row.task == climb:
+            done = _compared(done, feedback.get(_file(results, row)), held_out[document.label(row)])
+        rows.append(done)
+    asked = msgspec.to_builtins(plan)
+    done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
+    from w2s_harness.report import canonical
+
+    canonical.write(done_board, out)
+    return done_board
+
+
+def _file(results: Results, row: document.Row) -> str:
+    """The file of a row's method."""
+    name = document.label(row)
+    return next((m.source.filename for m in results.plan.methods if m.id == name), "")
+
+
+def _held_out(board: document.Leaderboard, climb: str) -> dict[str, dict[str, float | None]]:
+    """PGR on every held-out task, by method."""
+    found: dict[str, dict[str, float | None]] = {}
+    for row in board.rows:
+        mine = found.setdefault(document.label(row), {})
+        if row.task != climb:
+            mine[row.task] = row.pgr if row.status == "ok" else None
+    return found
+
+
+def _credited(row: document.Row, one: Submission, ledgers: Ledgers) -> document.Row:
+    author = Author(
+        kind="agent", who=one.who, family=one.family, lineage=one.lineage, lines=one.lines,
+        read=list(one.read), title=one.title, hours=one.at_s / 3600,
+    )  # fmt: skip
+    attempts = max(row.attempts, ledgers.attempts(one.lineage))
+    return msgspec.structs.replace(row, author=author, attempts=attempts, cost=ledgers.cost(one))
+
+
+def _compared(
+    row: document.Row, feedback: float | None, held_out: Mapping[str, float | None]
+) -> document.Row:
+    """A row of the climbed task with its other numbers; without its held-out runs it has no rank."""
+    optimism = None if feedback is None or row.pgr is None else feedback - row.pgr
+    missing = sorted(task for task, value in held_out.items() if value is None)
+    row = msgspec.structs.replace(
+        row, feedback=feedback, final=row.pgr, held_out=dict(held_out), optimism=optimism
+    )
+    if missing and row.rank is not None:
+        why = f"not ranked: no PGR on {', '.join(missing)}, which it was never tuned on"
+        reason = f"{row.reason}; {why}" if row.reason else why
+        row = msgspec.structs.replace(row, rank=None, reason=reason)
+    return row

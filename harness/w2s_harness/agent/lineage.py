@@ -1,0 +1,119 @@
+"""Which methods of an agent run descend from one another, whoever wrote them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from w2s_harness.agent.normal_form import normal_form
+
+ALIKE = 0.95
+"""Similarity from which a method is a copy. Of the shipped methods no two reach it."""
+_RUN = 4
+"""Words in a row that are compared."""
+
+
+class Lines(Protocol):
+    """Where lineages are kept, as `agent.journal.Journal` keeps its lines."""
+
+    def append(self, entry: dict[str, Any], /) -> None:
+        """Keep a line."""
+        ...
+
+    def read(self) -> list[dict[str, Any]]:
+        """All lines, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    lineage: str
+    runs: Counter[tuple[str, ...]]
+
+
+def normalised(source: str) -> str:
+    """Source as it is compared: names, docstrings, comments, constants and order of definitions gone."""
+    return normal_form(source)
+
+
+def similarity(a: str, b: str) -> float:
+    """How alike two sources are, in [0, 1]: the share of runs of 4 words that their normal forms share.
+
+    2 |A and B| / (|A| + |B|) over multisets (Dice 1945); 1 for equal normal forms.
+    """
+    return _alike(_runs(normalised(a)), _runs(normalised(b)))
+
+
+class Lineages:
+    """Names the lineage of methods; thread-safe. With `lines`, what was named is known again on resume.
+
+    A source has the lineage of the first one with the same normal form, else of the one that it is most
+    like from `ALIKE` on, else a new one, `WHO/NUMBER`. Predictions that were seen before have the lineage
+    they were first seen in; that holds for this query, and the source keeps its own for others.
+    """
+
+    def __init__(self, lines: Lines | None = None) -> None:
+        self._lines = lines
+        self._lock = threading.Lock()
+        self._forms: dict[str, _Known] = {}
+        self._predictions: dict[str, str] = {}
+        self._count: Counter[str] = Counter()
+        for line in lines.read() if lines is not None else ():
+            self._learn(line)
+
+    def of(self, source: str, who: str, predictions: str | None = None) -> str:
+        """The lineage of a source (its text) with, once it ran, the SHA-256 of its predictions."""
+        form = normalised(source)
+        with self._lock:
+            known = self._forms.get(form)
+            lineage = known.lineage if known is not None else self._nearest(form)
+            new: dict[str, Any] = {}
+            if lineage is None:
+                lineage = f"{who}/{self._count[who] + 1}"
+                new["begun_by"] = who
+            if known is None:
+                new["form"] = form
+            answer = lineage
+            if predictions is not None:
+                answer = self._predictions.get(predictions, lineage)
+                if predictions not in self._predictions:
+                    new["predictions"] = predictions
+            if new:
+                line = {"lineage": lineage, **new}
+                if self._lines is not None:
+                    self._lines.append(line)
+                self._learn(line)
+            return answer
+
+    def _nearest(self, form: str) -> str | None:
+        runs, best, found = _runs(form), ALIKE, None
+        for known in self._forms.values():
+            alike = _alike(runs, known.runs)
+            if alike >= best and (found is None or alike > best):
+                best, found = alike, known.lineage
+        return found
+
+    def _learn(self, line: Mapping[str, Any]) -> None:
+        if "begun_by" in line:
+            self._count[line["begun_by"]] += 1
+        if "form" in line:
+            self._forms[line["form"]] = _Known(line["lineage"], _runs(line["form"]))
+        if "predictions" in line:
+            self._predictions[line["predictions"]] = line["lineage"]
+
+
+def _runs(form: str) -> Counter[tuple[str, ...]]:
+    found: Counter[tuple[str, ...]] = Counter()
+    for line in form.splitlines():
+        words = re.findall(r"\w+(?:\.\w+)*", line)
+        found.update(tuple(words[i : i + _RUN]) for i in range(max(1, len(words) - _RUN + 1)))
+    return found
+
+
+def _alike(a: Counter[tuple[str, ...]], b: Counter[tuple[str, ...]]) -> float:
+    total = a.total() + b.total()
+    return 2 * (a & b).total() / total if total else 1.0

@@ -1,0 +1,88 @@
+"""What an agent run was asked to do, as `plan.json` in its folder holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from w2s_harness.errors import DataError, UsageError
+
+FORMAT = "w2s-agent-run/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPlan:
+    """Everything that decides an agent run, beside what a model answers."""
+
+    format: Literal["w2s-agent-run/1"] = "w2s-agent-run/1"
+    agent: Literal["search", "model"] = "search"
+    model: str | None = None
+    """The language model's name; None for plain search."""
+    base_url: str | None = None
+    agents: int = 4
+    task: str = "chat"
+    """The one that agents climb; its settings ride on the name."""
+    pair: str = "tiny"
+    held_out_tasks: str = "math,code"
+    seeds: str = "5"
+    limit: int | None = None
+    root_seed: int = 0
+    grant: str = ""
+    guards: str = "default"
+    plugins: tuple[str, ...] = ()
+    """What `-p` was given."""
+    cell_timeout_s: float = 60.0
+    directions: tuple[str, ...] = ()
+    """One per agent in turn; empty for undirected agents."""
+    budget_usd: float | None = None
+    agent_budget_usd: float | None = None
+    prices: str | None = None
+    """A price table of the user's."""
+    compute_usd_per_hour: float = 0.0
+    hours: float = 1.0
+    queries_per_agent: int = 20
+    queries_per_lineage: int = 20
+    queries: int = 60
+    """Of the whole group."""
+    max_submissions: int = 5
+    """Of one agent."""
+    isolation: str = "auto"
+    store: str = ".w2s"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents' names."""
+        return tuple(f"agent-{k + 1}" for k in range(self.agents))
+
+    def direction(self, index: int) -> str:
+        """What agent number `index` is told to look at first; empty for none."""
+        return self.directions[index % len(self.directions)] if self.directions else ""
+
+
+def write(plan: AgentPlan, folder: Path) -> None:
+    """Make the run's folder with its `plan.json`. Raises `UsageError` where it exists and is not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} exists. `w2s-harness agent resume {folder}` goes on with it; else give another --dir."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    waiting = folder / ".plan.json"
+    waiting.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
+    waiting.replace(path)
+
+
+def read(folder: Path) -> AgentPlan:
+    """The plan of an agent run. Raises `UsageError` where there is none, `DataError` for a broken one."""
+    path = folder / "plan.json"
+    try:
+        body = path.read_bytes()
+    except OSError:
+        raise UsageError(f"{folder}: no agent run (no plan.json). `w2s-harness agent run` starts one.") from None
+    try:
+        return msgspec.json.decode(body, type=AgentPlan, strict=True)
+    except msgspec.DecodeError as bad:
+        raise DataError(f"{path}: {bad}. It was written by another version, or changed by hand.") from bad

@@ -1,0 +1,199 @@
+"""The host's side of an agent run: guarded runs of agents' methods, and their scripts in the jail."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from w2s_harness.agent.contract import Evaluation, ScriptResult
+from w2s_harness.agent.scripting import NAME as SCRIPT
+from w2s_harness.agent.scripting import wrapped
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.errors import DataError, ModelError, PluginError, UsageError, WorkerError
+from w2s_harness.experiment import session
+from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.closed import closed_paths, plan_paths
+from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.guarding import Guards
+from w2s_harness.experiment.one_cell import Runner
+from w2s_harness.experiment.planning import build_plan
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.store import Store
+from w2s_harness.isolation.jail import Jail
+from w2s_harness.models.client import ServiceClient
+from w2s_harness.plan import PlannedMethod, Value
+from w2s_harness.report import document
+from w2s_harness.scoring.accuracy import unpack
+
+if TYPE_CHECKING:
+    from w2s_harness.experiment.assemble import Results
+
+BESIDE = ("vanilla", "zero-shot")
+"""What runs beside every method of an agent: the reference, and what needs no teacher."""
+FORBIDDEN = frozenset({"inference", "transductive"})
+"""Access that no plan grants in the loop: logs and answers speak of the fit alone."""
+_BOUNDARY = (UsageError, PluginError, DataError, WorkerError, ModelError)
+
+
+class InterruptedRunError(Exception):
+    """The run was stopped while an agent's request was worked on; the request is done again on resume."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """Where agents are measured: one task, one pair, the plan's seeds."""
+
+    selection: Selection
+    """Of the feedback part; its methods are replaced."""
+    options: session.Options
+    plugins: Callable[[], Plugins]
+    """Trusted plugins, made anew for each run."""
+    say: Callable[[str], None] = field(default=lambda text: None)
+
+
+class HostReferee:
+    """Works one request off at a time, whoever asks; each uses every job slot."""
+
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self._lock = threading.Lock()
+
+    def references(self) -> document.Leaderboard:
+        """The board of `BESIDE` on the feedback part; it fills the store with what all share."""
+        return self.board(self.arena.selection, ())[0]
+
+    def board(
+        self, selection: Selection, methods: Sequence[str], out: Path | None = None
+    ) -> tuple[document.Leaderboard, Results]:
+        """A whole run of `methods` (words of `--methods`) beside `BESIDE`.
+
+        Raises what `session.run` raises, `InterruptedRunError` where it was stopped.
+        """
+        wanted = replace(selection, methods=",".join((*BESIDE, *methods)))
+        options = replace(self.arena.options, out=out)
+        listeners = session.Listeners(self.arena.plugins(), self.arena.say, lambda text: None)
+        done = session.run(wanted, options, listeners)
+        if done.board is None or done.results is None:
+            raise InterruptedRunError
+        return done.board, done.results
+
+    def evaluate(self, file: Path, parameters: Mapping[str, Value]) -> Evaluation:
+        """A full guarded run on the feedback part; what the method did wrong is the evaluation's `error`."""
+        began = time.monotonic()
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        named: dict[str, Any] = {"label": file.stem, "sha256": digest, "parameters": dict(parameters)}
+        with self._lock:
+            try:
+                board, results = self.board(self.arena.selection, [spelled(file, parameters)])
+            except _BOUNDARY as bad:
+                return Evaluation(**named, error=_own(str(bad), file), seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        rows = [row for row in board.rows if row.method not in BESIDE]
+        if len(rows) != 1:
+            several = f"the file offers {len(rows)} methods. Offer one."
+            return Evaluation(**named, error=several, seconds=seconds)
+        return _evaluation(rows[0], board.settings[0], results, named, seconds)
+
+    def script(self, text: str, workspace: Path) -> ScriptResult:
+        """Run Python in the jail of methods; it may read the agent's workspace and write to its scratch."""
+        began = time.monotonic()
+        with self._lock:
+            record = self._script(wrapped(text), workspace)
+        output = str(record.get("output", ""))
+        return ScriptResult(output, str(record.get("error", "")), time.monotonic() - began)
+
+    def _script(self, code: bytes, workspace: Path) -> dict[str, Any]:
+        options, plugins = self.arena.options, self.arena.plugins()
+        store = Store(options.store, warn=self.arena.say)
+        source = MethodSource(
+            name=SCRIPT,
+            module=f"w2s_method_{SCRIPT}",
+            distribution=None,
+            version=None,
+            sha256=hashlib.sha256(code).hexdigest(),
+            reads=(str(workspace.resolve()),),
+            code=code,
+            filename=f"{SCRIPT}.py",
+        )
+        jail = Jail(options.isolation, cell_timeout_s=self.arena.selection.cell_timeout_s)
+        try:
+            jail.close_off(closed_paths(plugins, store))
+            with Describer(store, jail) as describer:
+                plan = build_plan(replace(self.arena.selection, methods=BESIDE[0]), plugins, describer)
+                access = tuple(sorted(plan.grants - FORBIDDEN))
+                method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
+                plan = replace(plan, methods=(method,), seeds=plan.seeds[:1])
+                jail.expect([source])
+                jail.close_off(plan_paths(plan))
+                return self._one_cell(plan, store, plugins, jail, describer)
+        finally:
+            store.close()
+
+    def _one_cell(
+        self, plan: Any, store: Store, plugins: Plugins, jail: Jail, describer: Describer
+    ) -> dict[str, Any]:
+        settings, cancel = prepare_settings(plan, store), self.arena.options.cancel
+        work = CellWork(plan, settings, store, plugins.hook, Guards(plugins), cancel, 1, jail)
+        (job,) = work.jobs
+        threads = max(pair.threads for pair in plan.pairs)
+        runner = Runner(plan, store, jail, cancel, output_lines=None)
+        with ServiceClient("worker-facing", threads=threads) as client:
+            return runner.run(client, describer.zygote(), job)
+
+
+def spelled(file: Path, parameters: Mapping[str, Value]) -> str:
+    """A method file and its parameters as a word of `--methods`."""
+    values = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in sorted(parameters.items())}
+    return ":".join([str(file), *(f"{key}={value}" for key, value in values.items())])
+
+
+def _evaluation(
+    row: document.Row, setting: document.Setting, results: Results, named: Mapping[str, Any], seconds: float
+) -> Evaluation:
+    cells = [r for name, r in results.cells.items() if name.split("/")[2].partition("[")[0] == row.method]
+    (here,) = results.settings
+    found: dict[str, Any] = dict(named) | {"label": document.label(row)}
+    told: dict[str, Any] = {
+        "verdicts": [msgspec.structs.asdict(v) for v in row.verdicts],
+        "output": "\n".join(str(r["output"]) for r in cells if r.get("output")),
+        "weak": setting.weak.mean,
+        "ceiling": setting.ceiling.mean,
+        "flops": row.compute.flops,
+        "seconds": seconds,
+    }
+    if row.status not in ("ok", "no-gap"):
+        return Evaluation(**found, **told, error=_why(row))
+    values = np.stack([unpack(r["outcomes"], r["ties"], len(here.test)) for r in cells])
+    return Evaluation(
+        **found,
+        **told,
+        pgr=row.pgr,
+        accuracy=row.transfer.mean,
+        outcomes=values,
+        groups=np.asarray(here.test.groups),
+        predictions=hashlib.sha256(values.tobytes()).hexdigest(),
+        teacher=row.teacher_dependence,
+    )
+
+
+def _why(row: document.Row) -> str:
+    """Why a row has no score: of a verdict no more than which guard spoke, of a cell what it said."""
+    if row.status == "disqualified":
+        guards = sorted({v.guard for v in row.verdicts if v.level == "disqualify"})
+        return f"disqualified by {', '.join(guards)}"
+    return f"{row.status}: {row.reason}"
+
+
+def _own(text: str, file: Path) -> str:
+    """An error as the agent may read it: its file by name alone."""
+    return text.replace(str(file), file.name)

@@ -1,0 +1,61 @@
+"""The holdout cut in two by question: what agents get feedback on, and what nobody is asked about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.data.prepared import SplitData, TaskData
+from w2s_harness.errors import DataError
+from w2s_harness.types import HoldoutPart
+
+
+def cut(data: TaskData, part: HoldoutPart, *, root: int, name: str) -> TaskData:
+    """The data with only a part of its holdout; the whole questions of `feedback` and `final` are disjoint.
+
+    The cut is named by the root seed and the data alone, so every plan on them makes the same one. Training
+    splits and `digest` stay as they are: a seed trains on the same rows whatever part is scored. Raises
+    `DataError` where a part would lack a class or have under two questions.
+    """
+    if part == "whole":
+        return data
+    test = data.splits["test"]
+    kept = _feedback(test, root, data.digest)[test.groups] == (part == "feedback")
+    labels = test.labels[kept]
+    if len(np.unique(test.groups[kept])) < 2 or labels.all() or not labels.any():
+        raise DataError(
+            f"task {name}: the {part} half of its holdout lacks a class or has under two questions. "
+            "Give it a larger holdout, or raise --limit."
+        )
+    return replace(data, splits={**data.splits, "test": _only(test, kept)}, part=part)
+
+
+def _feedback(test: SplitData, root: int, digest: str) -> npt.NDArray[np.bool_]:
+    """(questions,) which of them are in the feedback half."""
+    names = json.dumps(["w2s-harness/holdout/1", root, digest])
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(names.encode()).digest(), "little"))
+    count = int(test.groups.max()) + 1
+    out = np.zeros(count, dtype=np.bool_)
+    out[np.argsort(rng.random(count), kind="stable")[: count // 2]] = True
+    return out
+
+
+def _only(split: SplitData, kept: npt.NDArray[np.bool_]) -> SplitData:
+    """The kept rows; questions are numbered anew by first appearance."""
+    index = np.flatnonzero(kept)
+    _, first, codes = np.unique(split.groups[index], return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    labels, groups = split.labels[index], order[codes].astype(np.int64)
+    for array in (labels, groups):
+        array.flags.writeable = False
+    return SplitData(
+        rows=tuple(split.rows[i] for i in index),
+        labels=labels,
+        groups=groups,
+        subsets=tuple(split.subsets[i] for i in index),
+        answers=tuple(split.answers[i] for i in index),
+    )

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from w2s_harness.data.cut import cut
+from w2s_harness.data.prepared import SplitData, TaskData
+from w2s_harness.errors import DataError
+from w2s_harness.wire.rows import TextRow
+
+
+def split(labels, groups):
+    n = len(labels)
+    rows = tuple(TextRow(f"q{g}", f"c{i}", None, None) for i, g in enumerate(groups))
+    return SplitData(rows, np.array(labels, bool), np.array(groups, np.int64), ("",) * n, ("",) * n)
+
+
+def data(labels, groups):
+    train = split([True, False], [0, 1])
+    splits = {"train_label": train, "train_unlabel": train, "test": split(labels, groups)}
+    return TaskData("verify", splits, "digest", "answers")
+
+
+GROUPS = [g for g in range(10) for _ in range(4)]
+WHOLE = data([True, False] * 20, GROUPS)
+
+
+def test_the_halves_share_no_question_and_hold_all_rows():
+    feedback, final = (cut(WHOLE, part, root=0, name="t").splits["test"] for part in ("feedback", "final"))
+    questions = [{row.prompt for row in half.rows} for half in (feedback, final)]
+    assert not questions[0] & questions[1]
+    assert len(questions[0]) == len(questions[1]) == 5
+    assert sorted(r.candidate for r in (*feedback.rows, *final.rows)) == sorted(f"c{i}" for i in range(40))
+
+
+def test_rows_keep_their_labels_and_questions_are_numbered_by_first_appearance():
+    half = cut(WHOLE, "feedback", root=0, name="t").splits["test"]
+    assert [bool(label) for label in half.labels] == [int(r.candidate[1:]) % 2 == 0 for r in half.rows]
+    assert list(half.groups) == [g for g in range(5) for _ in range(4)]
+
+
+def test_training_splits_and_digest_stay_and_the_part_is_named():
+    half = cut(WHOLE, "final", root=0, name="t")
+    assert half.splits["train_unlabel"] is WHOLE.splits["train_unlabel"]
+    assert (half.digest, half.part) == ("digest", "final")
+    assert cut(WHOLE, "whole", root=0, name="t") is WHOLE
+
+
+def test_the_cut_is_the_root_seeds():
+    def prompts(root):
+        return {r.prompt for r in cut(WHOLE, "feedback", root=root, name="t").splits["test"].rows}
+
+    assert prompts(0) == prompts(0)
+    assert len({frozenset(prompts(root)) for root in range(5)}) > 1
+
+
+def test_a_half_of_one_class_is_refused():
+    one_sided = data([True] * 39 + [False], GROUPS)
+    with pytest.raises(DataError, match="half of its holdout lacks a class"):
+        for part in ("feedback", "final"):
+            cut(one_sided, part, root=0, name="t")
