@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import UsageError
-from w2s_harness.types import Exposure, Pair, Task, Track
+from w2s_harness.types import Exposure, HoldoutPart, Pair, Task, Track
 
 Value = bool | int | float | str
 Counterfactuals = Literal["all", "one", "none"]
@@ -123,6 +123,8 @@ class PlannedTask:
     exposure: Exposure
     path: str | None = None
     """Where a directory or YAML task lies."""
+    part: HoldoutPart = "whole"
+    """Which part of its holdout is scored."""
 
 
 @dataclass(frozen=True, slots=True)

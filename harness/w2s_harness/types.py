@@ -22,6 +22,7 @@ Kind = Literal["verify", "preference"]
 Split = Literal["train_label", "train_unlabel", "test"]
 Exposure = Literal["fresh", "private", "public"]
 Track = Literal["w2s", "elicitation", "unknown"]
+HoldoutPart = Literal["whole", "feedback", "final"]
 Level = Literal["ok", "note", "flag", "disqualify", "error"]
 
 ABILITIES = ("generate", "few-shot")
@@ -139,6 +140,8 @@ class Verdict:
     """A class in a word, such as `teacher-driven`, `shortcut` or `leak`."""
     track: Track | None = None
     """Where the row belongs, whatever the method says of itself."""
+    label_free: bool = False
+    """Reached without gold labels: an agent may see it at no cost to its oracle budget."""
     whole_method: bool = False
     """A `disqualify` that holds for every row of the method, not for this task alone."""
 

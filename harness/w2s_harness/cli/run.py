@@ -199,4 +199,4 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))
     # A scheduler's SIGTERM stops a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return int(run(selection, options, listeners))
+    return int(run(selection, options, listeners).code)

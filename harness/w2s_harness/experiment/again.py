@@ -7,27 +7,48 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.one_cell import Job
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
 from w2s_harness.types import Pair
 
 
-def command(jobs: Sequence[Job], beside: Iterable[PlannedMethod], plan: Plan, plugins: Plugins) -> str:
-    """A `w2s-harness run` line, quoted for a shell, that judges the row of `jobs` again.
+class Commands:
+    """The `w2s-harness run` lines that judge the rows of a plan again."""
 
-    `beside` are other methods of the plan on the same setting. Data that `--fresh` drew are named by their
-    seed, so they are the same and no longer compared with the published ones. Paths stand as they were typed.
-    """
-    setting, method = jobs[0].setting, jobs[0].method
-    ids = {method.id, *(m.id for m in beside)}
-    words = ["w2s-harness", "run", "--tasks", _task(setting.task, plugins), *_pair(setting.pair, plugins)]
-    words += ["--methods", ",".join(_method(m) for m in plan.methods if m.id in ids)]
-    if plugins.methods_env is not None:
-        words += ["--methods-env", str(plugins.methods_env)]
-    seeds = tuple(job.cell.seed for job in jobs)
-    words += ["--seeds", _list(seeds)]
-    if plan.baseline_seeds != seeds:
-        words += ["--baseline-seeds", _list(plan.baseline_seeds)]
-    return shlex.join([*words, *_settings(plan, setting.pair), *_plugins(plan, plugins)])
+    def __init__(self, plan: Plan, plugins: Plugins) -> None:
+        self._plan, self._plugins = plan, plugins
+        self._places = {method.id: i for i, method in enumerate(plan.methods)}
+        self._around: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def of(self, jobs: Sequence[Job], beside: Iterable[PlannedMethod]) -> str:
+        """The line, quoted for a shell, for the row of `jobs`.
+
+        `beside` are other methods of the plan on the same setting. Data that `--fresh` drew are named by
+        their seed, so they are the same and no longer compared with the published ones. Paths stand as they
+        were typed.
+        """
+        setting, plan = jobs[0].setting, self._plan
+        where = (setting.task.id, setting.pair.name)
+        if where not in self._around:
+            self._around[where] = self._shared(setting)
+        before, after = self._around[where]
+        methods = {m.id: m for m in (jobs[0].method, *beside)}
+        chosen = sorted(methods, key=self._places.__getitem__)
+        words = ["--methods", ",".join(_method(plan.methods[self._places[name]]) for name in chosen)]
+        if self._plugins.methods_env is not None:
+            words += ["--methods-env", str(self._plugins.methods_env)]
+        seeds = tuple(job.cell.seed for job in jobs)
+        words += ["--seeds", _list(seeds)]
+        if plan.baseline_seeds != seeds:
+            words += ["--baseline-seeds", _list(plan.baseline_seeds)]
+        return f"{before} {shlex.join(words)}{after}"
+
+    def _shared(self, setting: Setting) -> tuple[str, str]:
+        """What comes before and after the words of a row."""
+        before = ["w2s-harness", "run", "--tasks", _task(setting.task, self._plugins)]
+        after = [*_settings(self._plan, setting.pair), *_plugins(self._plan, self._plugins)]
+        before += _pair(setting.pair, self._plugins)
+        return shlex.join(before), "".join(f" {shlex.quote(word)}" for word in after)
 
 
 def _list(seeds: Sequence[int]) -> str:

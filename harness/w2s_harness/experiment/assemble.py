@@ -18,13 +18,14 @@ from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
-from w2s_harness.experiment.one_cell import Record
+from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
 from w2s_harness.report.claims import claims_of
+from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
 from w2s_harness.types import Verdict
@@ -42,6 +43,7 @@ class Results:
     controls: Sequence[records.Control] = ()
 
 
+@uncollected()
 def assemble(
     found: Results,
     plugins: Plugins,
@@ -59,7 +61,7 @@ def assemble(
     """
     verdicts = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
     references = _references(found)
-    tallies = {s.id: _tallies(found, references[s.id], verdicts, attempts) for s in found.settings}
+    tallies = _tallies(found, references, verdicts, attempts)
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
@@ -84,8 +86,8 @@ def assemble(
 
 def unjudged(found: Results) -> list[rowing.Tally]:
     """The rows of all settings before their verdicts."""
-    references = _references(found)
-    return [t for s in found.settings for t in _tallies(found, references[s.id], {}, {})]
+    tallies = _tallies(found, _references(found), {}, {})
+    return [tally for setting in found.settings for tally in tallies[setting.id]]
 
 
 def _references(found: Results) -> dict[str, rowing.Reference]:
@@ -98,20 +100,24 @@ def _references(found: Results) -> dict[str, rowing.Reference]:
 
 def _tallies(
     found: Results,
-    reference: rowing.Reference,
+    references: Mapping[str, rowing.Reference],
     verdicts: Mapping[RowId, list[Verdict]],
     attempts: Mapping[RowId, int],
-) -> list[rowing.Tally]:
-    out = []
-    for method in found.plan.methods:
-        cells = [
-            (job, found.cells[job.cell.id])
-            for job in found.work.jobs
-            if job.setting is reference.setting and job.method is method
+) -> dict[str, list[rowing.Tally]]:
+    """The rows in the making by setting, in the order of the plan's methods."""
+    cells: dict[RowId, list[tuple[Job, Record]]] = {}
+    for job in found.work.jobs:
+        cells.setdefault(job.row, []).append((job, found.cells[job.cell.id]))
+    out: dict[str, list[rowing.Tally]] = {}
+    for setting in found.settings:
+        rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
+        out[setting.id] = [
+            rowing.Tally(
+                method, references[setting.id], cells[row], verdicts.get(row, []), attempts.get(row, 1)
+            )
+            for method, row in rows
+            if row in cells
         ]
-        if cells:
-            row = (reference.setting.id, method.id)
-            out.append(rowing.Tally(method, reference, cells, verdicts.get(row, []), attempts.get(row, 1)))
     return out
 
 

@@ -53,7 +53,7 @@ class CellWork:
         self._methods = {m.id: m for m in plan.methods}
         self._columns = {s.task.id: guards.columns(s.task.task) for s in settings}
         self._runner = Runner(plan, store, jail, cancel)
-        self.jobs = [self._job(cell) for cell in plan.cells()]
+        self.jobs = self._jobs()
 
     def are_complete(self) -> bool:
         """Whether every real cell that can run is in the store."""
@@ -146,13 +146,25 @@ class CellWork:
 
     # -- which cells ------------------------------------------------------------------------------------
 
-    def _job(self, cell: Cell, world: World | None = None) -> Job:
-        setting, method = self._settings[f"{cell.task}/{cell.pair}"], self._methods[cell.method]
+    def _jobs(self) -> list[Job]:
+        """The real cells; those of a row stand together and share what names them."""
+        made: dict[tuple[str, str, str], Callable[[Cell], Job]] = {}
+        out = []
+        for cell in self.plan.cells():
+            row = (cell.task, cell.pair, cell.method)
+            if row not in made:
+                made[row] = self._row(*row)
+            out.append(made[row](cell))
+        return out
+
+    def _row(self, task: str, pair: str, name: str, world: World | None = None) -> Callable[[Cell], Job]:
+        """Makes the job of each cell of a row."""
+        setting, method = self._settings[f"{task}/{pair}"], self._methods[name]
         wanted = frozenset(method.access) & self.plan.grants
         access = self.guards.grant(setting.task.task, method.id, wanted)
         columns = self._columns[setting.task.id]
-        key = Keys(setting).cell(self.plan, cell, method, access, columns, world)
-        return Job(cell, setting, method, access, columns, key, world)
+        key = Keys(setting).row(self.plan, method, access, columns, world)
+        return lambda cell: Job(cell, setting, method, access, columns, key(cell), world)
 
     def _refusal(self, job: Job) -> Record | None:
         if job.method.error:
@@ -204,7 +216,8 @@ class CellWork:
             here = self._settings[setting]
             names = (self.plan.root_seed, here.data.digest, here.pair.name, name)
             for world, seed in spread(worlds, seeds, *names):
-                out.append(self._job(by_seed[seed], world))
+                cell = by_seed[seed]
+                out.append(self._row(cell.task, cell.pair, cell.method, world)(cell))
         return out
 
     def _measure(self, audits: Sequence[Job]) -> None:

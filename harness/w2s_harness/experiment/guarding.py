@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +36,8 @@ class Guards:
     @property
     def has_judges(self) -> bool:
         """Whether a guard will want to see predictions."""
-        return self.has("w2s_judge_run", "w2s_judge_method")
+        hook = self.plugins.hook  # asked for every cell, so without the loop of `has`
+        return bool(hook.w2s_judge_run.get_hookimpls() or hook.w2s_judge_method.get_hookimpls())
 
     def identity(self, task: Task) -> list[Any] | None:
         """What their verdicts hang on beside the evidence: code and settings; None with a guard of others.
@@ -113,9 +114,11 @@ class Guards:
         known = {"method": method, "evidence": evidence}
         return self._verdicts("w2s_judge_method", evidence.setting.task, known)
 
-    def off(self) -> list[Verdict]:
-        """A note for every guard of ours that the plan goes without."""
-        return [Verdict(name, "note", OFF) for name in self.plugins.guards_off]
+    def off(self, again: Callable[[], str]) -> list[Verdict]:
+        """A note for every guard of ours that the plan goes without, with the command that shows it again."""
+        names = self.plugins.guards_off
+        words = again() if names else ""
+        return [Verdict(name, "note", OFF, again=words) for name in names]
 
     def before(self, task: Task, method: PlannedMethod) -> list[Verdict]:
         """The verdicts of guards that failed before the method ran on the task."""

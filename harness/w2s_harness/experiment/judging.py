@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from w2s_harness.evidence import Published
-from w2s_harness.experiment.again import command
+from w2s_harness.experiment.again import Commands
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards, merged
@@ -42,12 +42,15 @@ def judge(
         row: _of_row(row, cells, settings[row[0]], work, attempts, published) for row, cells in rows.items()
     }
     spread = _of_methods(rows, found)
-    return {
-        row: _with_command(
-            merged([*said, *spread.get(row, ())]), partial(_again, row[1], settings[row[0]], work, plan)
-        )
-        for row, said in found.items()
-    }
+    shipped = {name: _shipped(methods) for name, methods in settings.items()}
+    commands = Commands(plan, work.guards.plugins)
+    out = {}
+    for row, said in found.items():
+        jobs = [ended.job for ended in rows[row]]
+        again = partial(commands.of, jobs, shipped[row[0]])
+        off = [] if is_predictions(jobs[0].method) else work.guards.off(again)
+        out[row] = _with_command(merged([*off, *said, *spread.get(row, ())]), again)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _of_row(
     job = cells[0].job
     if is_predictions(job.method):
         return []  # no method was seen at work
-    said = [*guards.off(), *guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
+    said = [*guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):
         return said
     case = _Case(
@@ -174,7 +177,6 @@ def _with_command(said: Sequence[Verdict], again: Callable[[], str]) -> list[Ver
     return [verdict if verdict.again else replace(verdict, again=words) for verdict in said]
 
 
-def _again(name: str, setting: Mapping[str, Sequence[Ended]], work: CellWork, plan: Plan) -> str:
-    """The command that judges a method's row of a setting again, beside the shipped methods there."""
-    shipped = [cells[0].job.method for cells in setting.values() if cells[0].job.method.source.is_shipped]
-    return command([ended.job for ended in setting[name]], shipped, plan, work.guards.plugins)
+def _shipped(methods: Mapping[str, Sequence[Ended]]) -> list[PlannedMethod]:
+    """Those of a setting's methods that w2s-harness ships."""
+    return [cells[0].job.method for cells in methods.values() if cells[0].job.method.source.is_shipped]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import key_of
+from w2s_harness.experiment.store import Address, canonical, key_of
 from w2s_harness.plan import Cell, Plan, PlannedMethod
 from w2s_harness.types import Split, World
 
@@ -39,9 +39,12 @@ class Keys:
         model = self.setting.weights(role)
         spec = self.setting.pair.weak if role == "weak" else self.setting.pair.strong
         reading = [spec.dtype, spec.readout, spec.max_tokens, self.setting.pair.threads]
-        return key_of(
-            "features", [model, reading, self.setting.data.digest, split, part, code_version("features")]
-        )
+        return key_of("features", [model, reading, *self._rows(split), part, code_version("features")])
+
+    def _rows(self, split: Split) -> list[str]:
+        """What names the rows of a split; a part of the holdout shares the training splits of the whole."""
+        data = self.setting.data
+        return [data.digest, split, *([data.part] if split == "test" and data.part != "whole" else [])]
 
     def tune(self) -> str:
         """The chosen settings of teacher and student."""
@@ -100,10 +103,19 @@ class Keys:
         world: World | None = None,
     ) -> str:
         """A cell: the method's code and parameters, what it was given, in which world, and its limits."""
+        return self.row(plan, method, access, columns, world)(cell)
+
+    def row(
+        self,
+        plan: Plan,
+        method: PlannedMethod,
+        access: tuple[str, ...],
+        columns: Iterable[str],
+        world: World | None = None,
+    ) -> Callable[[Cell], str]:
+        """`cell` of every cell of a row: what its cells share is written once."""
         limits = plan.limits
-        inputs = [
-            self._identity(),
-            cell.id,
+        shared = [
             method.source.sha256,
             dict(sorted(method.parameters.items())),
             list(access),
@@ -114,7 +126,10 @@ class Keys:
             code_version("cell"),
             [self.setting.chain(), list(self.setting.pair.abilities)],
         ]
-        return key_of("cell", inputs)
+        versions = canonical(self._versions())[1:-1]
+        address = Address("cell", f"[[{self.setting.identity_text},{versions}],")
+        rest = canonical(shared)[1:]
+        return lambda cell: address.key(f"{canonical(cell.id)},{rest}")
 
     def predictions(self, cell_key: str) -> str:
         """A cell's predictions on the holdout: (n_test,) P(label = 1)."""
@@ -125,7 +140,10 @@ class Keys:
         return key_of("targets", cell_key)
 
     def _identity(self) -> list[Any]:
-        return [self.setting.identity(), code_version("features"), code_version("fit")]
+        return [self.setting.identity(), *self._versions()]
+
+    def _versions(self) -> list[str]:
+        return [code_version("features"), code_version("fit")]
 
 
 def named_seed(*names: str | int) -> int:

@@ -117,6 +117,8 @@ class Runner:
     store: Store
     jail: Jail
     cancel: Event
+    output_lines: int | None = _OUTPUT_LINES
+    """How many of the last lines that a worker printed are kept; None for all that it sent."""
 
     def run(self, client: ServiceClient, zygote: Zygote, job: Job) -> Record:
         """The cell's record; one that ended well is in the store, with its predictions, before this returns.
@@ -142,7 +144,7 @@ class Runner:
         except (WorkerError, ModelError, Skip) as bad:
             return {
                 **_ended(bad, job),
-                "output": _last_lines(output),
+                "output": self._kept(output),
                 "seconds": time.monotonic() - started,
                 "isolation": isolation,
             }
@@ -158,7 +160,7 @@ class Runner:
             "seen": {
                 "requests": watcher.requests, "refused": watcher.refused, "notices": watcher.notices,
             },
-            "output": _last_lines(output),
+            "output": self._kept(output),
             "seconds": time.monotonic() - started,
             "service_seconds": meter.seconds,
         }  # fmt: skip
@@ -169,6 +171,11 @@ class Runner:
         self.store.put_array(keys.predictions(job.key), predictions)
         self.store.put(job.key, record)
         return record
+
+    def _kept(self, output: str) -> str:
+        if self.output_lines is None:
+            return output
+        return "\n".join(output.splitlines()[-self.output_lines :])
 
     def _predict(
         self, client: ServiceClient, worker: Worker, job: Job, staged: Staged, watcher: _Watcher
@@ -258,7 +265,3 @@ def _npy(values: npt.NDArray[np.bool_]) -> bytes:
     body = io.BytesIO()
     np.save(body, values, allow_pickle=False)
     return body.getvalue()
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(text.splitlines()[-_OUTPUT_LINES:])

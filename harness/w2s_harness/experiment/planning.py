@@ -40,8 +40,9 @@ def build_plan(
     seeds = parse_seeds(wanted.seeds)
     plugins.use_guards(wanted.guards)
     tasks = [
-        t
-        for spec in parse_specs(wanted.tasks)
+        dataclasses.replace(t, part=part)
+        for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
+        for spec in parse_specs(words)
         for t in choose_tasks(spec, plugins, wanted.fresh, drawn or {})
     ]
     methods = [m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe)]
@@ -125,6 +126,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
                 "version": t.task.version,
                 "settings": dict(t.settings),
                 "exposure": t.exposure,
+                "part": t.part,
             }
             for t in plan.tasks
         ],

@@ -20,15 +20,15 @@ from w2s_harness.report import document, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
-from w2s_harness.scoring.accuracy import unpack
-from w2s_harness.scoring.pool import pgr_pool
-from w2s_harness.scoring.twoway import Block, block
+from w2s_harness.scoring.accuracy import unpack_all
+from w2s_harness.scoring.pool import pgr_pools
+from w2s_harness.scoring.twoway import Block, Clusters, block
 from w2s_harness.types import Track, Verdict
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """Weak floor and ceiling of a setting, as scoring needs them."""
 
@@ -39,19 +39,40 @@ class Reference:
     base: interval.Baselines
     no_gap: str | None
     min_gap: float
+    clusters: Clusters
+    """The questions of the holdout."""
+
+    @cached_property
+    def subsets(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """`subsets` of the setting."""
+        return subsets(self.setting)
+
+    @cached_property
+    def whole(self) -> tuple[list[float], list[float]]:
+        """Per-seed accuracies of weak and ceiling."""
+        return _accuracies(self.weak), _accuracies(self.ceiling)
 
     def accuracies(self, mask: npt.NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
         """Per-seed accuracies of weak and ceiling, on the rows of `mask`."""
-        part = slice(None) if mask is None else mask
-        return [float(r[part].mean()) for r in self.weak], [float(r[part].mean()) for r in self.ceiling]
+        if mask is None:
+            return self.whole
+        return _accuracies(self.weak[:, mask]), _accuracies(self.ceiling[:, mask])
 
 
 def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_gap: float) -> Reference:
     """The reference lines of a setting over its baseline seeds."""
     weak = np.stack([baseline.weak[s] for s in seeds])
     ceiling = np.stack([baseline.ceiling[s] for s in seeds])
-    base = interval.baselines(list(seeds), weak, ceiling, setting.test.groups)
-    return Reference(setting, weak, ceiling, base, interval.no_gap(base, min_gap=min_gap), min_gap)
+    clusters = Clusters.of(setting.test.groups)
+    base = interval.baselines(list(seeds), weak, ceiling, clusters)
+    no_gap = interval.no_gap(base, min_gap=min_gap)
+    return Reference(setting, weak, ceiling, base, no_gap, min_gap, clusters)
+
+
+def _accuracies(outcomes: Floats) -> list[float]:
+    """Of (S, n) outcomes, whose sums are exact."""
+    found: list[float] = (outcomes.sum(axis=1) / outcomes.shape[1]).tolist()
+    return found
 
 
 @dataclass
@@ -65,7 +86,7 @@ class Tally:
     attempts: int = 1
     """How many attempts the store saw on its holdout."""
 
-    @property
+    @cached_property
     def status(self) -> rank.Status:
         """The row's status."""
         return rank.status(
@@ -75,75 +96,111 @@ class Tally:
             no_gap=self.reference.no_gap is not None,
         )
 
-    @cached_property
-    def outcomes(self) -> dict[int, Floats]:
-        """(n_test,) outcomes by seed, of the cells that ended well."""
-        n = len(self.reference.setting.test)
-        return {
-            job.cell.seed: unpack(r["outcomes"], r["ties"], n) for job, r in self.cells if "outcomes" in r
-        }
+    @property
+    def counts(self) -> bool:
+        """Whether it has a PGR to be shown."""
+        return self.is_whole and self.status in ("ok", "disqualified") and self.reference.no_gap is None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every seed ended well."""
+        return self.block() is not None
+
+    @property
+    def outcomes(self) -> Floats:
+        """(S, n_test) outcomes of the cells that ended well; unpacked anew, since they fill the memory."""
+        packed = [(r["outcomes"], r["ties"]) for _, r in self.cells if "outcomes" in r]
+        n = len(self.reference.setting.test)
+        return unpack_all(packed, n) if packed else np.empty((0, n))
+
+    @cached_property
     def solver(self) -> str:
         """The solver of its fits, `none` without a fit."""
         used = sorted({s for _, r in self.cells for s in r.get("solvers", ())})
         return "+".join(used) or NO_SOLVER
 
-    @property
+    @cached_property
     def flops(self) -> float:
         """What its cells that ended well were charged."""
         return float(sum(r["compute"]["flops"] for _, r in self.cells if "compute" in r))
 
+    @property
+    def accuracies(self) -> list[float]:
+        """Of the seeds that ended well."""
+        return self._scored[0]
+
     def block(self) -> Block | None:
         """All its seeds' outcomes, or None where one is missing."""
-        return self._block
+        return self._scored[1]
 
     @cached_property
-    def _block(self) -> Block | None:
+    def _scored(self) -> tuple[list[float], Block | None]:
         found = self.outcomes
-        if len(found) < len(self.cells) or not found:
-            return None
-        return block(list(found), np.stack(list(found.values())), self.reference.setting.test.groups)
+        accuracies = _accuracies(found)
+        if len(found) < len(self.cells) or not len(found):
+            return accuracies, None
+        return accuracies, block([job.cell.seed for job, _ in self.cells], found, self.reference.clusters)
 
     def entry(self) -> rank.Entry:
         """What ranking needs of it."""
-        whole, score = self.block(), self.score()
-        accuracy = float(np.mean([r.mean() for r in self.outcomes.values()])) if whole else None
+        whole, score = self.block(), self.score
+        accuracy = pgr.mean(self.accuracies) if whole else None
         return rank.Entry(
             self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole
         )
 
-    def score(self, mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr | None:
-        """Its PGR (on the rows of `mask`), or None where a seed is missing."""
-        if self.block() is None:
-            return None
-        part = slice(None) if mask is None else mask
+    @cached_property
+    def score(self) -> pgr.Pgr | None:
+        """Its PGR, or None where a seed is missing."""
+        return self._pgr(self.accuracies) if self.is_whole else None
+
+    def _pgr(self, transfer: Sequence[float], mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr:
+        """The PGR of per-seed accuracies on the rows of `mask`."""
         weak, ceiling = self.reference.accuracies(mask)
-        transfer = [float(r[part].mean()) for r in self.outcomes.values()]
         return pgr.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
+
+    def by_subset(self) -> dict[str, document.SubsetScore]:
+        """Its scores on the marked parts of the holdout."""
+        masks = self.reference.subsets
+        found = self.outcomes if masks and self.is_whole else None
+        out = {}
+        for name, mask in masks.items():
+            transfer = None if found is None else _accuracies(found[:, mask])
+            score = None if transfer is None else self._pgr(transfer, mask)
+            failed = "a seed failed" if score is None else None
+            out[name] = document.SubsetScore(
+                accuracy=None if transfer is None else pgr.mean(transfer),
+                pgr=score.mean if score is not None else None,
+                reason=score.reason if score is not None else failed,
+            )
+        return out
 
 
 def rows(tallies: Sequence[Tally]) -> list[document.Row]:
     """The rows of one setting, in the order in which they stand on the leaderboard."""
     entries = [t.entry() for t in tallies]
     places = rank.ranks(entries)
-    return [_row(tallies[i], places[i]) for i in rank.order(entries)]
+    bounds = _bounds(tallies)
+    return [_row(tallies[i], places[i], bounds.get(i)) for i in rank.order(entries)]
 
 
-def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
-    score, status = tally.score(), tally.status
-    counts = score is not None and status in ("ok", "disqualified") and tally.reference.no_gap is None
-    whole = tally.block()
-    bounds = (
-        interval.pgr_interval(tally.reference.base, whole, min_gap=tally.reference.min_gap)
-        if counts and whole is not None
-        else None
-    )
-    pooled = (
-        pgr_pool(tally.reference.base, whole, min_gap=tally.reference.min_gap).interval.bounds
-        if bounds is not None and whole is not None
-        else None
-    )
+_Bounds = tuple[interval.Interval, interval.Interval]
+"""For this training pool and for new ones."""
+
+
+def _bounds(tallies: Sequence[Tally]) -> dict[int, _Bounds]:
+    """The intervals of the PGRs that count, by position in the tallies of one setting."""
+    known = {i: whole for i, t in enumerate(tallies) if t.counts and (whole := t.block()) is not None}
+    if not known:
+        return {}
+    reference, transfers = tallies[0].reference, list(known.values())
+    own = interval.pgr_intervals(reference.base, transfers, min_gap=reference.min_gap)
+    pooled = pgr_pools(reference.base, transfers, min_gap=reference.min_gap)
+    return {i: (a, b.interval) for i, a, b in zip(known, own, pooled, strict=True)}
+
+
+def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) -> document.Row:
+    score, status, counts = tally.score, tally.status, tally.counts
     value = score.mean if score is not None and counts else None
     source = tally.method.source
     isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
@@ -158,10 +215,10 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
         track=_track(tally),
         rank=place,
         pgr=value,
-        pgr_ci=bounds.bounds if bounds else None,
-        pgr_ci_pool=pooled,
+        pgr_ci=bounds[0].bounds if bounds else None,
+        pgr_ci_pool=bounds[1].bounds if bounds else None,
         pgr_sem=score.sem if score is not None and counts else None,
-        reason=_reason(tally, status, bounds),
+        reason=_reason(tally, status, bounds[0] if bounds else None),
         transfer=_transfer(tally, score if counts else None),
         access=list(tally.cells[0][0].access),
         attempts=tally.attempts,
@@ -175,6 +232,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
                 numbers=dict(v.numbers),
                 again=v.again,
                 finding=v.finding,
+                label_free=v.label_free,
             )
             for v in tally.verdicts
         ],
@@ -187,7 +245,7 @@ def _row(tally: Tally, place: tuple[int, int] | None) -> document.Row:
             sha256=source.sha256,
             editable=source.editable,
         ),
-        by_subset=_by_subset(tally),
+        by_subset=tally.by_subset(),
         teacher_dependence=_dependence(tally),
         unverified=_unverified(tally, level),
     )
@@ -260,24 +318,6 @@ def _compute(tally: Tally) -> records.Compute:
         tokens=sum(int(c["tokens"]) for c in found),
         flops=tally.flops,
     )
-
-
-def _by_subset(tally: Tally) -> dict[str, document.SubsetScore]:
-    out = {}
-    for name, mask in subsets(tally.reference.setting).items():
-        score = tally.score(mask)
-        found = [float(r[mask].mean()) for r in tally.outcomes.values()]
-        reason = (
-            None
-            if score is not None and score.mean is not None
-            else (score.reason if score else "a seed failed")
-        )
-        out[name] = document.SubsetScore(
-            accuracy=pgr.mean(found) if score is not None else None,
-            pgr=score.mean if score is not None else None,
-            reason=reason,
-        )
-    return out
 
 
 def subsets(setting: Setting) -> dict[str, npt.NDArray[np.bool_]]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.rows import Tally
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
 from w2s_harness.report.claims import seeds_sentence
@@ -54,7 +55,7 @@ class Beside:
         found = self.outcomes.get((tally.reference.setting.id, solver, members))
         if not found:
             return None
-        return block(list(found), np.stack(list(found.values())), tally.reference.setting.test.groups)
+        return block(list(found), np.stack(list(found.values())), tally.reference.clusters)
 
 
 NOTHING_BESIDE = Beside()
@@ -65,17 +66,22 @@ def wanted(tallies: Sequence[Tally]) -> set[tuple[str, str, int]]:
 
     One member where no vanilla of the plan has the row's solver; more for an ensemble of the row's compute.
     """
-    out = set()
+    out, vanillas = set(), vanilla_of(tallies)
     for tally in tallies:
-        beside = [t for t in _same_setting(tally, tallies) if _is_vanilla(t)]
-        if tally.block() is None or tally.solver == NO_SOLVER or not beside:
-            continue
         setting, solver = tally.reference.setting.id, reference_solver(tally)
-        if all(t.solver != tally.solver for t in beside):
+        vanilla = vanillas.get(setting)
+        if not tally.is_whole or tally.solver == NO_SOLVER or vanilla is None:
+            continue
+        if vanilla.solver != tally.solver:
             out.add((setting, solver, 1))
-        if (m := members(tally, tallies)) >= 2:
+        if (m := members(tally, vanilla)) >= 2:
             out.add((setting, solver, m))
     return out
+
+
+def vanilla_of(tallies: Iterable[Tally]) -> dict[str, Tally]:
+    """The plan's own vanilla by setting id."""
+    return {t.reference.setting.id: t for t in tallies if _is_vanilla(t)}
 
 
 def reference_solver(tally: Tally) -> str:
@@ -85,27 +91,29 @@ def reference_solver(tally: Tally) -> str:
 
 def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, store: Store) -> list[Row]:
     """The rows with their comparisons, compute, calibration, best-of-k and warnings."""
-    tallies = [tally for _, tally in pairs]
+    vanillas = vanilla_of(tally for _, tally in pairs)
+    bases = [vanillas.get(tally.reference.setting.id) for _, tally in pairs]
     scored = [_scored(row, tally) for row, tally in pairs]
     single = _single(pairs, beside)
     attempts = plan.attempts
     vanilla = against(scored, VANILLA, beside=single, attempts=[attempt.p for attempt in attempts])
     others = [against(scored, name, attempts=[None] * len(attempts)) for name in plan.against]
     ensembles = [
-        beside.block(t, reference_solver(t), m) if (m := members(t, tallies)) >= 2 else None for t in tallies
+        beside.block(t, reference_solver(t), m) if (m := members(t, base)) >= 2 else None
+        for (_, t), base in zip(pairs, bases, strict=True)
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
-    best = _best(pairs)
+    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, store)
     return [
         msgspec.structs.replace(
             row,
             vs_vanilla=vanilla[i],
             versus=[c for column in others if (c := column[i]) is not None],
             vs_compute=equal[i],
-            flops_over_vanilla=times(tally, tallies),
-            calibration=_calibration(tally, store),
+            flops_over_vanilla=times(tally, bases[i]),
+            calibration=calibrations[i],
             best_of=best.get(i),
-            warnings=_warnings(tally),
+            warnings=warnings[i],
         )
         for i, (row, tally) in enumerate(pairs)
     ]
@@ -151,32 +159,26 @@ def _single(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> dict[tuple[st
     }
 
 
-def times(tally: Tally, tallies: Sequence[Tally]) -> float | None:
+def times(tally: Tally, vanilla: Tally | None) -> float | None:
     """A row's FLOPs over those of vanilla on the same setting; None without either or if it ran elsewhere."""
-    if is_predictions(tally.method):
+    if vanilla is None or is_predictions(tally.method):
         return None
-    base = next((t.flops for t in _same_setting(tally, tallies) if _is_vanilla(t)), None)
-    return tally.flops / base if base and tally.block() is not None else None
+    return tally.flops / vanilla.flops if vanilla.flops and tally.is_whole else None
 
 
-def members(tally: Tally, tallies: Sequence[Tally]) -> int:
+def members(tally: Tally, vanilla: Tally | None) -> int:
     """How many vanilla students the row's compute pays for; 0 where that is not known."""
     # a hair's breadth under a whole number is rounding
-    ratio = times(tally, tallies)
+    ratio = times(tally, vanilla)
     return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + 1e-9))
 
 
 def noise_floor(tallies: Sequence[Tally]) -> float | None:
     """The standard deviation of vanilla's difference in accuracy between two single seeds."""
     for tally in tallies:
-        accuracies = [float(values.mean()) for values in tally.outcomes.values()]
-        if _is_vanilla(tally) and tally.block() is not None and len(accuracies) >= 2:
-            return float(np.sqrt(2) * np.std(accuracies, ddof=1))
+        if _is_vanilla(tally) and tally.is_whole and len(tally.accuracies) >= 2:
+            return float(np.sqrt(2) * np.std(tally.accuracies, ddof=1))
     return None
-
-
-def _same_setting(tally: Tally, tallies: Sequence[Tally]) -> list[Tally]:
-    return [t for t in tallies if t.reference.setting is tally.reference.setting]
 
 
 def _is_vanilla(tally: Tally) -> bool:
@@ -207,35 +209,72 @@ def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
     return out
 
 
-def _calibration(tally: Tally, store: Store) -> Calibration | None:
+def _calibrations(pairs: Sequence[tuple[Row, Tally]], store: Store) -> list[Calibration | None]:
     """None where a seed is missing, or where its predictions are not kept."""
-    if tally.block() is None:
+    out: list[Calibration | None] = []
+    teacher: _Teacher | None = None
+    for _, tally in pairs:
+        setting = tally.reference.setting
+        if teacher is None or teacher.setting is not setting:
+            teacher = _Teacher(setting, store)
+        out.append(_calibration(tally, teacher, store) if tally.is_whole else None)
+    return out
+
+
+@dataclass(eq=False)
+class _Teacher:
+    """The weak teacher on the holdout of a setting, read once for all its rows."""
+
+    setting: Setting
+    store: Store
+    _known: dict[int, Floats | None] = field(default_factory=dict)
+
+    def outcomes(self, seed: int) -> Floats | None:
+        """(n_test,) of a seed, or None where it is not kept."""
+        if seed not in self._known:
+            found = self.store.array(Keys(self.setting).weak_test(seed))
+            self._known[seed] = None if found is None else outcomes(found, self.setting.test.labels)
+        return self._known[seed]
+
+
+def _calibration(tally: Tally, teacher: _Teacher, store: Store) -> Calibration | None:
+    keys, jobs = Keys(teacher.setting), [job for job, _ in tally.cells]
+    theirs = _known(teacher.outcomes(job.cell.seed) for job in jobs)
+    ours = None if theirs is None else _known(store.array(keys.predictions(job.key)) for job in jobs)
+    if ours is None or theirs is None:
         return None
-    keys = Keys(tally.reference.setting)
-    jobs = [job for job, _ in tally.cells]
-    ours = _known(store.array(keys.predictions(job.key)) for job in jobs)
-    teachers = _known(store.array(keys.weak_test(job.cell.seed)) for job in jobs)
-    if ours is None or teachers is None:
-        return None
-    gold = tally.reference.setting.test.labels
-    own, theirs = (np.stack([outcomes(p, gold) for p in found]) for found in (ours, teachers))
-    found = calibration.calibration(ours, gold, own, theirs)
+    gold = teacher.setting.test.labels
+    found = calibration.calibration(ours, gold, np.stack([outcomes(p, gold) for p in ours]), theirs)
     return Calibration(brier=found.brier, ece=found.ece, teacher_errors=found.teacher_errors)
 
 
 def _known(arrays: Iterable[npt.NDArray[Any] | None]) -> Floats | None:
-    """(S, n) the arrays stacked; None where one is missing."""
-    found = list(arrays)
-    whole = [np.asarray(array, np.float64) for array in found if array is not None]
-    return np.stack(whole) if len(whole) == len(found) else None
+    """(S, n) the arrays stacked; None from the first that is missing."""
+    found = []
+    for array in arrays:
+        if array is None:
+            return None
+        found.append(np.asarray(array, np.float64))
+    return np.stack(found)
 
 
-def _warnings(tally: Tally) -> list[str]:
-    """Where checks of its interval disagree with it."""
-    transfer, reference = tally.block(), tally.reference
-    if transfer is None or reference.no_gap is not None:
-        return []
-    said = bootstrap.disagreement(
-        reference.base, transfer, name=reference.setting.id, min_gap=reference.min_gap
-    )
-    return [] if said is None else [said]
+def _warnings(pairs: Sequence[tuple[Row, Tally]]) -> list[list[str]]:
+    """Where checks of a row's interval disagree with it."""
+    out: list[list[str]] = [[] for _ in pairs]
+    settings: dict[str, list[int]] = {}
+    for i, (_, tally) in enumerate(pairs):
+        if tally.is_whole and tally.reference.no_gap is None:
+            settings.setdefault(tally.reference.setting.id, []).append(i)
+    for name, places in settings.items():
+        reference = pairs[places[0]][1].reference
+        blocks = [whole for i in places if (whole := pairs[i][1].block()) is not None]
+        said = bootstrap.disagreements(
+            reference.base,
+            blocks,
+            [pairs[i][0].pgr_ci for i in places],
+            name=name,
+            min_gap=reference.min_gap,
+        )
+        for i, words in zip(places, said, strict=True):
+            out[i] = [] if words is None else [words]
+    return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from w2s_harness.types import HoldoutPart
+
 _DEFAULT_TASKS = ("math", "code", "chat")
 _DEFAULT_METHODS = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
 
@@ -27,6 +29,10 @@ class Selection:
     fresh: bool = False
     cell_timeout_s: float = 60.0
     counterfactuals: str = "auto"
+    holdout: HoldoutPart = "whole"
+    """Which part of the holdouts of `tasks` is scored; agents get feedback on one half."""
+    held_out: str = ""
+    """More tasks, whose whole holdout is scored."""
     controls: bool = True
     against: str = ""
     guards: str = "default"

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Options:
     reverse: bool = False
     plan_only: bool = False
     isolation: Choice = "auto"
+    cancel: threading.Event = field(default_factory=threading.Event)
+    """Set by another thread to interrupt the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,17 @@ class Listeners:
     """Text of the result."""
 
 
-def run(selection: Selection, options: Options, listeners: Listeners) -> ExitCode:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a run."""
+
+    code: ExitCode
+    board: document.Leaderboard | None = None
+    """None where it was interrupted or only planned."""
+    results: Results | None = None
+
+
+def run(selection: Selection, options: Options, listeners: Listeners) -> Done:
     """Work a selection off and write its leaderboard.
 
     Raises `HarnessError`s for what the user can mend; a failed cell is a row of the leaderboard instead.
@@ -94,12 +106,12 @@ class _Session:
         self.hook = listeners.plugins.hook
         self.guards = Guards(listeners.plugins)
         self.attempts = AttemptLog(store)
-        self.cancel = threading.Event()
+        self.cancel = options.cancel
         self.slots = slot_count(options.slots)
         self.timing: dict[str, Any] = {}
         self.started = time.monotonic()
 
-    def work(self) -> ExitCode:
+    def work(self) -> Done:
         """Plan, run, report."""
         command = {**asdict(self.selection), "k": self.options.expression, "lf": self.options.last_failed}
         name = runs.fingerprint(command)
@@ -114,7 +126,7 @@ class _Session:
         check_predictions(plan, settings)
         if self.options.plan_only:
             self.listeners.show(self._estimate(plan, settings))
-            return ExitCode.OK
+            return Done(ExitCode.OK)
         plan = replace(plan, attempts=self._frozen(plan, settings, unfinished))
         document = self._document(plan, settings, name)
         if unfinished:
@@ -128,7 +140,7 @@ class _Session:
         except KeyboardInterrupt:
             self.store.sync()
             self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
-            return ExitCode.INTERRUPTED
+            return Done(ExitCode.INTERRUPTED)
         return self._finish(results, beside, published, run_)
 
     def _estimate(self, plan: Plan, settings: Sequence[Setting]) -> str:
@@ -259,7 +271,7 @@ class _Session:
         beside: Beside,
         published: Mapping[RowId, Sequence[Published]],
         run_: runs.Run,
-    ) -> ExitCode:
+    ) -> Done:
         board = assemble(
             results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
             attempts=counts(results.plan, results.cells), published=published, beside=beside,
@@ -273,7 +285,7 @@ class _Session:
         self.hook.w2s_run_finish(leaderboard=msgspec.to_builtins(board), run_dir=str(run_.folder))
         self.listeners.show(tables.render(board, "text"))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
-        return _exit_code(board)
+        return Done(_exit_code(board), board, results)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.cut import cut
 from w2s_harness.data.draw import draw
 from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
 from w2s_harness.errors import DataError
 from w2s_harness.experiment.identity import code_version, model_identity
-from w2s_harness.experiment.store import Store, key_of
+from w2s_harness.experiment.store import Store, canonical, key_of
 from w2s_harness.plan import Plan, PlannedTask
 from w2s_harness.types import Model, Pair, Split, Task
 
@@ -34,7 +35,7 @@ class Setting:
     """`weak`, `strong` and `student0`, ...: source, revision and digest of the weights."""
     root_seed: int
 
-    @property
+    @cached_property
     def id(self) -> str:
         """`math/tiny`."""
         return f"{self.task.id}/{self.pair.name}"
@@ -59,6 +60,11 @@ class Setting:
         return self._identity
 
     @cached_property
+    def identity_text(self) -> str:
+        """`identity` as canonical JSON: the longest part of every key."""
+        return canonical(self._identity)
+
+    @cached_property
     def _identity(self) -> dict[str, Any]:
         """What the numbers of every stage hang on, beside the stage's own settings."""
         pair = asdict(self.pair)
@@ -66,6 +72,7 @@ class Setting:
             pair[role] |= self.weights(role)
         return {
             "data": self.data.digest,
+            "part": self.data.part,
             "mode": self.pair.mode,
             "threads": self.pair.threads,
             "weak": pair["weak"],
@@ -91,7 +98,8 @@ def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
     }
     out = []
     for task in plan.tasks:
-        data = _data(task, plan.limit, store)
+        whole = _data(task, plan.limit, store)
+        data = cut(whole, task.part, root=plan.root_seed, name=task.id)
         out += [Setting(task, pair, data, identities[pair.name], plan.root_seed) for pair in plan.pairs]
     return out
 

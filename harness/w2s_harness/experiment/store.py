@@ -30,10 +30,30 @@ _STALE_S = 3600.0
 _FSYNC_EVERY_S = 0.25
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def key_of(stage: str, inputs: Any) -> str:
     """The content address of a stage: sha256 over its name and the canonical JSON of its inputs."""
-    text = json.dumps([stage, inputs], sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return Address(stage).key(canonical(inputs))
+
+
+def canonical(value: Any) -> str:
+    """The canonical JSON that keys are made of. Raises `ValueError` for a number that is not finite."""
+    return _CANONICAL.encode(value)
+
+
+class Address:
+    """The keys of one stage whose inputs, as canonical JSON, begin with the same text."""
+
+    def __init__(self, stage: str, start: str = "") -> None:
+        self._hash = hashlib.sha256(f"[{canonical(stage)},{start}".encode())
+
+    def key(self, rest: str) -> str:
+        """`key_of` the stage and the inputs whose canonical JSON is the start and `rest`."""
+        whole = self._hash.copy()
+        whole.update(f"{rest}]".encode())
+        return whole.hexdigest()
 
 
 class Store:

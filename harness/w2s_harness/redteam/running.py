@@ -170,7 +170,9 @@ def _one_plan(
         isolation="require",
     )
     say(f"{part.task}: {len(part.laid)} attacks beside {', '.join(beside)}")
-    code = session.run(selection, options, session.Listeners(plugins, lambda text: None, lambda text: None))
+    code = session.run(
+        selection, options, session.Listeners(plugins, lambda text: None, lambda text: None)
+    ).code
     if code is ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     board = document.read(out)

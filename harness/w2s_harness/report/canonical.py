@@ -13,9 +13,12 @@ import msgspec
 
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.report.document import Leaderboard
+from w2s_harness.report.uncollected import uncollected
 
 UNSTABLE = ("machine", "timing")
 """Top-level fields that differ between two runs of one plan."""
+_UNTYPED = ("plan", *UNSTABLE)
+"""Top-level fields that the schema leaves open; it holds all other keys to be strings."""
 
 
 def encode(value: Any) -> bytes:
@@ -24,9 +27,19 @@ def encode(value: Any) -> bytes:
     Floats are the shortest text that reads back to the same double. Raises `DataError` with the JSON path
     for NaN, an infinity, a key that is no string, or text that UTF-8 cannot carry.
     """
-    _refuse(value, "$")
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8") + b"\n"
+    return _written(value, untyped=value)
+
+
+def _written(value: Any, untyped: Any) -> bytes:
+    """`encode`, where only keys inside `untyped` may be no strings."""
+    try:
+        if _has_odd_key(untyped):
+            raise TypeError("a key is no string")
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8") + b"\n"
+    except (TypeError, ValueError):
+        _refuse(value, "$")  # finds where, which the encoder does not tell
+        raise
 
 
 def document_bytes(document: Leaderboard) -> bytes:
@@ -34,7 +47,9 @@ def document_bytes(document: Leaderboard) -> bytes:
 
     Raises `DataError` with the JSON path where it breaks it.
     """
-    return encode(_checked(document))
+    with uncollected():
+        plain = _checked(document)
+        return _written(plain, untyped=[plain[name] for name in _UNTYPED])
 
 
 def stable_bytes(document: Leaderboard) -> bytes:
@@ -78,13 +93,27 @@ def _replace(path: Path, data: bytes) -> None:
 def _checked(document: Leaderboard) -> dict[str, Any]:
     """The document as plain values, after a round through its own types (1 becomes 1.0 in a float field)."""
     plain = msgspec.to_builtins(document)
-    _refuse(plain, "$")
     try:
         again = msgspec.convert(plain, Leaderboard)
     except msgspec.ValidationError as bad:
+        _refuse(plain, "$")
         raise DataError(f"leaderboard: {bad}") from bad
     checked: dict[str, Any] = msgspec.to_builtins(again)
     return checked
+
+
+def _has_odd_key(value: Any) -> bool:
+    """Whether some key is no string: the encoder would write a number as one."""
+    left = [[value]]
+    while left:
+        for one in left.pop():
+            if isinstance(one, dict):
+                if not all(isinstance(key, str) for key in one):
+                    return True
+                left.append(list(one.values()))
+            elif isinstance(one, list | tuple):
+                left.append(list(one))
+    return False
 
 
 def _refuse(value: Any, path: str) -> None:

@@ -23,22 +23,29 @@ def claims_of(rows: Sequence[Row], needed: Needed = lambda row: "") -> list[Clai
     attempts on the same holdout. Every other setting of the method is named with what it came to, so that
     no sentence keeps quiet about a loss.
     """
-    names = dict.fromkeys(label(row) for row in rows if row.vs_vanilla is not None)
-    return [_claim(name, [r for r in rows if label(r) == name and r.vs_vanilla], needed) for name in names]
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.vs_vanilla is not None:
+            by_name.setdefault(label(row), []).append(row)
+    return [_claim(name, compared, needed) for name, compared in by_name.items()]
 
 
 def _claim(name: str, rows: Sequence[Row], needed: Needed) -> Claim:
-    won = [row for row in rows if _is_won(row)]
+    one_pair = len({row.pair for row in rows}) == 1
+    won: list[Row] = []
+    lost: list[Row] = []
+    for row in rows:
+        (won if _is_won(row) else lost).append(row)
     parts = []
     if won:
-        shown = [f"{_where(row, rows)} ({_size(row.vs_vanilla)})" for row in won]
+        shown = [f"{_where(row, one_pair)} ({_size(row.vs_vanilla)})" for row in won]
         seeds = {len(row.transfer.per_seed) for row in won}
         count = f"{min(seeds)} seeds" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
         scope = "" if all(_is_general(row) for row in won) else ", this training pool"
         parts.append(f"{name} beats vanilla on {_listed(shown)}, {count}, Holm-adjusted{scope}")
         if not any(c.against == ZERO_SHOT for row in won for c in row.versus):
             parts.append("zero-shot was not run, so this is no claim of weak supervision")
-    rest = [f"{_where(row, rows)}: {_otherwise(row, needed)}" for row in rows if row not in won]
+    rest = [f"{_where(row, one_pair)}: {_otherwise(row, needed)}" for row in lost]
     if not won:
         rest = [f"{name}: no claim", *rest]
     return Claim(
@@ -110,9 +117,9 @@ def _size(found: Comparison | None) -> str:
     return f"{size}, 95 % CI {span(found.ci, 3)}" if found.ci else size
 
 
-def _where(row: Row, rows: Sequence[Row]) -> str:
+def _where(row: Row, one_pair: bool) -> str:
     """The task, with its pair where the method ran on several."""
-    return row.task if len({r.pair for r in rows}) == 1 else f"{row.task} on {row.pair}"
+    return row.task if one_pair else f"{row.task} on {row.pair}"
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ class Scored:
     base: interval.Baselines | None
     """Weak and ceiling of its setting; None where their outcomes are not known."""
     has_gap: bool
+    """Whether its setting has one; the same, as `min_gap` is, for all rows over the same baselines."""
     min_gap: float
 
     @property
@@ -57,13 +58,11 @@ def against(
         if label(s.row) == reference and s.transfer is not None
     }
     blocks = {**(beside or {}), **found}
-    tested = [
-        None
-        if label(s.row) == reference
-        else _tested(s, reference, same_solver(s.setting, s.row.solver, blocks))
-        for s in rows
-    ]
     family = [i for i, s in enumerate(rows) if label(s.row) != reference]
+    others: list[Block | None] = [None] * len(rows)
+    for i in family:
+        others[i] = same_solver(rows[i].setting, rows[i].row.solver, blocks)
+    tested = _tested(rows, reference, others)
     return corrected(tested, family, attempts)
 
 
@@ -71,7 +70,7 @@ def against_each(
     rows: Sequence[Scored], name: str, references: Sequence[Block | None]
 ) -> list[Comparison | None]:
     """Every row against a reference of its own, such as an ensemble; Holm over those tested."""
-    tested = [_tested(s, name, block) for s, block in zip(rows, references, strict=True)]
+    tested = _tested(rows, name, references)
     return corrected(tested, [i for i, t in enumerate(tested) if t is not None])
 
 
@@ -101,23 +100,39 @@ def same_solver(
     return next((block for key, block in blocks.items() if key[:2] == setting), None)
 
 
-def _tested(scored: Scored, name: str, reference: Block | None) -> Comparison | None:
-    """The comparison before correction."""
-    own, base = scored.transfer, scored.base
-    if own is None or reference is None or scored.row.status == "skipped":
-        return None
-    difference = compare.between(own, reference)
-    has_gap = scored.has_gap and base is not None
-    bounds = None
-    if has_gap and base is not None:
-        bounds = interval.difference_interval(base, own, reference, min_gap=scored.min_gap).bounds
-    return Comparison(
-        against=name,
-        difference=difference.estimate,
-        ci=difference.ci,
-        pgr=difference.estimate / base.gap if has_gap and base is not None else None,
-        pgr_ci=bounds,
-        p=difference.p,
-        p_holm=None,
-        significant=False,
-    )
+def _tested(rows: Sequence[Scored], name: str, references: Sequence[Block | None]) -> list[Comparison | None]:
+    """The comparisons of rows with a reference each, before correction; those that share one together."""
+    out: list[Comparison | None] = [None] * len(rows)
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, (scored, reference) in enumerate(zip(rows, references, strict=True)):
+        if scored.transfer is not None and reference is not None and scored.row.status != "skipped":
+            groups.setdefault((id(reference), id(scored.base)), []).append(i)
+    for places in groups.values():
+        reference = references[places[0]]
+        if reference is not None:
+            for i, found in zip(places, _with_one([rows[i] for i in places], name, reference), strict=True):
+                out[i] = found
+    return out
+
+
+def _with_one(rows: Sequence[Scored], name: str, reference: Block) -> list[Comparison]:
+    """The comparisons of rows over the same baselines with one reference."""
+    own = [s.transfer for s in rows if s.transfer is not None]
+    base, has_gap = rows[0].base, rows[0].has_gap and rows[0].base is not None
+    bounds: list[tuple[float, float] | None] = [None] * len(rows)
+    if base is not None and has_gap:
+        found = interval.difference_intervals(base, own, reference, min_gap=rows[0].min_gap)
+        bounds = [each.bounds for each in found]
+    return [
+        Comparison(
+            against=name,
+            difference=difference.estimate,
+            ci=difference.ci,
+            pgr=difference.estimate / base.gap if base is not None and has_gap else None,
+            pgr_ci=bounds[i],
+            p=difference.p,
+            p_holm=None,
+            significant=False,
+        )
+        for i, difference in enumerate(compare.all_between(own, reference))
+    ]

@@ -10,11 +10,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from w2s_harness.errors import DataError
 from w2s_harness.report.records import (
+    Author,
     BestOf,
     Calibration,
     Claim,
     Compute,
     Control,
+    Cost,
     Count,
     HarnessRecord,
     Hyper,
@@ -257,6 +259,18 @@ class Row(Part, frozen=True, kw_only=True):
     """Weak floor and ceiling, where they are not the setting's."""
     warnings: list[str] = msgspec.field(default_factory=list)
     """Where checks of its statistics disagree, in a plain sentence each."""
+    author: Author | UnsetType = UNSET
+    """Who wrote it; only where that was recorded."""
+    feedback: float | UnsetType | None = UNSET
+    """In an agent run: PGR on the part of the holdout that agents got answers about."""
+    final: float | UnsetType | None = UNSET
+    """In an agent run: PGR on the part that nobody was asked about."""
+    held_out: dict[str, float | None] | UnsetType = UNSET
+    """In an agent run: PGR on each task that agents never saw."""
+    optimism: float | UnsetType | None = UNSET
+    """In an agent run: feedback less final."""
+    cost: Cost | UnsetType = UNSET
+    """In an agent run: what it cost to find."""
 
     def __post_init__(self) -> None:
         """Refuse an undefined number, or a status other than ok, without a reason."""

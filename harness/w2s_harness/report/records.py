@@ -55,6 +55,8 @@ class VerdictRecord(Part, frozen=True, kw_only=True):
     """The command that shows it again; may be empty."""
     finding: str = ""
     """A class in a word, such as `teacher-driven` or `leak`; may be empty."""
+    label_free: bool = False
+    """Was it reached without gold labels?"""
 
 
 class Compute(Part, frozen=True, kw_only=True):
@@ -164,6 +166,40 @@ class BestOf(Part, frozen=True, kw_only=True):
     """Transfer accuracy less the optimism."""
     pgr: float | None
     """PGR less the optimism; null without a gap."""
+
+
+class Author(Part, frozen=True, kw_only=True):
+    """Who wrote a method, and what it took."""
+
+    kind: Literal["human", "agent", "both"]
+    """People, language models or plain search (`agent`), or both."""
+    who: str = ""
+    """An agent of the run, or the authors that the method names."""
+    hours: Annotated[float, Meta(ge=0)] | None = None
+    """Hours of work that went into it; null where nobody said."""
+    lines: Count | None = None
+    """Lines of code that are neither blank, comment nor docstring."""
+    family: str = ""
+    """The kind of idea, one of eleven; empty where nobody said."""
+    lineage: str = ""
+    """Of which line of descent it is; copies and renamed methods share theirs."""
+    read: list[str] = msgspec.field(default_factory=list)
+    """Findings and methods of others that its author had read before."""
+    title: str = ""
+    """What its author calls it."""
+
+
+class Cost(Part, frozen=True, kw_only=True):
+    """What a method cost to find, in US dollars."""
+
+    usd: Annotated[float, Meta(ge=0)]
+    """Tokens and compute together."""
+    tokens_usd: Annotated[float, Meta(ge=0)] = 0.0
+    """Calls of language models."""
+    compute_usd: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds of the host's machine at the plan's rate."""
+    agent_hours: Annotated[float, Meta(ge=0)] = 0.0
+    """Hours that its author had worked when it was submitted."""
 
 
 class RowBaselines(Part, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -56,27 +57,40 @@ def unpack(right: str, ties: str | None, n: int) -> Outcomes:
     Raises `DataError` where the text is no base64, has another length than n rows need, has bits set behind
     the last row, or calls a row both right and tied.
     """
-    hits = _mask(right, n, "outcomes")
-    if ties is None:
-        return hits.astype(np.float64)
-    tied = _mask(ties, n, "ties")
-    if bool(np.any(hits & tied)):
-        raise DataError("outcomes and ties mark the same row; a tie's bit in outcomes is 0")
-    return np.where(tied, 0.5, hits.astype(np.float64))
+    found: Outcomes = unpack_all([(right, ties)], n)[0]
+    return found
+
+
+def unpack_all(packed: Sequence[tuple[str, str | None]], n: int) -> npt.NDArray[np.float64]:
+    """(S, n) the outcomes behind S texts of `pack`, one or more. Raises as `unpack`."""
+    out = _masks([right for right, _ in packed], n, "outcomes").astype(np.float64)
+    tied = [i for i, (_, ties) in enumerate(packed) if ties is not None]
+    if tied:
+        ties = _masks([text for _, text in packed if text is not None], n, "ties")
+        if bool(np.any(ties & (out[tied] > 0))):
+            raise DataError("outcomes and ties mark the same row; a tie's bit in outcomes is 0")
+        out[tied] += 0.5 * ties
+    return out
 
 
 def _bits(mask: npt.NDArray[np.bool_]) -> str:
     return base64.b64encode(np.packbits(mask).tobytes()).decode("ascii")
 
 
-def _mask(text: str, n: int, what: str) -> npt.NDArray[np.bool_]:
+def _masks(texts: Sequence[str], n: int, what: str) -> npt.NDArray[np.bool_]:
+    """(S, n) the bits of S texts."""
+    raw = b"".join(_bytes(text, n, what) for text in texts)
+    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(texts), -1), axis=1).view(np.bool_)
+    if bool(np.any(bits[:, n:])):
+        raise DataError(f"{what} marks rows behind the last of {n}")
+    return bits[:, :n]
+
+
+def _bytes(text: str, n: int, what: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as bad:
         raise DataError(f"{what} is not base64: {bad}") from bad
     if len(raw) != (n + 7) // 8:
         raise DataError(f"{what} holds {len(raw)} bytes where {n} rows need {(n + 7) // 8}")
-    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8)).astype(np.bool_)
-    if bool(np.any(bits[n:])):
-        raise DataError(f"{what} marks rows behind the last of {n}")
-    return bits[:n]
+    return raw

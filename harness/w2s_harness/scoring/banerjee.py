@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,10 +18,12 @@ def p_values(
     estimate: npt.ArrayLike,
     seeds: npt.ArrayLike,
     rest: npt.ArrayLike,
-    seed_df: float,
+    seed_df: npt.ArrayLike,
     question_df: float,
 ) -> Floats:
     """Two-sided p (m,) of estimates (m,) with variances `seeds` + `rest` (m,): no effect against some.
+
+    `seed_df` is one number or (m,).
 
     The p at which estimate^2 = t(seed_df, 1 - p/2)^2 seeds + t(question_df, 1 - p/2)^2 rest. A confidence set
     of that half width holds the truth with at least its level, whatever the two true variances are (Banerjee
@@ -37,14 +41,31 @@ def p_values(
     known = (np.abs(d) > ZERO) & (se > ZERO)
     out = np.where(np.abs(d) <= ZERO, 1.0, 0.0)
     ratio = -np.abs(d[known]) / se[known]
-    ends = [np.log(np.clip(2 * stdtr(df, ratio), _LEAST, 1.0)) for df in (seed_df, question_df)]
+    of_seeds = np.broadcast_to(np.asarray(seed_df, np.float64), d.shape)[known]
+    ends = [np.log(np.clip(2 * stdtr(df, ratio), _LEAST, 1.0)) for df in (of_seeds, question_df)]
     low, high = np.minimum(*ends), np.maximum(*ends)
     squared = d[known] ** 2
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         tail = np.exp(middle) / 2
-        allowed = stdtrit(seed_df, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
+        allowed = stdtrit(of_seeds, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
         is_over = squared > allowed
         low, high = np.where(is_over, low, middle), np.where(is_over, middle, high)
     out[known] = np.exp(high)
     return out
+
+
+def critical(
+    estimate: npt.ArrayLike, seeds: npt.ArrayLike, rest: npt.ArrayLike, seed_df: float, question_df: float
+) -> Callable[[float], npt.NDArray[np.bool_]]:
+    """Which of `p_values` are at most a level, (m,), without finding them: two quantiles decide it."""
+    from scipy.special import stdtrit
+
+    d, v_s, v_r = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (estimate, seeds, rest)))
+    is_zero, is_sure, squared = np.abs(d) <= ZERO, np.sqrt(v_s + v_r) <= ZERO, d**2
+
+    def reaches(level: float) -> npt.NDArray[np.bool_]:
+        by_seeds, by_questions = stdtrit(seed_df, level / 2) ** 2, stdtrit(question_df, level / 2) ** 2
+        return np.where(is_zero, level >= 1, is_sure | (squared >= by_seeds * v_s + by_questions * v_r))
+
+    return reaches

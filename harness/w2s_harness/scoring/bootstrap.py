@@ -10,17 +10,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring import together
 from w2s_harness.scoring.interval import (
     LEVEL,
     Baselines,
     Interval,
+    all_left_out,
     fieller_interval,
-    leaves_out,
     no_gap,
     pgr_interval,
 )
@@ -34,8 +35,14 @@ CHECK_DRAWS = (500, 2_000)
 """Fewest and most replicates of a check, which only asks for half a width."""
 _CELLS = 2**21
 """Question counts drawn at once: 16 MiB."""
+_KEPT = 2**22
+"""Question counts that are kept for another method: 32 MiB."""
+_SLAB = 2**14
+"""Draws counted at once: they fit the processor's cache, all of them do not."""
 _NO_GAP = 1e-9
 """Accuracy; less is rounding."""
+_CLOSE = 0.65
+"""Of the limit: so far off, by the fewest draws, no bound has to be drawn again. Their error is some .08."""
 _ROUNDING = 1e-5
 """PGR; bounds that differ by less are equal."""
 
@@ -60,14 +67,64 @@ def crossed_interval(
     if why is not None:
         return Interval(None, None, None, why)
     found = replicates([numerator, [base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
-    top, gap = found[:, 0], found[:, 1]
+    return _percentiles(found[:, :1], found[:, 1], level)[0]
+
+
+def crossed_intervals(
+    base: Baselines,
+    transfers: Sequence[Block],
+    *,
+    name: str = "pgr",
+    draws: int = DRAWS,
+    min_gap: float = MIN_GAP,
+    level: float = LEVEL,
+) -> list[Interval]:
+    """`crossed_interval` of each of a setting's transfers, by the same draws.
+
+    Raises `ValueError` as it does.
+    """
+    if draws < 1:
+        raise ValueError(f"{draws} draws are too few")
+    why = no_gap(base, min_gap=min_gap, level=level)
+    if why is not None:
+        return [Interval(None, None, None, why)] * len(transfers)
+    stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
+    found = {
+        i: crossed_interval(base, transfers[i], name=name, draws=draws, min_gap=min_gap, level=level)
+        for i in left
+    }
+    if stacked:
+        lines = np.stack([base.weak.values, base.ceiling.values])
+        weak, ceiling = _means(lines, base.weak.seeds, name, draws).T
+    for places, x in stacked:
+        top = _means(x, base.weak.seeds, name, draws) - weak[:, None]
+        found |= zip(places, _percentiles(top, ceiling - weak, level), strict=True)
+    return [found[i] for i in range(len(transfers))]
+
+
+def _percentiles(top: Floats, gap: Floats, level: float) -> list[Interval]:
+    """The percentile intervals of M ratios over r draws, from numerators (r, M) and gaps (r,)."""
+    there = gap > _NO_GAP
     # a draw without a gap lies beyond every bound on the side of its numerator
-    ratios = np.divide(top, gap, out=np.copysign(np.inf, top), where=gap > _NO_GAP)
+    ratios = np.where(there[:, None], top / np.where(there, gap, 1.0)[:, None], np.copysign(np.inf, top))
     tail = (1 - level) / 2
-    low, high = (float(x) for x in np.quantile(ratios, [tail, 1 - tail], method="inverted_cdf"))
-    if not math.isfinite(low) or not math.isfinite(high):
-        return Interval(None, None, None, f"over {100 * tail:g} % of the crossed draws have no gap")
-    return Interval(low, high, None)
+    lows, highs = np.quantile(ratios, [tail, 1 - tail], axis=0, method="inverted_cdf").tolist()
+    none = Interval(None, None, None, f"over {100 * tail:g} % of the crossed draws have no gap")
+    return [
+        Interval(low, high, None) if math.isfinite(low) and math.isfinite(high) else none
+        for low, high in zip(lows, highs, strict=True)
+    ]
+
+
+def _means(x: Floats, seeds: Sequence[int], name: str, draws: int) -> Floats:
+    """(draws, M) means of blocks (M, S, Q) of the same seeds over crossed draws, as `replicates`'."""
+    m, s, q = x.shape
+    columns, order = x.reshape(m * s, q).T, np.argsort(np.argsort(seeds))
+    parts = [
+        np.einsum("rms,rs->rm", (of_questions @ columns).reshape(-1, m, s), of_seeds[:, order])
+        for of_seeds, of_questions in _counts(name, s, q, draws)
+    ]
+    return np.asarray(np.concatenate(parts) / (s * q))
 
 
 def replicates(terms: Sequence[Sequence[Block]], *, name: str, draws: int = DRAWS) -> Floats:
@@ -117,31 +174,93 @@ def disagreement(
     there is no interval. Raises `ValueError` as `crossed_interval`.
     """
     own = pgr_interval(base, transfer, min_gap=min_gap, level=level).bounds
-    if own is None:
-        return None
-    if draws is None:
-        fewest, most = CHECK_DRAWS
-        draws = max(fewest, min(most, _CELLS // transfer.values.shape[1]))
-    crossed = crossed_interval(base, transfer, name=name, draws=draws, min_gap=min_gap, level=level)
-    checks = {"the crossed bootstrap": crossed}
-    half = (own[1] - own[0]) / 2 + _ROUNDING
+    return disagreements(base, [transfer], [own], name=name, draws=draws, min_gap=min_gap, level=level)[0]
+
+
+def disagreements(
+    base: Baselines,
+    transfers: Sequence[Block],
+    owns: Sequence[tuple[float, float] | None],
+    *,
+    name: str = "pgr",
+    draws: int | None = None,
+    min_gap: float = MIN_GAP,
+    level: float = LEVEL,
+) -> list[str | None]:
+    """`disagreement` of each of a setting's transfers, of which `owns` are the bounds by `pgr_interval`."""
+    there = [i for i, own in enumerate(owns) if own is not None]
+    known = [transfers[i] for i in there]
+    bounds = [own for own in owns if own is not None]
+    crossed = _checks(base, known, bounds, name=name, draws=draws, min_gap=min_gap, level=level)
     # Fieller's set holds the estimate: it ends within these points just where they lie outside
-    if not leaves_out(base, transfer, (own[0] - half, own[1] + half), level=level):
-        checks = {
-            "Fieller's set": fieller_interval(base, transfer, min_gap=min_gap, level=level),
-            **checks,
-        }
+    half = [_half(own) for own in bounds]
+    ends = [(own[0] - h, own[1] + h) for own, h in zip(bounds, half, strict=True)]
+    within = all_left_out(base, known, ends, level=level)
+    out: list[str | None] = [None] * len(transfers)
+    for k, i in enumerate(there):
+        checks = {"the crossed bootstrap": crossed[k]}
+        if not within[k]:
+            fieller = fieller_interval(base, known[k], min_gap=min_gap, level=level)
+            checks = {"Fieller's set": fieller, **checks}
+        out[i] = _differing(bounds[k], checks)
+    return out
+
+
+def _checks(
+    base: Baselines,
+    transfers: Sequence[Block],
+    owns: Sequence[tuple[float, float]],
+    *,
+    name: str,
+    draws: int | None,
+    min_gap: float,
+    level: float,
+) -> list[Interval]:
+    """Crossed intervals by `draws`, else by few and, only where these leave a doubt, by more."""
+
+    def crossed(which: Sequence[int], draws: int) -> list[Interval]:
+        some = [transfers[i] for i in which]
+        return crossed_intervals(base, some, name=name, draws=draws, min_gap=min_gap, level=level)
+
+    everyone = list(range(len(transfers)))
+    if not everyone:
+        return []
+    if draws is not None:
+        return crossed(everyone, draws)
+    fewest, most = CHECK_DRAWS
+    most = max(fewest, min(most, _CELLS // transfers[0].values.shape[1]))
+    if _lacks_gap(base, name, fewest):
+        return crossed(everyone, most)
+    out = crossed(everyone, fewest)
+    doubtful = [i for i in everyone if _far(owns[i], out[i], _CLOSE)] if most > fewest else []
+    for i, better in zip(doubtful, crossed(doubtful, most) if doubtful else [], strict=True):
+        out[i] = better
+    return out
+
+
+def _lacks_gap(base: Baselines, name: str, draws: int) -> bool:
+    """Whether a draw has no gap."""
+    gaps = replicates([[base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
+    return bool(np.any(gaps <= _NO_GAP))
+
+
+def _differing(own: tuple[float, float], checks: Mapping[str, Interval]) -> str | None:
     found = [f"{what} {_said(check)}" for what, check in checks.items() if _far(own, check)]
     if not found:
         return None
     return f"{' and '.join(found)}, where pgr_ci is {_span(own)}: more than half a width apart"
 
 
-def _far(own: tuple[float, float], check: Interval) -> bool:
+def _half(own: tuple[float, float]) -> float:
+    """How far from its own a check's bound may lie."""
+    return (own[1] - own[0]) / 2 + _ROUNDING
+
+
+def _far(own: tuple[float, float], check: Interval, share: float = 1.0) -> bool:
+    """Whether a bound lies more than a share of the limit from its own."""
     if check.bounds is None:
         return True
-    limit = (own[1] - own[0]) / 2 + _ROUNDING
-    return any(abs(a - b) > limit for a, b in zip(own, check.bounds, strict=True))
+    return any(abs(a - b) > share * _half(own) for a, b in zip(own, check.bounds, strict=True))
 
 
 def _said(check: Interval) -> str:
@@ -154,14 +273,14 @@ def _span(bounds: tuple[float, float]) -> str:
 
 def _counts(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterable[tuple[Floats, Floats]]:
     """How often each seed (r, S) and each question (r, Q) comes in r replicates, chunk by chunk."""
-    if draws * n_questions <= _CELLS:
-        return _one_chunk(name, n_seeds, n_questions, draws)
+    if draws * n_questions <= _KEPT:
+        return _few_chunks(name, n_seeds, n_questions, draws)
     return _chunks(name, n_seeds, n_questions, draws)
 
 
-@functools.lru_cache(maxsize=1)
-def _one_chunk(name: str, n_seeds: int, n_questions: int, draws: int) -> tuple[tuple[Floats, Floats], ...]:
-    """Kept for the next method of the setting: every method meets the same draws."""
+@functools.lru_cache(maxsize=2)
+def _few_chunks(name: str, n_seeds: int, n_questions: int, draws: int) -> tuple[tuple[Floats, Floats], ...]:
+    """Kept for the next methods of the setting, the few draws and the many: all meet the same."""
     return tuple(_chunks(name, n_seeds, n_questions, draws))
 
 
@@ -177,6 +296,9 @@ def _chunks(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterator[t
 def _drawn(rng: np.random.Generator, r: int, n: int) -> Floats:
     """(r, n) counts of n out of n with replacement."""
     found, picks = np.empty((r, n)), rng.integers(0, n, size=(r, n))
-    for i, row in enumerate(picks):
-        found[i] = np.bincount(row, minlength=n)  # one row fits the cache, all of them do not
+    step = max(1, _SLAB // n)
+    for start in range(0, r, step):
+        part = picks[start : start + step]
+        part += n * np.arange(len(part))[:, None]
+        found[start : start + step] = np.bincount(part.ravel(), minlength=part.size).reshape(part.shape)
     return found

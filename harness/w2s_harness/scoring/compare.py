@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.multiplicity import holm as holm
+from w2s_harness.scoring import together
 from w2s_harness.scoring.banerjee import p_values
 from w2s_harness.scoring.interval import LEVEL, quantile
 from w2s_harness.scoring.twoway import (
@@ -71,6 +72,22 @@ def between(a: Block, b: Block, *, level: float = LEVEL) -> Difference:
     half = quantile(v.df, level) * v.se
     p = float(p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df))
     return Difference(centre, (centre - half, centre + half), p, v.df)
+
+
+def all_between(transfers: Sequence[Block], other: Block, *, level: float = LEVEL) -> list[Difference]:
+    """`between` of each of a setting's transfers and one other."""
+    less = other.scaled(-1.0)
+    stacked, left = together.stacks(transfers, [less])
+    found = {i: between(transfers[i], other, level=level) for i in left}
+    for places, x in stacked:
+        centre = together.means(x) + estimate([less])
+        v = together.spreads(x + less.values)
+        half = together.quantiles(v.df, level) * v.se
+        p = p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df)
+        columns = (centre, centre - half, centre + half, p, v.df)
+        for i, (d, low, high, own_p, df) in zip(places, np.stack(columns, axis=1).tolist(), strict=True):
+            found[i] = Difference(d, (low, high), own_p, df)
+    return [found[i] for i in range(len(transfers))]
 
 
 def welch(

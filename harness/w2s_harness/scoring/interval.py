@@ -7,11 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring import together
 from w2s_harness.scoring.pgr import MIN_GAP, Convention, under
-from w2s_harness.scoring.twoway import Block, block, countable, estimate, moments, spread
+from w2s_harness.scoring.twoway import (
+    Block,
+    Clusters,
+    Matrix,
+    Spread,
+    block,
+    countable,
+    estimate,
+    moments,
+    spread,
+)
 
 LEVEL = 0.95
 _WIDEST = 2.0**40
@@ -33,7 +46,7 @@ class Interval:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Baselines:
     """Weak and ceiling of a setting, over the same baseline seeds and questions.
 
@@ -43,10 +56,15 @@ class Baselines:
     weak: Block
     ceiling: Block
 
-    @property
+    @cached_property
     def gap(self) -> float:
         """Ceiling minus weak, accuracy."""
         return estimate([self.ceiling, self.weak.scaled(-1.0)])
+
+    @cached_property
+    def gap_spread(self) -> Spread:
+        """The two-way variance of the gap. Raises `ValueError` where `countable` has a reason."""
+        return spread([self.ceiling, self.weak.scaled(-1.0)])
 
     def asked(self, convention: Convention, seeds: Sequence[int]) -> Baselines:
         """The baselines that a method with these seeds is scored against under a convention.
@@ -67,7 +85,7 @@ class Baselines:
 
 
 def baselines(
-    seeds: Sequence[int], weak: npt.ArrayLike, ceiling: npt.ArrayLike, clusters: npt.ArrayLike
+    seeds: Sequence[int], weak: npt.ArrayLike, ceiling: npt.ArrayLike, clusters: npt.ArrayLike | Clusters
 ) -> Baselines:
     """Weak and ceiling outcomes (S, N) of the baseline seeds, clusters (N,) of question codes."""
     return Baselines(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
@@ -97,7 +115,12 @@ def around(blocks: Sequence[Block], level: float = LEVEL) -> Interval:
 
 def gap_interval(base: Baselines, level: float = LEVEL) -> Interval:
     """The interval of ceiling minus weak, in accuracy."""
-    return around([base.ceiling, base.weak.scaled(-1.0)], level)
+    why = countable([base.ceiling, base.weak])
+    if why is not None:
+        return Interval(None, None, None, why)
+    v = base.gap_spread
+    half = quantile(v.df, level) * v.se
+    return Interval(base.gap - half, base.gap + half, v.df)
 
 
 def no_gap(base: Baselines, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> str | None:
@@ -126,6 +149,25 @@ def pgr_interval(
     where `no_gap` has one, and with fewer than two seeds or questions. Never NaN, never a wild ratio.
     """
     return _ratio_interval(base, [transfer, base.weak.scaled(-1.0)], min_gap, level)
+
+
+def pgr_intervals(
+    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> list[Interval]:
+    """`pgr_interval` of each of a setting's transfers."""
+    return _ratio_intervals(base, transfers, base.weak, min_gap, level)
+
+
+def difference_intervals(
+    base: Baselines,
+    transfers: Sequence[Block],
+    other: Block,
+    *,
+    min_gap: float = MIN_GAP,
+    level: float = LEVEL,
+) -> list[Interval]:
+    """`difference_interval` of each of a setting's transfers and one other."""
+    return _ratio_intervals(base, transfers, other, min_gap, level)
 
 
 def difference_interval(
@@ -169,6 +211,23 @@ def leaves_out(base: Baselines, transfer: Block, ratios: Sequence[float], *, lev
     return True
 
 
+def all_left_out(
+    base: Baselines, transfers: Sequence[Block], ratios: Sequence[Sequence[float]], *, level: float = LEVEL
+) -> list[bool]:
+    """`leaves_out` of each transfer and its ratios, the same number for each."""
+    less = base.weak.scaled(-1.0)
+    stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
+    found = {i: leaves_out(base, transfers[i], ratios[i], level=level) for i in left}
+    for places, x in stacked:
+        top = together.means(x) + estimate([less])
+        held = np.zeros(len(places), dtype=bool)
+        for ratio in np.array([ratios[i] for i in places]).T:
+            v = together.spreads(residuals(base, x, less, ratio))
+            held |= np.abs(top - ratio * base.gap) <= together.quantiles(v.df, level) * v.se
+        found |= dict(zip(places, (~held).tolist(), strict=True))
+    return [found[i] for i in range(len(transfers))]
+
+
 def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, level: float) -> Interval:
     why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:
@@ -178,6 +237,37 @@ def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, lev
     v = spread([*numerator, *base.less(ratio)])
     half = quantile(v.df, level) * v.se / gap
     return Interval(ratio - half, ratio + half, v.df)
+
+
+def _ratio_intervals(
+    base: Baselines, transfers: Sequence[Block], other: Block, min_gap: float, level: float
+) -> list[Interval]:
+    """`_ratio_interval` of each transfer minus `other`."""
+    why = no_gap(base, min_gap=min_gap, level=level)
+    if why is not None:
+        return [Interval(None, None, None, why)] * len(transfers)
+    less = other.scaled(-1.0)
+    stacked, left = together.stacks(transfers, [base.weak, base.ceiling, less])
+    found = {i: _ratio_interval(base, [transfers[i], less], min_gap, level) for i in left}
+    for places, x in stacked:
+        ratio = (together.means(x) + estimate([less])) / base.gap
+        v = together.spreads(residuals(base, x, less, ratio))
+        half = together.quantiles(v.df, level) * v.se / base.gap
+        each = zip(places, (ratio - half).tolist(), (ratio + half).tolist(), v.df.tolist(), strict=True)
+        found |= {i: Interval(low, high, df) for i, low, high, df in each}
+    return [found[i] for i in range(len(transfers))]
+
+
+def residuals(
+    base: Baselines, x: Matrix, less: Block, ratio: npt.NDArray[np.float64], scale: float = 1.0
+) -> Matrix:
+    """(M, S, Q) `scale` times: transfers x (M, S, Q), plus `less`, minus ratio (M,) times ceiling - weak."""
+    each = ratio[:, None, None]
+    out = x * scale
+    out += less.values * scale
+    out += (base.ceiling.values * -each) * scale
+    out += (base.weak.values * each) * scale
+    return out
 
 
 def _edge(start: float, direction: float, outside: Callable[[float], bool]) -> float | None:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.banerjee import p_values
+from w2s_harness.scoring.banerjee import critical, p_values
 from w2s_harness.scoring.compare import between
 from w2s_harness.scoring.twoway import Block, countable, moments
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.intp]
 
 
 def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[float, float]]:
@@ -31,6 +32,29 @@ def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[f
     lead = means[i] - means[j]
     p = p_values(lead, *_spread(have, i, j))
     return {(known[a], known[b]): (float(d), float(q)) for a, b, d, q in zip(i, j, lead, p, strict=True)}
+
+
+def better_and_worse(blocks: Sequence[Block], *, alpha: float) -> tuple[Counts, Counts] | None:
+    """How many of M methods are significantly better and worse than each, (M,) and (M,); None where unknown.
+
+    As Holm over both sides of all M (M - 1) / 2 tests of `compare_all` says at level alpha < .5, without
+    their p-values: a pair is rejected where its difference reaches the critical value of Holm's next step,
+    and steps are taken until one rejects no more. None where seeds differ or there are too few.
+    """
+    if len(blocks) < 2 or countable(blocks) or len({frozenset(block.seeds) for block in blocks}) > 1:
+        return None
+    m = len(blocks)
+    i, j = np.triu_indices(m, 1)
+    means = np.array([float(np.mean(block.values)) for block in blocks])
+    lead = means[i] - means[j]
+    reaches = critical(lead, *_spread(blocks, i, j))
+    rejected, known = np.zeros(len(lead), dtype=np.bool_), -1
+    while rejected.sum() > known:
+        known = int(rejected.sum())
+        # of the two sides of a pair one is rejected at most
+        rejected = reaches(min(1.0, 2 * alpha / (m * (m - 1) - known)))
+    first, second = np.where(lead > 0, i, j)[rejected], np.where(lead > 0, j, i)[rejected]
+    return np.bincount(second, minlength=m), np.bincount(first, minlength=m)
 
 
 def _one_by_one(known: Sequence[int], have: Sequence[Block]) -> dict[tuple[int, int], tuple[float, float]]:

@@ -9,11 +9,13 @@ and Wu 1989, "A general theory for jackknife variance estimation", Annals of Sta
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile
+from w2s_harness.scoring import together
+from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, residuals
 from w2s_harness.scoring.pgr import MIN_GAP
-from w2s_harness.scoring.twoway import Block, countable, estimate, one_seed, spread
+from w2s_harness.scoring.twoway import Block, Spread, countable, estimate, one_seed, spread
 
 FRACTION = 0.8
 """Share of a pool's questions that a seed draws."""
@@ -54,9 +56,32 @@ def pgr_pool(base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, leve
     gap = base.gap
     ratio = estimate(numerator) / gap
     blocks = [b.scaled(1 / gap) for b in (*numerator, *base.less(ratio))]
-    v = spread(blocks)
-    total = v.total + SCALE * one_seed(blocks)
-    seeds, questions = min(len(b.seeds) for b in blocks), blocks[0].values.shape[1]
+    v, seeds = spread(blocks), min(len(b.seeds) for b in blocks)
+    return _pooled(ratio, v, one_seed(blocks), (seeds, blocks[0].values.shape[1]), level)
+
+
+def pgr_pools(
+    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> list[PoolPgr]:
+    """`pgr_pool` of each of a setting's transfers."""
+    why = no_gap(base, min_gap=min_gap, level=level)
+    if why is not None:
+        return [PoolPgr(None, None, None, Interval(None, None, None, why))] * len(transfers)
+    gap, less = base.gap, base.weak.scaled(-1.0)
+    stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
+    found = {i: pgr_pool(base, transfers[i], min_gap=min_gap, level=level) for i in left}
+    for places, x in stacked:
+        ratio = (together.means(x) + estimate([less])) / gap
+        v = together.spreads(residuals(base, x, less, ratio, 1 / gap))
+        for k, i in enumerate(places):
+            found[i] = _pooled(float(ratio[k]), v.at(k), float(v.one_seed[k]), x.shape[1:], level)
+    return [found[i] for i in range(len(transfers))]
+
+
+def _pooled(ratio: float, v: Spread, one: float, sizes: tuple[int, ...], level: float) -> PoolPgr:
+    """From the spread of the influence, what the seed alone gives to one seed, and (S, Q)."""
+    seeds, questions = sizes
+    total = v.total + SCALE * one
     doubt = (v.seeds * (1 + SCALE * seeds)) ** 2 / (seeds - 1) + v.questions**2 / (questions - 1)
     df = max(LEAST_DF, total**2 / doubt) if doubt > 0 else LEAST_DF
     # what is only rounding in V is rounding here

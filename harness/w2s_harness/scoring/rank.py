@@ -66,9 +66,17 @@ def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, 
     p = 1.
     """
     ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
-    tests = pairwise.compare_all([entries[i].transfer for i in ranked])
-    found = dict(zip(ranked, intervals(len(ranked), tests, alpha=alpha), strict=True))
+    found = dict(zip(ranked, _intervals([entries[i].transfer for i in ranked], alpha), strict=True))
     return [found.get(i) for i in range(len(entries))]
+
+
+def _intervals(transfers: Sequence[Block | None], alpha: float) -> list[tuple[int, int]]:
+    known = [transfer for transfer in transfers if transfer is not None]
+    counts = pairwise.better_and_worse(known, alpha=alpha) if len(known) == len(transfers) else None
+    if counts is None:
+        return intervals(len(transfers), pairwise.compare_all(transfers), alpha=alpha)
+    better, worse = (count.tolist() for count in counts)
+    return [(1 + b, len(known) - w) for b, w in zip(better, worse, strict=True)]
 
 
 def intervals(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,34 @@ class Spread:
         return root if root > ZERO else 0.0
 
 
-def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike) -> Block:
+@dataclass(slots=True, eq=False)
+class Clusters:
+    """Which rows are of one question, found once for all blocks over the same rows."""
+
+    question: npt.NDArray[np.intp]
+    """(N,) the row's question, 0 to Q - 1."""
+    counts: npt.NDArray[np.intp]
+    """(Q,) rows of each question."""
+    _places: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """Of the last number of seeds, which is nearly always the next."""
+
+    @classmethod
+    def of(cls, codes: npt.ArrayLike) -> Clusters:
+        """From codes (N,). Raises `ValueError` for another shape."""
+        array = np.asarray(codes)
+        if array.ndim != 1:
+            raise ValueError(f"clusters of shape {array.shape} are no codes by row")
+        return cls(*np.unique(array, return_inverse=True, return_counts=True)[1:])
+
+    def places(self, seeds: int) -> npt.NDArray[np.intp]:
+        """(S N,) where each outcome of S seeds belongs among their S Q sums."""
+        if len(self._places) != seeds * self.question.size:
+            places = self.question + self.counts.size * np.arange(seeds)[:, None]
+            self._places = places.ravel()
+        return self._places
+
+
+def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike | Clusters) -> Block:
     """The block of an accuracy: rows (S, N) of outcomes, clusters (N,) of question codes.
 
     Rows of a question are summed and scaled by Q / N. Where questions have different numbers of rows the
@@ -72,18 +99,16 @@ def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike) ->
     seed that comes twice and for values that are not finite.
     """
     x = np.asarray(rows, dtype=np.float64)
-    codes = np.asarray(clusters)
-    if x.ndim != 2 or codes.ndim != 1 or x.shape != (len(seeds), codes.size):
-        raise ValueError(
-            f"{len(seeds)} seeds and clusters of shape {codes.shape} do not fit rows of {x.shape}"
-        )
-    if x.size == 0 or len(set(seeds)) != len(seeds) or not bool(np.all(np.isfinite(x))):
+    known = clusters if isinstance(clusters, Clusters) else Clusters.of(clusters)
+    n, q = known.question.size, known.counts.size
+    if x.ndim != 2 or x.shape != (len(seeds), n):
+        raise ValueError(f"{len(seeds)} seeds and {n} clusters do not fit rows of {x.shape}")
+    total = float(x.sum())
+    if x.size == 0 or len(set(seeds)) != len(seeds) or not math.isfinite(total):
         raise ValueError("rows are empty or not finite, or a seed comes twice")
-    question, counts = np.unique(codes, return_inverse=True, return_counts=True)[1:]
-    q, n = counts.size, codes.size
-    sums = np.stack([np.bincount(question, weights=row, minlength=q) for row in x])
-    mean = float(np.mean(x))
-    return Block(tuple(seeds), (sums - counts * mean) * (q / n) + mean)
+    sums = np.bincount(known.places(len(x)), weights=x.ravel(), minlength=q * len(x)).reshape(len(x), q)
+    mean = total / x.size
+    return Block(tuple(seeds), (sums - known.counts * mean) * (q / n) + mean)
 
 
 def merge(blocks: Sequence[Block]) -> list[Block]:

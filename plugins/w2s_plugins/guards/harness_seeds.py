@@ -33,7 +33,7 @@ def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence) -> Sequenc
     said = [_repeated(evidence, numbers), *_missing(evidence)]
     if evidence.attempts > 1:
         because = f"attempts >= {evidence.attempts}: so many methods and parameters this holdout has scored"
-        said.append(Verdict(NAME, "note", because, {"attempts": float(evidence.attempts)}))
+        said.append(Verdict(NAME, "note", because, {"attempts": float(evidence.attempts)}, label_free=True))
     return said
 
 
@@ -43,14 +43,18 @@ def _missing(evidence: MethodEvidence) -> list[Verdict]:
         return []
     names = ", ".join(map(str, left_out))
     because = f"seeds of the plan that were not run for it: {names} (-k or --lf left them out)"
-    return [Verdict(NAME, "note", because, {"missing": float(len(left_out))}, finding="missing-seeds")]
+    return [
+        Verdict(
+            NAME, "note", because, {"missing": float(len(left_out))}, finding="missing-seeds", label_free=True
+        )
+    ]
 
 
 def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:
     failed = [f for f in evidence.failed if f.world.is_repeat]
     if failed:
         because = f"not reproducible: a repeat of seed {failed[0].seed} failed: {failed[0].error}"
-        return Verdict(NAME, "flag", because, numbers, finding="not-reproducible")
+        return Verdict(NAME, "flag", because, numbers, finding="not-reproducible", label_free=True)
     pairs = [
         (world, evidence.cells[world.seed])
         for world in evidence.worlds
@@ -58,15 +62,17 @@ def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:
     ]
     if not pairs:
         because = "no cell was run twice, since the plan leaves such runs out (--counterfactuals none)"
-        return Verdict(NAME, "note", because, numbers)
+        return Verdict(NAME, "note", because, numbers, label_free=True)
     share, largest = map(max, zip(*(_differences(*pair) for pair in pairs), strict=True))
     numbers = {**numbers, "repeats": float(len(pairs)), "rows_changed": share, "largest_difference": largest}
     if share > 0:
         because = (
             f"not reproducible: a repeat of seed {pairs[0][0].seed} changed {share:.1%} of the predictions"
         )
-        return Verdict(NAME, "flag", because, numbers, finding="not-reproducible")
-    return Verdict(NAME, "ok", "a repeated cell gave the same predictions to the last bit", numbers)
+        return Verdict(NAME, "flag", because, numbers, finding="not-reproducible", label_free=True)
+    return Verdict(
+        NAME, "ok", "a repeated cell gave the same predictions to the last bit", numbers, label_free=True
+    )
 
 
 def _differences(repeat: CellEvidence, actual: CellEvidence) -> tuple[float, float]:

@@ -41,11 +41,13 @@ def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence) -> Verdict
     real = sum(len(cell.seen.notices) for cell in evidence.cells.values())
     if real:
         because = f"its worker reported {real} events in its real cells, which are judged one by one"
-        return Verdict(NAME, "note", because, {"notices": float(real)})
+        return Verdict(NAME, "note", because, {"notices": float(real)}, label_free=True)
     if "text" in method.access and not task.holds_code:
         because = "it was granted texts and nothing was seen to run them, which proves nothing"
-        return Verdict(NAME, "note", because, {"text_granted": 1.0})
-    return Verdict(NAME, "ok", "it was sent no text that could be run", {"text_granted": 0.0})
+        return Verdict(NAME, "note", because, {"text_granted": 1.0}, label_free=True)
+    return Verdict(
+        NAME, "ok", "it was sent no text that could be run", {"text_granted": 0.0}, label_free=True
+    )
 
 
 def _verdict(notices: Sequence[str], where: str, count: int) -> Verdict:
@@ -53,9 +55,9 @@ def _verdict(notices: Sequence[str], where: str, count: int) -> Verdict:
     numbers = {"notices": float(count)}
     if compiled := _compiled(notices):
         because = f"a text that it was sent was compiled in {where}: {_shown(compiled[0])}"
-        return Verdict(NAME, "disqualify", because, numbers, finding="execution")
+        return Verdict(NAME, "disqualify", because, numbers, finding="execution", label_free=True)
     because = f"it tried to start a program in {where}, which the jail refuses: {_shown(notices[0])}"
-    return Verdict(NAME, "flag", because, numbers, finding="starts-programs")
+    return Verdict(NAME, "flag", because, numbers, finding="starts-programs", label_free=True)
 
 
 def _compiled(notices: Sequence[str]) -> list[str]:

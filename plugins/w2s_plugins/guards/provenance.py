@@ -18,14 +18,14 @@ def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence) -> Verdict
     if evidence.source_now != planned:
         now = evidence.source_now[:_DIGITS] or "gone"
         because = f"its source changed during the run: planned {planned[:_DIGITS]}, afterwards {now}"
-        return Verdict(NAME, "disqualify", because, finding="changed", whole_method=True)
+        return Verdict(NAME, "disqualify", because, finding="changed", whole_method=True, label_free=True)
     source = f"sha256 {planned[:_DIGITS]}"
     if method.source.distribution is None:
-        return Verdict(NAME, "ok", f"a file, read once before the run ({source})")
+        return Verdict(NAME, "ok", f"a file, read once before the run ({source})", label_free=True)
     name = f"{method.source.distribution} {method.source.version}"
     if method.source.editable:
         because = (
             f"an editable install of {name}: its version does not fix its source, its hash does ({source})"
         )
-        return Verdict(NAME, "note", because, finding="editable")
-    return Verdict(NAME, "ok", f"{name}, unchanged during the run ({source})")
+        return Verdict(NAME, "note", because, finding="editable", label_free=True)
+    return Verdict(NAME, "ok", f"{name}, unchanged during the run ({source})", label_free=True)

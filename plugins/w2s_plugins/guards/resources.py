@@ -44,9 +44,9 @@ def w2s_judge_method(
     if printed > limits["printed"]:
         found.append(f"the last lines that a cell printed hold {printed} characters")
     if found:
-        return [Verdict(NAME, "note", because, numbers) for because in found]
+        return [Verdict(NAME, "note", because, numbers, label_free=True) for because in found]
     beside = "no vanilla to compare with" if times is None else f"{times:.1f} times the FLOPs of vanilla"
-    return [Verdict(NAME, "ok", f"within its limits: {beside}", numbers)]
+    return [Verdict(NAME, "ok", f"within its limits: {beside}", numbers, label_free=True)]
 
 
 def _times_vanilla(evidence: MethodEvidence) -> float | None:

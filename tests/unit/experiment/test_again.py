@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.experiment.again import command
+from w2s_harness.experiment.again import Commands
 from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
 from w2s_harness.types import Model, Pair
 
@@ -62,7 +62,7 @@ def words(plan: Plan, beside=(), plugins=None, seeds=None) -> dict[str, list[str
         SimpleNamespace(setting=setting, method=plan.methods[2], cell=SimpleNamespace(seed=s))
         for s in seeds or plan.seeds
     ]
-    first, second, *rest = shlex.split(command(jobs, beside, plan, plugins or Loaded()))
+    first, second, *rest = shlex.split(Commands(plan, plugins or Loaded()).of(jobs, beside))
     assert (first, second) == ("w2s-harness", "run")
     found: dict[str, list[str]] = {}
     for flag, value in zip(rest[::2], rest[1::2], strict=True):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Cell, Limits
 from w2s_harness.types import World
 
@@ -79,3 +83,24 @@ def test_a_seed_draws_four_fifths_by_question_and_all_stages_share_it(setting, s
     assert len(set(groups[draws[0]])) == round(0.8 * len(set(groups)))
     kept = set(groups[draws[0]])
     assert all((g in kept) == (i in set(draws[0])) for i, g in enumerate(groups))
+
+
+def test_what_is_written_once_for_a_row_gives_the_key_of_the_whole_text(setting, plan):
+    own, method, world = setting(), plan.methods[0], World(name="w", teacher="permuted", inputs="scrambled")
+    versions, limits = [code_version("features"), code_version("fit")], plan.limits
+    inputs = [
+        [own.identity(), *versions],
+        CELL.id,
+        method.source.sha256,
+        dict(method.parameters),
+        ["embeddings"],
+        None,
+        ["a", "b"],
+        asdict(world),
+        [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
+        code_version("cell"),
+        [own.chain(), list(own.pair.abilities)],
+    ]
+    text = json.dumps(["cell", inputs], sort_keys=True, separators=(",", ":"))
+    key = cell_key(own, plan, access=("embeddings",), columns=("b", "a"), world=world)
+    assert key == hashlib.sha256(text.encode()).hexdigest() == key_of("cell", inputs)

@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import struct
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.report.canonical import document_bytes, encode, stable_bytes, write
-from w2s_harness.report.document import decode
+from w2s_harness.report.document import Leaderboard, decode
+from w2s_harness.report.uncollected import uncollected
 
 LEAVES = (
     st.none()
@@ -125,3 +127,26 @@ def test_writing_makes_the_folder_and_replaces_the_file(board, tmp_path):
     write(board, path)
     assert path.read_bytes() == first == document_bytes(board)
     assert names(path.parent) == ["leaderboard.json"]
+
+
+def test_a_key_that_is_no_string_is_found_wherever_the_schema_leaves_room(board):
+    open_fields = {f.name for f in msgspec.structs.fields(Leaderboard) if "Any" in str(f.type)}
+    assert open_fields == {"plan", "timing", "machine"}
+    for name in sorted(open_fields):
+        odd = msgspec.structs.replace(board, **{name: {"a": [{"b": {1: 2}}]}})
+        with pytest.raises(DataError, match=rf"key 1 is no string - at `\$.{name}.a\[0\].b`"):
+            document_bytes(odd)
+
+
+def test_the_collector_is_set_back_as_it_was(board):
+    assert gc.isenabled()
+    document_bytes(board)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(RuntimeError), uncollected():
+            assert not gc.isenabled()
+            raise RuntimeError
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

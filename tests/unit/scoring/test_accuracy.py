@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_harness.errors import DataError
-from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack
+from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack, unpack_all
 
 
 def test_a_tie_counts_half_whatever_the_label():
@@ -69,3 +69,15 @@ def test_foreign_text_unpacks_or_is_a_data_error(right, ties, n):
 def test_what_is_wrong_with_packed_outcomes_is_said(right, ties, n, says):
     with pytest.raises(DataError, match=says):
         unpack(right, ties, n)
+
+
+def test_several_are_unpacked_as_each_alone_and_one_bad_text_is_refused():
+    rng = np.random.default_rng(0)
+    rows = [rng.choice([0.0, 0.5, 1.0], 21), (rng.random(21) < 0.5).astype(float), np.full(21, 0.5)]
+    packed = [pack(row) for row in rows]
+    assert packed[1][1] is None
+    assert np.array_equal(unpack_all(packed, 21), rows)
+    with pytest.raises(DataError, match="same row"):
+        unpack_all([*packed, (packed[1][0], packed[1][0])], 21)
+    with pytest.raises(DataError, match="behind the last"):
+        unpack_all([*packed, pack(np.ones(24))], 21)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from w2s_harness.scoring.banerjee import p_values
+from w2s_harness.scoring.banerjee import critical, p_values
 
 
 def test_with_one_component_it_is_the_t_test():
@@ -29,3 +29,12 @@ def test_the_level_holds_whatever_the_shares_are(share):
     p = p_values(rng.normal(0, 1, n), seeds, rest, *df)
     for level in (0.05, 0.0025):
         assert (p <= level).mean() <= level + 3 * np.sqrt(level / n)
+
+
+def test_a_level_is_reached_just_where_the_p_value_is_at_most_it():
+    rng = np.random.default_rng(4)
+    columns = (rng.normal(0, 0.3, 500), rng.random(500) / 100, rng.random(500) / 100)
+    columns[0][:2], columns[1][1:3], columns[2][1:3] = 0.0, 0.0, 0.0
+    p, reaches = p_values(*columns, 4.0, 99.0), critical(*columns, 4.0, 99.0)
+    for level in (1e-9, 1e-4, 0.05, 0.7, 1.0):
+        assert np.array_equal(reaches(level), p <= level)

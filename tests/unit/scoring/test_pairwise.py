@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.scoring.compare import between
-from w2s_harness.scoring.pairwise import compare_all
+from w2s_harness.scoring.pairwise import better_and_worse, compare_all
+from w2s_harness.scoring.rank import intervals
 from w2s_harness.scoring.twoway import block
 
 GROUPS = np.arange(60) // 3
@@ -45,3 +46,21 @@ def test_what_cannot_be_compared_is_left_out():
     one, two = methods([(0, 1, 2)] * 2)
     assert set(compare_all([one, None, two])) == {(0, 2)}
     assert compare_all([one]) == {} == compare_all(methods([(0,), (0,)]))
+
+
+@pytest.mark.parametrize("draw", range(12))
+def test_who_is_better_without_p_values_is_who_is_better_by_holm(draw):
+    rng = np.random.default_rng(draw)
+    m, spread = int(rng.integers(2, 12)), float(rng.choice([0.05, 0.2, 0.4]))
+    rows = [(rng.random((4, 200)) < a).astype(float) for a in rng.uniform(0.5, 0.5 + spread, m)]
+    blocks = [block(range(4), row, np.arange(200) // 4) for row in rows]
+    blocks.append(blocks[0])
+    better, worse = better_and_worse(blocks, alpha=0.05)
+    by_holm = intervals(m + 1, compare_all(blocks))
+    assert [(1 + b, m + 1 - w) for b, w in zip(better, worse, strict=True)] == by_holm
+
+
+def test_who_is_better_is_unknown_with_other_seeds_or_alone():
+    one, two = methods([(0, 1, 2), (3, 4, 5)])
+    assert better_and_worse([one, two], alpha=0.05) is None
+    assert better_and_worse([one], alpha=0.05) is None

@@ -1,0 +1,157 @@
+"""`w2s-harness agent`: automated researchers that write methods, and what became of them."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise click.BadParameter(f"{value:g} is not above 0")
+    return value
+
+
+def _at_least_0(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise click.BadParameter(f"{value:g} is below 0")
+    return value
+
+
+@click.group("agent", short_help="Automated researchers that write methods.")
+def command() -> None:
+    """Agents that write methods; the numbers are the host's, on data that no query touched."""
+
+
+@command.command("run", short_help="Start agents.")
+@click.option(
+    "--agent",
+    type=click.Choice(["search", "model"]),
+    help="Plain search (the default without --model), or a language model.",
+)
+@click.option("--model", metavar="NAME", help="The language model; its key comes from ANTHROPIC_API_KEY.")
+@click.option("--base-url", metavar="URL", help="Where the model is served; else ANTHROPIC_BASE_URL.")
+@click.option("--agents", type=click.IntRange(1, 64), default=4, show_default=True, help="How many.")
+@click.option("--tasks", "task", default="chat", show_default=True, metavar="NAME", help="What they climb.")
+@click.option("--pairs", "pair", default="tiny", show_default=True, metavar="NAME", help="On which pair.")
+@click.option(
+    "--held-out-tasks",
+    default="math,code",
+    show_default=True,
+    metavar="NAMES",
+    help="Tasks that agents never see; a submission without a PGR on each of them is not ranked.",
+)
+@click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
+@click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
+@click.option("--grant", default="", metavar="ACCESS", help="As in run; inference and transductive are not.")
+@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
+@click.option(
+    "--cell-timeout", "cell_timeout_s", callback=_positive, type=float, default=60.0, show_default=True,
+    metavar="SECONDS", help="As in run.",
+)  # fmt: skip
+@click.option("--directions", metavar="FILE", help="YAML list of short directions; default: a shipped one.")
+@click.option("--undirected", is_flag=True, help="Give no agent a direction.")
+@click.option("--budget-usd", type=float, callback=_positive, metavar="USD", help="What all may cost.")
+@click.option("--agent-budget-usd", type=float, callback=_positive, metavar="USD", help="What one may cost.")
+@click.option("--prices", metavar="FILE", help="A price table above the shipped one.")
+@click.option(
+    "--compute-usd-per-hour", type=float, callback=_at_least_0, default=0.0, show_default=True,
+    metavar="USD", help="What an hour of this machine costs.",
+)  # fmt: skip
+@click.option(
+    "--hours", type=float, callback=_positive, default=1.0, show_default=True, help="How long they may work."
+)
+@click.option(
+    "--queries-per-agent", type=click.IntRange(1), default=20, show_default=True, help="Of the oracle."
+)
+@click.option(
+    "--queries-per-lineage", type=click.IntRange(1), default=20, show_default=True, help="Of the oracle."
+)
+@click.option("--queries", type=click.IntRange(1), default=60, show_default=True, help="Of the whole group.")
+@click.option(
+    "--max-submissions", type=click.IntRange(1), default=5, show_default=True, help="Of one agent."
+)
+@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
+@click.option(
+    "--isolation", type=click.Choice(["auto", "require", "best"]), default="auto", show_default=True,
+    help="As in run.",
+)  # fmt: skip
+@click.option("--store", default=".w2s", show_default=True, help="Where results are kept.")
+@click.option("--dir", "folder", metavar="DIR", help="The run's folder; default: STORE/agents/ID.")
+@click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
+@click.option("-q", "quiet", is_flag=True, help="Less output.")
+def run(**flags: Any) -> int:
+    """Start agents, let them work, then measure what they handed in."""
+    from w2s_harness.agent import asking, plan, running
+
+    asked = asking.plan_of(flags)
+    folder = asking.folder_of(flags["folder"], asked)
+    plan.write(asked, folder)
+    return _go(running, folder, flags)
+
+
+@command.command("resume", short_help="Go on with a run that was stopped.")
+@click.argument("folder", metavar="DIR")
+@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
+@click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
+@click.option("-q", "quiet", is_flag=True, help="Less output.")
+def resume(folder: str, **flags: Any) -> int:
+    """Go on after an interrupt or a kill: no paid call and no evaluation is done twice."""
+    from w2s_harness.agent import running
+
+    return _go(running, Path(folder), flags)
+
+
+def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    quiet = flags["quiet"]
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
+    out = Path(flags["out"]) if flags["out"] else None
+    return int(running.work(folder, flags["slots"], say, lambda text: click.echo(text, nl=False), out))
+
+
+def _folder_argument(function: Any) -> Any:
+    return click.argument("folder", metavar="DIR")(function)
+
+
+@command.command("status", short_help="What agents have done so far.")
+@_folder_argument
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(folder: str, as_json: bool) -> int:
+    """Each agent's answered queries, best answered number, submissions and spending."""
+    from w2s_harness.agent import showing
+
+    click.echo(showing.status(Path(folder), as_json=as_json), nl=False)
+    return 0
+
+
+@command.command("findings", short_help="What agents told each other.")
+@_folder_argument
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def findings(folder: str, as_json: bool) -> int:
+    """Findings in the order in which they were shared."""
+    from w2s_harness.agent import showing
+
+    click.echo(showing.findings(Path(folder), as_json=as_json), nl=False)
+    return 0
+
+
+@command.command("cost", short_help="What a run has cost.")
+@_folder_argument
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def cost(folder: str, as_json: bool) -> int:
+    """Dollars by agent and kind, per agent-hour, per submission and per significant claim."""
+    from w2s_harness.agent import showing
+
+    click.echo(showing.cost(Path(folder), as_json=as_json), nl=False)
+    return 0

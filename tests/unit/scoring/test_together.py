@@ -1,0 +1,113 @@
+"""What is said of many rows at once is what is said of each alone, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from w2s_harness.scoring import bootstrap, compare, interval, pool, together
+from w2s_harness.scoring.twoway import Block, block, one_seed, spread
+
+
+def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.Baselines, list[Block], Block]:
+    """Baselines, transfers (the baselines themselves among them) and one more, over uneven questions."""
+    rng = np.random.default_rng(draw)
+    clusters = rng.integers(0, rows // 3, rows)
+
+    def drawn(accuracy: float, names: range | list[int]) -> Block:
+        return block(names, (rng.random((len(names), rows)) < accuracy).astype(float), clusters)
+
+    every = range(seeds)
+    base = interval.Baselines(drawn(0.55, every), drawn(0.9, every))
+    transfers = [drawn(0.6 + 0.05 * i, every) for i in range(5)] + [base.weak, base.ceiling]
+    # seeds of its own, and the same seeds in another order
+    transfers += [drawn(0.7, range(3, 3 + seeds)), drawn(0.7, list(reversed(every)))]
+    return base, transfers, drawn(0.7, every)
+
+
+@pytest.mark.parametrize("seeds", [2, 5, 11])
+@pytest.mark.parametrize("draw", range(4))
+def test_many_rows_are_scored_as_one_by_one(draw, seeds):
+    base, transfers, other = made(draw, seeds)
+    assert interval.pgr_intervals(base, transfers) == [interval.pgr_interval(base, t) for t in transfers]
+    assert pool.pgr_pools(base, transfers) == [pool.pgr_pool(base, t) for t in transfers]
+    assert compare.all_between(transfers, other) == [compare.between(t, other) for t in transfers]
+    assert interval.difference_intervals(base, transfers, other) == [
+        interval.difference_interval(base, t, other) for t in transfers
+    ]
+
+
+def test_a_row_compared_with_itself_has_no_error_at_all():
+    _, transfers, _ = made(0, 4)
+    found = compare.all_between(transfers, transfers[0])[0]
+    assert (found.estimate, found.ci, found.p) == (0.0, (0.0, 0.0), 1.0)
+
+
+@pytest.mark.parametrize("gap", [(0.6, 0.61), (0.9, 0.6)])
+def test_without_a_gap_every_row_has_the_reason(gap):
+    rng = np.random.default_rng(1)
+    weak, top, own = ((rng.random((3, 90)) < a).astype(float) for a in (*gap, 0.7))
+    base, transfer = interval.baselines(range(3), weak, top, range(90)), block(range(3), own, range(90))
+    why = interval.pgr_interval(base, transfer).reason
+    assert why is not None
+    assert [i.reason for i in interval.pgr_intervals(base, [transfer] * 2)] == [why, why]
+    assert [p.interval.reason for p in pool.pgr_pools(base, [transfer] * 2)] == [why, why]
+
+
+def test_spreads_are_those_of_each_estimate_and_parts_change_nothing(monkeypatch):
+    _, transfers, other = made(2, 6)
+    monkeypatch.setattr(together, "_CELLS", 2 * other.values.size)
+    stacked, left = together.stacks(transfers, [other])
+    assert [places for places, _ in stacked] == [[0, 1], [2, 3], [4, 5], [6]] and left == [7, 8]
+    for places, x in stacked:
+        found = together.spreads(x - other.values)
+        for k, i in enumerate(places):
+            terms = [transfers[i], other.scaled(-1.0)]
+            assert found.at(k) == spread(terms)
+            assert (found.se[k], found.one_seed[k]) == (spread(terms).se, one_seed(terms))
+
+
+def test_one_seed_or_one_question_is_left_to_the_reason_that_it_gives():
+    one = block([0], [[1.0, 0.0, 1.0]], [0, 1, 2])
+    assert together.stacks([one], [one]) == ([], [0])
+    assert compare.all_between([one], one)[0].reason == compare.between(one, one).reason is not None
+
+
+def test_fiellers_set_is_judged_as_one_by_one():
+    base, transfers, _ = made(3, 4)
+    ends = [
+        (found.low - w, found.high + w)
+        for found, w in zip(interval.pgr_intervals(base, transfers), np.linspace(-0.02, 0.02, 9), strict=True)
+    ]
+    alone = [interval.leaves_out(base, t, e) for t, e in zip(transfers, ends, strict=True)]
+    assert interval.all_left_out(base, transfers, ends) == alone
+    assert set(alone) == {True, False}
+
+
+def test_crossed_draws_are_shared_and_give_the_same_interval():
+    base, transfers, _ = made(0, 5)
+    found = bootstrap.crossed_intervals(base, transfers, name="n", draws=300)
+    for own, transfer in zip(found, transfers, strict=True):
+        alone = bootstrap.crossed_interval(base, transfer, name="n", draws=300)
+        assert own.bounds == pytest.approx(alone.bounds, abs=1e-12)
+    with pytest.raises(ValueError, match="0 draws"):
+        bootstrap.crossed_intervals(base, transfers, draws=0)
+
+
+def test_few_draws_are_enough_only_where_they_leave_no_doubt(monkeypatch):
+    base, transfers, _ = made(1, 5)
+    owns = [found.bounds for found in interval.pgr_intervals(base, transfers)]
+    asked: list[tuple[int, int]] = []
+    crossed = bootstrap.crossed_intervals
+
+    def heard(base, some, *, draws, **rest):
+        asked.append((len(some), draws))
+        return crossed(base, some, draws=draws, **rest)
+
+    monkeypatch.setattr(bootstrap, "crossed_intervals", heard)
+    by_many = bootstrap.disagreements(base, transfers, owns, draws=2_000)
+    assert bootstrap.disagreements(base, transfers, owns) == by_many
+    assert asked[:2] == [(9, 2_000), (9, 500)] and all(n < 9 and d == 2_000 for n, d in asked[2:])
+    monkeypatch.setattr(bootstrap, "_CLOSE", 0.0)
+    bootstrap.disagreements(base, transfers, owns)
+    assert asked[-1] == (7, 2_000)  # all but the baselines themselves, which have no width
