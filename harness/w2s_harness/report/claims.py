@@ -90,7 +90,8 @@ def _forbidden(row: Row) -> str:
 def _otherwise(row: Row, needed: Needed) -> str:
     """What a setting came to that was not won."""
     found = row.vs_vanilla
-    if (reason := _forbidden(row)) and (row.status not in ("ok", "no-gap") or _beats(found)):
+    hides_a_win = row.status not in ("ok", "no-gap") or row.track == "elicitation" or _beats(found)
+    if (reason := _forbidden(row)) and hides_a_win:
         return reason
     if found is None or found.p is None:
         return "not tested"

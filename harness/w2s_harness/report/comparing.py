@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from w2s_harness.report.document import Comparison, Row, label
-from w2s_harness.scoring import compare, interval
+from w2s_harness.scoring import compare, interval, pool
 from w2s_harness.scoring.twoway import Block
 
 VANILLA = "vanilla"
@@ -123,11 +123,13 @@ def _with_one(rows: Sequence[Scored], name: str, reference: Block) -> list[Compa
     if base is not None and has_gap:
         found = interval.difference_intervals(base, own, reference, min_gap=rows[0].min_gap)
         bounds = [each.bounds for each in found]
+    pools = pool.difference_pools(own, reference)
     return [
         Comparison(
             against=name,
             difference=difference.estimate,
             ci=difference.ci,
+            ci_pool=pools[i],
             pgr=difference.estimate / base.gap if base is not None and has_gap else None,
             pgr_ci=bounds[i],
             p=difference.p,

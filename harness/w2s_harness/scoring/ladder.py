@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 MIN_STEP = 0.02
 """Accuracy; the smallest step. See docs/oracle.md for what it and `STEP_SE` were chosen by."""
-STEP_SE = 2.0
+STEP_SE = 1.5
 """The step in standard errors of the paired difference."""
 MIN_GRID = 0.01
 """PGR; the finest rounding."""

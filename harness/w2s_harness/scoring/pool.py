@@ -78,6 +78,32 @@ def pgr_pools(
     return [found[i] for i in range(len(transfers))]
 
 
+def difference_pools(
+    transfers: Sequence[Block], other: Block, *, level: float = LEVEL
+) -> list[tuple[float, float] | None]:
+    """The interval of each transfer's accuracy minus the other's for new pools too; None without one.
+
+    The same V + P and degrees of freedom as in `pgr_pool`, of the difference by seed and question.
+    """
+    less = other.scaled(-1.0)
+    stacked, left = together.stacks(transfers, [less])
+    found = {i: _difference_pool([transfers[i], less], level) for i in left}
+    for places, x in stacked:
+        centre = together.means(x) + estimate([less])
+        v = together.spreads(x + less.values)
+        for k, i in enumerate(places):
+            pooled = _pooled(float(centre[k]), v.at(k), float(v.one_seed[k]), x.shape[1:], level)
+            found[i] = pooled.interval.bounds
+    return [found[i] for i in range(len(transfers))]
+
+
+def _difference_pool(blocks: Sequence[Block], level: float) -> tuple[float, float] | None:
+    if countable(blocks) is not None:
+        return None
+    sizes = (min(len(b.seeds) for b in blocks), blocks[0].values.shape[1])
+    return _pooled(estimate(blocks), spread(blocks), one_seed(blocks), sizes, level).interval.bounds
+
+
 def _pooled(ratio: float, v: Spread, one: float, sizes: tuple[int, ...], level: float) -> PoolPgr:
     """From the spread of the influence, what the seed alone gives to one seed, and (S, Q)."""
     seeds, questions = sizes

@@ -3,7 +3,7 @@ import pytest
 from scipy.special import ndtr, stdtrit
 
 from w2s_harness.scoring.interval import baselines, pgr_interval
-from w2s_harness.scoring.pool import LEAST_DF, SCALE, pgr_pool
+from w2s_harness.scoring.pool import LEAST_DF, SCALE, difference_pools, pgr_pool
 from w2s_harness.scoring.twoway import block, one_seed, spread
 
 
@@ -127,3 +127,38 @@ def test_a_difference_between_two_pools_keeps_its_level():
         pairs = zip(scores[::2], scores[1::2], strict=True)
         z = [(a.estimate - b.estimate) / np.hypot(a.normal_se, b.normal_se) for a, b in pairs]
         assert np.mean(np.abs(z) > 1.645) / 2 <= 0.05
+
+
+def two_methods(rng, **effects):
+    outcomes, truth = experiment(rng, 5, 200, [0.1, 0.6, 0.9, 1.5], **effects)
+    blocks = [block(range(5), x, range(200)) for x in outcomes]
+    return blocks, truth
+
+
+def test_the_difference_for_new_pools_is_wider_by_the_same_part():
+    (_, a, b, _), _ = two_methods(np.random.default_rng(5), pool=0.3)
+    v = spread([a, b.scaled(-1.0)])
+    wide = v.total + SCALE * one_seed([a, b.scaled(-1.0)])
+    df = wide**2 / ((v.seeds * (1 + SCALE * 5)) ** 2 / 4 + v.questions**2 / 199)
+    half = stdtrit(max(df, LEAST_DF), 0.975) * np.sqrt(wide)
+    centre = a.values.mean() - b.values.mean()
+    (got,) = difference_pools([a], b)
+    assert got == pytest.approx((centre - half, centre + half))
+
+
+def test_rows_together_and_rows_with_seeds_of_their_own_give_the_same():
+    (_, a, b, c), _ = two_methods(np.random.default_rng(6), pool=0.2)
+    apart = block(range(10, 15), c.values, range(200))
+    together = difference_pools([a, apart, c], b)
+    alone = [difference_pools([x], b)[0] for x in (a, apart, c)]
+    assert np.array(alone) == pytest.approx(np.array(together))
+    assert difference_pools([block([0], a.values[:1], range(200))], b) == [None]
+
+
+def test_the_difference_covers_over_new_pools():
+    held = []
+    for seed in range(300):
+        (_, a, b, _), truth = two_methods(np.random.default_rng(seed), pool=0.2)
+        low, high = difference_pools([b], a)[0]
+        held.append(low <= truth[2] - truth[1] <= high)
+    assert np.mean(held) >= 0.92
