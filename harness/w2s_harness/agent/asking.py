@@ -6,9 +6,8 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from w2s_harness.agent import directions
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
@@ -23,7 +22,7 @@ _NEVER = ("inference", "transductive")
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     """The plan behind the flags of `agent run`. Raises `UsageError`, `DataError` for what cannot be."""
-    kind = flags["agent"] or ("model" if flags["model"] else "search")
+    kind: Literal["search", "model"] = flags["agent"] or ("model" if flags["model"] else "search")
     if kind == "model" and not flags["model"]:
         raise UsageError("--agent model: give the language model's name with --model")
     if kind == "search" and flags["model"]:
@@ -32,7 +31,7 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     _check_tasks(flags["task"], flags["pair"], flags["held_out_tasks"])
     for word in flags["grant"].split(","):
         if word.strip() in _NEVER:
-            raise UsageError(f"--grant {word.strip()}: agents are answered on the holdout, so none may see it")
+            raise UsageError(f"--grant {word.strip()}: agents are answered on the holdout: never given")
     for name in ("store", "folder"):
         if flags[name] and any(c in str(flags[name]) for c in ",:"):
             raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
@@ -59,7 +58,7 @@ def _check_tasks(task: str, pair: str, held_out: str) -> None:
         raise UsageError("agents climb one task on one pair: give one name in --tasks and one in --pairs")
     others = parse_specs(held_out)
     if not others:
-        raise UsageError("--held-out-tasks: name at least one task that agents never see; no row is ranked else")
+        raise UsageError("--held-out-tasks: name a task that agents never see")
     if any(other.name == climbed[0].name for other in others):
         raise UsageError(f"--held-out-tasks: '{climbed[0].name}' is what agents climb, so they see it")
 
@@ -69,4 +68,6 @@ def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:
         if flags["directions"]:
             raise UsageError("--undirected takes no --directions. Leave one of them out.")
         return ()
+    from w2s_harness.agent import directions
+
     return tuple(directions.read(Path(flags["directions"]) if flags["directions"] else None))

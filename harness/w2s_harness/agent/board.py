@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.agent.plan import AgentPlan
-from w2s_harness.agent.referee import BESIDE, HostReferee, spelled
+from w2s_harness.agent.referee import HostReferee, spelled
 from w2s_harness.experiment.assemble import Results
 from w2s_harness.report import document
 from w2s_harness.report.records import Author, Cost
@@ -63,10 +63,8 @@ def measure(
     """
     words = [spelled(one.file, one.parameters) for one in submissions]
     climbed, feedback_of = referee.board(referee.arena.selection, words)
-    feedback = {_file(feedback_of, row): row.pgr for row in climbed.rows if row.method not in BESIDE}
-    wanted = replace(
-        referee.arena.selection, holdout="final", held_out=plan.held_out_tasks, controls=True
-    )
+    feedback = {_key(feedback_of, row): row.pgr for row in climbed.rows}
+    wanted = replace(referee.arena.selection, holdout="final", held_out=plan.held_out_tasks, controls=True)
     board, results = referee.board(wanted, words)
     by_file = {str(one.file): one for one in submissions}
     (climb,) = {task.id for task in results.plan.tasks if task.part == "final"}
@@ -76,7 +74,7 @@ def measure(
         one = by_file.get(_file(results, row))
         done = row if one is None else _credited(row, one, ledgers)
         if row.task == climb:
-            done = _compared(done, feedback.get(_file(results, row)), held_out[document.label(row)])
+            done = _compared(done, feedback.get(_key(results, row)), held_out[document.label(row)])
         rows.append(done)
     asked = msgspec.to_builtins(plan)
     done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
@@ -90,6 +88,11 @@ def _file(results: Results, row: document.Row) -> str:
     """The file of a row's method."""
     name = document.label(row)
     return next((m.source.filename for m in results.plan.methods if m.id == name), "")
+
+
+def _key(results: Results, row: document.Row) -> tuple[str, str]:
+    """What a row of one board is known by on another."""
+    return _file(results, row), document.label(row)
 
 
 def _held_out(board: document.Leaderboard, climb: str) -> dict[str, dict[str, float | None]]:

@@ -137,6 +137,10 @@ class Referee(Protocol):
         """A full guarded run on the feedback part of the holdout."""
         ...
 
+    def label(self, file: Path, parameters: Mapping[str, Value]) -> str:
+        """The method that a file offers, with its changed parameters. Raises `HarnessError`, one line."""
+        ...
+
     def script(self, text: str, workspace: Path) -> ScriptResult:
         """Run Python in the jail of methods, with `problem`, `student` and `rng` of the training phase."""
         ...

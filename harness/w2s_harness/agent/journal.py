@@ -35,7 +35,9 @@ class Journal:
                     file.write(body)
                     os.fsync(file.fileno())
             except OSError as bad:
-                raise StoreError(f"{self.path}: cannot be written: {bad.strerror}. Make room, then resume.") from bad
+                raise StoreError(
+                    f"{self.path}: cannot be written: {bad.strerror}. Make room, then resume."
+                ) from bad
 
     def read(self) -> list[dict[str, Any]]:
         """Every whole line. Raises `DataError` naming file and line for one that is no JSON object."""
@@ -47,7 +49,9 @@ class Journal:
             try:
                 out.append(msgspec.json.decode(line, type=dict[str, Any]))
             except msgspec.DecodeError as bad:
-                raise DataError(f"{self.path}:{n}: not a JSON object: {bad}. It was changed by hand.") from bad
+                raise DataError(
+                    f"{self.path}:{n}: not a JSON object: {bad}. It was changed by hand."
+                ) from bad
         return out
 
     def _mend(self) -> None:

@@ -49,7 +49,7 @@ class Purse:
     """The money of a run, kept in a journal; thread-safe.
 
     :param rate: US dollars per hour of the host's machine. :param budget: what all may cost, in US dollars.
-    :param each: what one agent may cost.
+    :param each: what one agent may cost. :param reading: only look, as beside a run at work.
 
     A call that a kill cut off is counted as paid, at all that it could have cost.
     """
@@ -62,6 +62,7 @@ class Purse:
         rate: float = 0.0,
         budget: float | None = None,
         each: float | None = None,
+        reading: bool = False,
     ) -> None:
         self._journal, self._prices, self._rate = journal, prices, rate
         self._budget, self._each = budget, each
@@ -71,14 +72,14 @@ class Purse:
         self._next = 0
         for line in journal.read():
             self._take(line)
-        for reservation in list(self._open.values()):
+        for reservation in [] if reading else list(self._open.values()):
             self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
 
     def check(self, model: str) -> None:
         """Raise `UsageError` where there is a budget and nobody knows what the model costs."""
         if self._prices.of(model) is None and (self._budget is not None or self._each is not None):
             raise UsageError(
-                f"no price is known for the model '{model}', so a budget cannot be kept. Give it with --prices."
+                f"no price is known for the model '{model}', so no budget can be kept. Give it with --prices."
             )
 
     def reserve(self, who: str, model: str, sent: int, answered: int) -> Reservation:

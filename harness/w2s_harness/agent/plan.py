@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from w2s_harness.errors import DataError, UsageError
+from w2s_harness.isolation.jail import Choice
 
 FORMAT = "w2s-agent-run/1"
 
@@ -49,7 +50,7 @@ class AgentPlan:
     """Of the whole group."""
     max_submissions: int = 5
     """Of one agent."""
-    isolation: str = "auto"
+    isolation: Choice = "auto"
     store: str = ".w2s"
 
     @property
@@ -81,7 +82,9 @@ def read(folder: Path) -> AgentPlan:
     try:
         body = path.read_bytes()
     except OSError:
-        raise UsageError(f"{folder}: no agent run (no plan.json). `w2s-harness agent run` starts one.") from None
+        raise UsageError(
+            f"{folder}: no agent run (no plan.json). `w2s-harness agent run` starts one."
+        ) from None
     try:
         return msgspec.json.decode(body, type=AgentPlan, strict=True)
     except msgspec.DecodeError as bad:

@@ -29,7 +29,7 @@ class Price:
 
     def of(self, usage: Usage) -> float:
         """US dollars for the tokens of a call."""
-        return sum(getattr(self, kind) * getattr(usage, kind) for kind in _KINDS) / 1e6
+        return float(sum(getattr(self, kind) * getattr(usage, kind) for kind in _KINDS)) / 1e6
 
     def at_most(self, sent: int, answered: int) -> float:
         """US dollars for `sent` tokens by the dearest road and `answered` tokens out."""

@@ -104,6 +104,22 @@ class HostReferee:
             return Evaluation(**named, error=several, seconds=seconds)
         return _evaluation(rows[0], board.settings[0], results, named, seconds)
 
+    def label(self, file: Path, parameters: Mapping[str, Value]) -> str:
+        """The method's label, as a worker that loads it says. Raises `HarnessError` where none loads."""
+        options, plugins = self.arena.options, self.arena.plugins()
+        store = Store(options.store, warn=self.arena.say)
+        try:
+            with self._lock, Describer(store, Jail(options.isolation)) as describer:
+                wanted = replace(self.arena.selection, methods=spelled(file, parameters))
+                methods = build_plan(wanted, plugins, describer).methods
+        finally:
+            store.close()
+        if len(methods) != 1:
+            raise PluginError(f"the file offers {len(methods)} methods. Offer one.")
+        if methods[0].error:
+            raise PluginError(methods[0].error)
+        return methods[0].id
+
     def script(self, text: str, workspace: Path) -> ScriptResult:
         """Run Python in the jail of methods; it may read the agent's workspace and write to its scratch."""
         began = time.monotonic()

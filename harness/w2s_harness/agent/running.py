@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from w2s_harness.agent.lineage import Lineages
 from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
-from w2s_harness.agent.tools import AgentTools
+from w2s_harness.agent.tools import AgentTools, Desk
 from w2s_harness.agent.turns import Turns
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, HarnessError
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.session import Options
-from w2s_harness.report import tables
+from w2s_harness.report import agents, tables
 from w2s_harness.scoring.ledger import Ledger
 from w2s_harness.scoring.oracle import Oracle, OracleLimits
 
@@ -52,7 +51,7 @@ class AgentRun:
                 selection=_selection(plan),
                 options=Options(
                     store=Path(plan.store), slots=slots, isolation=plan.isolation, cancel=self.cancel
-                ),  # fmt: skip
+                ),
                 plugins=lambda: _plugins(plan),
                 say=lambda text: None,
             )
@@ -88,6 +87,21 @@ class AgentRun:
     def lineages(self) -> Lineages:
         """Known again on resume."""
         return Lineages(self.journal("lineages"))
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What all agents share."""
+        return Desk(
+            folder=self.folder,
+            referee=self.referee,
+            oracle=self.oracle,
+            lineages=self.lineages,
+            forum=self.forum,
+            evaluations=self.journal("evaluations"),
+            clock=self.clock.used_s,
+            charge=self.purse.compute,
+            max_submissions=self.plan.max_submissions,
+        )
 
     def work(self, show: Say, out: Path | None) -> ExitCode:
         """Agents, then the board; says what it does."""
@@ -178,19 +192,7 @@ class AgentRun:
 
     def _agent(self, index: int, name: str, turns: Turns | None) -> Any:
         home = self.folder / "agents" / name
-        tools = AgentTools(
-            who=name,
-            folder=self.folder,
-            referee=self.referee,
-            oracle=self.oracle,
-            lineages=self.lineages,
-            forum=self.forum,
-            evaluations=self.journal("evaluations"),
-            answers=Journal(home / "answers.jsonl"),
-            clock=self.clock.used_s,
-            charge=lambda seconds: self.purse.compute(name, seconds),
-            max_submissions=self.plan.max_submissions,
-        )
+        tools = AgentTools(name, self.desk, Journal(home / "answers.jsonl"))
         transcript = Journal(home / "transcript.jsonl")
         if self.plan.agent == "search":
             from w2s_harness.agent.search import SearchAgent
@@ -232,18 +234,13 @@ class AgentRun:
         ledgers = board.Ledgers(
             attempts=self.oracle.attempts, cost=lambda one: submitting.cost(one, self.purse)
         )  # fmt: skip
-        with self._saying():
-            made = board.measure(
+        made = board.measure(
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"
             )  # fmt: skip
         show(tables.render(made, "text"))
-        show(board.rendered(made))
+        show(f"\n{agents.text(made)}")
         show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
         return ExitCode.OK
-
-    @contextmanager
-    def _saying(self) -> Iterator[None]:
-        yield
 
 
 class _InTurn:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 import click
 
 COMMANDS = {
+    "agent": "Automated researchers that write methods.",
     "doctor": "What this machine can do for isolation, layer by layer.",
     "export-rows": "The rows of a setting without labels, for a method that runs elsewhere.",
     "import": "Results of others, by seed, as a leaderboard.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
     "schema": "The JSON Schema of a document that w2s-harness writes.",
     "show": "What is known of a task, a method, a guard, a pair, a run or a cell.",
+    "verify": "Check a ledger, an agent run or a leaderboard line by line.",
 }
 
 

@@ -74,9 +74,7 @@ def command() -> None:
     "--queries-per-lineage", type=click.IntRange(1), default=20, show_default=True, help="Of the oracle."
 )
 @click.option("--queries", type=click.IntRange(1), default=60, show_default=True, help="Of the whole group.")
-@click.option(
-    "--max-submissions", type=click.IntRange(1), default=5, show_default=True, help="Of one agent."
-)
+@click.option("--max-submissions", type=click.IntRange(1), default=5, show_default=True, help="Of one agent.")
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
 @click.option(
     "--isolation", type=click.Choice(["auto", "require", "best"]), default="auto", show_default=True,

@@ -126,6 +126,7 @@ def _canonical(line: Mapping[str, Any]) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     """Append and fsync; what a full disk took of a line is cut off again."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
         with path.open("ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)

@@ -1,0 +1,95 @@
+"""What agents tell each other: findings and handed-in methods, as files in every workspace."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from w2s_harness.agent.journal import Journal
+from w2s_harness.agent.workspace import SHARED, Workspace
+
+KINDS = ("result", "idea", "warning", "question")
+"""What a finding may be."""
+
+
+class Forum:
+    """The shared part of all workspaces of a run; thread-safe.
+
+    :param folder: the run's. :param names: its agents. What the books hold is put back where it is missing.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder = folder
+        self.workspaces = {name: Workspace(folder / "agents" / name / "workspace") for name in names}
+        self._findings = Journal(folder / "findings.jsonl")
+        self._submissions = Journal(folder / "submissions.jsonl")
+        self._lock = threading.Lock()
+        for line in self._findings.read():
+            self._show(_finding_file(line), _finding_text(line))
+        for line in self._submissions.read():
+            self._show_method(line)
+
+    def share(self, who: str, kind: str, title: str, text: str, call: str) -> str:
+        """Show a finding in every workspace; its path there. A known `call` is not shared twice."""
+        with self._lock:
+            lines = self._findings.read()
+            known = next((one for one in lines if (one["who"], one["call"]) == (who, call)), None)
+            line = known or {
+                "n": len(lines) + 1, "who": who, "kind": kind, "title": title, "text": text, "call": call,
+            }  # fmt: skip
+            if known is None:
+                self._findings.append(line)
+            return self._show(_finding_file(line), _finding_text(line))
+
+    def submit(self, line: Mapping[str, Any], code: bytes) -> tuple[int, str]:
+        """Keep a method that was handed in and show it; its number and its path in the workspaces.
+
+        :param line: `who`, `call`, `name` and what else the books shall hold. A known `call` is kept once.
+        """
+        with self._lock:
+            lines = self._submissions.read()
+            mine = [one for one in lines if (one["who"], one["call"]) == (line["who"], line["call"])]
+            if mine:
+                return mine[0]["n"], self._show_method(mine[0])
+            n = len(lines) + 1
+            kept = Path("submissions") / f"{n:03d}" / f"{line['name']}.py"
+            (self.folder / kept).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / kept).write_bytes(code)
+            full = {"n": n, "file": kept.as_posix(), **line}
+            self._submissions.append(full)
+            return n, self._show_method(full)
+
+    def submissions(self) -> list[dict[str, Any]]:
+        """Every method that was handed in, oldest first."""
+        return self._submissions.read()
+
+    def _show_method(self, line: Mapping[str, Any]) -> str:
+        code = (self.folder / line["file"]).read_text(encoding="utf-8", errors="replace")
+        return self._show(f"{SHARED}/methods/{line['n']:03d}-{line['who']}-{_plain(line['name'])}.py", code)
+
+    def _show(self, path: str, text: str) -> str:
+        """Put a file into every workspace; whole or not at all."""
+        for workspace in self.workspaces.values():
+            target = workspace.root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                hidden = target.with_name(f".{target.name}.new")
+                hidden.write_text(text, encoding="utf-8")
+                hidden.replace(target)
+        return path
+
+
+def _finding_file(line: Mapping[str, Any]) -> str:
+    return f"{SHARED}/findings/{line['n']:03d}-{line['who']}-{_plain(line['title'])}.md"
+
+
+def _finding_text(line: Mapping[str, Any]) -> str:
+    return f"# {line['title']}\n\n{line['kind']}, by {line['who']}\n\n{line['text']}\n"
+
+
+def _plain(title: str) -> str:
+    """A title as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "untitled"

@@ -1,0 +1,75 @@
+"""The tools of an agent, as the Messages format describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from w2s_harness.agent.families import FAMILIES
+from w2s_harness.agent.forum import KINDS
+
+_TEXT = {"type": "string"}
+_PATH = {"type": "string", "description": "Relative to the workspace."}
+_PARAMS = {
+    "type": "object",
+    "description": "Parameters of the method that shall differ from their defaults.",
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+
+
+def _tool(
+    name: str, description: str, required: Mapping[str, Any], optional: Mapping[str, Any]
+) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {**required, **optional},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+    return {"name": name, "description": description, "input_schema": schema}
+
+
+SCHEMAS = (
+    _tool("list_files", "Every file of the workspace, with its size.", {}, {}),
+    _tool(
+        "read_file", "The text of a file; shared/ holds what others told and handed in.", {"path": _PATH}, {}
+    ),
+    _tool("write_file", "Make or replace a file.", {"path": _PATH, "text": _TEXT}, {}),
+    _tool(
+        "edit_file",
+        "Replace a text that stands exactly once in a file.",
+        {"path": _PATH, "old": _TEXT, "new": _TEXT},
+        {},
+    ),
+    _tool(
+        "run_script",
+        "Run Python (numpy, scipy) in a jail, with `problem` (rows, weak labels), `student` and `rng` of the "
+        "training phase as a method's fit has them. No gold label and no test row is there. It may read the "
+        "workspace and write nothing that stays. Costs no query.",
+        {},
+        {"path": _PATH, "text": {"type": "string", "description": "The script itself, instead of a path."}},
+    ),
+    _tool(
+        "evaluate",
+        "A full guarded run of a method file on the feedback split. Costs one query of the oracle: it tells "
+        "a rounded PGR only where it beats your best by more than its error. Verdicts that hang on gold "
+        "labels are told with verdicts=true, at one more query each.",
+        {"method_file": _PATH},
+        {"params": _PARAMS, "verdicts": {"type": "boolean"}},
+    ),
+    _tool(
+        "submit",
+        "Hand a method in. After all agents have stopped it is measured on data that no query touched and on "
+        "tasks that nobody saw; that number counts.",
+        {"method_file": _PATH, "title": _TEXT, "summary": _TEXT},
+        {"params": _PARAMS, "family": {"enum": list(FAMILIES)}},
+    ),
+    _tool(
+        "share_finding",
+        "Tell the other agents something; it appears in every workspace under shared/findings.",
+        {"kind": {"enum": list(KINDS)}, "title": _TEXT, "text": _TEXT},
+        {},
+    ),
+    _tool("leaderboard", "What the oracle has told each agent so far, and what was handed in.", {}, {}),
+)
+"""Every tool: name, description and the JSON schema of its input."""

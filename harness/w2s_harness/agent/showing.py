@@ -1,0 +1,128 @@
+"""What the books of an agent run say, as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from w2s_harness.agent import plan as planning
+from w2s_harness.agent import prices
+from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.journal import Journal
+from w2s_harness.agent.money import Purse, Spending
+from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.report import document
+from w2s_harness.scoring.ledger import Ledger
+
+
+def status(folder: Path, *, as_json: bool = False) -> str:
+    """Each agent's queries, best answered number, submissions and spending."""
+    plan = planning.read(folder)
+    purse, lines = _purse(folder, plan), Ledger(folder / "ledger.jsonl").entries()
+    handed = Journal(folder / "submissions.jsonl").read()
+    agents = [_agent(name, plan, lines, handed, purse) for name in plan.names]
+    hours = Clock(Journal(folder / "clock.jsonl"), plan.hours).used_s() / 3600
+    stage = "done" if (folder / "leaderboard.json").exists() else (
+        "agents have stopped" if (folder / "done").exists() else "agents at work or stopped midway"
+    )  # fmt: skip
+    found = {"run": str(folder), "stage": stage, "hours": hours, "of_hours": plan.hours, "agents": agents}
+    if as_json:
+        return json.dumps(found, indent=1) + "\n"
+    head = f"{folder}: {stage}, {hours:.2f} of {plan.hours:g} h\n"
+    rows = [
+        f"  {a['who']:9s} queries {a['queries']:3d}  left {a['left']:3d}  best {_two(a['best'])}  "
+        f"submitted {a['submitted']}  ${a['usd']:.2f}"
+        for a in agents
+    ]
+    return head + "".join(f"{row}\n" for row in rows)
+
+
+def findings(folder: Path, *, as_json: bool = False) -> str:
+    """What agents told each other, in order."""
+    planning.read(folder)
+    lines = Journal(folder / "findings.jsonl").read()
+    if as_json:
+        return json.dumps(lines, indent=1) + "\n"
+    return "".join(f"{one['who']} ({one['kind']}): {one['title']}\n{one['text']}\n\n" for one in lines)
+
+
+def cost(folder: Path, *, as_json: bool = False) -> str:
+    """Dollars by agent and kind, per agent-hour, per submission and per significant claim."""
+    plan = planning.read(folder)
+    purse = _purse(folder, plan)
+    total = purse.spent()
+    hours = Clock(Journal(folder / "clock.jsonl"), plan.hours).used_s() / 3600 * plan.agents
+    handed = len(Journal(folder / "submissions.jsonl").read())
+    claims = _claims(folder)
+    found: dict[str, Any] = {
+        "agents": {name: _spent(purse.spent(name)) for name in plan.names},
+        "total": _spent(total),
+        "usd_per_agent_hour": _over(total.usd, hours),
+        "usd_per_submission": _over(total.usd, handed),
+        "usd_per_significant_claim": None if claims is None else _over(total.usd, claims),
+    }
+    if as_json:
+        return json.dumps(found, indent=1) + "\n"
+    out = [_line(name, purse.spent(name)) for name in plan.names] + [_line("all", total)]
+    for key in ("usd_per_agent_hour", "usd_per_submission", "usd_per_significant_claim"):
+        value = found[key]
+        out.append(f"{key.replace('_', ' '):<27} {'-' if value is None else f'{value:.2f}'}")
+    return "".join(f"{line}\n" for line in out)
+
+
+def _agent(name: str, plan: AgentPlan, lines: Any, handed: Any, purse: Purse) -> dict[str, Any]:
+    mine = [line for line in lines if line.get("who") == name]
+    told = [line["answer"]["pgr"] for line in mine if line.get("answer", {}).get("pgr") is not None]
+    paid = sum(int(line.get("cost", 0)) for line in mine)
+    return {
+        "who": name,
+        "queries": paid,
+        "left": max(0, plan.queries_per_agent - paid),
+        "best": max(told, default=None),
+        "submitted": sum(one["who"] == name for one in handed),
+        "usd": purse.spent(name).usd,
+    }
+
+
+def _purse(folder: Path, plan: AgentPlan) -> Purse:
+    table = prices.load(Path(plan.prices) if plan.prices else None)
+    return Purse(Journal(folder / "money.jsonl"), table, rate=plan.compute_usd_per_hour, reading=True)
+
+
+def _claims(folder: Path) -> int | None:
+    """How many rows that agents wrote are better than vanilla after correction; None before the board."""
+    path = folder / "leaderboard.json"
+    if not path.exists():
+        return None
+    rows = [row for row in document.read(path).rows if row.author]
+    found = [row.vs_vanilla for row in rows]
+    return sum(c is not None and c.significant and (c.difference or 0) > 0 for c in found)
+
+
+def _spent(one: Spending) -> dict[str, Any]:
+    return {
+        "usd": one.usd,
+        "tokens_usd": one.tokens_usd,
+        "lost_usd": one.lost_usd,
+        "compute_usd": one.compute_usd,
+        "compute_seconds": one.compute_s,
+        "calls": one.calls,
+        "tokens": one.tokens,
+    }
+
+
+def _line(name: str, one: Spending) -> str:
+    tokens = "  ".join(f"{kind} {count}" for kind, count in sorted(one.tokens.items()))
+    return (
+        f"{name:9s} ${one.usd:.2f}  tokens ${one.tokens_usd:.2f}  lost ${one.lost_usd:.2f}  compute "
+        f"${one.compute_usd:.2f} ({one.compute_s:.0f} s)  calls {one.calls}  {tokens}".rstrip()
+    )
+
+
+def _over(usd: float, count: float) -> float | None:
+    return usd / count if count else None
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

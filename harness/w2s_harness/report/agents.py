@@ -1,0 +1,70 @@
+"""The board of an agent run as a table: feedback, final and held-out PGR side by side."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from w2s_harness.report.document import Leaderboard, Row, label
+from w2s_harness.report.notation import guards, ranks
+
+NOTE = (
+    "feedback: what agents got answers about. final: questions of the same task that nobody was asked about.\n"
+    " optimism: feedback less final; what vanilla has of it is the luck of the cut. A row without a PGR on each\n"
+    " held-out task is not ranked."
+)
+_REST = ("optimism", "attempts", "USD", "lines", "family", "by")
+
+
+def is_of_agents(board: Leaderboard) -> bool:
+    """Whether agents wrote some of its rows."""
+    return any(row.feedback is not UNSET for row in board.rows)
+
+
+def text(board: Leaderboard) -> str:
+    """The table, best final PGR first; empty for a board of another kind."""
+    rows = [row for row in board.rows if row.feedback is not UNSET]
+    if not rows:
+        return ""
+    tasks = sorted(rows[0].held_out or {})
+    head = [
+        "rank",
+        "method",
+        "feedback",
+        "final",
+        *tasks,
+        "optimism",
+        "attempts",
+        "USD",
+        "lines",
+        "family",
+        "by",
+    ]
+    rows.sort(key=lambda row: (row.final is None, -(row.final or 0.0), label(row)))
+    table = [head, *(_cells(row, tasks) for row in rows)]
+    widths = [max(len(line[k]) for line in table) for k in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table
+    ]
+    return "".join(f" {line}\n" for line in [*lines, "", NOTE])
+
+
+def _cells(row: Row, tasks: list[str]) -> list[str]:
+    held_out = row.held_out or {}
+    flags = guards(row)
+    return [
+        ranks(row.rank),
+        label(row),
+        _pgr(row.feedback),
+        _pgr(row.final),
+        *(_pgr(held_out.get(task)) for task in tasks),
+        _pgr(row.optimism),
+        str(row.attempts),
+        f"{row.cost.usd:.2f}" if row.cost else "-",
+        str(row.author.lines) if row.author and row.author.lines is not None else "-",
+        (row.author.family if row.author else "") or "-",
+        f"{row.author.who}{'' if flags.startswith('ok') else f' ({flags})'}" if row.author else "-",
+    ]
+
+
+def _pgr(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else "-"
