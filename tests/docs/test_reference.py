@@ -65,12 +65,30 @@ def test_no_hook_is_documented_that_is_not_there() -> None:
 # -- command line ---------------------------------------------------------------------------------------
 
 
+def _parts() -> dict[str, click.Command]:
+    """The commands of the groups, as `agent run`."""
+    groups = {n: c for n, c in _commands().items() if isinstance(c, click.Group)}
+    return {f"{name} {part}": c for name, group in groups.items() for part, c in group.commands.items()}
+
+
+@pytest.mark.parametrize("name", sorted(_parts()))
+def test_part_of_a_group_is_documented_with_its_flags(name: str) -> None:
+    text = section(CLI, f"### `w2s-harness {name}`")
+    for option in _options(_parts()[name]):
+        for flag in (*option.opts, *option.secondary_opts):
+            assert re.search(rf"`{flag}(?![\w-])", text), f"{name}: {flag} is not in docs/cli.md"
+        if option.show_default and isinstance(option.default, str | int | float):
+            assert f"`{option.default}`" in _row(text, option)
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_command_is_documented_with_its_flags(name: str) -> None:
     command = _commands()[name]
     text = section(CLI, f"## `w2s-harness {name}`")
     rows = "\n".join(re.findall(r"^\|[^|]*\|", text, flags=re.M))
-    flags = {f for option in _options(command) for f in (*option.opts, *option.secondary_opts)}
+    parts = command.commands.values() if isinstance(command, click.Group) else [command]
+    options = [option for part in parts for option in _options(part)]
+    flags = {f for option in options for f in (*option.opts, *option.secondary_opts)}
     documented = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", rows))
     assert flags - documented == set(), "not in the table of docs/cli.md"
     assert documented - flags == set(), "in the table of docs/cli.md, but no such flag"

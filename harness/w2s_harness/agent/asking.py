@@ -6,15 +6,15 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
 
 _SAME = (
-    "model", "base_url", "agents", "held_out_tasks", "seeds", "limit", "root_seed", "grant", "guards",
-    "cell_timeout_s", "budget_usd", "agent_budget_usd", "prices", "compute_usd_per_hour", "hours",
+    "agents", "held_out_tasks", "seeds", "limit", "root_seed", "grant", "guards",
+    "cell_timeout_s", "budget_usd", "agent_budget_usd", "compute_usd_per_hour", "hours",
     "queries_per_agent", "queries_per_lineage", "queries", "max_submissions", "isolation", "store",
 )  # fmt: skip
 _NEVER = ("inference", "transductive")
@@ -22,11 +22,6 @@ _NEVER = ("inference", "transductive")
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     """The plan behind the flags of `agent run`. Raises `UsageError`, `DataError` for what cannot be."""
-    kind: Literal["search", "model"] = flags["agent"] or ("model" if flags["model"] else "search")
-    if kind == "model" and not flags["model"]:
-        raise UsageError("--agent model: give the language model's name with --model")
-    if kind == "search" and flags["model"]:
-        raise UsageError("--agent search takes no --model. Leave one of them out.")
     parse_seeds(flags["seeds"])
     _check_tasks(flags["task"], flags["pair"], flags["held_out_tasks"])
     for word in flags["grant"].split(","):
@@ -36,11 +31,9 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
         if flags[name] and any(c in str(flags[name]) for c in ",:"):
             raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
     return AgentPlan(
-        agent=kind,
         task=flags["task"],
         pair=flags["pair"],
         plugins=tuple(flags["plugins"]),
-        directions=_directions(flags) if kind == "model" else (),
         **{name: flags[name] for name in _SAME},
     )
 
@@ -61,13 +54,3 @@ def _check_tasks(task: str, pair: str, held_out: str) -> None:
         raise UsageError("--held-out-tasks: name a task that agents never see")
     if any(other.name == climbed[0].name for other in others):
         raise UsageError(f"--held-out-tasks: '{climbed[0].name}' is what agents climb, so they see it")
-
-
-def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:
-    if flags["undirected"]:
-        if flags["directions"]:
-            raise UsageError("--undirected takes no --directions. Leave one of them out.")
-        return ()
-    from w2s_harness.agent import directions
-
-    return tuple(directions.read(Path(flags["directions"]) if flags["directions"] else None))

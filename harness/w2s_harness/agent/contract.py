@@ -1,4 +1,4 @@
-"""What the parts of an agent run say to each other: models, tools, evaluations."""
+"""What the parts of an agent run say to each other: tools, evaluations, tokens."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
     from w2s_harness.plan import Value
 
-Block = dict[str, Any]
-"""A content block of the Messages format: `{"type": "text", ...}`, `tool_use`, `tool_result`, ..."""
-Message = dict[str, Any]
-"""`{"role": "user" | "assistant", "content": [Block, ...]}`."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -27,38 +22,6 @@ class Usage:
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a model answered."""
-
-    content: Sequence[Block]
-    stop_reason: str
-    """`end_turn`, `tool_use`, `max_tokens`, `refusal`, `pause_turn`, `model_context_window_exceeded`, ..."""
-    usage: Usage
-    model: str
-    """As the provider names it, which may be longer than what was asked for."""
-
-
-class AgentModel(Protocol):
-    """A language model that agents talk through; plugins offer them by `w2s_agent_models`."""
-
-    name: str
-    """What `--model` names it, and the price table."""
-    context_tokens: int
-    """How many tokens a call may hold, its reply included."""
-
-    def reply(
-        self,
-        *,
-        system: str,
-        messages: Sequence[Message],
-        tools: Sequence[Mapping[str, Any]],
-        max_tokens: int,
-    ) -> Reply:
-        """One paid call. Retries what may be retried; raises `ModelError` with one line for the rest."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +35,7 @@ class ToolResult:
 
 
 class Toolbox(Protocol):
-    """One agent's tools. Language models and plain search call the same ones."""
+    """One agent's tools. Whatever an agent is, it calls the same ones."""
 
     @property
     def schemas(self) -> Sequence[Mapping[str, Any]]:

@@ -19,10 +19,6 @@ class AgentPlan:
     """Everything that decides an agent run, beside what a model answers."""
 
     format: Literal["w2s-agent-run/1"] = "w2s-agent-run/1"
-    agent: Literal["search", "model"] = "search"
-    model: str | None = None
-    """The language model's name; None for plain search."""
-    base_url: str | None = None
     agents: int = 4
     task: str = "chat"
     """The one that agents climb; its settings ride on the name."""
@@ -36,12 +32,8 @@ class AgentPlan:
     plugins: tuple[str, ...] = ()
     """What `-p` was given."""
     cell_timeout_s: float = 60.0
-    directions: tuple[str, ...] = ()
-    """One per agent in turn; empty for undirected agents."""
     budget_usd: float | None = None
     agent_budget_usd: float | None = None
-    prices: str | None = None
-    """A price table of the user's."""
     compute_usd_per_hour: float = 0.0
     hours: float = 1.0
     queries_per_agent: int = 20
@@ -57,10 +49,6 @@ class AgentPlan:
     def names(self) -> tuple[str, ...]:
         """The agents' names."""
         return tuple(f"agent-{k + 1}" for k in range(self.agents))
-
-    def direction(self, index: int) -> str:
-        """What agent number `index` is told to look at first; empty for none."""
-        return self.directions[index % len(self.directions)] if self.directions else ""
 
 
 def write(plan: AgentPlan, folder: Path) -> None:

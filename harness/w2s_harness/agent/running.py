@@ -17,6 +17,7 @@ from w2s_harness.agent.lineage import Lineages
 from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
+from w2s_harness.agent.search import SearchAgent
 from w2s_harness.agent.tools import AgentTools, Desk
 from w2s_harness.agent.turns import Turns
 from w2s_harness.discovery.plugins import Plugins
@@ -58,7 +59,7 @@ class AgentRun:
         )
         self.clock = Clock(self.journal("clock"), plan.hours)
         self.purse = Purse(
-            self.journal("money"), prices.load(Path(plan.prices) if plan.prices else None),
+            self.journal("money"), prices.load(),
             rate=plan.compute_usd_per_hour, budget=plan.budget_usd, each=plan.agent_budget_usd,
         )  # fmt: skip
         self.forum = Forum(folder, plan.names)
@@ -106,11 +107,8 @@ class AgentRun:
     def work(self, show: Say, out: Path | None) -> ExitCode:
         """Agents, then the board; says what it does."""
         plan = self.plan
-        what = f"the model {plan.model}" if plan.agent == "model" else "plain search (no --model was given)"
-        self.say(f"{plan.agents} agents by {what} climb {plan.task} on {plan.pair}   run {self.folder}")
+        self.say(f"{plan.agents} agents by plain search climb {plan.task} on {plan.pair}   run {self.folder}")
         try:
-            if plan.agent == "model":
-                self._check_model()
             self.say("baselines of the feedback part")
             for row in self.references.rows:
                 self.say(f"  {row.method}: feedback PGR {_two(row.pgr)}")
@@ -125,20 +123,13 @@ class AgentRun:
             self.say(f"interrupted: `w2s-harness agent resume {self.folder}` goes on from here")
             return ExitCode.INTERRUPTED
 
-    def _check_model(self) -> None:
-        from w2s_harness.agent import models
-
-        assert self.plan.model is not None
-        self.purse.check(self.plan.model)
-        models.of(self.plan.model, self.plan.base_url, _plugins(self.plan))
-
     # -- agents -----------------------------------------------------------------------------------------
 
     def _agents(self) -> None:
-        turns = Turns(self.plan.names, self.stop) if self.plan.agent == "search" else None
+        turns = Turns(self.plan.names, self.stop)
         threads = [
-            threading.Thread(target=self._one, args=(index, name, turns), name=name, daemon=True)
-            for index, name in enumerate(self.plan.names)
+            threading.Thread(target=self._one, args=(name, turns), name=name, daemon=True)
+            for name in self.plan.names
         ]
         for thread in threads:
             thread.start()
@@ -176,10 +167,10 @@ class AgentRun:
             self.say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
         return len(lines)
 
-    def _one(self, index: int, name: str, turns: Turns | None) -> None:
+    def _one(self, name: str, turns: Turns) -> None:
         """An agent's life, in its thread; what goes wrong ends this agent alone."""
         try:
-            self._agent(index, name, turns).run()
+            self._agent(name, turns).run()
         except InterruptedRunError:
             pass
         except HarnessError as bad:
@@ -187,41 +178,17 @@ class AgentRun:
         except Exception as bad:  # noqa: BLE001 (boundary: an agent's thread)
             self.failures[name] = f"{type(bad).__name__}: {bad}"
         finally:
-            if turns is not None:
-                turns.leave(name)
+            turns.leave(name)
 
-    def _agent(self, index: int, name: str, turns: Turns | None) -> Any:
+    def _agent(self, name: str, turns: Turns) -> SearchAgent:
         home = self.folder / "agents" / name
         tools = AgentTools(name, self.desk, Journal(home / "answers.jsonl"))
+
+        def stopped() -> bool:
+            return self.stop.is_set() or not self.purse.can_compute(name)
+
         transcript = Journal(home / "transcript.jsonl")
-        if self.plan.agent == "search":
-            from w2s_harness.agent.search import SearchAgent
-
-            def stopped() -> bool:
-                return self.stop.is_set() or not self.purse.can_compute(name)
-
-            assert turns is not None
-            return SearchAgent(
-                who=name, toolbox=_InTurn(tools, turns, name), seed=self.plan.root_seed,
-                transcript=transcript, stop=stopped,
-            )  # fmt: skip
-        return self._language_agent(index, name, tools, transcript)
-
-    def _language_agent(self, index: int, name: str, tools: AgentTools, transcript: Journal) -> Any:
-        from w2s_harness.agent import models
-        from w2s_harness.agent.loop import LanguageAgent
-
-        assert self.plan.model is not None
-        return LanguageAgent(
-            who=name,
-            model=models.of(self.plan.model, self.plan.base_url, _plugins(self.plan)),
-            toolbox=tools,
-            transcript=transcript,
-            direction=self.plan.direction(index),
-            purse=self.purse,
-            stop=self.stop,
-            workspace=self.folder / "agents" / name / "workspace",
-        )
+        return SearchAgent(name, _InTurn(tools, turns, name), self.plan.root_seed, transcript, stopped)
 
     # -- the board --------------------------------------------------------------------------------------
 

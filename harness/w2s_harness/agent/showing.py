@@ -86,7 +86,7 @@ def _agent(name: str, plan: AgentPlan, lines: Any, handed: Any, purse: Purse) ->
 
 
 def _purse(folder: Path, plan: AgentPlan) -> Purse:
-    table = prices.load(Path(plan.prices) if plan.prices else None)
+    table = prices.load()
     return Purse(Journal(folder / "money.jsonl"), table, rate=plan.compute_usd_per_hour, reading=True)
 
 

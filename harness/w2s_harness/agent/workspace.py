@@ -137,10 +137,11 @@ def _read(name: str, at: int, path: str) -> bytes:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
     except OSError as bad:
         raise WorkspaceError(_said(path, bad)) from None
+    facts = os.fstat(file)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+        os.close(file)
+        raise WorkspaceError(f"{path} is no plain file of this workspace's")
     with os.fdopen(file, "rb") as opened:
-        facts = os.fstat(file)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise WorkspaceError(f"{path} is no plain file of this workspace's")
         body = opened.read(FILE_BYTES + 1)
     if len(body) > FILE_BYTES:
         raise WorkspaceError(f"{path} is over {FILE_BYTES} bytes")

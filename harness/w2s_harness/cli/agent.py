@@ -28,13 +28,6 @@ def command() -> None:
 
 
 @command.command("run", short_help="Start agents.")
-@click.option(
-    "--agent",
-    type=click.Choice(["search", "model"]),
-    help="Plain search (the default without --model), or a language model.",
-)
-@click.option("--model", metavar="NAME", help="The language model; its key comes from ANTHROPIC_API_KEY.")
-@click.option("--base-url", metavar="URL", help="Where the model is served; else ANTHROPIC_BASE_URL.")
 @click.option("--agents", type=click.IntRange(1, 64), default=4, show_default=True, help="How many.")
 @click.option("--tasks", "task", default="chat", show_default=True, metavar="NAME", help="What they climb.")
 @click.option("--pairs", "pair", default="tiny", show_default=True, metavar="NAME", help="On which pair.")
@@ -55,11 +48,8 @@ def command() -> None:
     "--cell-timeout", "cell_timeout_s", callback=_positive, type=float, default=60.0, show_default=True,
     metavar="SECONDS", help="As in run.",
 )  # fmt: skip
-@click.option("--directions", metavar="FILE", help="YAML list of short directions; default: a shipped one.")
-@click.option("--undirected", is_flag=True, help="Give no agent a direction.")
 @click.option("--budget-usd", type=float, callback=_positive, metavar="USD", help="What all may cost.")
 @click.option("--agent-budget-usd", type=float, callback=_positive, metavar="USD", help="What one may cost.")
-@click.option("--prices", metavar="FILE", help="A price table above the shipped one.")
 @click.option(
     "--compute-usd-per-hour", type=float, callback=_at_least_0, default=0.0, show_default=True,
     metavar="USD", help="What an hour of this machine costs.",

@@ -7,11 +7,11 @@ from msgspec import UNSET
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import guards, ranks
 
-NOTE = (
-    "feedback: what agents got answers about. final: questions of the same task that nobody was asked about.\n"
-    " optimism: feedback less final; what vanilla has of it is the luck of the cut. A row without a PGR on each\n"
-    " held-out task is not ranked."
-)
+NOTE = """\
+ feedback: what agents got answers about. final: questions of the same task that nobody was asked about.
+ optimism: feedback less final; what vanilla has of it is the luck of the cut. A row without a PGR on
+ each held-out task is not ranked.
+"""
 _REST = ("optimism", "attempts", "USD", "lines", "family", "by")
 
 
@@ -26,26 +26,12 @@ def text(board: Leaderboard) -> str:
     if not rows:
         return ""
     tasks = sorted(rows[0].held_out or {})
-    head = [
-        "rank",
-        "method",
-        "feedback",
-        "final",
-        *tasks,
-        "optimism",
-        "attempts",
-        "USD",
-        "lines",
-        "family",
-        "by",
-    ]
+    head = ["rank", "method", "feedback", "final", *tasks, *_REST]
     rows.sort(key=lambda row: (row.final is None, -(row.final or 0.0), label(row)))
     table = [head, *(_cells(row, tasks) for row in rows)]
     widths = [max(len(line[k]) for line in table) for k in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table
-    ]
-    return "".join(f" {line}\n" for line in [*lines, "", NOTE])
+    shown = [[cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in table]
+    return "".join(f" {'  '.join(cells).rstrip()}\n" for cells in shown) + f"\n{NOTE}"
 
 
 def _cells(row: Row, tasks: list[str]) -> list[str]:

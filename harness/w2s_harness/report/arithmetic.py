@@ -22,14 +22,17 @@ def check(board: Leaderboard, name: str) -> int:
     calls the document. Outcomes themselves, intervals and verdicts are taken as they stand.
     """
     held = 0
-    for where, says, follows in _claims(board, name):
-        if not math.isclose(says, follows, rel_tol=0, abs_tol=NEAR):
-            raise DataError(f"{name}: {where} is {says:.6g}, and from the numbers under it {follows:.6g}")
-        held += 1
+    try:
+        for where, says, follows in _claims(board):
+            if not math.isclose(says, follows, rel_tol=0, abs_tol=NEAR):
+                raise DataError(f"{where} is {says:.6g}, and from the numbers under it {follows:.6g}")
+            held += 1
+    except DataError as bad:
+        raise DataError(f"{name}: {bad}") from bad
     return held
 
 
-def _claims(board: Leaderboard, name: str) -> Iterator[tuple[str, float, float]]:
+def _claims(board: Leaderboard) -> Iterator[tuple[str, float, float]]:
     """(path, what stands there, what it follows to be) of every number that can be checked."""
     settings: dict[tuple[str, str], Setting] = {}
     for i, setting in enumerate(board.settings):
@@ -43,7 +46,7 @@ def _claims(board: Leaderboard, name: str) -> Iterator[tuple[str, float, float]]
         at = f"$.rows[{i}]"
         known = settings.get((row.task, row.pair))
         if known is None:
-            raise DataError(f"{name}: {at} ({label(row)}): there is no setting {row.task}, {row.pair}")
+            raise DataError(f"{at} ({label(row)}): there is no setting {row.task}, {row.pair}")
         yield from _accuracies(f"{at}.transfer", row.transfer.per_seed, row.transfer.mean, known.n_test)
         yield from _row(at, row, known)
 

@@ -173,6 +173,11 @@ class Oracle:
             )
         return max(0, min(rest))
 
+    def was_asked(self, who: str, call: str) -> bool:
+        """Whether a query of this call was answered: asking again costs nothing."""
+        with self._lock:
+            return ("query", who, call) in self._answered
+
     def attempts(self, lineage: str) -> int:
         """How many queries of a lineage were paid for, verdicts included."""
         with self._lock:

@@ -93,7 +93,7 @@ def test_similarity_is_symmetric_and_between_0_and_1():
     assert similarity(CONFIDENT, ENSEMBLE) == similarity(ENSEMBLE, CONFIDENT)
     assert 0 < similarity(CONFIDENT, ENSEMBLE) < 0.8
     assert similarity(CONFIDENT, CONFIDENT) == 1.0
-    assert similarity("import os\nos.sync()", "for i in range(3): pass") == 0.0
+    assert similarity("import os\nos.sync()", "for i in range(3): pass") < 0.1
 
 
 def test_no_two_shipped_methods_are_copies():
@@ -119,7 +119,7 @@ def test_a_copy_with_a_line_more_inherits_its_lineage():
     assert normalised(changed) != normalised(CONFIDENT)
     assert lineages.of(changed, "agent-2") == first
     other = CONFIDENT.replace("keep.sum() < least", "rng.random() < 0.5 and np.sort(distance)[least] > least")
-    assert ALIKE > similarity(CONFIDENT, other)
+    assert similarity(CONFIDENT, other) < ALIKE
     assert lineages.of(other, "agent-2") == "agent-2/1"
 
 

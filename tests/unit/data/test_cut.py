@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from w2s_harness.data.cut import cut
 from w2s_harness.data.prepared import SplitData, TaskData
 from w2s_harness.errors import DataError

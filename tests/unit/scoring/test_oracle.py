@@ -319,7 +319,7 @@ def simulation():
     "name", ["flip one", "block of 10", "block of 50", "random pool", "boundary", "boundary, wary"]
 )
 def test_an_attack_gains_little_on_feedback_and_nothing_on_final(simulation, name, agents):
-    found = simulation.gain(simulation.ATTACKS[name], agents, OracleLimits(), 0.2, 30, 2000)
+    found = simulation.gain(simulation.ATTACKS[name], agents, OracleLimits(), 0.2, 15, 2000)
     assert found.feedback <= 0.02
     assert abs(found.final) <= 3 * found.final_se + 0.001
 

@@ -1,0 +1,42 @@
+import threading
+
+import pytest
+
+from w2s_harness.agent.journal import Journal
+from w2s_harness.errors import DataError
+
+
+def test_lines_come_back_in_order(tmp_path):
+    journal = Journal(tmp_path / "deep" / "a.jsonl")
+    assert journal.read() == []
+    for n in range(3):
+        journal.append({"n": n, "text": "ä\n"})
+    assert [line["n"] for line in Journal(journal.path).read()] == [0, 1, 2]
+
+
+def test_a_torn_last_line_is_dropped_and_written_over(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":1}\n{"n":2')
+    assert Journal(path).read() == [{"n": 1}]
+    Journal(path).append({"n": 3})
+    assert path.read_bytes() == b'{"n":1}\n{"n":3}\n'
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":1}\n[2]\n{"n":3}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:2: not a JSON object"):
+        Journal(path).read()
+
+
+def test_threads_do_not_tear_each_others_lines(tmp_path):
+    journal = Journal(tmp_path / "a.jsonl")
+    threads = [
+        threading.Thread(target=lambda: [journal.append({"x": "y" * 500}) for _ in range(20)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert journal.read() == [{"x": "y" * 500}] * 80
