@@ -15,7 +15,7 @@ from w2s_harness.scoring.ledger import verify
 
 ASKED = (
     "agent", "run", "--limit", "240", "--seeds", "2", "--held-out-tasks", "math", "--agents", "2",
-    "--queries", "4", "--hours", "1", "--guards", "provenance,teacher-dependence", "-n", "2",
+    "--queries", "4", "--hours", "1", "--guards", "provenance", "-n", "2",
 )  # fmt: skip
 
 
