@@ -13,7 +13,7 @@ def workspace(tmp_path):
 
 def test_files_are_written_read_edited_and_listed(workspace):
     workspace.write("a/b.py", "x = 1\n")
-    workspace.write("a/b.py", workspace.edited("a/b.py", "x = 1", "x = 2"))
+    workspace.edit("a/b.py", "x = 1", "x = 2")
     assert workspace.read("a/b.py") == "x = 2\n"
     assert [(e.path, e.size) for e in workspace.files()] == [("a/b.py", 6)]
 
@@ -63,7 +63,7 @@ def test_an_edit_needs_one_place(workspace):
     workspace.write("a", "xx")
     for old, count in (("x", 2), ("y", 0), ("", 0)):
         with pytest.raises(WorkspaceError, match=f"{count} times"):
-            workspace.edited("a", old, "z")
+            workspace.edit("a", old, "z")
 
 
 def test_it_holds_so_much_and_no_more(workspace):

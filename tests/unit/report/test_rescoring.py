@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from w2s_harness.errors import UsageError
-from w2s_harness.report import document
+from w2s_harness.report import document, tables
 from w2s_harness.report.comparing import against
 from w2s_harness.report.document import label
-from w2s_harness.report.rescoring import compared_with, scored
+from w2s_harness.report.rescoring import compared_with, scored, with_best
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,30 @@ def test_rows_are_compared_with_any_row_that_is_there(real):
 def test_an_unknown_reference_is_told_with_the_nearest(real):
     with pytest.raises(UsageError, match=r"no such row.*vanilla"):
         compared_with(real, ["vanila"])
+
+
+def test_the_best_row_of_each_setting_pays_for_having_been_picked(real):
+    made = with_best(real)
+    corrected = [row for row in made.rows if row.best_of]
+    assert [row.task for row in corrected] == [s.task for s in real.settings]
+    for row in corrected:
+        rivals = [r for r in real.rows if (r.task, r.track) == (row.task, "w2s")]
+        assert row.transfer.mean == max(r.transfer.mean for r in rivals)
+        found = row.best_of
+        assert found.k == len(rivals) and 0 <= found.optimism < 0.02
+        assert found.accuracy == pytest.approx(row.transfer.mean - found.optimism)
+        gap = next(s.gap for s in real.settings if s.task == row.task)
+        assert found.pgr == pytest.approx(row.pgr - found.optimism / gap)
+    assert with_best(made) == made
+    shown = tables.render(made, "text")
+    assert shown.count("that picking is worth") == len(real.settings)
+
+
+def test_a_board_without_outcomes_has_no_best(real):
+    bare = msgspec.structs.replace(
+        real, settings=[msgspec.structs.replace(s, clusters=None) for s in real.settings]
+    )
+    assert with_best(bare) == bare
 
 
 def test_a_reference_without_outcomes_is_told(real):
