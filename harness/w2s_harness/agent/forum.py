@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,12 @@ from w2s_harness.agent.workspace import SHARED, Workspace
 
 KINDS = ("result", "idea", "warning", "question")
 """What a finding may be."""
+MOST_FINDINGS = 100
+"""Of one agent."""
+
+
+class ForumError(Exception):
+    """What an agent wants to share cannot be; one sentence that it is told."""
 
 
 class Forum:
@@ -33,7 +40,10 @@ class Forum:
             self._show_method(line)
 
     def share(self, who: str, kind: str, title: str, text: str, call: str) -> str:
-        """Show a finding in every workspace; its path there. A known `call` is not shared twice."""
+        """Show a finding in every workspace; its path there. A known `call` is not shared twice.
+
+        Raises `ForumError` for more than `MOST_FINDINGS` of one agent.
+        """
         with self._lock:
             lines = self._findings.read()
             known = next((one for one in lines if (one["who"], one["call"]) == (who, call)), None)
@@ -41,23 +51,30 @@ class Forum:
                 "n": len(lines) + 1, "who": who, "kind": kind, "title": title, "text": text, "call": call,
             }  # fmt: skip
             if known is None:
+                if sum(one["who"] == who for one in lines) >= MOST_FINDINGS:
+                    raise ForumError(f"an agent shares {MOST_FINDINGS} findings at most")
                 self._findings.append(line)
             return self._show(_finding_file(line), _finding_text(line))
 
     def submit(self, line: Mapping[str, Any], code: bytes) -> tuple[int, str]:
         """Keep a method that was handed in and show it; its number and its path in the workspaces.
 
-        :param line: `who`, `call`, `name` and what else the books shall hold. A known `call` is kept once.
+        :param line: `who`, `call`, `name`, `label`, `sha256` and what else the books shall hold. A known
+        `call` is kept once. Raises `ForumError` where another source has that label.
         """
         with self._lock:
             lines = self._submissions.read()
             mine = [one for one in lines if (one["who"], one["call"]) == (line["who"], line["call"])]
             if mine:
                 return mine[0]["n"], self._show_method(mine[0])
+            taken = next((one for one in lines if one["label"] == line["label"]), None)
+            if taken is not None and taken["sha256"] != line["sha256"]:
+                raise ForumError(
+                    f"{taken['who']} handed in another method called {line['label']}. Rename yours."
+                )
             n = len(lines) + 1
             kept = Path("submissions") / f"{n:03d}" / f"{line['name']}.py"
-            (self.folder / kept).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / kept).write_bytes(code)
+            _keep(self.folder / kept, code)
             full = {"n": n, "file": kept.as_posix(), **line}
             self._submissions.append(full)
             return n, self._show_method(full)
@@ -80,6 +97,15 @@ class Forum:
                 hidden.write_text(text, encoding="utf-8")
                 hidden.replace(target)
         return path
+
+
+def _keep(file: Path, body: bytes) -> None:
+    """Write a file that a line of the books will name, and wait for the disk."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as opened:
+        opened.write(body)
+        opened.flush()
+        os.fsync(opened.fileno())
 
 
 def _finding_file(line: Mapping[str, Any]) -> str:

@@ -31,13 +31,10 @@ class Journal:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._mend()
-                with self.path.open("ab", buffering=0) as file:
-                    file.write(body)
-                    os.fsync(file.fileno())
+                _append(self.path, body)
             except OSError as bad:
-                raise StoreError(
-                    f"{self.path}: cannot be written: {bad.strerror}. Make room, then resume."
-                ) from bad
+                why = bad.strerror or str(bad)
+                raise StoreError(f"{self.path}: cannot be written: {why}. Make room, then resume.") from bad
 
     def read(self) -> list[dict[str, Any]]:
         """Every whole line. Raises `DataError` naming file and line for one that is no JSON object."""
@@ -64,3 +61,16 @@ class Journal:
             whole = body.rfind(b"\n") + 1
             if whole != len(body):
                 os.truncate(self.path, whole)
+
+
+def _append(path: Path, body: bytes) -> None:
+    """Add a line and wait for the disk; what a full disk took of it is cut off again."""
+    with path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(body) != len(body):
+                raise OSError("the disk took only part of a line")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise

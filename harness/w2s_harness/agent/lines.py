@@ -17,7 +17,7 @@ def code_lines(source: str) -> int:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         documented = _docstrings(ast.parse(source))
-    except (SyntaxError, ValueError, tokenize.TokenError):
+    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError):
         return sum(bool(line.strip()) for line in source.splitlines())
     used = {
         line

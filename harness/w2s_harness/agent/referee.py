@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from w2s_harness.agent.contract import Evaluation, ScriptResult
+from w2s_harness.agent.scripting import FAILED, wrapped
 from w2s_harness.agent.scripting import NAME as SCRIPT
-from w2s_harness.agent.scripting import wrapped
+from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import DataError, ModelError, PluginError, UsageError, WorkerError
@@ -121,12 +122,16 @@ class HostReferee:
         return methods[0].id
 
     def script(self, text: str, workspace: Path) -> ScriptResult:
-        """Run Python in the jail of methods; it may read the agent's workspace and write to its scratch."""
+        """Run Python in the jail of methods; it may read the agent's workspace and write to its scratch.
+
+        It does not see what others shared: what an agent has read of that is known from its tools.
+        """
         began = time.monotonic()
         with self._lock:
-            record = self._script(wrapped(text), workspace)
+            record = self._script(wrapped(text, str(workspace.resolve())), workspace)
         output = str(record.get("output", ""))
-        return ScriptResult(output, str(record.get("error", "")), time.monotonic() - began)
+        why = record.get("error") or (FAILED if record.get("skipped") == FAILED else "")
+        return ScriptResult(output, str(why), time.monotonic() - began)
 
     def _script(self, code: bytes, workspace: Path) -> dict[str, Any]:
         options, plugins = self.arena.options, self.arena.plugins()
@@ -143,7 +148,7 @@ class HostReferee:
         )
         jail = Jail(options.isolation, cell_timeout_s=self.arena.selection.cell_timeout_s)
         try:
-            jail.close_off(closed_paths(plugins, store))
+            jail.close_off([*closed_paths(plugins, store), str(workspace / SHARED)])
             with Describer(store, jail) as describer:
                 plan = build_plan(replace(self.arena.selection, methods=BESIDE[0]), plugins, describer)
                 access = tuple(sorted(plan.grants - FORBIDDEN))

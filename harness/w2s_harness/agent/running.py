@@ -11,6 +11,7 @@ from typing import Any
 from w2s_harness.agent import board, prices, submitting
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.desk import Desk
 from w2s_harness.agent.forum import Forum
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.lineage import Lineages
@@ -18,7 +19,7 @@ from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
 from w2s_harness.agent.search import SearchAgent
-from w2s_harness.agent.tools import AgentTools, Desk
+from w2s_harness.agent.tools import AgentTools
 from w2s_harness.agent.turns import Turns
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, HarnessError

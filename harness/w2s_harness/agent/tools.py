@@ -1,53 +1,24 @@
-"""One agent's tools: files, scripts, evaluations, submissions, findings."""
+"""One agent's tools: each call checked, run, written down and answered once."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from w2s_harness.agent.contract import Evaluation, Referee, ToolResult
-from w2s_harness.agent.forum import Forum
+from w2s_harness.agent.contract import ToolResult
+from w2s_harness.agent.desk import Desk, RefusedError
+from w2s_harness.agent.evaluating import Wish, evaluate, parameters, plain_name
+from w2s_harness.agent.forum import ForumError
 from w2s_harness.agent.journal import Journal
-from w2s_harness.agent.lineage import Lineages
 from w2s_harness.agent.lines import code_lines
-from w2s_harness.agent.schemas import SCHEMAS
+from w2s_harness.agent.schemas import SCHEMAS, fault
 from w2s_harness.agent.scripting import capped
 from w2s_harness.agent.workspace import SHARED, Workspace, WorkspaceError
 from w2s_harness.errors import HarnessError
-from w2s_harness.scoring.oracle import Answer, Oracle, OracleError
+from w2s_harness.scoring.oracle import OracleError
 
 _READ_CHARACTERS = 60_000
-_NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
-_REPEATABLE = ("list_files", "read_file", "write_file", "leaderboard")
-"""Tools whose second call does no harm: their answers are not kept."""
-
-
-class RefusedError(Exception):
-    """The agent asked for what cannot be; one sentence that it is told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What all agents of a run share, and where the host writes down what they did."""
-
-    folder: Path
-    referee: Referee
-    oracle: Oracle
-    lineages: Lineages
-    forum: Forum
-    evaluations: Journal
-    clock: Callable[[], float]
-    """Seconds that agents have worked."""
-    charge: Callable[[str, float], None]
-    """Charges an agent for seconds of the host's machine."""
-    max_submissions: int = 5
-    """Of one agent."""
 
 
 class AgentTools:
@@ -59,6 +30,7 @@ class AgentTools:
         kept = answers.read()
         self._known = {line["call"]: _kept(line) for line in kept if "text" in line}
         self._read: list[str] = [line["read"] for line in kept if "read" in line]
+        self._edits: dict[str, str] = {line["call"]: line["edit"] for line in kept if "edit" in line}
         self._tools = {schema["name"]: getattr(self, f"_{schema['name']}") for schema in SCHEMAS}
 
     @property
@@ -71,53 +43,53 @@ class AgentTools:
         if call_id in self._known:
             return self._known[call_id]
         try:
-            self._check(name, arguments)
+            if why := fault(name, arguments):
+                raise RefusedError(why)
             result: ToolResult = self._tools[name](call=call_id, **arguments)
-        except (RefusedError, WorkspaceError, OracleError) as bad:
+        except (RefusedError, WorkspaceError, ForumError, OracleError) as bad:
             result = ToolResult(str(bad), is_error=True)
-        if name not in _REPEATABLE:
-            line = {
-                "call": call_id,
-                "text": result.text,
-                "is_error": result.is_error,
-                "facts": dict(result.facts),
-            }
-            self._answers.append(line)
-            self._known[call_id] = result
+        line = {
+            "call": call_id, "text": result.text, "is_error": result.is_error, "facts": dict(result.facts),
+        }  # fmt: skip
+        self._answers.append(line)
+        self._known[call_id] = result
         return result
 
-    def _check(self, name: str, arguments: Any) -> None:
-        import jsonschema
-
-        schema = next((s for s in SCHEMAS if s["name"] == name), None)
-        if schema is None:
-            raise RefusedError(f"there is no tool {name!r}. There are: {', '.join(self._tools)}.")
-        try:
-            jsonschema.validate(arguments, schema["input_schema"])
-        except jsonschema.ValidationError as bad:
-            where = "/".join(map(str, bad.absolute_path))
-            raise RefusedError(f"{name}{f', {where}' if where else ''}: {bad.message[:300]}") from None
-
     # -- files ------------------------------------------------------------------------------------------
+
+    def _opened(self, path: str, call: str) -> str:
+        """A file's text; that a shared one was used is written down first."""
+        text = self._workspace.read(path)
+        plain = self._workspace.plain(path)
+        if plain.startswith(f"{SHARED}/") and plain not in self._read:
+            self._answers.append({"call": call, "read": plain})
+            self._read.append(plain)
+        return text
 
     def _list_files(self, call: str) -> ToolResult:
         entries = self._workspace.files()
         text = "\n".join(f"{e.size:8d}  {e.path}" for e in entries) or "the workspace is empty"
         return ToolResult(text, facts={"files": [e.path for e in entries]})
 
-    def _read_file(self, path: str, call: str) -> ToolResult:
-        text = self._workspace.read(path)
-        if path.startswith(f"{SHARED}/") and path not in self._read:
-            self._read.append(path)
-            self._answers.append({"call": call, "read": path})
-        return ToolResult(capped(text, _READ_CHARACTERS), facts={"text": text})
+    def _read_file(self, path: str, call: str, from_line: int = 1) -> ToolResult:
+        lines = self._opened(path, call).splitlines(keepends=True)
+        if from_line > max(1, len(lines)):
+            raise RefusedError(f"read_file, from_line: {path} has {len(lines)} lines")
+        text = "".join(lines[from_line - 1 :])
+        if len(text) > _READ_CHARACTERS:
+            text = _part(text, from_line)
+        return ToolResult(text)
 
     def _write_file(self, path: str, text: str, call: str) -> ToolResult:
         self._workspace.write(path, text)
         return ToolResult(f"wrote {path}")
 
     def _edit_file(self, path: str, old: str, new: str, call: str) -> ToolResult:
-        self._workspace.edit(path, old, new)
+        # A kill between the edit and its answer leaves the text that the edit came to.
+        if self._edits.get(call) != _digest(self._workspace.read(path)):
+            text = self._workspace.edited(path, old, new)
+            self._answers.append({"call": call, "edit": _digest(text)})
+            self._workspace.write(path, text)
         return ToolResult(f"edited {path}")
 
     # -- scripts and evaluations ------------------------------------------------------------------------
@@ -125,87 +97,20 @@ class AgentTools:
     def _run_script(self, call: str, path: str | None = None, text: str | None = None) -> ToolResult:
         if (path is None) == (text is None):
             raise RefusedError("run_script: give either path or text")
-        script = self._workspace.read(path) if path is not None else text
+        script = self._opened(path, call) if path is not None else text
         found = self._desk.referee.script(script or "", self._workspace.root)
         self._desk.charge(self.who, found.seconds)
-        shown = capped(found.output) or "(it printed nothing)"
+        shown = capped(found.output).rstrip("\n") or "(it printed nothing)"
         return ToolResult(f"{shown}\n{found.error}".rstrip(), is_error=bool(found.error))
 
     def _evaluate(
         self, method_file: str, call: str, params: Mapping[str, Any] | None = None, verdicts: bool = False
     ) -> ToolResult:
-        code = self._workspace.read(method_file)
-        lineage = self._desk.lineages.of(code, self.who)
-        oracle = self._desk.oracle
-        if oracle.left(self.who, lineage) == 0 and not oracle.was_asked(self.who, call):
-            raise RefusedError(f"no query is left for this method's lineage ({lineage}), so it was not run")
-        n, file = self._copied(method_file, code, call)
-        found = self._desk.referee.evaluate(file, params or {})
-        self._desk.charge(self.who, found.seconds)
-        if found.predictions:
-            lineage = self._desk.lineages.of(code, self.who, found.predictions)
-        answer = self._asked(found, lineage, call)
-        shown, charged = self._verdicts(found, lineage, call, verdicts)
-        answer = charged or answer
-        self._write_down(n, found, lineage, call, answer)
-        return _told(found, answer, shown)
-
-    def _copied(self, method_file: str, code: str, call: str) -> tuple[int, Path]:
-        """The evaluation's number and the host's copy of its file; the same for a call done again."""
-        name = Path(method_file).stem.replace(":", "-").replace(",", "-") or "method"
-        own = f"{self.who}-{hashlib.sha256(call.encode()).hexdigest()[:12]}"
-        folder = self._desk.folder / "evaluations" / own
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        file = folder / f"{name}.py"
-        file.write_text(code, encoding="utf-8")
-        return len(self._desk.evaluations.read()) + 1, file
-
-    def _asked(self, found: Evaluation, lineage: str, call: str) -> Answer:
-        oracle, source = self._desk.oracle, found.sha256
-        if found.outcomes is None or found.groups is None:
-            because = f"no score: {found.error[:500]}"
-            return oracle.refuse(who=self.who, lineage=lineage, source=source, because=because, call=call)
-        return oracle.ask(
-            who=self.who, lineage=lineage, source=source, predictions=found.predictions,
-            outcomes=found.outcomes, groups=found.groups, call=call,
+        wish = Wish(
+            who=self.who, call=call, name=plain_name(method_file), code=self._opened(method_file, call),
+            parameters=parameters(params or {}), verdicts=verdicts,
         )  # fmt: skip
-
-    def _verdicts(
-        self, found: Evaluation, lineage: str, call: str, wanted: bool
-    ) -> tuple[list[str], Answer | None]:
-        """What is told of verdicts, and the last answer that they were paid for with."""
-        shown, charged = [], None
-        for k, verdict in enumerate(found.verdicts):
-            told = f"{verdict['guard']}: {verdict['level']}, {verdict['because']}"
-            if verdict["label_free"]:
-                shown.append(told)
-            elif wanted:
-                try:
-                    charged = self._desk.oracle.charge(
-                        who=self.who, lineage=lineage, source=found.sha256, call=call,
-                        what=f"the verdict {k + 1} of {verdict['guard']}",
-                    )  # fmt: skip
-                except OracleError as bad:
-                    shown.append(str(bad))
-                    break
-                shown.append(_NUMBER.sub("#", told))
-        return shown, charged
-
-    def _write_down(self, n: int, found: Evaluation, lineage: str, call: str, answer: Answer) -> None:
-        """For the host alone: the exact numbers."""
-        if any((one["who"], one["call"]) == (self.who, call) for one in self._desk.evaluations.read()):
-            return
-        line = {
-            "n": n, "who": self.who, "call": call, "label": found.label, "sha256": found.sha256,
-            "params": dict(found.parameters), "lineage": lineage, "pgr": found.pgr,
-            "accuracy": found.accuracy, "error": found.error, "predictions": found.predictions,
-            "told": answer.pgr,
-            "verdicts": [dict(v) for v in found.verdicts], "flops": found.flops, "seconds": found.seconds,
-            "at_s": self._desk.clock(),
-        }  # fmt: skip
-        self._desk.evaluations.append(line)
+        return evaluate(self._desk, wish)
 
     # -- others -----------------------------------------------------------------------------------------
 
@@ -218,59 +123,63 @@ class AgentTools:
         params: Mapping[str, Any] | None = None,
         family: str = "",
     ) -> ToolResult:
-        code = self._workspace.read(method_file)
-        others = [
-            one for one in self._desk.forum.submissions() if (one["who"], one["call"]) != (self.who, call)
-        ]
-        if sum(one["who"] == self.who for one in others) >= self._desk.max_submissions:
+        changed = parameters(params or {})
+        code = self._opened(method_file, call)
+        mine = [one["call"] for one in self._desk.forum.submissions() if one["who"] == self.who]
+        if call not in mine and len(mine) >= self._desk.max_submissions:
             raise RefusedError(f"an agent hands in {self._desk.max_submissions} methods at most")
-        label = self._label(method_file, code, params or {}, call)
-        taken = next((one for one in others if one["label"] == label), None)
-        digest = hashlib.sha256(code.encode()).hexdigest()
-        if taken is not None and taken["sha256"] != digest:
-            raise RefusedError(f"{taken['who']} handed in another method called {label}. Rename yours.")
         line = {
-            "who": self.who, "call": call, "name": Path(method_file).stem, "label": label, "sha256": digest,
-            "params": dict(params or {}), "title": title, "summary": summary, "family": family,
+            "who": self.who, "call": call, "name": plain_name(method_file),
+            "label": self._label(method_file, code, changed), "sha256": _digest(code),
+            "params": changed, "title": title, "summary": summary, "family": family,
             "lineage": self._desk.lineages.of(code, self.who), "read": list(self._read),
             "lines": code_lines(code), "at_s": self._desk.clock(),
         }  # fmt: skip
         n, path = self._desk.forum.submit(line, code.encode())
         return ToolResult(f"handed in as number {n}; others see it as {path}", facts={"n": n})
 
-    def _label(self, method_file: str, code: str, params: Mapping[str, Any], call: str) -> str:
-        _, file = self._copied(method_file, code, f"submit {call}")
+    def _label(self, method_file: str, code: str, changed: Mapping[str, Any]) -> str:
+        """What the method calls itself, from a copy of the host's."""
+        file = self._desk.folder / "agents" / self.who / "checked" / f"{plain_name(method_file)}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code, encoding="utf-8")
         try:
-            return self._desk.referee.label(file, params)
+            return self._desk.referee.label(file, changed)
         except HarnessError as bad:
-            raise RefusedError(f"it does not load: {str(bad).replace(str(file), method_file)}") from None
+            why = " ".join(str(bad).replace(str(file), method_file).split())
+            raise RefusedError(f"it does not load: {why}") from None
 
     def _share_finding(self, kind: str, title: str, text: str, call: str) -> ToolResult:
-        path = self._desk.forum.share(self.who, kind, title[:200], text[:20_000], call)
-        return ToolResult(f"shared as {path}")
+        return ToolResult(f"shared as {self._desk.forum.share(self.who, kind, title, text, call)}")
 
     def _leaderboard(self, call: str) -> ToolResult:
-        told: dict[str, float] = {}
+        told: dict[str, list[float]] = {}
         for line in self._desk.evaluations.read():
             if line["told"] is not None:
-                told[line["who"]] = max(told.get(line["who"], line["told"]), line["told"])
+                told.setdefault(line["who"], []).append(line["told"])
+        best = {who: max(numbers) for who, numbers in told.items()}
         handed = [
             {k: one[k] for k in ("n", "who", "label", "title")} for one in self._desk.forum.submissions()
         ]
-        rows = [f"{who}: best PGR told {pgr:.2f}" for who, pgr in sorted(told.items(), key=lambda x: -x[1])]
+        rows = [
+            f"{who}: best PGR told {best[who]:.2f} (in order: {', '.join(f'{x:.2f}' for x in told[who])})"
+            for who in sorted(best, key=lambda who: (-best[who], who))
+        ]
         rows += [f"handed in {h['n']}: {h['label']} by {h['who']}: {h['title']}" for h in handed]
-        return ToolResult("\n".join(rows) or "nothing yet", facts={"told": told, "handed_in": handed})
+        return ToolResult("\n".join(rows) or "nothing yet", facts={"told": best, "handed_in": handed})
 
 
-def _told(found: Evaluation, answer: Answer, verdicts: Sequence[str]) -> ToolResult:
-    lines = [answer.sentence, *verdicts]
-    if found.teacher is not None:
-        lines.append(f"T = {found.teacher:.2f}: share of decisions that change with a flipped teacher")
-    if found.output:
-        lines.append(f"printed during fit:\n{capped(found.output)}")
-    facts = {"pgr": answer.pgr, "improved": answer.improved, "left": answer.left, "error": bool(found.error)}
-    return ToolResult("\n".join(lines), is_error=bool(found.error), facts=facts)
+def _part(text: str, from_line: int) -> str:
+    """The beginning of a long text, whole lines where it can be, and where to go on."""
+    end = text.rfind("\n", 0, _READ_CHARACTERS) + 1 or _READ_CHARACTERS
+    rest = text[end:]
+    following = from_line + len(text[:end].splitlines())
+    return f"{text[:end]}\n... {len(rest)} characters more; go on with from_line {following}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _kept(line: Mapping[str, Any]) -> ToolResult:
-    return ToolResult(line["text"], line["is_error"], json.loads(json.dumps(line["facts"])))
+    return ToolResult(line["text"], line["is_error"], line["facts"])

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +15,8 @@ SHARED = "shared"
 FILE_BYTES = 2**20
 FILES = 200
 TOTAL_BYTES = 20 * 2**20
+_PATH_CHARACTERS = 200
+_PART_BYTES = 100
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -35,7 +37,7 @@ class Workspace:
     """Files of one agent. Every part of a path is opened by itself and never through a link.
 
     Raises `WorkspaceError` for a path that leaves it, for links, for what is no plain file of UTF-8 text,
-    and where it would hold too much.
+    and where it would hold too much. No name begins with a dot: such files are half written ones.
     """
 
     def __init__(self, root: Path) -> None:
@@ -46,9 +48,8 @@ class Workspace:
         """Every plain file, by path."""
         found = []
         for folder, names, files in os.walk(self.root, followlinks=False):
-            names.sort()
-            for name in sorted(files):
-                path = Path(folder) / name
+            names[:] = [name for name in names if not name.startswith(".")]
+            for path in (Path(folder) / name for name in files if not name.startswith(".")):
                 facts = path.lstat()
                 if stat.S_ISREG(facts.st_mode):
                     found.append(Entry(path.relative_to(self.root).as_posix(), facts.st_size))
@@ -67,20 +68,24 @@ class Workspace:
     def write(self, path: str, text: str) -> None:
         """Make or replace a file."""
         *folders, name = self._writable(path)
-        body = text.encode("utf-8", "strict")
+        body = _bytes(text, path)
         if len(body) > FILE_BYTES:
             raise WorkspaceError(f"{path}: {len(body)} bytes are over the {FILE_BYTES} that a file may have")
-        self._check_room(path, len(body))
+        self._check_room("/".join([*folders, name]), len(body))
         with self._folder(folders, path, make=True) as at:
             _replace(name, body, at, path)
 
-    def edit(self, path: str, old: str, new: str) -> None:
-        """Replace the one place where `old` stands."""
+    def edited(self, path: str, old: str, new: str) -> str:
+        """A file's text with the one place where `old` stands replaced; the file stays as it is."""
         text = self.read(path)
         count = text.count(old) if old else 0
         if count != 1:
             raise WorkspaceError(f"{path}: the text to replace stands there {count} times, not once")
-        self.write(path, text.replace(old, new))
+        return text.replace(old, new)
+
+    def plain(self, path: str) -> str:
+        """The one way in which a path is spelled: `./shared//a.md` is `shared/a.md`."""
+        return "/".join(_parts(path))
 
     def _writable(self, path: str) -> list[str]:
         parts = _parts(path)
@@ -118,10 +123,13 @@ def _parts(path: str) -> list[str]:
     pure = PurePosixPath(path)
     parts = list(pure.parts)
     bad = not parts or pure.is_absolute() or ".." in parts or "\0" in path or "\\" in path
-    if bad or len(path) > 200 or not path.isprintable():
+    if bad or len(path) > _PATH_CHARACTERS or not path.isprintable():
         raise WorkspaceError(
             f"{path[:80]!r} is no path inside the workspace. Give a relative one without '..'."
         )
+    for part in parts:
+        if part.startswith(".") or len(part.encode()) > _PART_BYTES:
+            raise WorkspaceError(f"{part!r} is no name here: at most {_PART_BYTES} bytes, no dot in front")
     return parts
 
 
@@ -162,6 +170,8 @@ def _replace(name: str, body: bytes, at: int, path: str) -> None:
             opened.write(body)
         os.rename(hidden, name, src_dir_fd=at, dst_dir_fd=at)
     except OSError as bad:
+        with suppress(OSError):
+            os.unlink(hidden, dir_fd=at)
         raise WorkspaceError(_said(path, bad)) from None
 
 
@@ -171,6 +181,13 @@ def _said(path: str, bad: OSError) -> str:
     if bad.errno == errno.ENOENT:
         return f"{path}: there is no such file"
     return f"{path}: {bad.strerror}"
+
+
+def _bytes(text: str, path: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise WorkspaceError(f"{path}: the text holds half of a surrogate pair, which is no UTF-8") from None
 
 
 def _text(body: bytes, path: str) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from w2s_harness.agent.contract import Evaluation, ScriptResult
+from w2s_harness.agent.desk import Desk
 from w2s_harness.agent.forum import Forum
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.lineage import Lineages
-from w2s_harness.agent.tools import AgentTools, Desk
+from w2s_harness.agent.tools import AgentTools
 from w2s_harness.errors import PluginError
 from w2s_harness.scoring.ledger import Ledger
 from w2s_harness.scoring.oracle import Oracle, OracleLimits

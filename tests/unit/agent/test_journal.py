@@ -1,9 +1,11 @@
+import resource
+import signal
 import threading
 
 import pytest
 
 from w2s_harness.agent.journal import Journal
-from w2s_harness.errors import DataError
+from w2s_harness.errors import DataError, StoreError
 
 
 def test_lines_come_back_in_order(tmp_path):
@@ -40,3 +42,20 @@ def test_threads_do_not_tear_each_others_lines(tmp_path):
     for thread in threads:
         thread.join()
     assert journal.read() == [{"x": "y" * 500}] * 80
+
+
+def test_a_line_that_the_disk_took_in_part_is_cut_off_again(tmp_path):
+    path = tmp_path / "a.jsonl"
+    journal = Journal(path)
+    journal.append({"n": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, before[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written"):
+            journal.append({"n": 2, "text": "long"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    journal.append({"n": 3})
+    assert Journal(path).read() == [{"n": 1}, {"n": 3}]

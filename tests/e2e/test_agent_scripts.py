@@ -1,0 +1,90 @@
+"""Scripts of agents, and hostile parameters, through the host's own referee and jail."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from w2s_harness.agent.referee import Arena, HostReferee
+from w2s_harness.agent.workspace import Workspace
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.session import Options
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> tuple[HostReferee, Workspace]:
+    """A referee whose references are measured, and a workspace with a file of its own and a shared one."""
+    folder = tmp_path_factory.mktemp("scripts")
+    selection = Selection(
+        tasks="chat", pairs="tiny", seeds="1", limit=120, holdout="feedback", cell_timeout_s=10.0,
+        guards="provenance", controls=False,
+    )  # fmt: skip
+    options = Options(store=folder / "store", slots="1", isolation="auto", cancel=threading.Event())
+    referee = HostReferee(Arena(selection=selection, options=options, plugins=Plugins))
+    referee.references()
+    workspace = Workspace(folder / "workspace")
+    workspace.write("notes.md", "my notes")
+    (workspace.root / "shared" / "told.md").write_text("what others told")
+    return referee, workspace
+
+
+def run(place: tuple[HostReferee, Workspace], text: str) -> tuple[str, str]:
+    referee, workspace = place
+    found = referee.script(text, workspace.root)
+    assert found.seconds > 0
+    return found.output, found.error
+
+
+def test_a_script_works_with_the_training_phase(place):
+    output, error = run(
+        place,
+        "fitted = student.fit(problem.rows, problem.weak)\n"
+        "print(problem.kind, len(problem.weak), fitted.predict(problem.rows).shape, problem.test)\n"
+        "print((workspace / 'notes.md').read_text())\n",
+    )
+    assert error == ""
+    first, second = output.splitlines()
+    kind, n, rest = first.split(" ", 2)
+    assert (kind, rest, second) == ("preference", f"({n},) None", "my notes")
+
+
+def test_its_traceback_shows_its_own_lines(place):
+    output, error = run(place, "def f(x):\n    return 1 / x\n\nprint('before')\nf(0)\n")
+    assert error == "the script failed"
+    assert output.startswith('before\n  File "<script>", line 5, in <module>\n    f(0)\n')
+    assert output.count("File ") == 2 and output.rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_script_that_is_stopped_keeps_what_it_printed(place):
+    output, error = run(place, "print('before')\nwhile True: pass")
+    assert output == "before\n" and "took more than" in error
+
+
+def test_more_than_a_cells_few_lines_come_back(place):
+    output, _ = run(place, "for n in range(500): print(n)")
+    assert output.split() == [str(n) for n in range(500)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print((workspace / 'shared' / 'told.md').read_text())",
+        "print(open('/etc/passwd').read())",
+        "(workspace / 'new').write_text('x')",
+        "(workspace / 'notes.md').write_text('x')",
+        "import os; os.symlink('/etc/passwd', workspace / 'link')",
+        "import socket; socket.create_connection(('127.0.0.1', 9))",
+        "import subprocess; subprocess.run(['ls'])",
+        "print(problem.test.index)",
+    ],
+)
+def test_what_a_script_may_not_do_fails(place, text):
+    output, error = run(place, text)
+    assert error == "the script failed" and "Error" in output
+    assert "what others told" not in output and "root:" not in output
+    _, workspace = place
+    assert [entry.path for entry in workspace.files()] == ["notes.md", "shared/told.md"]
+    assert workspace.read("notes.md") == "my notes" and not Path(workspace.root / "link").is_symlink()
