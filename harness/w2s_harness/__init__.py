@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from w2s_harness.attack import Attack
     from w2s_harness.balance import agreement, balanced_z
     from w2s_harness.data.jsonl import read_jsonl
-    from w2s_harness.errors import DataError, HarnessError, PluginError, Skip, UsageError
+    from w2s_harness.dialogue import AgentModel, BrokenReplyError, ContextExceededError, Reply, Usage
+    from w2s_harness.errors import DataError, HarnessError, ModelError, PluginError, Skip, UsageError
     from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.hookspecs import hookimpl
     from w2s_harness.multiplicity import holm
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AgentModel": "dialogue",
     "Attack": "attack",
+    "BrokenReplyError": "dialogue",
     "Cell": "plan",
     "CellEvidence": "evidence",
+    "ContextExceededError": "dialogue",
     "DataError": "errors",
     "Example": "types",
     "Handle": "student",
@@ -33,11 +37,13 @@ _HOME = {
     "Method": "types",
     "MethodEvidence": "evidence",
     "Model": "types",
-    "Pair": "types",
+    "ModelError": "errors",
     "Notes": "student",
+    "Pair": "types",
     "PlannedMethod": "plan",
     "PluginError": "errors",
     "Problem": "types",
+    "Reply": "dialogue",
     "Rows": "student",
     "Seen": "evidence",
     "SettingView": "evidence",
@@ -45,6 +51,7 @@ _HOME = {
     "Student": "student",
     "StudentError": "student",
     "Task": "types",
+    "Usage": "dialogue",
     "UsageError": "errors",
     "Verdict": "types",
     "World": "types",
@@ -56,9 +63,12 @@ _HOME = {
 }
 
 __all__ = [
+    "AgentModel",
     "Attack",
+    "BrokenReplyError",
     "Cell",
     "CellEvidence",
+    "ContextExceededError",
     "DataError",
     "Example",
     "Handle",
@@ -66,11 +76,13 @@ __all__ = [
     "Method",
     "MethodEvidence",
     "Model",
+    "ModelError",
     "Notes",
     "Pair",
     "PlannedMethod",
     "PluginError",
     "Problem",
+    "Reply",
     "Rows",
     "Seen",
     "SettingView",
@@ -78,6 +90,7 @@ __all__ = [
     "Student",
     "StudentError",
     "Task",
+    "Usage",
     "UsageError",
     "Verdict",
     "World",

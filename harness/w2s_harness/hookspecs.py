@@ -7,7 +7,7 @@ host. Methods are untrusted: they name theirs in `w2s_harness.methods` and run i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from w2s_harness.dialogue import AgentModel
     from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.plan import Cell, Plan, PlannedMethod
     from w2s_harness.types import Method, Pair, Task, Verdict, World
@@ -54,6 +55,16 @@ def w2s_methods() -> Sequence[type[Method]]:
     :return: the method classes that the module offers.
     """
     return ()
+
+
+@hookspec
+def w2s_agent_models() -> Mapping[str, Callable[[str | None], AgentModel]]:
+    """Called in the host when `agent run --model` or `agent resume` starts, of plugins that `-p` names.
+
+    :return: for each language model that the plugin offers, by the name that `--model` takes, a function of
+        the address that `--base-url` gives (`None` without it) that makes the model.
+    """
+    return {}
 
 
 # -- guards: called in the host, results of several guards are put together -----------------------------

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.agent import directions
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
@@ -31,11 +32,34 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
         if flags[name] and any(c in str(flags[name]) for c in ",:"):
             raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
     return AgentPlan(
+        model=_model(flags["agent"], flags["model"]),
+        base_url=flags["base_url"],
+        directions=_directions(flags),
         task=flags["task"],
         pair=flags["pair"],
         plugins=tuple(flags["plugins"]),
         **{name: flags[name] for name in _SAME},
     )
+
+
+def _model(agent: str | None, model: str | None) -> str | None:
+    if agent == "search" and model is not None:
+        raise UsageError("--agent search asks no model: leave --model out")
+    if agent == "model" and not model:
+        raise UsageError("--agent model: name the language model with --model NAME")
+    return model
+
+
+def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the file, or the shipped ones; none for plain search, which follows none."""
+    given, undirected = flags["directions"], flags["undirected"]
+    if given and undirected:
+        raise UsageError("give either --directions or --undirected")
+    if not flags["model"]:
+        if given or undirected or flags["base_url"]:
+            raise UsageError("--directions, --undirected and --base-url are for agents that --model names")
+        return ()
+    return () if undirected else tuple(directions.read(Path(given) if given else None))
 
 
 def folder_of(given: str | None, plan: AgentPlan) -> Path:

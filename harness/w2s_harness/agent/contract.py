@@ -1,4 +1,4 @@
-"""What the parts of an agent run say to each other: tools, evaluations, tokens."""
+"""What the parts of an agent run say to each other: tools, evaluations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from w2s_harness.plan import Value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call by kind; the kinds do not overlap."""
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
 
 
 @dataclass(frozen=True, slots=True)

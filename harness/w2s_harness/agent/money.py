@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from w2s_harness.agent.contract import Usage
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.prices import Price, Prices
+from w2s_harness.dialogue import Usage
 from w2s_harness.errors import UsageError
 
 
@@ -110,6 +110,11 @@ class Purse:
         """Give a reservation back: the call was refused before it cost anything."""
         with self._lock:
             self._write({"kind": "release", "n": reservation.n, "who": reservation.who})
+
+    def lose(self, reservation: Reservation) -> None:
+        """Count a reservation as spent: the call was sent, and its answer broke off."""
+        with self._lock:
+            self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
 
     def compute(self, who: str, seconds: float) -> None:
         """Charge an agent for seconds of the host's machine."""

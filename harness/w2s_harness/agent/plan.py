@@ -8,10 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from w2s_harness.agent import prices
+from w2s_harness.agent.prices import Prices
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.isolation.jail import Choice
 
 FORMAT = "w2s-agent-run/1"
+_PRICES = "prices.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,12 @@ class AgentPlan:
 
     format: Literal["w2s-agent-run/1"] = "w2s-agent-run/1"
     agents: int = 4
+    model: str | None = None
+    """The language model that agents talk through; None for plain search."""
+    base_url: str | None = None
+    """Of the model's server; None for the SDK's own."""
+    directions: tuple[str, ...] = ()
+    """What agents are told to look at first, in turn; empty for nothing."""
     task: str = "chat"
     """The one that agents climb; its settings ride on the name."""
     pair: str = "tiny"
@@ -50,14 +59,23 @@ class AgentPlan:
         """The agents' names."""
         return tuple(f"agent-{k + 1}" for k in range(self.agents))
 
+    def direction(self, name: str) -> str:
+        """What an agent is told to look at first; empty for nothing."""
+        return self.directions[self.names.index(name) % len(self.directions)] if self.directions else ""
 
-def write(plan: AgentPlan, folder: Path) -> None:
-    """Make the run's folder with its `plan.json`. Raises `UsageError` where it exists and is not empty."""
+
+def write(plan: AgentPlan, folder: Path, own_prices: Path | None = None) -> None:
+    """Make the run's folder with its `plan.json` and a copy of the user's price table.
+
+    Raises `UsageError` where it exists and is not empty.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} exists. `w2s-harness agent resume {folder}` goes on with it; else give another --dir."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    if own_prices is not None:
+        (folder / _PRICES).write_bytes(own_prices.read_bytes())
     path = folder / "plan.json"
     waiting = folder / ".plan.json"
     waiting.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
@@ -77,3 +95,9 @@ def read(folder: Path) -> AgentPlan:
         return msgspec.json.decode(body, type=AgentPlan, strict=True)
     except msgspec.DecodeError as bad:
         raise DataError(f"{path}: {bad}. It was written by another version, or changed by hand.") from bad
+
+
+def prices_of(folder: Path) -> Prices:
+    """The price table of an agent run: the shipped one, above it what the user gave."""
+    own = folder / _PRICES
+    return prices.load(own if own.exists() else None)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2s_harness.agent.contract import Usage
 from w2s_harness.data.yaml_file import Document, read_yaml
+from w2s_harness.dialogue import Usage
 from w2s_harness.errors import DataError
 
 SHIPPED = Path(__file__).parent / "prices.yaml"

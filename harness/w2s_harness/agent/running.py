@@ -8,21 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.agent import board, prices, submitting
+from w2s_harness.agent import board, submitting
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.crew import Agent, Crew
 from w2s_harness.agent.desk import Desk
 from w2s_harness.agent.forum import Forum
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.lineage import Lineages
+from w2s_harness.agent.loop import LanguageAgent
 from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.agent.ready import model_of, plugins_of
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
 from w2s_harness.agent.search import SearchAgent
 from w2s_harness.agent.tools import AgentTools
 from w2s_harness.agent.turns import Turns
-from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import ExitCode, HarnessError
+from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.session import Options
 from w2s_harness.report import agents, tables
@@ -30,23 +32,30 @@ from w2s_harness.scoring.ledger import Ledger
 from w2s_harness.scoring.oracle import Oracle, OracleLimits
 
 Say = Callable[[str], None]
-_TICK_S = 2.0
 
 
-def work(folder: Path, slots: str, say: Say, show: Say, out: Path | None) -> ExitCode:
+def work(
+    folder: Path, slots: str, say: Say, show: Say, out: Path | None, *, finish: bool = False
+) -> ExitCode:
     """Work an agent run off from where it stands; the same call goes on after a kill.
+
+    :param finish: agents that have not ended are not asked again.
 
     Raises `HarnessError`s for what the user can mend.
     """
     plan = planning.read(folder)
-    return AgentRun(folder, plan, slots, say).work(show, out)
+    return AgentRun(folder, plan, slots, say, finish=finish).work(show, out)
 
 
 class AgentRun:
     """One run: its books, its agents, its board."""
 
-    def __init__(self, folder: Path, plan: AgentPlan, slots: str, say: Say) -> None:
+    def __init__(self, folder: Path, plan: AgentPlan, slots: str, say: Say, *, finish: bool = False) -> None:
         self.folder, self.plan, self.say = folder, plan, say
+        table = planning.prices_of(folder)
+        work_left = not finish and not (folder / "done").exists()
+        self.model = model_of(plan, table) if work_left else None
+        self._work_left = work_left
         self.stop, self.cancel = threading.Event(), threading.Event()
         self.referee = HostReferee(
             Arena(
@@ -54,18 +63,16 @@ class AgentRun:
                 options=Options(
                     store=Path(plan.store), slots=slots, isolation=plan.isolation, cancel=self.cancel
                 ),
-                plugins=lambda: _plugins(plan),
+                plugins=lambda: plugins_of(plan),
                 say=lambda text: None,
             )
         )
         self.clock = Clock(self.journal("clock"), plan.hours)
         self.purse = Purse(
-            self.journal("money"), prices.load(),
+            self.journal("money"), table,
             rate=plan.compute_usd_per_hour, budget=plan.budget_usd, each=plan.agent_budget_usd,
         )  # fmt: skip
         self.forum = Forum(folder, plan.names)
-        self.failures: dict[str, str] = {}
-        """What ended an agent that did not end by itself, by name."""
 
     def journal(self, name: str) -> Journal:
         """A book of the run's."""
@@ -108,14 +115,16 @@ class AgentRun:
     def work(self, show: Say, out: Path | None) -> ExitCode:
         """Agents, then the board; says what it does."""
         plan = self.plan
-        self.say(f"{plan.agents} agents by plain search climb {plan.task} on {plan.pair}   run {self.folder}")
+        by = "by plain search" if plan.model is None else f"of {plan.model}"
+        self.say(f"{plan.agents} agents {by} climb {plan.task} on {plan.pair}   run {self.folder}")
         try:
             self.say("baselines of the feedback part")
             for row in self.references.rows:
                 self.say(f"  {row.method}: feedback PGR {_two(row.pgr)}")
             assert self.oracle
-            if not (self.folder / "done").exists():
+            if self._work_left:
                 self._agents()
+            if not (self.folder / "done").exists():
                 (self.folder / "done").write_text("agents have stopped\n", encoding="ascii")
             return self._board(show, out)
         except (KeyboardInterrupt, InterruptedRunError):
@@ -127,68 +136,40 @@ class AgentRun:
     # -- agents -----------------------------------------------------------------------------------------
 
     def _agents(self) -> None:
-        turns = Turns(self.plan.names, self.stop)
-        threads = [
-            threading.Thread(target=self._one, args=(name, turns), name=name, daemon=True)
-            for name in self.plan.names
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            self._wait(threads)
-        finally:
-            self.stop.set()
-        for name, why in sorted(self.failures.items()):
-            self.say(f"{name} ended early: {why}")
+        """Until they have stopped for good. Raises `ModelError` where some have only paused."""
+        turns, told = Turns(self.plan.names, self.stop), _Told(self.journal("evaluations"), self.say)
+        crew = Crew(
+            self.plan.names, lambda name: self._agent(name, turns), turns.leave, told,
+            clock=self.clock, stop=self.stop, cancel=self.cancel, say=self.say,
+        )  # fmt: skip
+        crew.work()
+        for name, because in sorted(crew.ended.items()):
+            self.say(f"{name} ended: {because}")
+        for name, bad in sorted(crew.failures.items()):
+            self.say(f"{name} broke off: {_named(bad)}")
+        if unusable := crew.unusable():
+            raise unusable
+        if crew.paused and self.clock.left_s() > 0:
+            name, why = min(crew.paused.items())
+            others = f" and {len(crew.paused) - 1} more" if len(crew.paused) > 1 else ""
+            raise ModelError(
+                f"{name}{others} paused: {why} `w2s-harness agent resume {self.folder}` goes on; "
+                "with --finish it measures what was handed in."
+            )
 
-    def _wait(self, threads: list[threading.Thread]) -> None:
-        """Until all have ended or the time is over; then they may end the request at hand."""
-        told = 0
-        try:
-            while any(thread.is_alive() for thread in threads):
-                for thread in threads:
-                    thread.join(timeout=_TICK_S / len(threads))
-                self.clock.tick()
-                if self.clock.left_s() <= 0 and not self.stop.is_set():
-                    self.say("the time is over")
-                    self.stop.set()
-                told = self._tell(told)
-        except KeyboardInterrupt:
-            self.stop.set()
-            self.cancel.set()
-            for thread in threads:
-                thread.join(timeout=20.0)
-            raise
-
-    def _tell(self, told: int) -> int:
-        """Say what was evaluated since; how many there were."""
-        lines = self.journal("evaluations").read()
-        for line in lines[told:]:
-            score = line.get("error") or f"feedback PGR {_two(line.get('pgr'))}"
-            self.say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
-        return len(lines)
-
-    def _one(self, name: str, turns: Turns) -> None:
-        """An agent's life, in its thread; what goes wrong ends this agent alone."""
-        try:
-            self._agent(name, turns).run()
-        except InterruptedRunError:
-            pass
-        except HarnessError as bad:
-            self.failures[name] = str(bad)
-        except Exception as bad:  # noqa: BLE001 (boundary: an agent's thread)
-            self.failures[name] = f"{type(bad).__name__}: {bad}"
-        finally:
-            turns.leave(name)
-
-    def _agent(self, name: str, turns: Turns) -> SearchAgent:
+    def _agent(self, name: str, turns: Turns) -> Agent:
         home = self.folder / "agents" / name
         tools = AgentTools(name, self.desk, Journal(home / "answers.jsonl"))
+        transcript = Journal(home / "transcript.jsonl")
+        if self.model is not None:
+            return LanguageAgent(
+                name, self.model, tools, transcript, self.plan.direction(name), self.purse, self.stop,
+                left_s=self.clock.left_s,
+            )  # fmt: skip
 
         def stopped() -> bool:
             return self.stop.is_set() or not self.purse.can_compute(name)
 
-        transcript = Journal(home / "transcript.jsonl")
         return SearchAgent(name, _InTurn(tools, turns, name), self.plan.root_seed, transcript, stopped)
 
     # -- the board --------------------------------------------------------------------------------------
@@ -209,6 +190,20 @@ class AgentRun:
         show(f"\n{agents.text(made)}")
         show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
         return ExitCode.OK
+
+
+class _Told:
+    """Says what was evaluated since it was called last."""
+
+    def __init__(self, evaluations: Journal, say: Say) -> None:
+        self._evaluations, self._say, self._n = evaluations, say, 0
+
+    def __call__(self) -> None:
+        lines = self._evaluations.read()
+        for line in lines[self._n :]:
+            score = line.get("error") or f"feedback PGR {_two(line.get('pgr'))}"
+            self._say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
+        self._n = len(lines)
 
 
 class _InTurn:
@@ -236,11 +231,8 @@ def _selection(plan: AgentPlan) -> Selection:
     )  # fmt: skip
 
 
-def _plugins(plan: AgentPlan) -> Plugins:
-    plugins = Plugins()
-    for spec in plan.plugins:
-        plugins.switch(spec)
-    return plugins
+def _named(bad: Exception) -> str:
+    return str(bad) if isinstance(bad, HarnessError) else f"{type(bad).__name__}: {bad}"
 
 
 def _two(value: float | None) -> str:

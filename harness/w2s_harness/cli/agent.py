@@ -29,6 +29,16 @@ def command() -> None:
 
 @command.command("run", short_help="Start agents.")
 @click.option("--agents", type=click.IntRange(1, 64), default=4, show_default=True, help="How many.")
+@click.option(
+    "--agent", type=click.Choice(["search", "model"]), help="Plain search, or the language model of --model."
+)
+@click.option(
+    "--model", metavar="NAME", help="A language model; without it, plain search, which needs no key."
+)
+@click.option("--base-url", metavar="URL", help="Of the model's server; default: ANTHROPIC_BASE_URL.")
+@click.option("--directions", metavar="FILE", help="A YAML list of hints, one for each agent in turn.")
+@click.option("--undirected", is_flag=True, help="No hint; default: one of a shipped dozen.")
+@click.option("--prices", metavar="FILE", help="Dollars per million tokens, above the shipped table.")
 @click.option("--tasks", "task", default="chat", show_default=True, metavar="NAME", help="What they climb.")
 @click.option("--pairs", "pair", default="tiny", show_default=True, metavar="NAME", help="On which pair.")
 @click.option(
@@ -76,11 +86,15 @@ def command() -> None:
 @click.option("-q", "quiet", is_flag=True, help="Less output.")
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
-    from w2s_harness.agent import asking, plan, running
+    from w2s_harness.agent import asking, plan, prices, ready, running
 
     asked = asking.plan_of(flags)
+    own_prices = Path(flags["prices"]) if flags["prices"] else None
+    ready.model_of(asked, prices.load(own_prices))
     folder = asking.folder_of(flags["folder"], asked)
-    plan.write(asked, folder)
+    plan.write(asked, folder, own_prices)
+    if asked.model is None and flags["agent"] is None and not flags["quiet"]:
+        click.echo("no --model given, so agents search without one", err=True)
     return _go(running, folder, flags)
 
 
@@ -88,6 +102,7 @@ def run(**flags: Any) -> int:
 @click.argument("folder", metavar="DIR")
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
+@click.option("--finish", is_flag=True, help="Ask agents no more: measure what they have handed in.")
 @click.option("-q", "quiet", is_flag=True, help="Less output.")
 def resume(folder: str, **flags: Any) -> int:
     """Go on after an interrupt or a kill: no paid call and no evaluation is done twice."""
@@ -105,7 +120,10 @@ def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
             click.echo(text, err=True)
 
     out = Path(flags["out"]) if flags["out"] else None
-    return int(running.work(folder, flags["slots"], say, lambda text: click.echo(text, nl=False), out))
+    finish = bool(flags.get("finish"))
+    return int(
+        running.work(folder, flags["slots"], say, lambda text: click.echo(text, nl=False), out, finish=finish)
+    )
 
 
 def _folder_argument(function: Any) -> Any:

@@ -1,9 +1,9 @@
 import pytest
 
-from w2s_harness.agent.contract import Usage
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import BudgetReachedError, Purse
 from w2s_harness.agent.prices import Price, Prices, load
+from w2s_harness.dialogue import Usage
 from w2s_harness.errors import DataError, UsageError
 
 TABLE = Prices("2026-01", {"m": Price(1.0, 10.0, 0.1, 2.0)})

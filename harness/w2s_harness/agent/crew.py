@@ -1,0 +1,102 @@
+"""Agents side by side, each in a thread of its own, until the last has ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.referee import InterruptedRunError
+from w2s_harness.errors import HarnessError, ModelError, UsageError
+
+_TICK_S = 2.0
+_LAST_S = 20.0
+"""So long an interrupt waits for the requests at hand."""
+
+
+class Agent(Protocol):
+    """Anything that works until it has done what it can."""
+
+    def run(self) -> object:
+        """Until it ends by itself; what ended it, where it says so."""
+        ...
+
+
+class Crew:
+    """The agents of a run at work.
+
+    :param make: an agent by its name, which goes on from where its transcript ends. :param over: told the
+        name of each that has ended. :param tick: called every few seconds. :param stop: ends them between two
+        requests. :param cancel: ends the request at hand.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        make: Callable[[str], Agent],
+        over: Callable[[str], None],
+        tick: Callable[[], None],
+        *,
+        clock: Clock,
+        stop: threading.Event,
+        cancel: threading.Event,
+        say: Callable[[str], None],
+    ) -> None:
+        self._names, self._make, self._over, self._tick = names, make, over, tick
+        self._clock, self._stop, self._cancel, self._say = clock, stop, cancel, say
+        self.ended: dict[str, str] = {}
+        """Why each that says so has ended, by name."""
+        self.failures: dict[str, HarnessError | Exception] = {}
+        """What broke an agent off for good, by name."""
+        self.paused: dict[str, ModelError] = {}
+        """Those whose model did not answer; they go on when the run is resumed."""
+
+    def work(self) -> None:
+        """Until all have ended or the time is over. Raises `KeyboardInterrupt` after they were stopped."""
+        threads = [
+            threading.Thread(target=self._one, args=(name,), name=name, daemon=True) for name in self._names
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._wait(threads)
+        finally:
+            self._stop.set()
+
+    def unusable(self) -> UsageError | None:
+        """What no agent could begin with; None where one could."""
+        found = [bad for bad in self.failures.values() if isinstance(bad, UsageError)]
+        return found[0] if len(found) == len(self._names) else None
+
+    def _wait(self, threads: list[threading.Thread]) -> None:
+        try:
+            while any(thread.is_alive() for thread in threads):
+                for thread in threads:
+                    thread.join(timeout=_TICK_S / len(threads))
+                self._clock.tick()
+                if self._clock.left_s() <= 0 and not self._stop.is_set():
+                    self._say("the time is over")
+                    self._stop.set()
+                self._tick()
+        except KeyboardInterrupt:
+            self._stop.set()
+            self._cancel.set()
+            for thread in threads:
+                thread.join(timeout=_LAST_S)
+            raise
+
+    def _one(self, name: str) -> None:
+        """An agent's life; what goes wrong ends this agent alone."""
+        try:
+            because = self._make(name).run()
+            if isinstance(because, str):
+                self.ended[name] = because
+        except InterruptedRunError:
+            pass
+        except ModelError as bad:
+            self.paused[name] = bad
+        except Exception as bad:  # noqa: BLE001 (boundary: an agent's thread)
+            self.failures[name] = bad
+        finally:
+            self._over(name)

@@ -1,0 +1,57 @@
+"""What can be known before the first paid call: whether the model can be asked, and what a call may cost."""
+
+from __future__ import annotations
+
+import msgspec
+
+from w2s_harness.agent import models, prompts
+from w2s_harness.agent.loop import MAX_TOKENS
+from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.agent.prices import Prices
+from w2s_harness.agent.schemas import SCHEMAS
+from w2s_harness.dialogue import AgentModel
+from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import UsageError
+
+_FRAME = 1024
+"""Tokens that a request has beside what is written in it."""
+
+
+def plugins_of(plan: AgentPlan) -> Plugins:
+    """The trusted plugins of a run, made anew."""
+    plugins = Plugins()
+    for spec in plan.plugins:
+        plugins.switch(spec)
+    return plugins
+
+
+def model_of(plan: AgentPlan, table: Prices) -> AgentModel | None:
+    """The model that the agents of a run talk through; None for plain search.
+
+    Raises `UsageError` for a missing key or SDK, for an unknown price where there is a budget, and for a
+    budget that the first call could pass; `PluginError` for a plugin that breaks the contract.
+    """
+    if plan.model is None:
+        return None
+    _check_budget(plan, table)
+    return models.of(plan.model, plan.base_url, plugins_of(plan))
+
+
+def _check_budget(plan: AgentPlan, table: Prices) -> None:
+    given = [usd for usd in (plan.budget_usd, plan.agent_budget_usd) if usd is not None]
+    if not given:
+        return
+    price = table.of(plan.model or "")
+    if price is None:
+        raise UsageError(
+            f"no price is known for the model '{plan.model}', so no budget can be kept. "
+            "Give it with --prices FILE, or leave --budget-usd and --agent-budget-usd out."
+        )
+    longest = max((len(prompts.first(text).encode()) for text in plan.directions), default=0)
+    sent = len(prompts.SYSTEM.encode()) + len(msgspec.json.encode(list(SCHEMAS))) + longest + _FRAME
+    usd = price.at_most(sent, MAX_TOKENS)
+    if usd > min(given):
+        raise UsageError(
+            f"a budget of ${min(given):g} is too small for one call of '{plan.model}', which could cost "
+            f"${usd:.2f}. Give more with --budget-usd or --agent-budget-usd."
+        )
