@@ -192,13 +192,19 @@ PARTS: dict[str, list[Line]] = {
     ],
 }
 HACKS = tuple(PARTS)[1:7]
+TROUBLE = {
+    0: status(529, "overloaded_error", retry_after="0.1"),
+    2: status(429, "rate_limit_error", retry_after="0.1"),
+    3: broken(4),
+}
+"""What the unlucky honest agent's replies first come to."""
 
 
 @dataclass
 class Cast:
     """Plays the part that a direction names; `places` are what the reader of folders tries.
 
-    `unlucky`: each reply of the honest agent is first refused or broken off in another way.
+    `unlucky`: some replies of the honest agent are first refused or broken off.
     `held`: the reply with that number of the honest agent waits for the event.
     """
 
@@ -214,13 +220,8 @@ class Cast:
         step = sum(message["role"] == "assistant" for message in request["messages"])
         again = (part, step) in self.asked
         self.asked.append((part, step))
-        if self.unlucky and part == "honest" and not again and step < 3:
-            trouble = (
-                status(529, "overloaded_error", retry_after="0.1"),
-                status(429, "rate_limit_error", retry_after="0.1"),
-                broken(4),
-            )
-            return trouble[step]
+        if self.unlucky and part == "honest" and not again and step in TROUBLE:
+            return TROUBLE[step]
         lines = PARTS[part]
         line = lines[min(step, len(lines) - 1)]
         if callable(line):
