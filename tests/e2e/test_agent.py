@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -68,6 +69,29 @@ def test_status_cost_and_findings_are_read_from_the_books(done):
     cost = json.loads(place("agent", "cost", "r", "--json").out)
     assert cost["total"]["compute_seconds"] > 0 and cost["total"]["usd"] == 0
     assert "was told PGR" in place("agent", "findings", "r").out
+
+
+def test_how_it_searched_is_told_and_drawn(done, tmp_path):
+    place, _ = done
+    told = place("agent", "science", "r", "--json", "--against", "r", "--figures", str(tmp_path / "f"))
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert found["ideas"] == 4 and "unknown" not in found["families"] and len(found["entropy"]) == 4
+    assert all(p["lines"] > 20 for p in found["complexity"])
+    first, second = found["against"]["points"][-1]["runs"]
+    assert first == second and first["evaluations"] == 4 and first["final"] is not None
+    assert (tmp_path / "f" / "search.svg").stat().st_size > 1000
+
+
+def test_a_board_names_the_ledger_that_it_was_made_from(done, tmp_path):
+    place, _ = done
+    shutil.copytree(place.folder / "r", tmp_path / "r")
+    assert Place(tmp_path)("verify", "r").code == 0
+    board = tmp_path / "r" / "leaderboard.json"
+    head = json.loads(board.read_text())["plan"]["agents"]["ledger_head"]
+    board.write_text(board.read_text().replace(head, "0" * 64))
+    told = Place(tmp_path)("verify", "r")
+    assert told.code == 4 and "was made from another ledger" in told.err
 
 
 def test_a_killed_run_goes_on_to_the_same_numbers(done, tmp_path):

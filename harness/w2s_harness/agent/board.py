@@ -43,6 +43,8 @@ class Ledgers:
     """Evaluations of a lineage."""
     cost: Callable[[Submission], Cost]
     """What its author had spent when it was handed in."""
+    head: str
+    """Of the oracle's ledger: the hash of its last line."""
 
 
 def unique(submissions: Sequence[Submission]) -> list[Submission]:
@@ -76,7 +78,7 @@ def measure(
         if row.task == climb:
             done = _compared(done, feedback.get(_key(results, row)), held_out[document.label(row)])
         rows.append(done)
-    asked = msgspec.to_builtins(plan)
+    asked = {**msgspec.to_builtins(plan), "ledger_head": ledgers.head}
     done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
     from w2s_harness.report import canonical
 

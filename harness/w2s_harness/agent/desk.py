@@ -31,5 +31,7 @@ class Desk:
     """Seconds that agents have worked."""
     charge: Callable[[str, float], None]
     """Charges an agent for seconds of the host's machine."""
+    spent: Callable[[], float] = lambda: 0.0
+    """US dollars that all agents have spent."""
     max_submissions: int = 5
     """Of one agent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import Any
 
 from w2s_harness.agent.contract import Evaluation, ToolResult
 from w2s_harness.agent.desk import Desk, RefusedError
+from w2s_harness.agent.lineage import normalised
+from w2s_harness.agent.lines import code_lines
 from w2s_harness.agent.scripting import capped
 from w2s_harness.plan import Value
 from w2s_harness.scoring.oracle import Answer, OracleError
@@ -33,6 +36,8 @@ class Wish:
     parameters: Mapping[str, Value]
     verdicts: bool
     """Whether to pay for the verdicts that hang on labels too."""
+    family: str = ""
+    """The kind of idea, where its author says so."""
 
 
 def plain_name(method_file: str) -> str:
@@ -147,7 +152,8 @@ def _write_down(desk: Desk, wish: Wish, n: int, found: Evaluation, lineage: str,
         "accuracy": found.accuracy, "error": found.error, "predictions": found.predictions,
         "told": answer.pgr,
         "verdicts": [dict(v) for v in found.verdicts], "flops": found.flops, "seconds": found.seconds,
-        "at_s": desk.clock(),
+        "at_s": desk.clock(), "usd": desk.spent(), "family": wish.family, "lines": code_lines(wish.code),
+        "form": hashlib.sha256(normalised(wish.code).encode()).hexdigest(),
     }  # fmt: skip
     desk.evaluations.append(line)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.agent import board, submitting
+from w2s_harness.agent import board, kinds, submitting
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent.clock import Clock
 from w2s_harness.agent.crew import Agent, Crew
@@ -109,6 +109,7 @@ class AgentRun:
             evaluations=self.journal("evaluations"),
             clock=self.clock.used_s,
             charge=self.purse.compute,
+            spent=lambda: self.purse.spent().usd,
             max_submissions=self.plan.max_submissions,
         )
 
@@ -149,6 +150,8 @@ class AgentRun:
             self.say(f"{name} broke off: {_named(bad)}")
         if unusable := crew.unusable():
             raise unusable
+        if self.model is not None:
+            kinds.ask_missing(self.folder, self.model, self.purse)
         if crew.paused and self.clock.left_s() > 0:
             name, why = min(crew.paused.items())
             others = f" and {len(crew.paused) - 1} more" if len(crew.paused) > 1 else ""
@@ -175,13 +178,14 @@ class AgentRun:
     # -- the board --------------------------------------------------------------------------------------
 
     def _board(self, show: Say, out: Path | None) -> ExitCode:
-        found = board.unique(submitting.submissions(self.folder))
+        found = board.unique(submitting.submissions(self.folder, kinds.known(self.folder)))
         if not found:
             self.say("nothing was handed in, so there is no board")
             return ExitCode.NOTHING_SELECTED
         self.say(f"{len(found)} submissions: feedback, final and held-out tasks ({self.plan.held_out_tasks})")
         ledgers = board.Ledgers(
-            attempts=self.oracle.attempts, cost=lambda one: submitting.cost(one, self.purse)
+            attempts=self.oracle.attempts, cost=lambda one: submitting.cost(one, self.purse),
+            head=Ledger(self.folder / "ledger.jsonl").head,
         )  # fmt: skip
         made = board.measure(
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"

@@ -63,7 +63,7 @@ SCHEMAS = (
         "a rounded PGR only where it beats your best by more than its error. Verdicts that hang on gold "
         "labels are told with verdicts=true, at one more query each.",
         {"method_file": _PATH},
-        {"params": _PARAMS, "verdicts": {"type": "boolean"}},
+        {"params": _PARAMS, "verdicts": {"type": "boolean"}, "family": {"enum": list(FAMILIES)}},
     ),
     _tool(
         "submit",

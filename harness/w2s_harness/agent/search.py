@@ -51,7 +51,7 @@ class SearchAgent:
             seen.add(genome)
             path = f"{genome.name}.py"
             self._call("write_file", {"path": path, "text": source(genome)})
-            answer = self._call("evaluate", {"method_file": path})
+            answer = self._call("evaluate", {"method_file": path, "family": genome.family})
             if "left" not in answer.facts:
                 break
             self._tried.append(_Tried(genome, answer.facts["pgr"]))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent import prices
+from w2s_harness.agent import science as studying
+from w2s_harness.agent.against import compare
 from w2s_harness.agent.clock import Clock
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import Purse, Spending
@@ -69,6 +72,46 @@ def cost(folder: Path, *, as_json: bool = False) -> str:
         value = found[key]
         out.append(f"{key.replace('_', ' '):<27} {'-' if value is None else f'{value:.2f}'}")
     return "".join(f"{line}\n" for line in out)
+
+
+def science(folder: Path, against: Path | None, *, as_json: bool = False) -> str:
+    """How the run searched; beside another run at equal compute where one is given."""
+    found = studying.of(folder)
+    if against is not None:
+        found["against"] = compare(folder, against)
+    if as_json:
+        return json.dumps(found, indent=1) + "\n"
+    by = found["model"] or "plain search"
+    out = [f"{folder}: {found['ideas']} ideas of {found['agents']} agents ({by})"]
+    out += [f"  {count:4d}  {family}" for family, count in found["families"].items()]
+    for last in found["entropy"][-1:]:
+        out.append(
+            f"entropy of families {last['bits']:.2f} bits over {last['agents']} agents "
+            f"(bootstrap {last['low']:.2f} to {last['high']:.2f})"
+        )
+    out.append(f"duplicates {len(found['duplicates'])} of {found['ideas']}")
+    out += [
+        f"  {p['agent_hours']:.2f} agent-hours  ${p['usd']:.2f}  feedback PGR {p['pgr']:.2f}  "
+        f"{p['label']} by {p['who']}"
+        for p in found["frontier"]
+    ]
+    out += _compared(found["against"]) if against is not None else []
+    return "".join(f"{line}\n" for line in out)
+
+
+def _compared(found: Mapping[str, Any]) -> list[str]:
+    names = [model or "plain search" for model in found["models"]]
+    out = ["at equal compute (best of feedback; the best submission by then, on final):"]
+    for point in found["points"]:
+        out.append(f"  {point['compute_s']:.0f} s of evaluations")
+        for name, run in zip(names, point["runs"], strict=True):
+            ci = run["final_ci"]
+            interval = f" ({ci[0]:.2f} to {ci[1]:.2f})" if ci else ""
+            out.append(
+                f"    {name}: {run['evaluations']} evaluations, ${run['usd']:.2f}, feedback "
+                f"{_two(run['feedback'])}, final {_two(run['final'])}{interval}"
+            )
+    return out
 
 
 def _agent(name: str, plan: AgentPlan, lines: Any, handed: Any, purse: Purse) -> dict[str, Any]:

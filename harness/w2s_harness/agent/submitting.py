@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from w2s_harness.agent.board import Submission
@@ -10,8 +11,11 @@ from w2s_harness.agent.money import Purse
 from w2s_harness.report.records import Cost
 
 
-def submissions(folder: Path) -> list[Submission]:
-    """In the order in which they were handed in. Raises `DataError` for a broken book."""
+def submissions(folder: Path, families: Mapping[str, str] | None = None) -> list[Submission]:
+    """In the order in which they were handed in. Raises `DataError` for a broken book.
+
+    :param families: of lineages, for those whose author did not say.
+    """
     return [
         Submission(
             n=line["n"],
@@ -21,7 +25,7 @@ def submissions(folder: Path) -> list[Submission]:
             parameters=line["params"],
             title=line["title"],
             lineage=line["lineage"],
-            family=line["family"],
+            family=line["family"] or (families or {}).get(line["lineage"], ""),
             lines=line["lines"],
             read=line["read"],
             at_s=line["at_s"],

@@ -104,11 +104,16 @@ class AgentTools:
         return ToolResult(f"{shown}\n{found.error}".rstrip(), is_error=bool(found.error))
 
     def _evaluate(
-        self, method_file: str, call: str, params: Mapping[str, Any] | None = None, verdicts: bool = False
+        self,
+        method_file: str,
+        call: str,
+        params: Mapping[str, Any] | None = None,
+        verdicts: bool = False,
+        family: str = "",
     ) -> ToolResult:
         wish = Wish(
             who=self.who, call=call, name=plain_name(method_file), code=self._opened(method_file, call),
-            parameters=parameters(params or {}), verdicts=verdicts,
+            parameters=parameters(params or {}), verdicts=verdicts, family=family,
         )  # fmt: skip
         return evaluate(self._desk, wish)
 

@@ -161,3 +161,22 @@ def cost(folder: str, as_json: bool) -> int:
 
     click.echo(showing.cost(Path(folder), as_json=as_json), nl=False)
     return 0
+
+
+@command.command("science", short_help="How agents searched.")
+@_folder_argument
+@click.option("--against", metavar="DIR", help="Another agent run, compared at equal compute.")
+@click.option("--figures", metavar="DIR", help="Draw it into a folder, as PDF and SVG.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def science(folder: str, against: str | None, figures: str | None, as_json: bool) -> int:
+    """Families of ideas and their entropy, duplicates, progress and length of methods through time."""
+    from w2s_harness.agent import showing
+
+    other = Path(against) if against else None
+    click.echo(showing.science(Path(folder), other, as_json=as_json), nl=False)
+    if figures:
+        from w2s_harness.agent import drawing
+
+        for path in drawing.draw([Path(folder), *([other] if other else [])], Path(figures)):
+            click.echo(f"figure  {path}", err=True)
+    return 0

@@ -95,7 +95,7 @@ def _key(flag: click.Parameter) -> str:
     "--grant",
     default="",
     metavar="ACCESS",
-    help="Access beyond the default: inference,transductive,no:embeddings.",
+    help="Access beyond the default: inference,transductive,groups,text,generate,no:embeddings.",
 )
 @click.option(
     "--cell-timeout",

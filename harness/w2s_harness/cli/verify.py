@@ -30,6 +30,7 @@ def _checked(path: Path) -> Iterator[str]:
         yield _ledger(ledger)
         if board.is_file():
             yield _leaderboard(board)
+            _check_head(board, ledger)
     elif not path.is_file():
         raise UsageError(f"{path}: there is no such file or folder.")
     else:
@@ -44,6 +45,17 @@ def _ledger(path: Path) -> str:
     paid = audit(path, found.entries)
     torn = " (a torn last line, which nobody acted on, is dropped on resume)" if found.is_torn else ""
     return f"{path}: {len(found.entries)} lines hold, {paid} queries paid, head {found.head}{torn}"
+
+
+def _check_head(board: Path, ledger: Path) -> None:
+    from w2s_harness.errors import DataError
+    from w2s_harness.report import document
+    from w2s_harness.scoring.ledger import verify
+
+    plan, head = document.read(board).plan.get("agents"), verify(ledger).head
+    named = plan.get("ledger_head") if isinstance(plan, dict) else None
+    if named not in (None, head):
+        raise DataError(f"{board}: was made from another ledger: it names the head {named}, not {head}")
 
 
 def _leaderboard(path: Path) -> str:

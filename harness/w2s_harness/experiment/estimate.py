@@ -8,6 +8,7 @@ from typing import Any
 
 from w2s_harness.experiment.baselines import Baselines
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.controls import Controls
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.experiment.one_cell import Job
@@ -46,6 +47,7 @@ def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, wo
     for name, units in Baselines(plan, settings, store, hook, threading.Event(), 1).stages():
         kept = sum(store.get(u.key) is not None for u in units)
         lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
+    lines += _controls(Controls(plan, settings, store, hook, threading.Event(), 1), store)
     kept = sum(work.kept(job) is not None for job in work.jobs)
     lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
     audits = work.audits()
@@ -55,6 +57,17 @@ def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, wo
     tokens = sum(_tokens(s, store) for s in settings)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
     return lines
+
+
+def _controls(controls: Controls, store: Store) -> list[str]:
+    """A line for the sanity controls, with the students that are still to be trained; none without them."""
+    units = controls.units()
+    if not units:
+        return []
+    missing = [sum(store.get(key) is None for key in unit.places()) for unit in units]
+    left = sum(missing)
+    price = f"   ({left} student{'' if left == 1 else 's'} to train)" if left else ""
+    return [f"{'controls':<9} {len(units):>5}   kept {missing.count(0)}{price}"]
 
 
 def _tokens(setting: Setting, store: Store) -> float:

@@ -12,12 +12,12 @@ from w2s_harness.report.notation import printable
 from w2s_harness.report.tables import Block, blocks
 
 FORMATS = ("pdf", "svg")
-_METADATA: dict[str, dict[str, None]] = {
+METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
 }
 """What would differ from one machine or day to another."""
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "w2s-harness",
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -28,7 +28,7 @@ _STYLE = {
 }
 _COLUMN_IN, _ROW_IN = 2.6, 0.22
 """Inches of a panel's width, and of a row's height."""
-_COLOURS = {"w2s": "#0072b2", "elicitation": "#e69f00", "out": "#7f7f7f"}
+COLOURS = {"w2s": "#0072b2", "elicitation": "#e69f00", "out": "#7f7f7f"}
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
 _LINES = (":", "--")
 """Of the weak floor and the ceiling."""
@@ -51,12 +51,12 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.style.context(["default", _STYLE]):
+        with matplotlib.style.context(["default", STYLE]):
             for name, draw in (("pgr", _pgr_panel), ("accuracy", _accuracy_panel)):
                 figure = _figure(panels, draw)
                 for kind in FORMATS:
                     path = folder / f"{name}.{kind}"
-                    figure.savefig(path, format=kind, metadata=_METADATA[kind], bbox_inches="tight")
+                    figure.savefig(path, format=kind, metadata=METADATA[kind], bbox_inches="tight")
                     written.append(path)
     except OSError as bad:
         raise UsageError(f"--figures {folder}: cannot be written: {bad.strerror}") from bad
@@ -79,7 +79,7 @@ def _figure(panels: Sequence[Block], draw: Callable[[Any, Block], None]) -> Any:
 
 def _sorted(block: Block) -> list[Row]:
     """The rows from top to bottom: teacher-driven, then elicitation, then what is below the line."""
-    kinds = list(_COLOURS)
+    kinds = list(COLOURS)
     return sorted([*block.above, *block.below], key=lambda row: kinds.index(_kind(row)))
 
 
@@ -98,7 +98,7 @@ def _pgr_panel(axes: Any, block: Block) -> None:
             _note(axes, y, row)
             continue
         if row.pgr_ci is not None:
-            axes.plot(row.pgr_ci, [y, y], color=_COLOURS[_kind(row)], linewidth=1.2)
+            axes.plot(row.pgr_ci, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
         _dots(axes, [row.pgr], [y], _kind(row), size=16)
     axes.set_xlabel("no gap: no PGR" if block.gap else "PGR (95 % CI)")
 
@@ -118,13 +118,13 @@ def _accuracy_panel(axes: Any, block: Block) -> None:
 
 
 def _dots(axes: Any, x: Sequence[float], y: Sequence[int], kind: str, size: int) -> None:
-    axes.scatter(x, y, s=size, marker=_MARKS[kind], color=_COLOURS[kind], linewidths=0.8, zorder=3)
+    axes.scatter(x, y, s=size, marker=_MARKS[kind], color=COLOURS[kind], linewidths=0.8, zorder=3)
 
 
 def _note(axes: Any, y: int, row: Row) -> None:
     """A row without a number says why."""
     axes.annotate(
-        row.status, (0.02, y), xycoords=("axes fraction", "data"), va="center", color=_COLOURS["out"]
+        row.status, (0.02, y), xycoords=("axes fraction", "data"), va="center", color=COLOURS["out"]
     )
 
 
@@ -144,8 +144,8 @@ def _legend(figure: Any, kinds: set[str]) -> None:
 
     names = {"w2s": "weak-to-strong", "elicitation": "elicitation track", "out": "below the line"}
     marks = [
-        Line2D([], [], linestyle="", marker=_MARKS[kind], color=_COLOURS[kind], label=names[kind])
-        for kind in _COLOURS
+        Line2D([], [], linestyle="", marker=_MARKS[kind], color=COLOURS[kind], label=names[kind])
+        for kind in COLOURS
         if kind in kinds
     ]
     for style, name in zip(_LINES, ("weak", "ceiling"), strict=True):
