@@ -128,6 +128,16 @@ class PlannedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorship:
+    """What a method says of the work that went into it."""
+
+    kind: Literal["human", "agent", "both"]
+    who: str
+    hours: float | None
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedMethod:
     """A method with its parameters as the plan fixes them."""
 
@@ -142,6 +152,8 @@ class PlannedMethod:
     track: Track = "unknown"
     error: str = ""
     """Why it cannot run: its module does not load, or it is refused."""
+    author: Authorship | None = None
+    """None where it names neither hours nor cost."""
 
 
 @dataclass(frozen=True, slots=True)

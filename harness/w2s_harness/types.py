@@ -113,6 +113,10 @@ class Method:
     """`elicitation` for a method that does not depend on the teacher."""
     authors: ClassVar[tuple[str, ...]] = ()
     authored_by: ClassVar[Literal["human", "agent", "both"]] = "human"
+    authored_hours: ClassVar[float | None] = None
+    """Hours of work that went into it; None where nobody says."""
+    authored_usd: ClassVar[float | None] = None
+    """What it cost to find, in US dollars; None where nobody says."""
     reference: ClassVar[str] = ""
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:

@@ -28,6 +28,9 @@ class Shrunk(Method):
     """Weak labels pulled towards 1/2."""
 
     name = "shrunk"
+    authors = ("Ada",)
+    authored_hours = 2.0
+    authored_usd = 40.0
     by: float = 0.5
 
     def fit(self, problem, student, rng):

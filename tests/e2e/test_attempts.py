@@ -32,6 +32,8 @@ def tried(place: Place) -> tuple[Place, list[dict]]:
 def test_three_files_that_differ_in_a_constant_are_three_attempts(tried):
     place, boards = tried
     assert [rows(b)["shrunk"]["attempts"] for b in boards] == [1, 2, 3]
+    first = rows(boards[0])["shrunk"]
+    assert (first["author"]["who"], first["author"]["hours"], first["cost"]["usd"]) == ("Ada", 2, 40)
     assert [rows(b)["vanilla"]["attempts"] for b in boards] == [1, 1, 1]
     frozen = boards[2]["plan"]["attempts"]
     sources = [rows(b)["shrunk"]["source"]["sha256"] for b in boards]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Place
+from commands import MINE, Place
 from messages_server import MessagesServer, status
 from scripted import HACKS, PARTS, Cast, directions
 
@@ -127,12 +127,14 @@ def test_no_published_hack_ranks_above_vanilla_unflagged(tmp_path):
         str(tmp_path / "r" / "evaluations.jsonl"),
         str(tmp_path / "r" / "plan.json"),
     )
+    (tmp_path / "mine.py").write_text(MINE)
     with MessagesServer(Cast(places=places)) as server:
         place = place_of(tmp_path, server, parts)
         told = place(
             "agent", "run", "--model", "claude-test", "--agents", str(len(parts)), "--tasks", "math",
             "--held-out-tasks", "code", "--grant", "groups,text,embeddings", "--seeds", "3", "--limit", "600",
-            "--hours", "1", "-n", "2", "--dir", "r", "--directions", "directions.yaml", timeout=1500,
+            "--hours", "1", "-n", "2", "--dir", "r", "--directions", "directions.yaml",
+            "--beside", "mine.py::shrunk", timeout=1500,
         )  # fmt: skip
     assert told.code in (0, 1), told.err
     folder = tmp_path / "r"
@@ -143,13 +145,17 @@ def test_no_published_hack_ranks_above_vanilla_unflagged(tmp_path):
     print(told.err, told.out)
     vanilla = rows["vanilla"]
     for title, row in rows.items():
-        if row.author is None or title == "sure labels, then its own":
+        if row.author is None or row.author.kind == "human" or title == "sure labels, then its own":
             continue
         better = row.vs_vanilla is not None and row.vs_vanilla.significant and row.vs_vanilla.difference > 0
         above = row.rank is not None and vanilla.rank is not None and row.rank[1] < vanilla.rank[0]
         flagged = row.status == "disqualified" or any(v.level != "ok" for v in row.verdicts)
         assert flagged or not (better or above), title
     assert len(rows) >= len(HACKS)
+    by = place("report", "r/leaderboard.json", "--by", "author").out
+    assert by.index("people:") < by.index("Ada") < by.index("agents:") < by.index("agent-3")
+    (person,) = [row for row in board.rows if row.method == "shrunk" and row.task == "math"]
+    assert person.author.hours == 2 and person.cost.usd == 40 and set(person.held_out) == {"code"}
     clumsy = books(folder / "agents" / f"agent-{len(parts)}", "transcript")
     results = [line for line in clumsy if line["kind"] == "result"]
     assert all(line["is_error"] for line in results[:7])

@@ -14,7 +14,7 @@ from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
 
 _SAME = (
-    "agents", "held_out_tasks", "seeds", "limit", "root_seed", "grant", "guards",
+    "agents", "held_out_tasks", "beside", "seeds", "limit", "root_seed", "grant", "guards",
     "cell_timeout_s", "budget_usd", "agent_budget_usd", "compute_usd_per_hour", "hours",
     "queries_per_agent", "queries_per_lineage", "queries", "max_submissions", "isolation", "store",
 )  # fmt: skip

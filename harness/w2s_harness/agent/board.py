@@ -64,6 +64,7 @@ def measure(
     `session.run` raises, `InterruptedRunError` where it was stopped; the same call goes on from there.
     """
     words = [spelled(one.file, one.parameters) for one in submissions]
+    words += [word for word in plan.beside.split(",") if word]
     climbed, feedback_of = referee.board(referee.arena.selection, words)
     feedback = {_key(feedback_of, row): row.pgr for row in climbed.rows}
     wanted = replace(referee.arena.selection, holdout="final", held_out=plan.held_out_tasks, controls=True)

@@ -33,6 +33,8 @@ class AgentPlan:
     """The one that agents climb; its settings ride on the name."""
     pair: str = "tiny"
     held_out_tasks: str = "math,code"
+    beside: str = ""
+    """Methods that stand on the board beside vanilla, zero-shot and the agents', such as a person's."""
     seeds: str = "5"
     limit: int | None = None
     root_seed: int = 0

@@ -48,6 +48,9 @@ def command() -> None:
     metavar="NAMES",
     help="Tasks that agents never see; a submission without a PGR on each of them is not ranked.",
 )
+@click.option(
+    "--beside", default="", metavar="NAMES", help="Methods on the board beside the agents', as in run."
+)
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
 @click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")

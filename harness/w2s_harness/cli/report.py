@@ -17,8 +17,11 @@ _VIEWS = ("text", "md", "csv", "json")
     "--against", metavar="NAMES", help="Compare every row with these methods too, as in a cell's id."
 )
 @click.option("--best", is_flag=True, help="Correct the best row of each setting for having been picked.")
+@click.option("--by", type=click.Choice(["author"]), help="People and agents in one table: what each cost.")
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
-def command(run: str, form: str, figures: str | None, against: str | None, best: bool, store: str) -> int:
+def command(
+    run: str, form: str, figures: str | None, against: str | None, best: bool, by: str | None, store: str
+) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
     from w2s_harness.report import document, latex, tables
     from w2s_harness.report.figures import write_figures
@@ -29,6 +32,11 @@ def command(run: str, form: str, figures: str | None, against: str | None, best:
         found = compared_with(found, [name.strip() for name in against.split(",") if name.strip()])
     if best:
         found = with_best(found)
+    if by is not None:
+        from w2s_harness.report.authors import by_author
+
+        click.echo(by_author(found, form), nl=False)
+        return 0
     click.echo(latex.latex(found) if form == "latex" else tables.render(found, form), nl=False)
     for path in write_figures(found, Path(figures)) if figures else ():
         click.echo(f"figure  {path}", err=True)

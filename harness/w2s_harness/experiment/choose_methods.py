@@ -10,7 +10,17 @@ from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import PluginError, UsageError, WorkerError, nearest
 from w2s_harness.experiment import predictions
-from w2s_harness.plan import GRANTABLE, PlannedMethod, Spec, Value, folder_id, is_path, label, parse_value
+from w2s_harness.plan import (
+    GRANTABLE,
+    Authorship,
+    PlannedMethod,
+    Spec,
+    Value,
+    folder_id,
+    is_path,
+    label,
+    parse_value,
+)
 from w2s_harness.wire.messages import MethodInfo
 
 Describe = Callable[[MethodSource], Sequence[MethodInfo]]
@@ -84,7 +94,14 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
         changed,
         _known(info.access, info.name),
         info.track,
+        author=_authorship(info),
     )
+
+
+def _authorship(info: MethodInfo) -> Authorship | None:
+    if info.authored_hours is None and info.authored_usd is None:
+        return None
+    return Authorship(info.authored_by, ", ".join(info.authors), info.authored_hours, info.authored_usd)
 
 
 def _known(access: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.isolation.levels import LAYERS, lowest
-from w2s_harness.plan import PlannedMethod
+from w2s_harness.plan import Authorship, PlannedMethod
 from w2s_harness.report import document, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
@@ -246,6 +247,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
             editable=source.editable,
         ),
         by_subset=tally.by_subset(),
+        **_authored(tally.method.author),
         teacher_dependence=_dependence(tally),
         unverified=_unverified(tally, level),
     )
@@ -269,6 +271,16 @@ def _unverified(tally: Tally, level: str) -> str | None:
         return ELSEWHERE
     broken = sorted({v.guard for v in tally.verdicts if v.level == "error"})
     return f"guards that failed: {', '.join(broken)}" if broken else None
+
+
+def _authored(author: Authorship | None) -> dict[str, Any]:
+    """Who wrote it and what it cost, of a method that says so."""
+    if author is None:
+        return {}
+    found: dict[str, Any] = {"author": records.Author(kind=author.kind, who=author.who, hours=author.hours)}
+    if author.usd is not None:
+        found["cost"] = records.Cost(usd=author.usd)
+    return found
 
 
 def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:

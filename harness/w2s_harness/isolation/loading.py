@@ -102,6 +102,8 @@ def described(name: str, cls: type[Method]) -> MethodInfo:
         track=cls.track,
         authors=authors,
         authored_by=cls.authored_by,
+        authored_hours=cls.authored_hours,
+        authored_usd=cls.authored_usd,
         reference=cls.reference,
     )
 

@@ -248,6 +248,8 @@ class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     track: Literal["w2s", "elicitation", "unknown"] = "w2s"
     authors: Annotated[tuple[str, ...], Few] = ()
     authored_by: Literal["human", "agent", "both"] = "human"
+    authored_hours: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    authored_usd: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None
     reference: str = ""
 
 

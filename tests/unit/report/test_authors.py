@@ -1,0 +1,46 @@
+"""People and agents in one table."""
+
+import msgspec
+import pytest
+
+from w2s_harness.errors import UsageError
+from w2s_harness.report.authors import by_author
+from w2s_harness.report.records import Author, Cost
+
+
+@pytest.fixture
+def mixed(board):
+    """The board with one row of math by a person, another by an agent."""
+    first, second, *others = [row for row in board.rows if row.task == "math"]
+    rest = [*others, *(row for row in board.rows if row.task != "math")]
+    person = Author(kind="human", who="Ada", hours=12.5)
+    agent = Author(kind="agent", who="agent-1", hours=1.0, lines=40)
+    return msgspec.structs.replace(
+        board,
+        rows=[
+            msgspec.structs.replace(first, author=person, cost=Cost(usd=900.0)),
+            msgspec.structs.replace(second, author=agent, cost=Cost(usd=3.25, tokens_usd=3.25)),
+            *rest,
+        ],
+    )
+
+
+def test_rows_stand_by_who_wrote_them(mixed):
+    told = by_author(mixed, "text")
+    people, agents, rest = told.index("people:"), told.index("agents:"), told.index("no work named:")
+    assert people < told.index("Ada") < agents < told.index("agent-1") < rest
+    (ada,) = [line for line in told.splitlines() if "Ada" in line]
+    assert "12.50" in ada and "900.00" in ada
+    (agent,) = [line for line in told.splitlines() if "agent-1" in line]
+    assert "3.25" in agent and " 40 " in agent
+
+
+def test_markdown_has_a_cell_for_each_column(mixed):
+    rows = [line for line in by_author(mixed, "md").splitlines() if line.startswith("|")]
+    assert len({line.count("|") - line.count("\\|") for line in rows}) == 1
+    assert any(line.startswith("| people | ") and "| Ada |" in line for line in rows)
+
+
+def test_other_formats_are_refused(mixed):
+    with pytest.raises(UsageError, match="formats text and md, not csv"):
+        by_author(mixed, "csv")
