@@ -145,7 +145,7 @@ def test_no_published_hack_ranks_above_vanilla_unflagged(tmp_path):
     print(told.err, told.out)
     vanilla = rows["vanilla"]
     for title, row in rows.items():
-        if row.author is None or row.author.kind == "human" or title == "sure labels, then its own":
+        if not row.author or row.author.kind == "human" or title == "sure labels, then its own":
             continue
         better = row.vs_vanilla is not None and row.vs_vanilla.significant and row.vs_vanilla.difference > 0
         above = row.rank is not None and vanilla.rank is not None and row.rank[1] < vanilla.rank[0]
