@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from w2s_harness.student import Handle, Rows, Student
 
 Kind = Literal["verify", "preference"]
+"""What a row holds: one candidate, or two responses."""
+TaskKind = Literal["verify", "preference", "judged"]
+"""`judged`: rows of one of the two kinds above whose gold is a set of votes."""
 Split = Literal["train_label", "train_unlabel", "test"]
 Exposure = Literal["fresh", "private", "public"]
 Track = Literal["w2s", "elicitation", "unknown"]
@@ -36,12 +39,17 @@ class Example:
     """One labelled row of a task; lives in the host only.
 
     A `verify` row has `candidate`: is it a right answer to `prompt`? A `preference` row has `first`
-    and `second`: is the first the better response to `prompt`?
+    and `second`: is the first the better response to `prompt`? A row of a `judged` task has the texts of
+    either, and `votes` in the place of `label`.
     """
 
     prompt: str
-    label: bool
-    """Gold: the candidate is right, or the first response is the better one."""
+    label: bool | None = None
+    """Gold: the candidate is right, or the first response is the better one; None in a judged task."""
+    votes: tuple[int | None, ...] | None = None
+    """Of a judged task: what each voter said, 1 or 0; None for a named voter who did not vote."""
+    voters: tuple[str, ...] | None = None
+    """Who gave each vote; None where that is not known, and then no order of the votes means anything."""
     group: str
     """Rows of one question share it; no split ever cuts a group."""
     candidate: str | None = None
@@ -66,7 +74,7 @@ class Task:
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    kind: ClassVar[Kind]
+    kind: ClassVar[TaskKind]
     exposure: ClassVar[Exposure] = "public"
     holds_code: ClassVar[bool] = False
     """Whether its texts hold programs, which a method with the access `text` could run."""

@@ -34,7 +34,6 @@ from w2s_harness.isolation.jail import Jail
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import PlannedMethod, Value
 from w2s_harness.report import document
-from w2s_harness.scoring.accuracy import unpack
 
 if TYPE_CHECKING:
     from w2s_harness.experiment.assemble import Results
@@ -194,7 +193,7 @@ def _evaluation(
     }
     if row.status not in ("ok", "no-gap"):
         return Evaluation(**found, **told, error=_why(row))
-    values = np.stack([unpack(r["outcomes"], r["ties"], len(here.test)) for r in cells])
+    values = here.unpacked(cells)
     return Evaluation(
         **found,
         **told,

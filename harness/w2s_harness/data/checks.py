@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from w2s_harness.data.folder import FileTask
+from w2s_harness.data.votes import check_votes, label_of
 from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.errors import DataError, PluginError, UsageError
 from w2s_harness.types import SPLITS, Example, Split, Task
@@ -44,7 +45,8 @@ def check_examples(rows: Iterable[Located], task: Task) -> list[Located]:
         if not isinstance(example, Example):
             raise DataError(f"{at}: {described(example)} is no Example. Yield w2s_harness.Example.")
         _check_types(example, at)
-        _check_kind(example, at, task.kind)
+        _check_gold(example, at, task.kind)
+        _check_kind(example, at, _texts(example) if task.kind == "judged" else task.kind)
         if example.split not in (None, *SPLITS):
             near = hint(str(example.split), SPLITS)
             raise DataError(f"{at}: unknown split {described(example.split)}{near}. Use {', '.join(SPLITS)}.")
@@ -52,6 +54,8 @@ def check_examples(rows: Iterable[Located], task: Task) -> list[Located]:
             raise DataError(
                 f"{at}: states its split where others do not, or the reverse. Do one or the other."
             )
+        if checked and task.kind == "judged":
+            _check_alike(example, checked[0][1], at)
         checked.append((at, example))
     if not checked:
         raise DataError(f"task {task.name}: yields no row. Check its settings.")
@@ -70,9 +74,12 @@ def check_splits(splits: Mapping[Split, Sequence[Located]], task: Task) -> None:
         where = task.where(split) if isinstance(task, FileTask) else f"task {task.name}, split {split}"
         if not rows:
             raise DataError(f"{where}: holds no row. Every split needs rows of both classes.")
-        labels = {example.label for _, example in rows}
+        labels = {label_of(example) for _, example in rows}
         if len(labels) == 1:
-            only = described(rows[0][1].label)
+            only = described(label_of(rows[0][1]))
+            if task.kind == "judged":
+                what = f"most votes on every row are {int(label_of(rows[0][1]))}"
+                raise DataError(f"{where}: {what}. Every split needs rows of both majorities.")
             raise DataError(f"{where}: every label is {only}. Every split needs rows of both classes.")
         if len({example.group for _, example in rows}) == 1:
             raise DataError(f"{where}: all rows belong to one question. Every split needs at least two.")
@@ -91,8 +98,29 @@ def _check_types(example: Example, at: str) -> None:
                 raise DataError(
                     f"{at}: {field} holds half of a surrogate pair. Write the character."
                 ) from None
+
+
+def _check_gold(example: Example, at: str, kind: str) -> None:
+    if kind == "judged":
+        check_votes(example, at)
+        return
     if type(example.label) is not bool:
         raise DataError(f"{at}: label is {described(example.label)}. It must be True or False.")
+    if example.votes is not None or example.voters is not None:
+        raise DataError(f"{at}: votes in a {kind} task. Remove them, or make the task's kind judged.")
+
+
+def _texts(example: Example) -> str:
+    """Which kind of row a judged one looks like."""
+    return "verify" if example.candidate is not None else "preference"
+
+
+def _check_alike(example: Example, first: Example, at: str) -> None:
+    """Whether a judged row is of the kind of the first one, and as silent of its voters."""
+    if _texts(example) != _texts(first):
+        raise DataError(f"{at}: a {_texts(example)} row where the first is none. Keep to one kind of row.")
+    if (example.voters is None) != (first.voters is None):
+        raise DataError(f"{at}: names its voters where others do not, or the reverse. Do one or the other.")
 
 
 def _check_kind(example: Example, at: str, kind: str) -> None:
@@ -103,10 +131,11 @@ def _check_kind(example: Example, at: str, kind: str) -> None:
         raise DataError(f"{at}: not a row of a verify task. Give prompt and candidate only.")
     if kind == "preference" and (not is_preference or is_verify):
         raise DataError(f"{at}: not a row of a preference task. Give prompt, first and second only.")
-    if kind == "preference" and example.answer:
-        raise DataError(f"{at}: an answer is what one candidate comes to. Leave it out of a preference task.")
+    if example.answer and (kind == "preference" or example.votes is not None):
+        what = "preference" if kind == "preference" else "judged"
+        raise DataError(f"{at}: an answer is what one candidate comes to. Leave it out of a {what} task.")
     if kind not in ("verify", "preference"):
-        raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use verify or preference.")
+        raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use verify, preference or judged.")
 
 
 def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
@@ -130,7 +159,7 @@ def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
 def _check_answers(splits: Mapping[Split, Sequence[Located]]) -> None:
     right: dict[str, tuple[str, str]] = {}
     for at, e in (row for split in SPLITS for row in splits[split]):
-        if e.label and e.answer:
+        if label_of(e) and e.answer:
             answer, other = right.setdefault(e.group, (e.answer, at))
             if answer != e.answer:
                 two = f"{quoted(e.answer)} and {quoted(answer)} ({other})"

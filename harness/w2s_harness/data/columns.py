@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from w2s_harness.data.votes import read_voters, read_votes
 from w2s_harness.data.wording import described, hint
 from w2s_harness.errors import DataError
 from w2s_harness.types import Example, Kind, Split
@@ -24,6 +25,10 @@ PUBLISHED: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
 GROUP_COLUMNS = ("group", "question_id")
 """Columns that say which question a row belongs to, where a file has one; the first found counts."""
 
+VOTES, VOTERS = "votes", "voters"
+"""Columns of a judged task in the published layout: a row's votes, and who gave them."""
+
+_NO_TEXT = ("label", "answer", VOTES, VOTERS)
 _PREFERENCE = {"A": True, "first": True, "B": False, "second": False}
 
 
@@ -43,30 +48,53 @@ def kind_of(row: Mapping[str, Any], at: str) -> Kind:
     return "verify" if found["verify"] > found["preference"] else "preference"
 
 
+def judged_kind(row: Mapping[str, Any], renamed: Iterable[str], at: str) -> Kind:
+    """The kind of the texts of a judged task, by the fields that are renamed, or else by its first row.
+
+    Raises `DataError` at `at` where they fit neither kind, or both.
+    """
+    given = set(renamed)
+    if (is_verify := "candidate" in given) != bool(given & {"first", "second"}):
+        return "verify" if is_verify else "preference"
+    # a prompt under another name says nothing of the kind
+    return kind_of({**row, **dict.fromkeys(("question", "prompt") if "prompt" in given else ())}, at)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The columns that a task's files use."""
 
     kind: Kind
     names: Mapping[str, str]
-    """Column of each field: prompt, candidate | first, second, label; subset and answer too where they were
-    renamed."""
+    """Column of each field: prompt, candidate | first, second, label | votes; subset, answer and voters too
+    where they were renamed."""
     group: str | None = None
     """The column that holds the question's id; without one the prompt's text is the question."""
+    panel: tuple[str, ...] = ()
+    """The voters of every row of a judged task, in the order of its votes, where the task names them."""
 
     @classmethod
-    def of(cls, kind: Kind, renamed: Mapping[str, str] | None = None) -> Columns:
-        """The published columns of `kind`, with the fields in `renamed` read from other columns."""
+    def of(cls, kind: Kind, renamed: Mapping[str, str] | None = None, *, judged: bool = False) -> Columns:
+        """The published columns of `kind`, with the fields in `renamed` read from other columns.
+
+        :param judged: rows have votes in the place of a label.
+        """
         given = dict(renamed or {})
         group = given.pop("group", None)
-        return cls(kind, {**PUBLISHED[kind], **given}, group)
+        published = {field: c for field, c in PUBLISHED[kind].items() if not (judged and field == "label")}
+        return cls(kind, {**published, **({VOTES: VOTES} if judged else {}), **given}, group)
+
+    @property
+    def judged(self) -> bool:
+        """Whether rows have votes in the place of a label."""
+        return VOTES in self.names
 
     def settled(self, row: Mapping[str, Any]) -> Columns:
         """These columns with the group column fixed by the first row of the task."""
         if self.group is not None:
             return self
         group = next((c for c in GROUP_COLUMNS if c in row), None)
-        return Columns(self.kind, self.names, group)
+        return replace(self, group=group)
 
     def example(self, row: Mapping[str, Any], at: str, split: Split | None) -> Example:
         """The example in one row that stands at `at`.
@@ -76,7 +104,7 @@ class Columns:
         missing = [c for c in self.names.values() if c not in row]
         if missing:
             raise DataError(self._missing(missing[0], row, at))
-        texts = {f: _text(row, c, at) for f, c in self.names.items() if f not in ("label", "answer")}
+        texts = {f: _text(row, c, at) for f, c in self.names.items() if f not in _NO_TEXT}
         if "subset" not in self.names and "subset" in row:
             texts["subset"] = _text(row, "subset", at)
         return Example(
@@ -86,13 +114,18 @@ class Columns:
             second=texts.get("second"),
             subset=texts.get("subset", ""),
             answer=self._answer(row, at),
-            label=self._label(row[self.names["label"]], at),
+            label=None if self.judged else self._label(row[self.names["label"]], at),
+            votes=self._votes(row, at) if self.judged else None,
+            voters=self._voters(row, at) if self.judged else None,
             group=self._group(row, texts["prompt"], at),
             split=split,
         )
 
     def _missing(self, column: str, row: Mapping[str, Any], at: str) -> str:
         near = hint(column, row)
+        if column == self.names.get(VOTES):
+            mend = "Give it votes, such as [1, 0, 1], or make the task's kind verify or preference"
+            raise DataError(f"{at}: no column '{column}'{near}. Every row of a judged task has them. {mend}.")
         every = ", ".join(self.names.values())
         return f"{at}: no column '{column}'{near}. Every {self.kind} row of this task has {every}."
 
@@ -112,10 +145,27 @@ class Columns:
         column = self.names["label"]
         raise DataError(f"{at}: column '{column}' holds {described(value)}. Write {allowed}.")
 
+    def _votes(self, row: Mapping[str, Any], at: str) -> tuple[int | None, ...]:
+        column = self.names[VOTES]
+        if "label" in row and "label" not in (*self.names.values(), self.group):
+            what = f"a label stands beside column '{column}'"
+            raise DataError(f"{at}: {what}. The votes are a judged row's gold; remove the label.")
+        return read_votes(row[column], column, at)
+
+    def _voters(self, row: Mapping[str, Any], at: str) -> tuple[str, ...] | None:
+        column = self.names.get(VOTERS, VOTERS)
+        if self.panel and column in row:
+            raise DataError(
+                f"{at}: column '{column}' where the task names its voters. Remove one of the two."
+            )
+        if self.panel:
+            return self.panel
+        return read_voters(row[column], column, at) if column in row else None
+
     def _answer(self, row: Mapping[str, Any], at: str) -> str:
         column = self.names.get("answer", "answer")
         is_other = "answer" not in self.names and column in (*self.names.values(), self.group)
-        value = None if self.kind == "preference" or is_other else row.get(column)
+        value = None if self.kind == "preference" or self.judged or is_other else row.get(column)
         if value is None:
             return ""
         if isinstance(value, str) or type(value) is int:

@@ -58,4 +58,5 @@ def _only(split: SplitData, kept: npt.NDArray[np.bool_]) -> SplitData:
         groups=groups,
         subsets=tuple(split.subsets[i] for i in index),
         answers=tuple(split.answers[i] for i in index),
+        votes=None if split.votes is None else split.votes.only(index),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from w2s_harness.data.columns import Columns, kind_of
+from w2s_harness.data.columns import VOTES, Columns, kind_of
 from w2s_harness.data.files import missing
 from w2s_harness.data.jsonl import read_numbered
 from w2s_harness.data.wording import hint, quoted, shown
@@ -63,8 +63,8 @@ class FileTask(Task):
 class FolderTask(FileTask):
     """A folder with `train_label.jsonl`, `train_unlabel.jsonl` and `test.jsonl`, named after the folder.
 
-    The columns of the first row say the kind. Raises `DataError` where a file is missing, or where the
-    first row fits neither kind; labels are taken to be published.
+    The columns of the first row say the kind; with `votes` it is a judged task. Raises `DataError` where a
+    file is missing, or where the first row fits neither kind; labels are taken to be published.
     """
 
     path: Path
@@ -81,8 +81,9 @@ class FolderTask(FileTask):
         if row is None:
             raise DataError(f"{shown(first)}:1: holds no row. Write one JSON object per line.")
         kind = kind_of(row, f"{shown(first)}:{number}")
-        object.__setattr__(self, "kind", kind)
-        object.__setattr__(self, "columns", Columns.of(kind))
+        judged = VOTES in row
+        object.__setattr__(self, "kind", "judged" if judged else kind)
+        object.__setattr__(self, "columns", Columns.of(kind, judged=judged))
 
 
 def three_files(folder: Path) -> dict[Split | None, Path]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from w2s_harness.data.checks import Located, check_examples, check_limit, check_splits, located
 from w2s_harness.data.folder import FileTask
 from w2s_harness.data.splitting import by_group, within_limit
+from w2s_harness.data.votes import NO_VOTE, Votes, label_of, table
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, HoldoutPart, Kind, Split, Task
 from w2s_harness.wire.rows import TextRow
@@ -27,13 +28,20 @@ class SplitData:
 
     rows: tuple[TextRow, ...]
     labels: npt.NDArray[np.bool_]
-    """(n,) gold; read-only."""
+    """(n,) gold, of a judged task the majority of each row's votes; read-only."""
     groups: npt.NDArray[np.int64]
     """(n,) code of the question, 0 to the number of questions - 1 by first appearance; read-only."""
     subsets: tuple[str, ...]
     """The mark of each row, empty where it has none."""
     answers: tuple[str, ...]
     """What each candidate comes to, empty where the task does not say."""
+    votes: Votes | None = None
+    """Gold of a judged task; as secret as a label."""
+
+    @property
+    def targets(self) -> npt.NDArray[np.float64]:
+        """(n,) what a student is trained on: the labels, of a judged task the share of votes for 1."""
+        return self.labels.astype(np.float64) if self.votes is None else self.votes.share
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,10 +52,11 @@ class TaskData:
     """Three disjoint splits of a task."""
 
     kind: Kind
+    """Of the rows' texts; those of a judged task are of either kind."""
     splits: dict[Split, SplitData]
     digest: str
-    """SHA-256 (hex) of texts, labels, questions and subsets: what a model is trained and scored on. Answers
-    are left out, since they reach only methods with the access `groups`."""
+    """SHA-256 (hex) of texts, labels or votes, questions and subsets: what a model is trained and scored on.
+    Answers are left out, since they reach only methods with the access `groups`."""
     answers_digest: str
     """SHA-256 (hex) of the answers of all splits."""
     part: HoldoutPart = "whole"
@@ -71,7 +80,8 @@ def prepare(task: Task, *, limit: int | None) -> TaskData:
     check_splits(splits, task)
     if limit is not None:
         splits = {split: within_limit(rows, limit, split, task.name) for split, rows in splits.items()}
-    return _with_digest(task.kind, {split: _split_data(splits[split]) for split in SPLITS})
+    kind: Kind = "verify" if examples[0][1].candidate is not None else "preference"
+    return _with_digest(kind, {split: _split_data(splits[split]) for split in SPLITS})
 
 
 def _split_data(rows: Sequence[Located]) -> SplitData:
@@ -80,15 +90,18 @@ def _split_data(rows: Sequence[Located]) -> SplitData:
     groups = [codes.setdefault(e.group, len(codes)) for e in examples]
     return SplitData(
         rows=tuple(TextRow(e.prompt, e.candidate, e.first, e.second) for e in examples),
-        labels=_fixed(np.array([e.label for e in examples], dtype=np.bool_)),
+        labels=_fixed(np.array([label_of(e) for e in examples], dtype=np.bool_)),
         groups=_fixed(np.array(groups, dtype=np.int64)),
         subsets=tuple(e.subset for e in examples),
         answers=tuple(e.answer for e in examples),
+        votes=table(examples),
     )
 
 
 def _with_digest(kind: Kind, splits: dict[Split, SplitData]) -> TaskData:
     body = msgspec.msgpack.encode(_Digested("w2s-data/1", kind, *(_scored(splits[s]) for s in SPLITS)))
+    if splits["test"].votes is not None:
+        body += msgspec.msgpack.encode([_voted(splits[s]) for s in SPLITS])
     answers = msgspec.msgpack.encode([splits[split].answers for split in SPLITS])
     return TaskData(kind, splits, hashlib.sha256(body).hexdigest(), hashlib.sha256(answers).hexdigest())
 
@@ -114,13 +127,21 @@ class _Digested(msgspec.Struct, frozen=True, array_like=True):
     test: _ScoredBytes
 
 
+class _VoteBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    values: bytes
+    """(n, v) i1."""
+    width: int
+    voters: tuple[str, ...]
+
+
 class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     scored: _ScoredBytes
     answers: tuple[str, ...]
+    votes: _VoteBytes | None
 
 
 class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    schema: Literal["w2s-data/2"]
+    schema: Literal["w2s-data/3"]
     kind: Kind
     train_label: _SplitBytes
     train_unlabel: _SplitBytes
@@ -129,8 +150,8 @@ class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 
 def dump(data: TaskData) -> bytes:
     """`data` as canonical msgpack bytes: equal data give equal bytes."""
-    parts = (_SplitBytes(_scored(s), s.answers) for s in (data.splits[split] for split in SPLITS))
-    return msgspec.msgpack.encode(_TaskBytes("w2s-data/2", data.kind, *parts))
+    parts = (_SplitBytes(_scored(s), s.answers, _voted(s)) for s in (data.splits[split] for split in SPLITS))
+    return msgspec.msgpack.encode(_TaskBytes("w2s-data/3", data.kind, *parts))
 
 
 def parse(body: bytes) -> TaskData:
@@ -151,6 +172,23 @@ def _scored(s: SplitData) -> _ScoredBytes:
     return _ScoredBytes(s.rows, s.labels.astype("u1").tobytes(), s.groups.astype("<i8").tobytes(), s.subsets)
 
 
+def _voted(s: SplitData) -> _VoteBytes | None:
+    found = s.votes
+    return None if found is None else _VoteBytes(found.values.tobytes(), found.values.shape[1], found.voters)
+
+
+def _votes(kept: _VoteBytes | None, n: int) -> Votes | None:
+    if kept is None:
+        return None
+    values = np.frombuffer(kept.values, dtype=np.int8)
+    if kept.width < 1 or values.size != n * kept.width or len(kept.voters) not in (0, kept.width):
+        raise DataError("cached task data: votes and rows do not fit together. Remove it and run again.")
+    values = values.reshape(n, kept.width).copy()
+    if values.min() < NO_VOTE or values.max() > 1 or bool(np.any((values == NO_VOTE).all(axis=1))):
+        raise DataError("cached task data: a vote is out of range. Remove it and run again.")
+    return Votes(_fixed(values), kept.voters)
+
+
 def _read(whole_split: _SplitBytes, kind: Kind) -> SplitData:
     split, answers = whole_split.scored, whole_split.answers
     n = len(split.rows)
@@ -167,7 +205,9 @@ def _read(whole_split: _SplitBytes, kind: Kind) -> SplitData:
     if groups.min() < 0 or groups.max() >= n:
         raise DataError("cached task data: a question's code is out of range. Remove it and run again.")
     labels = np.frombuffer(split.labels, dtype="u1").astype(np.bool_)
-    return SplitData(split.rows, _fixed(labels), _fixed(groups), split.subsets, answers)
+    return SplitData(
+        split.rows, _fixed(labels), _fixed(groups), split.subsets, answers, _votes(whole_split.votes, n)
+    )
 
 
 def _fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:

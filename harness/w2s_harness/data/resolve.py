@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from w2s_harness.data.files import missing, open_regular
 from w2s_harness.data.folder import FileTask, FolderTask
@@ -47,7 +48,9 @@ def source_digest(task: Task) -> str | None:
     for split, path in task.files.items():
         with open_regular(path) as file:
             files.append((split, hashlib.file_digest(file, "sha256").hexdigest()))
-    settings = ["w2s-harness/source/1", task.kind, names, task.columns.group, sizes, files]
+    settings: list[Any] = ["w2s-harness/source/1", task.kind, names, task.columns.group, sizes, files]
+    if task.columns.panel:
+        settings.append(list(task.columns.panel))
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 

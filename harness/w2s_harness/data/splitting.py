@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from w2s_harness.data.checks import Located
+from w2s_harness.data.votes import label_of
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.types import SPLITS, Split
 
@@ -54,7 +55,7 @@ def within_limit(rows: Sequence[Located], limit: int, split: Split, name: str) -
     sizes = _counts(rows)
     classes: dict[str, set[bool]] = {group: set() for group in sizes}
     for _, example in rows:
-        classes[example.group].add(example.label)
+        classes[example.group].add(label_of(example))
     order = [group for group in _hash_order(sizes, "limit") if sizes[group] <= limit]
     kept = _fill([], order, sizes, limit)
     if not _good(kept, classes):

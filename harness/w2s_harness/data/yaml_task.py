@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from w2s_harness.data.columns import PUBLISHED, Columns
+from w2s_harness.data.columns import VOTERS, Columns, judged_kind
 from w2s_harness.data.files import missing
 from w2s_harness.data.folder import FileTask, task_name, three_files
+from w2s_harness.data.jsonl import read_numbered
 from w2s_harness.data.wording import described, hint, quoted, shown
 from w2s_harness.data.yaml_file import Document, read_yaml
 from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS, Exposure, Kind, Split
+from w2s_harness.types import SPLITS, Exposure, Split, TaskKind
 
 _SOURCES = ("folder", "files", "file")
-_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "exposure", "guards", "holds_code")
-_KINDS: tuple[Kind, ...] = ("verify", "preference")
+_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "voters", "exposure", "guards", "holds_code")
+_KINDS: tuple[TaskKind, ...] = ("verify", "preference", "judged")
 _EXPOSURES: tuple[Exposure, ...] = ("public", "private")
 
 _T = TypeVar("_T", bound=str)
@@ -29,11 +30,12 @@ class YamlTask(FileTask):
 
     Its keys are
 
-    - `name`, and `kind` (verify or preference);
+    - `name`, and `kind` (verify, preference or judged);
     - one of `folder: DIR` (published layout), `files: {train_label:, train_unlabel:, test:}` or
       `file: PATH`, which the harness splits by question, with `splits: {train_label: 1000, ...}` rows at
       most if given; paths are relative to the YAML;
     - optionally `columns: {prompt: question, candidate: answer, label: correct}` (field: column),
+      `voters: [ann, bo]`, the names behind the votes of every row of a judged task, in their order,
       `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs, and `guards`,
       a mapping kept as it is.
 
@@ -49,13 +51,14 @@ class YamlTask(FileTask):
         name = task_name(_text(document, "name"), document.at("name"), "Give it another name.")
         kind = _choice(document, "kind", _KINDS)
         exposure = _choice(document, "exposure", _EXPOSURES, default="public")
+        files = _files(document)
         settings: dict[str, Any] = {
             "path": path,
             "name": name,
             "kind": kind,
             "exposure": exposure,
-            "files": _files(document),
-            "columns": _columns(document, kind),
+            "files": files,
+            "columns": _task_columns(document, kind, files),
             "sizes": _sizes(document),
             "guards": _mapping(document, "guards"),
             "holds_code": _flag(document, "holds_code"),
@@ -137,12 +140,39 @@ def _existing(document: Document, *keys: str) -> Path:
     return path
 
 
-def _columns(document: Document, kind: Kind) -> Columns:
+def _task_columns(document: Document, kind: TaskKind, files: Mapping[Split | None, Path]) -> Columns:
+    if kind == "judged":
+        return replace(_judged_columns(document, files), panel=_panel(document))
+    if "voters" in document.value:
+        raise DataError(f"{document.at('voters')}: 'voters' goes with the kind judged only. Remove it.")
     more = ("subset", "group", "answer") if kind == "verify" else ("subset", "group")
-    _known(document, (*PUBLISHED[kind], *more), "columns")
+    return _columns(document, Columns.of(kind), more)
+
+
+def _judged_columns(document: Document, files: Mapping[Split | None, Path]) -> Columns:
+    path = next(iter(files.values()))
+    number, row = next(iter(read_numbered(path)), (1, None))
+    if row is None:
+        raise DataError(f"{shown(path)}:1: holds no row. Write one JSON object per line.")
+    texts = judged_kind(row, _mapping(document, "columns"), f"{shown(path)}:{number}")
+    return _columns(document, Columns.of(texts, judged=True), ("subset", "group", VOTERS))
+
+
+def _panel(document: Document) -> tuple[str, ...]:
+    """The voters that a judged task names."""
+    value = document.value.get("voters", [])
+    is_list = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    if not is_list or ("voters" in document.value and not value) or len(set(value)) != len(value):
+        what = "'voters' is no list of different names"
+        raise DataError(f"{document.at('voters')}: {what}. Write one for each vote: [ann, bo, cy].")
+    return tuple(value)
+
+
+def _columns(document: Document, published: Columns, more: tuple[str, ...]) -> Columns:
+    _known(document, (*published.names, *more), "columns")
     names = {key: _text(document, "columns", key) for key in _mapping(document, "columns")}
     taken: dict[str, str] = {}
-    for field, column in {**PUBLISHED[kind], **names}.items():
+    for field, column in {**published.names, **names}.items():
         if not column.isprintable():
             at = document.at("columns", field)
             raise DataError(f"{at}: {quoted(column)} cannot be a column. Write its name.")
@@ -154,7 +184,7 @@ def _columns(document: Document, kind: Kind) -> Columns:
             both = f"'{taken[column]}' and '{field}'"
             raise DataError(f"{where}: {both} both read the column {quoted(column)}. Name another.")
         taken[column] = field
-    return Columns.of(kind, names)
+    return Columns.of(published.kind, names, judged=published.judged)
 
 
 def _sizes(document: Document) -> dict[Split, int] | None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from msgspec import UNSET
 
 import w2s_harness
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import Published
+from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
@@ -135,8 +135,8 @@ def _setting(
         mode=setting.pair.mode,
         solver="exact" if setting.pair.mode == "probe" else "finetune",
         n_test=len(setting.test),
-        weak=_line(seeds, reference.weak, is_open),
-        ceiling=_line(seeds, reference.ceiling, is_open),
+        weak=_line(seeds, reference.weak, weak, is_open),
+        ceiling=_line(seeds, reference.ceiling, ceiling, is_open),
         weak_label_acc=pgr.mean([baseline.weak_label_acc[s] for s in seeds]),
         gap=pgr.mean(ceiling) - pgr.mean(weak),
         gap_ci=gap_ci.bounds,
@@ -151,19 +151,23 @@ def _setting(
         models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
+        judged=UNSET if reference.by_vote is None else judged.setting(reference.by_vote),
     )
 
 
-def _line(seeds: Sequence[int], outcomes: Any, is_open: bool) -> document.Baseline:
-    per_seed = [_seed_line(seed, row, is_open) for seed, row in zip(seeds, outcomes, strict=True)]
+def _line(
+    seeds: Sequence[int], outcomes: Outcomes, accuracies: Sequence[float], is_open: bool
+) -> document.Baseline:
+    lines = zip(seeds, outcomes, accuracies, strict=True)
+    per_seed = [_seed_line(seed, row, accuracy, is_open) for seed, row, accuracy in lines]
     return document.Baseline(mean=pgr.mean([s.accuracy for s in per_seed]), per_seed=per_seed)
 
 
-def _seed_line(seed: int, outcomes: Outcomes, is_open: bool) -> document.SeedAccuracy:
+def _seed_line(seed: int, outcomes: Outcomes, accuracy: float, is_open: bool) -> document.SeedAccuracy:
     right, ties = pack(outcomes)
     return document.SeedAccuracy(
         seed=seed,
-        accuracy=float(np.mean(outcomes)),
+        accuracy=accuracy,
         outcomes=right if is_open else UNSET,
         ties=ties if is_open and ties else UNSET,
     )

@@ -33,7 +33,7 @@ from w2s_harness.experiment.worlds import OTHER_TEACHER
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
-from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack
+from w2s_harness.scoring.accuracy import accuracy, agreement, outcomes
 from w2s_harness.types import Split
 from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
@@ -57,7 +57,7 @@ class Baseline:
     """The shared results of a setting."""
 
     weak: dict[int, Floats]
-    """(n_test,) outcomes of the teacher, by seed."""
+    """(n_test,) outcomes of the teacher, by seed; of a judged task against the majority vote."""
     ceiling: dict[int, Floats]
     """(n_test,) outcomes of the ceiling, by baseline seed."""
     weak_label_acc: dict[int, float]
@@ -190,8 +190,10 @@ class Baselines:
         labels, floor = self._fit(client, setting, "weak", "train_label", seed, targets)  # type: ignore[arg-type]
         self.store.put_array(keys.labels(seed), labels)
         self.store.put_array(keys.weak_test(seed), floor)
-        record = _scored(floor, test.labels)
-        record["weak_label_acc"] = accuracy(outcomes(labels, unlabel.labels))
+        record = setting.scored(floor)
+        told = outcomes(labels, unlabel.labels)
+        largest = None if unlabel.votes is None else unlabel.votes.largest
+        record["weak_label_acc"] = accuracy(agreement(told, largest))
         self.store.put(keys.weak(seed), record)
 
     def _ceiling_unit(self, setting: Setting, seed: int) -> Unit:
@@ -210,13 +212,13 @@ class Baselines:
         top, *own = self._fit(client, setting, "strong", "train_unlabel", seed, targets)  # type: ignore[arg-type]
         for values in own:
             self.store.put_array(Keys(setting).ceiling_train(seed), values)
-        self.store.put(Keys(setting).ceiling(seed), _scored(top, setting.test.labels))
+        self.store.put(Keys(setting).ceiling(seed), setting.scored(top))
 
     def _fit(
         self, client: ServiceClient, setting: Setting, role: Role, split: Split, seed: int,
         targets: Sequence[tuple[Split, int]],
     ) -> list[Floats]:  # fmt: skip
-        """Train a model on a seed's draw of gold and predict whole splits."""
+        """Train a model on a seed's draw of gold, soft in a judged task, and predict whole splits."""
         index = setting.draw(split, seed)
         found = client.fit_predict(
             control.FitPredict(
@@ -225,7 +227,7 @@ class Baselines:
                 setting.data.kind,
                 split_ref(self.store, setting, role, split),
                 wire_pack(index, "i8"),
-                wire_pack(setting.data.splits[split].labels[index]),
+                wire_pack(setting.data.splits[split].targets[index]),
                 tuple((split_ref(self.store, setting, role, name), all_rows(n)) for name, n in targets),
                 probe=probe_settings(self.store, setting, role),
                 finetune=finetune_settings(setting, role),
@@ -243,20 +245,14 @@ class Baselines:
         return record
 
     def _collect(self, setting: Setting) -> Baseline:
-        keys, n = Keys(setting), len(setting.test)
+        keys = Keys(setting)
         weak = {seed: self._kept(keys.weak(seed)) for seed in self._seeds()}
         top = {seed: self._kept(keys.ceiling(seed)) for seed in self.plan.baseline_seeds}
         facts = [self.store.get(keys.features(role, split, "facts")) for role, split in READS]
         return Baseline(
-            weak={seed: unpack(r["outcomes"], r["ties"], n) for seed, r in weak.items()},
-            ceiling={seed: unpack(r["outcomes"], r["ties"], n) for seed, r in top.items()},
+            weak={seed: setting.unpacked([r])[0] for seed, r in weak.items()},
+            ceiling={seed: setting.unpacked([r])[0] for seed, r in top.items()},
             weak_label_acc={seed: r["weak_label_acc"] for seed, r in weak.items()},
             chosen=self.store.get(keys.tune()) or {},
             n_cut=sum(f["n_cut"] for f in facts if f),
         )
-
-
-def _scored(predictions: Floats, gold: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    values = outcomes(predictions, gold)
-    right, ties = pack(values)
-    return {"accuracy": accuracy(values), "outcomes": right, "ties": ties}

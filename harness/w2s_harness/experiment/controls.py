@@ -33,7 +33,7 @@ from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
 from w2s_harness.report.records import Control
-from w2s_harness.scoring.accuracy import Outcomes, accuracy, outcomes, pack, unpack
+from w2s_harness.scoring.accuracy import accuracy
 from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
@@ -176,17 +176,15 @@ class Controls:
                 setting.data.kind,
                 split_ref(store, setting, "weak", "train_unlabel"),
                 wire_pack(index, "i8"),
-                wire_pack(unlabel.labels[index]),
+                wire_pack(unlabel.targets[index]),
                 ((split_ref(store, setting, "weak", "test"), all_rows(len(test))),),
                 probe=probe_settings(store, setting, "weak"),
                 finetune=finetune_settings(setting, "weak"),
                 seed=named_seed(setting.root_seed, setting.data.digest, WEAK_STRONG, unit.seed),
             )
         )
-        values = outcomes(wire_unpack(found.values[0]), test.labels)
-        right, ties = pack(values)
         (key,) = unit.places()
-        store.put(key, {"accuracy": accuracy(values), "outcomes": right, "ties": ties} | _cost(found.meter))
+        store.put(key, setting.scored(wire_unpack(found.values[0])) | _cost(found.meter))
         return found.meter.flops
 
     def _noise(self, client: ServiceClient, unit: _Unit) -> float:
@@ -201,9 +199,9 @@ class Controls:
                 rng = np.random.default_rng(named)
                 noise = shuffled(weak, rng) if unit.name == SHUFFLED else rng.random(len(weak))
                 found = cell.fit(noise, seed=draw)
-                values = outcomes(found.predictions, setting.test.labels)
+                values = setting.right(found.predictions)
                 record = {
-                    "accuracy": accuracy(values),
+                    "accuracy": accuracy(setting.agreement(values)),
                     "balanced": balanced_accuracy(values, setting.test.labels),
                 }
                 self.store.put(key, record | _cost(found))
@@ -222,8 +220,10 @@ class Controls:
                 continue
             records = {key: self._kept(key) for u in units for key in u.places()}
             if name == WEAK_STRONG:
-                top = {u.seed: _outcomes(records[u.places()[0]], setting) for u in units}
-                out.append(weak_strong_control(name, setting, baseline.weak, top, self.plan.min_gap))
+                kept = {u.seed: setting.unpacked([records[u.places()[0]]])[0] for u in units}
+                top = {seed: setting.agreement(right) for seed, right in kept.items()}
+                weak = {seed: setting.agreement(right) for seed, right in baseline.weak.items()}
+                out.append(weak_strong_control(name, setting, weak, top, self.plan.min_gap))
             else:
                 out.append(noise_control(name, setting, list(records.values()), enough=DRAWS))
         return out
@@ -244,10 +244,6 @@ def shuffled(weak: Floats, rng: np.random.Generator) -> Floats:
     """(m,) the weak labels (m,) in a random order."""
     # sorted uniforms, not Generator.permutation, whose stream may change between numpy versions
     return weak[np.argsort(rng.random(len(weak)), kind="stable")]
-
-
-def _outcomes(record: Record, setting: Setting) -> Outcomes:
-    return unpack(record["outcomes"], record["ties"], len(setting.test))
 
 
 def _cost(spent: Fitted | control.Meter) -> Record:

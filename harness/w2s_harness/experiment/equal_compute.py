@@ -31,7 +31,7 @@ from w2s_harness.experiment.store import Store
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
-from w2s_harness.scoring.accuracy import Outcomes, outcomes
+from w2s_harness.scoring.accuracy import Outcomes
 
 Floats = npt.NDArray[np.float64]
 
@@ -180,7 +180,7 @@ class EqualCompute:
             raise StoreError(_GONE)
         together = np.mean([_logit(p) for p in members], axis=0)
         decided = np.where(together == 0, 0.5, (together > 0).astype(np.float64))
-        return outcomes(decided, setting.test.labels)
+        return setting.agreement(setting.right(decided))
 
 
 def numbers(solver: str, m: int) -> range:

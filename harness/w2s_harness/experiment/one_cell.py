@@ -31,7 +31,6 @@ from w2s_harness.isolation.launcher import Worker, Zygote
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan, PlannedMethod
-from w2s_harness.scoring.accuracy import accuracy, outcomes, pack
 from w2s_harness.types import World
 from w2s_harness.wire import messages as wire
 
@@ -148,12 +147,8 @@ class Runner:
                 "seconds": time.monotonic() - started,
                 "isolation": isolation,
             }
-        values = outcomes(predictions, job.setting.test.labels)
-        right, ties = pack(values)
         record: Record = {
-            "accuracy": accuracy(values),
-            "outcomes": right,
-            "ties": ties,
+            **job.setting.scored(predictions),
             "compute": {"fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops},
             "solvers": list(meter.solvers),
             "isolation": isolation,

@@ -20,6 +20,7 @@ from w2s_harness.plan import (
     Limits,
     Plan,
     PlannedMethod,
+    PlannedTask,
     no_twins,
     parse_seeds,
     parse_specs,
@@ -45,6 +46,7 @@ def build_plan(
         for spec in parse_specs(words)
         for t in choose_tasks(spec, plugins, wanted.fresh, drawn or {})
     ]
+    _refuse_judged_feedback(tasks)
     methods = [m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe)]
     pairs = choose_pairs(wanted, plugins)
     no_twins([t.id for t in tasks], "tasks")
@@ -96,6 +98,16 @@ def _counterfactuals(word: str, pairs: Sequence[Pair]) -> Counterfactuals:
         if word == known:
             return known  # type: ignore[no-any-return]
     raise UsageError(f"--counterfactuals {word}: give auto, all, one or none")
+
+
+def _refuse_judged_feedback(tasks: Sequence[PlannedTask]) -> None:
+    """The oracle keeps and compares which rows were right, which votes do not say."""
+    for task in tasks:
+        if task.part == "feedback" and task.task.kind == "judged":
+            raise UsageError(
+                f"task '{task.id}' is judged: agents get feedback on tasks with labels only. Name it in "
+                "--held-out-tasks instead."
+            )
 
 
 def _grants(text: str) -> frozenset[str]:

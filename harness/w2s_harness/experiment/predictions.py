@@ -24,7 +24,6 @@ from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan, PlannedMethod, Spec
-from w2s_harness.scoring.accuracy import accuracy, outcomes, pack
 
 SUFFIX = ".jsonl"
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
@@ -180,12 +179,8 @@ def record(store: Store, setting: Setting, method: PlannedMethod, seed: int, key
         return {"skipped": why, "isolation": dict(_ISOLATION)}
     values: npt.NDArray[np.float64] = np.array([given[name] for name in ids])
     store.put_array(Keys(setting).predictions(key), values)
-    scored = outcomes(values, setting.test.labels)
-    right, ties = pack(scored)
     return {
-        "accuracy": accuracy(scored),
-        "outcomes": right,
-        "ties": ties,
+        **setting.scored(values),
         "compute": {"fits": 0, "tokens": 0, "flops": 0.0},
         "solvers": [],
         "isolation": dict(_ISOLATION),

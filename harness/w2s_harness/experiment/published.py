@@ -20,7 +20,6 @@ from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedTask
-from w2s_harness.scoring.accuracy import unpack
 from w2s_harness.scoring.pool import pgr_pool
 from w2s_harness.scoring.twoway import Block, block
 
@@ -101,5 +100,5 @@ def _transfer(results: Results, setting: Setting, method: str) -> Block | None:
             record: Mapping[str, Any] = results.cells[cell.id]
             if "outcomes" not in record:
                 return None
-            found[cell.seed] = unpack(record["outcomes"], record["ties"], len(setting.test))
+            found[cell.seed] = setting.agreement(setting.unpacked([record])[0])
     return block(list(found), np.stack(list(found.values())), setting.test.groups) if found else None

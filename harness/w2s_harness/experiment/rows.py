@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
+from w2s_harness.experiment import judged
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
@@ -21,9 +22,9 @@ from w2s_harness.report import document, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
-from w2s_harness.scoring.accuracy import unpack_all
 from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.scoring.twoway import Block, Clusters, block
+from w2s_harness.scoring.votes import Panel
 from w2s_harness.types import Track, Verdict
 
 Floats = npt.NDArray[np.float64]
@@ -35,13 +36,22 @@ class Reference:
 
     setting: Setting
     weak: Floats
-    """(S, n_test) outcomes over the baseline seeds."""
+    """(S, n_test) outcomes over the baseline seeds; of a judged task against the majority vote."""
     ceiling: Floats
     base: interval.Baselines
     no_gap: str | None
     min_gap: float
     clusters: Clusters
     """The questions of the holdout."""
+
+    @cached_property
+    def by_vote(self) -> judged.Lines | None:
+        """Weak and ceiling vote by vote; None where the holdout has labels."""
+        votes = self.setting.test.votes
+        if votes is None:
+            return None
+        panel = Panel.of(votes.values, self.clusters, named=bool(votes.voters))
+        return judged.Lines.of(self.setting, panel, weak=self.weak, ceiling=self.ceiling)
 
     @cached_property
     def subsets(self) -> dict[str, npt.NDArray[np.bool_]]:
@@ -51,13 +61,16 @@ class Reference:
     @cached_property
     def whole(self) -> tuple[list[float], list[float]]:
         """Per-seed accuracies of weak and ceiling."""
-        return _accuracies(self.weak), _accuracies(self.ceiling)
+        return _accuracies(self._scored(self.weak)), _accuracies(self._scored(self.ceiling))
 
     def accuracies(self, mask: npt.NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
         """Per-seed accuracies of weak and ceiling, on the rows of `mask`."""
         if mask is None:
             return self.whole
-        return _accuracies(self.weak[:, mask]), _accuracies(self.ceiling[:, mask])
+        return _accuracies(self._scored(self.weak)[:, mask]), _accuracies(self._scored(self.ceiling)[:, mask])
+
+    def _scored(self, right: Floats) -> Floats:
+        return self.setting.agreement(right)
 
 
 def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_gap: float) -> Reference:
@@ -65,7 +78,8 @@ def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_ga
     weak = np.stack([baseline.weak[s] for s in seeds])
     ceiling = np.stack([baseline.ceiling[s] for s in seeds])
     clusters = Clusters.of(setting.test.groups)
-    base = interval.baselines(list(seeds), weak, ceiling, clusters)
+    lines = (setting.agreement(weak), setting.agreement(ceiling))
+    base = interval.baselines(list(seeds), *lines, clusters)
     no_gap = interval.no_gap(base, min_gap=min_gap)
     return Reference(setting, weak, ceiling, base, no_gap, min_gap, clusters)
 
@@ -109,10 +123,15 @@ class Tally:
 
     @property
     def outcomes(self) -> Floats:
-        """(S, n_test) outcomes of the cells that ended well; unpacked anew, since they fill the memory."""
-        packed = [(r["outcomes"], r["ties"]) for _, r in self.cells if "outcomes" in r]
-        n = len(self.reference.setting.test)
-        return unpack_all(packed, n) if packed else np.empty((0, n))
+        """(S, n_test) what each row counts in the cells that ended well; made anew, since they are large."""
+        return self.reference.setting.agreement(self.right)
+
+    @property
+    def right(self) -> Floats:
+        """(S, n_test) their outcomes as `Setting.right` gives them."""
+        records = [r for _, r in self.cells if "outcomes" in r]
+        setting = self.reference.setting
+        return setting.unpacked(records) if records else np.empty((0, len(setting.test)))
 
     @cached_property
     def solver(self) -> str:
@@ -250,7 +269,15 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         **_authored(tally.method.author),
         teacher_dependence=_dependence(tally),
         unverified=_unverified(tally, level),
+        judged=UNSET if (lines := tally.reference.by_vote) is None else _judged(tally, lines, value),
     )
+
+
+def _judged(tally: Tally, lines: judged.Lines, value: float | None) -> records.JudgedRow:
+    """The row's intervals over voters and questions; `value` is its PGR, where it counts."""
+    if not tally.is_whole:
+        return records.JudgedRow(accuracy_ci=None, pgr_ci=None, reason="a seed failed")
+    return judged.row(lines, tally.right, value, tally.reference.no_gap)
 
 
 def _track(tally: Tally) -> Track:

@@ -29,7 +29,6 @@ from w2s_harness.report.comparing import (
 from w2s_harness.report.document import Row, label
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import best_of, bootstrap, calibration, power
-from w2s_harness.scoring.accuracy import outcomes
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
@@ -230,10 +229,10 @@ class _Teacher:
     _known: dict[int, Floats | None] = field(default_factory=dict)
 
     def outcomes(self, seed: int) -> Floats | None:
-        """(n_test,) of a seed, or None where it is not kept."""
+        """(n_test,) of a seed as `Setting.right` gives them, or None where it is not kept."""
         if seed not in self._known:
             found = self.store.array(Keys(self.setting).weak_test(seed))
-            self._known[seed] = None if found is None else outcomes(found, self.setting.test.labels)
+            self._known[seed] = None if found is None else self.setting.right(found)
         return self._known[seed]
 
 
@@ -243,8 +242,14 @@ def _calibration(tally: Tally, teacher: _Teacher, store: Store) -> Calibration |
     ours = None if theirs is None else _known(store.array(keys.predictions(job.key)) for job in jobs)
     if ours is None or theirs is None:
         return None
-    gold = teacher.setting.test.labels
-    found = calibration.calibration(ours, gold, np.stack([outcomes(p, gold) for p in ours]), theirs)
+    setting = teacher.setting
+    found = calibration.calibration(
+        ours,
+        setting.test.targets,
+        np.stack([setting.right(p) for p in ours]),
+        theirs,
+        None if setting.test.votes is None else setting.test.votes.largest,
+    )
     return Calibration(brier=found.brier, ece=found.ece, teacher_errors=found.teacher_errors)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from w2s_harness.errors import DataError
 from w2s_harness.experiment.identity import code_version, model_identity
 from w2s_harness.experiment.store import Store, canonical, key_of
 from w2s_harness.plan import Plan, PlannedTask
+from w2s_harness.scoring.accuracy import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
 from w2s_harness.types import Model, Pair, Split, Task
 
 
@@ -44,6 +45,24 @@ class Setting:
     def test(self) -> SplitData:
         """The holdout."""
         return self.data.splits["test"]
+
+    def right(self, predictions: npt.ArrayLike) -> Outcomes:
+        """(n_test,) outcomes of predictions of the holdout; of a judged task against the majority vote."""
+        return outcomes(predictions, self.test.labels)
+
+    def agreement(self, right: Outcomes) -> Outcomes:
+        """(..., n_test) what outcomes count: themselves, of a judged task agreement with a random voter."""
+        return agreement(right, None if self.test.votes is None else self.test.votes.largest)
+
+    def scored(self, predictions: npt.ArrayLike) -> dict[str, Any]:
+        """What a record keeps of predictions of the holdout: `accuracy`, and `outcomes` and `ties` packed."""
+        right = self.right(predictions)
+        packed, ties = pack(right)
+        return {"accuracy": accuracy(self.agreement(right)), "outcomes": packed, "ties": ties}
+
+    def unpacked(self, records: Sequence[Mapping[str, Any]]) -> Outcomes:
+        """(S, n_test) outcomes of S records, one or more, as `right` gave them."""
+        return unpack_all([(r["outcomes"], r["ties"]) for r in records], len(self.test))
 
     def draw(self, split: Split, seed: int) -> npt.NDArray[np.int64]:
         """(m,) the rows of a training split that seed `seed` trains on: 80 % of its questions."""

@@ -23,7 +23,7 @@ from w2s_harness.wire.messages import pack, unpack
 
 def tune(client: ServiceClient, setting: Setting, store: Store) -> dict[str, Any]:
     """Choose C of teacher (against gold train_label) and student (against weak labels), and keep them."""
-    gold = setting.data.splits["train_label"].labels.astype(np.float64)
+    gold = setting.data.splits["train_label"].targets
     teacher = client.tune(_order(store, setting, "weak", "train_label", gold))
     weak = _weak_labels(client, setting, store, teacher.settings["c"])
     student = client.tune(_order(store, setting, "strong", "train_unlabel", weak))
@@ -81,7 +81,7 @@ def _weak_labels(client: ServiceClient, setting: Setting, store: Store, c: float
             kind=setting.data.kind,
             train=split_ref(store, setting, "weak", "train_label"),
             index=all_rows(len(label)),
-            targets=pack(label.labels),
+            targets=pack(label.targets),
             predict=(
                 (
                     split_ref(store, setting, "weak", "train_unlabel"),

@@ -140,6 +140,7 @@ def _phase(
         groups=split.groups[shows],
         subsets=tuple(split.subsets[i] for i in shows),
         answers=tuple(split.answers[i] for i in shows),
+        votes=None if split.votes is None else split.votes.only(shows),
     )
     return Stage(reads, shows, release_order(part, key=key))
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from w2s_harness.attack import Attack
 from w2s_harness.redteam.bodies import verdict
-from w2s_harness.report.document import Leaderboard, Row
+from w2s_harness.report.document import Leaderboard, Row, Setting
 from w2s_harness.report.records import VerdictRecord
 
 Came = Literal["prevented", "detected", "succeeded"]
@@ -149,7 +149,7 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     if not same or setting.clusters is None:
         return None
     seeds = [s.seed for s in row.transfer.per_seed]
-    ours, theirs = (_outcomes(r, setting.n_test) for r in (row, same[0]))
+    ours, theirs = (_outcomes(r, setting) for r in (row, same[0]))
     if ours is None or theirs is None:
         return None
     blocks = [
@@ -161,17 +161,18 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     return twoway.estimate(blocks), twoway.spread(blocks).se
 
 
-def _outcomes(row: Row, n: int) -> list[list[float]] | None:
+def _outcomes(row: Row, setting: Setting) -> list[list[float]] | None:
     from msgspec import UNSET
 
-    from w2s_harness.scoring.accuracy import unpack
+    from w2s_harness.report.document import largest
+    from w2s_harness.scoring.accuracy import counted
 
-    found = []
+    kept = []
     for seed in row.transfer.per_seed:
         if seed.outcomes is UNSET:
             return None
-        ties = None if seed.ties is UNSET else str(seed.ties)
-        found.append(unpack(str(seed.outcomes), ties, n).tolist())
+        kept.append((str(seed.outcomes), None if seed.ties is UNSET else str(seed.ties)))
+    found: list[list[float]] = counted(kept, setting.n_test, largest(setting)).tolist()
     return found
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET
 
 from w2s_harness.errors import DataError
-from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label
-from w2s_harness.scoring.accuracy import accuracy, unpack
+from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label, largest
+from w2s_harness.scoring.accuracy import accuracy, counted
 
 NEAR = 1e-6
 """How far a number may lie from what it follows from; imported ones are rounded."""
@@ -39,7 +39,7 @@ def _claims(board: Leaderboard) -> Iterator[tuple[str, float, float]]:
         settings[setting.task, setting.pair] = setting
         at = f"$.settings[{i}]"
         for part, line in (("weak", setting.weak), ("ceiling", setting.ceiling)):
-            yield from _accuracies(f"{at}.{part}", line.per_seed, line.mean, setting.n_test)
+            yield from _accuracies(f"{at}.{part}", line.per_seed, line.mean, setting)
         if setting.gap is not None and setting.weak.mean is not None and setting.ceiling.mean is not None:
             yield f"{at}.gap", setting.gap, setting.ceiling.mean - setting.weak.mean
     for i, row in enumerate(board.rows):
@@ -47,7 +47,7 @@ def _claims(board: Leaderboard) -> Iterator[tuple[str, float, float]]:
         known = settings.get((row.task, row.pair))
         if known is None:
             raise DataError(f"{at} ({label(row)}): there is no setting {row.task}, {row.pair}")
-        yield from _accuracies(f"{at}.transfer", row.transfer.per_seed, row.transfer.mean, known.n_test)
+        yield from _accuracies(f"{at}.transfer", row.transfer.per_seed, row.transfer.mean, known)
         yield from _row(at, row, known)
 
 
@@ -66,13 +66,13 @@ def _row(at: str, row: Row, setting: Setting) -> Iterator[tuple[str, float, floa
 
 
 def _accuracies(
-    at: str, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, n: int
+    at: str, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
 ) -> Iterator[tuple[str, float, float]]:
     for i, seed in enumerate(seeds):
         if seed.accuracy is not None and isinstance(seed.outcomes, str):
             ties = None if seed.ties is UNSET else seed.ties
             try:
-                values = unpack(seed.outcomes, ties, n)
+                (values,) = counted([(seed.outcomes, ties)], setting.n_test, largest(setting))
             except DataError as bad:
                 raise DataError(f"{at}.per_seed[{i}].{bad}") from bad
             yield f"{at}.per_seed[{i}].accuracy", seed.accuracy, accuracy(values)

@@ -20,6 +20,8 @@ from w2s_harness.report.records import (
     Count,
     HarnessRecord,
     Hyper,
+    Judged,
+    JudgedRow,
     ModelRecord,
     Part,
     RowBaselines,
@@ -121,6 +123,9 @@ class Setting(Part, frozen=True, kw_only=True):
     without vanilla or with one seed."""
     holdout_rows: Literal["paired", "unknown"] = "paired"
     """`unknown`: only accuracies were given, so rows of two methods cannot be paired."""
+    judged: Judged | UnsetType = UNSET
+    """Of a judged task: how far its voters agree. Accuracies are then agreement with a voter drawn at random,
+    and `outcomes` say which decisions are the majority's."""
 
     def __post_init__(self) -> None:
         """Refuse an undefined number without a reason."""
@@ -271,6 +276,8 @@ class Row(Part, frozen=True, kw_only=True):
     """In an agent run: feedback less final."""
     cost: Cost | UnsetType = UNSET
     """In an agent run: what it cost to find."""
+    judged: JudgedRow | UnsetType = UNSET
+    """Of a judged task: intervals over voters and questions."""
 
     def __post_init__(self) -> None:
         """Refuse an undefined number, or a status other than ok, without a reason."""
@@ -334,6 +341,11 @@ def label(row: Row) -> str:
     if not row.parameters:
         return row.method
     return f"{row.method}[{','.join(f'{k}={_plain(v)}' for k, v in sorted(row.parameters.items()))}]"
+
+
+def largest(setting: Setting) -> list[float] | None:
+    """The largest vote share of each holdout row of a judged setting; None where rows have labels."""
+    return None if isinstance(setting.judged, UnsetType) else setting.judged.largest
 
 
 def _plain(value: Scalar) -> str:

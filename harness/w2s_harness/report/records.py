@@ -202,6 +202,43 @@ class Cost(Part, frozen=True, kw_only=True):
     """Hours that its author had worked when it was submitted."""
 
 
+class Judged(Part, frozen=True, kw_only=True):
+    """How far the votes on a judged holdout agree."""
+
+    votes: Count
+    """Votes on the holdout."""
+    voters: Count | None
+    """Who cast them; null where voters are anonymous."""
+    noise_ceiling: Annotated[float, Meta(ge=0.5, le=1)]
+    """Mean over rows of the largest vote share: no student agrees more with these votes."""
+    agreement: Annotated[float, Meta(ge=0, le=1)] | None
+    """Mean over rows of the chance that two different voters agree."""
+    alpha: Annotated[float, Meta(le=1)] | None
+    """Krippendorff's alpha, nominal."""
+    resampled: Literal["voters and questions", "questions"]
+    """What the intervals below and those of the rows are over: questions alone where voters are anonymous."""
+    weak_ci: tuple[float, float] | None
+    """95 % interval of the weak floor, for these seeds."""
+    ceiling_ci: tuple[float, float] | None
+    """95 % interval of the ceiling, for these seeds."""
+    reason: str | None
+    """Why a number is null."""
+    largest: list[Annotated[float, Meta(ge=0.5, le=1)]] | None
+    """The largest vote share of each holdout row, by which `outcomes` become accuracies; null for private
+    tasks."""
+
+
+class JudgedRow(Part, frozen=True, kw_only=True):
+    """A row's intervals over who voted and what was asked, for these seeds."""
+
+    accuracy_ci: tuple[float, float] | None
+    """95 % interval of the transfer accuracy over voters and questions."""
+    pgr_ci: tuple[float, float] | None
+    """95 % interval of the PGR over voters and questions."""
+    reason: str | None
+    """Why one is null."""
+
+
 class RowBaselines(Part, frozen=True, kw_only=True):
     """Weak floor and ceiling that a row was scored against, where they are not its setting's."""
 

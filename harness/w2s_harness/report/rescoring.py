@@ -11,9 +11,9 @@ from msgspec import UNSET
 
 from w2s_harness.errors import DataError, UsageError, nearest
 from w2s_harness.report.comparing import Scored, against
-from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label
+from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label, largest
 from w2s_harness.report.records import BestOf
-from w2s_harness.scoring.accuracy import unpack
+from w2s_harness.scoring.accuracy import counted
 from w2s_harness.scoring.best_of import best_of
 from w2s_harness.scoring.interval import Baselines, baselines, no_gap
 from w2s_harness.scoring.twoway import Block, block, estimate
@@ -107,4 +107,4 @@ def _outcomes(setting: Setting, lines: Sequence[SeedAccuracy] | Sequence[SeedTra
     if len(setting.clusters) != setting.n_test:
         raise DataError(f"{setting.task}: {len(setting.clusters)} clusters for {setting.n_test} rows")
     kept = [(s.outcomes, None if s.ties is UNSET else s.ties) for s in lines]
-    return np.stack([unpack(str(right), ties, setting.n_test) for right, ties in kept])
+    return counted([(str(right), ties) for right, ties in kept], setting.n_test, largest(setting))

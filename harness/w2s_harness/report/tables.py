@@ -23,7 +23,7 @@ from w2s_harness.report.notation import (
     versus,
     vouched,
 )
-from w2s_harness.report.records import BestOf
+from w2s_harness.report.records import BestOf, Judged
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
@@ -275,6 +275,11 @@ def _escaped(cell: str) -> str:
 def _notes(document: Leaderboard) -> list[str]:
     imported = any(setting.holdout_rows == "unknown" for setting in document.settings)
     notes = [IMPORTED if imported else NOTE]
+    notes += [
+        printable(f"{_head(s)}: {_judged(s.judged)}.")
+        for s in document.settings
+        if isinstance(s.judged, Judged)
+    ]
     if any(row.unverified == ELSEWHERE for row in document.rows):
         notes.append(PREDICTIONS_ONLY)
     if any(row.teacher_dependence is not None for row in document.rows):
@@ -295,6 +300,14 @@ def _notes(document: Leaderboard) -> list[str]:
             notes.append(printable(f"{where}: {_corrected(row.best_of)}."))
     notes += [printable(f"Mismatch: {line}") for line in document.mismatches]
     return [*notes, *_claims(document)]
+
+
+def _judged(found: Judged) -> str:
+    """What the votes of a judged setting are like."""
+    who = "anonymous voters" if found.voters is None else f"{found.voters} voters"
+    agree = f"agreement {share(found.agreement, 3)}, alpha {share(found.alpha, 3)}"
+    cast = f"{found.votes} votes of {who}: noise ceiling {share(found.noise_ceiling, 3)}"
+    return f"accuracy is agreement with a voter drawn at random. {cast}, {agree}"
 
 
 def _alarms(document: Leaderboard) -> list[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from w2s_harness.errors import DataError
 
 Outcomes = npt.NDArray[np.float64]
-"""1 where a row is right, 0 where it is wrong, 1/2 where P = .5 exactly."""
+"""1 where a row is right, 0 where it is wrong, 1/2 where P = .5 exactly; of judged rows, see `agreement`."""
 
 
 def outcomes(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> Outcomes:
@@ -30,6 +30,18 @@ def outcomes(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> Outcomes:
     if not bool(np.all((y == 0) | (y == 1))):
         raise ValueError("gold holds a value that is neither 0 nor 1")
     return np.where(p == 0.5, 0.5, ((p > 0.5) == (y == 1)).astype(np.float64))
+
+
+def agreement(values: Outcomes, largest: npt.NDArray[np.float64] | None) -> Outcomes:
+    """(..., n) the chance that a decision agrees with a voter drawn at random, row by row.
+
+    `values` (..., n) are outcomes against the majority of each row's votes, `largest` (n,) the majority's
+    share m of them: m where the decision is the majority's, 1 - m where it is not, 1/2 where P = .5. On a
+    tied row m = 1/2, whatever the decision. Without `largest` (rows with labels) the outcomes themselves.
+    """
+    if largest is None:
+        return values
+    return np.where(values == 0.5, 0.5, np.where(values > 0.5, largest, 1.0 - largest))
 
 
 def accuracy(values: Outcomes) -> float:
@@ -71,6 +83,18 @@ def unpack_all(packed: Sequence[tuple[str, str | None]], n: int) -> npt.NDArray[
             raise DataError("outcomes and ties mark the same row; a tie's bit in outcomes is 0")
         out[tied] += 0.5 * ties
     return out
+
+
+def counted(
+    packed: Sequence[tuple[str, str | None]], n: int, largest: Sequence[float] | None
+) -> npt.NDArray[np.float64]:
+    """(S, n) what the outcomes behind S texts of `pack` count: as `unpack_all`, then `agreement`.
+
+    Raises as `unpack`, and `DataError` where `largest` is not of n rows.
+    """
+    if largest is not None and len(largest) != n:
+        raise DataError(f"{len(largest)} largest vote shares for {n} rows")
+    return agreement(unpack_all(packed, n), None if largest is None else np.asarray(largest, np.float64))
 
 
 def _bits(mask: npt.NDArray[np.bool_]) -> str:

@@ -138,7 +138,7 @@ BASE = "name: x\nkind: verify\n"
         ),
         (
             "name: x\nkind: verfy\n",
-            "task.yaml:2: kind 'verfy' is unknown (did you mean 'verify'?). Write verify or preference.",
+            "task.yaml:2: kind 'verfy' is unknown (did you mean 'verify'?). Write verify or preference or judged.",
         ),
         (
             BASE + "exposure: fresh\nfolder: mine\n",
