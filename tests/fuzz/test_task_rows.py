@@ -42,7 +42,20 @@ def preference_rows(split: str) -> list[dict[str, object]]:
     return [{"prompt": f"{split} p{i}", "first": "a", "second": "b", "label": "AB"[i % 2]} for i in range(4)]
 
 
-KINDS = {"verify": verify_rows, "preference": preference_rows}
+def judged_rows(split: str) -> list[dict[str, object]]:
+    return [
+        {
+            "prompt": f"{split} p{i}",
+            "first": "a",
+            "second": "b",
+            "votes": [i % 2, None, 1],
+            "voters": ["x", "y", "z"],
+        }
+        for i in range(4)
+    ]
+
+
+KINDS = {"verify": verify_rows, "preference": preference_rows, "judged": judged_rows}
 
 
 def as_lines(rows: object) -> bytes:

@@ -153,7 +153,9 @@ class Panel:
         s2_i of the interaction come from z_vq = question + voter + rest by Henderson's method III (Searle,
         Casella & McCulloch 1992, *Variance Components*, section 5.5); V_Q and the sum of the three as in a
         two-way clustered mean (Owen 2007, "The pigeonhole bootstrap"; Cameron, Gelbach & Miller 2011). Where
-        voters are not known it is the interval over questions alone, V = V_Q.
+        no two voters share a question, voters hold questions and are the clusters: V_S = V / (V - 1)
+        sum_v (sum of w (x - theta) of v)^2 and V_SQ = V_Q. Where voters are not known it is the interval
+        over questions alone, V = V_Q.
         """
         x = np.asarray(scores, np.float64)
         n_questions = self.questions.counts.size
@@ -167,12 +169,15 @@ class Panel:
             return self._full(x, self.voters, level)
         weight = 1.0 / (self.questions.question.size * self.counts[self.rows])
         theta = float(weight @ x)
-        cell_question = self.questions.question[self.rows]
-        sums = np.bincount(cell_question, weights=weight * (x - theta), minlength=n_questions)
-        v_q = float((sums**2).sum()) * n_questions / (n_questions - 1)
+        question = self.questions.question[self.rows]
+        v_q = _between(question, weight * (x - theta))
         if self.voters is None:
             return _around(theta, v_q, n_questions - 1.0, level)
-        v_v, v_vq = self._holed(x, weight, cell_question, self.voters)
+        cells = _Cells.of(x, weight, question, self.voters)
+        if cells.is_nested:
+            v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
+        else:
+            v_v, v_vq = cells.components()
         total = combined(v_v, v_q, v_vq)
         share = v_v / total if total > 0 else 1.0
         df = degrees(share, float(self.voters.max()), n_questions - 1.0)
@@ -189,31 +194,57 @@ class Panel:
         found = spread(whole)
         return _around(estimate(whole), found.total, found.df, level)
 
-    def _holed(self, x: Floats, weight: Floats, question: Codes, voters: Codes) -> tuple[float, float]:
-        """The places of V_S and V_SQ where the panel has holes."""
-        n_voters = int(voters.max()) + 1
-        names, cell = np.unique(question * n_voters + voters, return_inverse=True)
-        q, v = names // n_voters, names % n_voters
-        z = np.bincount(cell, weights=x) / np.bincount(cell)
-        w = np.bincount(cell, weights=weight)
-        each_q, each_v = np.bincount(q).astype(float), np.bincount(v, minlength=n_voters).astype(float)
-        centred = z - (np.bincount(q, weights=z) / each_q)[q]
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The C pairs of a voter and a question with a vote."""
+
+    question: Codes
+    """(C,) sorted."""
+    voter: Codes
+    score: Floats
+    """(C,) z_vq."""
+    weight: Floats
+    """(C,) W_vq."""
+
+    @classmethod
+    def of(cls, x: Floats, weight: Floats, question: Codes, voters: Codes) -> _Cells:
+        """From the scores, weights, questions and voters (K,) of the votes."""
+        width = int(voters.max()) + 1
+        names, cell = np.unique(question * width + voters, return_inverse=True)
+        scores = np.bincount(cell, weights=x) / np.bincount(cell)
+        weights = np.bincount(cell, weights=weight).astype(np.float64)
+        return cls(names // width, names % width, scores, weights)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether no two voters share a question."""
+        return bool(np.all(np.diff(self.question) > 0))
+
+    def components(self) -> tuple[float, float]:
+        """What takes the places of V_S and V_SQ: s2_v sum_v W_v^2 + V_SQ, and s2_i sum_vq W_vq^2."""
+        each_q, each_v = np.bincount(self.question), np.bincount(self.voter)
+        centred = self.score - (np.bincount(self.question, weights=self.score) / each_q)[self.question]
         # the normal equations of the voters' effects, the questions' swept out
-        shared = np.diag(each_v)
-        for start, stop in _runs(q):
-            at = v[start:stop]
+        shared = np.diag(each_v.astype(np.float64))
+        for start, stop in _runs(self.question):
+            at = self.voter[start:stop]
             shared[np.ix_(at, at)] -= 1.0 / (stop - start)
-        right = np.bincount(v, weights=centred, minlength=n_voters)
-        effects = np.linalg.lstsq(shared, right, rcond=None)[0]
+        right = np.bincount(self.voter, weights=centred)
+        explained = float(right @ np.linalg.lstsq(shared, right, rcond=None)[0])
         rank = int(np.linalg.matrix_rank(shared, hermitian=True))
-        explained = float(right @ effects)
-        df = z.size - each_q.size - rank
+        df = self.score.size - each_q.size - rank
         s2_i = max(0.0, float(centred @ centred) - explained) / df if df > 0 else 0.0
-        trace = float(np.trace(shared))
-        s2_v = (explained - rank * s2_i) / trace if trace > 0 else 0.0
-        by_voter = np.bincount(v, weights=w, minlength=n_voters)
-        cells = s2_i * float(w @ w)
+        s2_v = (explained - rank * s2_i) / float(np.trace(shared))
+        by_voter = np.bincount(self.voter, weights=self.weight)
+        cells = s2_i * float(self.weight @ self.weight)
         return max(0.0, s2_v * float(by_voter @ by_voter) + cells), cells
+
+
+def _between(codes: Codes, values: Floats) -> float:
+    """M / (m - 1) times the sum of squares of the values' sums by cluster, codes 0 to m - 1."""
+    sums = np.bincount(codes, weights=values)
+    return float((sums**2).sum()) * sums.size / (sums.size - 1)
 
 
 def _runs(sorted_codes: Codes) -> list[tuple[int, int]]:

@@ -115,7 +115,7 @@ def test_a_row_of_another_kind():
         "task given, row 1: not a row of a preference task. Give prompt, first and second only."
     )
     assert failure(rows, kind="rank") == (
-        "task given, row 1: the task's kind is 'rank'. Use verify or preference."
+        "task given, row 1: the task's kind is 'rank'. Use verify, preference or judged."
     )
 
 
@@ -306,7 +306,7 @@ def test_answers_have_a_digest_of_their_own():
 
 def test_a_dump_of_the_older_format_is_refused():
     tree = msgspec.msgpack.decode(dump(prepare(Given(three()), limit=None)))
-    older = ["w2s-data/1", tree[1], *(scored for scored, _ in tree[2:])]
+    older = ["w2s-data/2", tree[1], *([scored, answers] for scored, answers, _ in tree[2:])]
     with pytest.raises(DataError, match="cached task data: not readable"):
         parse(msgspec.msgpack.encode(older))
 

@@ -138,7 +138,8 @@ BASE = "name: x\nkind: verify\n"
         ),
         (
             "name: x\nkind: verfy\n",
-            "task.yaml:2: kind 'verfy' is unknown (did you mean 'verify'?). Write verify or preference or judged.",
+            "task.yaml:2: kind 'verfy' is unknown (did you mean 'verify'?). "
+            "Write verify or preference or judged.",
         ),
         (
             BASE + "exposure: fresh\nfolder: mine\n",

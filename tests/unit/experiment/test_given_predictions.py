@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.row_ids import row_ids
 from w2s_harness.errors import DataError, HarnessError, UsageError
 from w2s_harness.experiment.predictions import check, is_predictions, parse, planned, record
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import PlannedMethod, Spec
 from w2s_harness.wire.rows import TextRow
@@ -28,8 +30,10 @@ OTHER = replace(TEST, rows=tuple(TextRow(f"other {i}", "answer", None, None) for
 IDS = row_ids(TEST)
 
 
-def _setting(task: str, test: SplitData) -> SimpleNamespace:
-    return SimpleNamespace(id=f"{task}/tiny", task=SimpleNamespace(id=task), test=test)
+def _setting(task: str, test: SplitData) -> Setting:
+    data: Any = SimpleNamespace(splits={"test": test})
+    planned, pair = SimpleNamespace(id=task), SimpleNamespace(name="tiny")
+    return Setting(planned, pair, data, {}, 0)  # type: ignore[arg-type]
 
 
 def _line(name: str, p: object, seed: int | None = None) -> str:

@@ -10,6 +10,7 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.published import Aside, compare_published, twin
 from w2s_harness.experiment.rows import reference
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.scoring.pool import pgr_pool
@@ -80,6 +81,7 @@ def drawn(accuracy: float, seed: int) -> np.ndarray:
 
 class Holdout:
     groups = GROUPS
+    votes = None
 
     def __len__(self) -> int:
         return N
@@ -87,9 +89,8 @@ class Holdout:
 
 def results(plan: Plan, accuracies: dict[str, float], *, ceiling: float = 0.9, shift: int = 0, **broken):
     """What a run over the plan's first task came to; `broken`: the seed of a method that failed."""
-    setting = SimpleNamespace(
-        id=f"{plan.tasks[0].id}/p", test=Holdout(), task=plan.tasks[0], pair=plan.pairs[0]
-    )
+    data = SimpleNamespace(splits={"test": Holdout()})
+    setting = Setting(plan.tasks[0], plan.pairs[0], data, {}, 0)
     baseline = Baseline(
         weak={s: drawn(0.6, shift + s) for s in SEEDS},
         ceiling={s: drawn(ceiling, shift + 10 + s) for s in SEEDS},

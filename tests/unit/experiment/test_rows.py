@@ -9,6 +9,7 @@ import pytest
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import Verdict
@@ -21,6 +22,7 @@ class Holdout:
     """A holdout of N rows, two to a question."""
 
     groups = np.arange(N) // 2
+    votes = None
     subsets = tuple("in" if i % 4 < 2 else "out" for i in range(N))
 
     def __len__(self) -> int:
@@ -35,9 +37,8 @@ def drawn(accuracy: float, seed: int) -> np.ndarray:
 
 
 def setting(exposure: str = "public"):
-    return SimpleNamespace(
-        test=Holdout(), task=SimpleNamespace(id="t", exposure=exposure), pair=SimpleNamespace(name="p")
-    )
+    data = SimpleNamespace(splits={"test": Holdout()})
+    return Setting(SimpleNamespace(id="t", exposure=exposure), SimpleNamespace(name="p"), data, {}, 0)
 
 
 def lines(weak: float = 0.6, ceiling: float = 0.9, exposure: str = "public"):
@@ -123,7 +124,7 @@ def test_subsets_are_scored_apart_on_their_own_rows():
     expected = np.mean([drawn(0.75, 20 + s)[masks["in"]].mean() for s in SEEDS])
     assert found.by_subset["in"].accuracy == pytest.approx(expected)
     alone = setting()
-    alone.test = SimpleNamespace(subsets=("in",) * 4)
+    alone.data.splits["test"] = SimpleNamespace(subsets=("in",) * 4)
     assert subsets(alone) == {}
 
 

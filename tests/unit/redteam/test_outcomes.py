@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 
 from w2s_harness import Attack
 from w2s_harness.redteam import outcomes
@@ -67,6 +68,7 @@ class Board:
 
         class Setting:
             task, pair, n_test, clusters = "t", "p", N, [i // 2 for i in range(N)]
+            judged = UNSET
 
         self.settings = [Setting]
 

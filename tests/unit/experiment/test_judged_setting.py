@@ -1,0 +1,114 @@
+"""What a judged holdout makes of predictions, and what is told of its votes."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from w2s_harness.data.resolve import data_task
+from w2s_harness.experiment import judged
+from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.rows import Tally, reference, rows
+from w2s_harness.plan import PlannedTask
+from w2s_harness.scoring.votes import Panel
+
+SEEDS = (0, 1, 2)
+VOTES = ([1, 1, 0], [0, 0, 0], [1, None, 1], [0, 1, None], [0, 1, 0])
+
+
+@pytest.fixture
+def made(setting, tmp_path):
+    """A judged setting of 60 holdout rows, three named voters."""
+
+    def build(exposure="public", votes=VOTES):
+        folder = tmp_path / f"judged-{exposure}"
+        folder.mkdir(exist_ok=True)
+        for split in ("train_label", "train_unlabel", "test"):
+            lines = [
+                {
+                    "question": f"{split} {i // 2}", "choice": f"c{i}", "votes": votes[i % len(votes)],
+                    "voters": ["ann", "bo", "cy"],
+                }
+                for i in range(60)
+            ]  # fmt: skip
+            (folder / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+        return setting(tasks=(PlannedTask("judged", data_task(folder), {}, exposure, path=str(folder)),))
+
+    return build
+
+
+def test_an_accuracy_is_agreement_with_a_voter_drawn_at_random(made):
+    here = made()
+    p = np.tile([0.9, 0.9, 0.1, 0.9, 0.5], 12)
+    record = here.scored(p)
+    # 2/3, 0, 0, 1/2, 1/2
+    assert record["accuracy"] == pytest.approx((2 / 3 + 0 + 0 + 1 / 2 + 1 / 2) / 5)
+    kept = here.agreement(here.unpacked([record]))
+    assert kept[0, :5] == pytest.approx([2 / 3, 0, 0, 1 / 2, 1 / 2])
+
+
+def test_votes_that_are_unanimous_score_as_labels_do(made):
+    here = made(votes=([1, 1, 1], [0, 0, 0]))
+    p = np.random.default_rng(0).random(60)
+    assert (here.agreement(here.right(p)) == here.right(p)).all()
+    assert here.scored(p)["accuracy"] == here.right(p).mean()
+
+
+def lines(here, seed=0):
+    rng = np.random.default_rng(seed)
+    weak, top = rng.random((2, len(SEEDS), 60)) < np.array([0.6, 0.95])[:, None, None]
+    outcome = {
+        "weak": {s: weak[i].astype(float) for i, s in enumerate(SEEDS)},
+        "ceiling": {s: top[i].astype(float) for i, s in enumerate(SEEDS)},
+    }
+    return reference(here, Baseline(**outcome, weak_label_acc={}, chosen={}, n_cut=0), SEEDS, 0.02)
+
+
+def test_weak_and_ceiling_are_scored_by_votes(made):
+    here = made()
+    found = lines(here)
+    weak, ceiling = found.accuracies()
+    assert weak == pytest.approx(here.agreement(found.weak).mean(1).tolist())
+    assert max(ceiling) <= judged.setting(found.by_vote).noise_ceiling
+    assert found.base.gap == pytest.approx(np.mean(ceiling) - np.mean(weak))
+
+
+def test_what_is_told_of_the_votes(made):
+    found = lines(made())
+    told = judged.setting(found.by_vote)
+    assert (told.votes, told.voters) == (156, 3)
+    assert told.noise_ceiling == pytest.approx((2 / 3 + 1 + 1 + 1 / 2 + 2 / 3) / 5)
+    assert told.agreement == pytest.approx((1 / 3 + 1 + 1 + 0 + 1 / 3) / 5)
+    assert told.resampled == "voters and questions" and told.reason is None
+    assert told.weak_ci[0] < np.mean(found.whole[0]) < told.weak_ci[1]
+    assert told.ceiling_ci[0] < np.mean(found.whole[1]) < told.ceiling_ci[1]
+    assert told.largest[:4] == pytest.approx([2 / 3, 1, 1, 1 / 2])
+
+
+def test_a_private_task_keeps_its_votes(made):
+    assert judged.setting(lines(made(exposure="private")).by_vote).largest is None
+
+
+def test_a_row_has_intervals_over_voters_and_questions(made):
+    here = made()
+    base = lines(here)
+    rng = np.random.default_rng(5)
+    records = [
+        {**here.scored(np.where(here.test.labels == (rng.random(60) < 0.8), 0.9, 0.1)),
+         "compute": {"fits": 1, "tokens": 1, "flops": 1.0}, "solvers": ["exact"]}
+        for _ in SEEDS
+    ]  # fmt: skip
+    method = SimpleNamespace(
+        id="m", name="m", changed={}, track="w2s",
+        source=SimpleNamespace(distribution=None, version=None, sha256="a", editable=False),
+    )  # fmt: skip
+    jobs = [SimpleNamespace(cell=SimpleNamespace(seed=s), access=()) for s in SEEDS]
+    (row,) = rows([Tally(method, base, list(zip(jobs, records, strict=True)))])
+    low, high = row.judged.accuracy_ci
+    assert low < row.transfer.mean < high
+    assert row.judged.pgr_ci[0] < row.pgr < row.judged.pgr_ci[1]
+    panel = Panel.of(here.test.votes.values, base.clusters, named=True)
+    right = here.unpacked(records).mean(0)
+    by_vote = panel.agreement(np.where(here.test.labels, right, 1 - right))
+    assert panel.mean(by_vote) == pytest.approx(row.transfer.mean)
