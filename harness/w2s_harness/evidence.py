@@ -28,7 +28,7 @@ class Part:
     rows: Sequence[TextRow]
     """(n) texts: `prompt`, and `candidate` or `first` and `second`."""
     gold: Bools
-    """(n,)"""
+    """(n,) labels; of a judged task the majority of each row's votes, of a tie its first vote."""
     groups: Codes
     """(n,) code of the row's question."""
     answers: Sequence[str]
