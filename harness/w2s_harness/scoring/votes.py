@@ -32,6 +32,8 @@ NO_PAIR = "no row has two votes"
 ONE_CLASS = "all votes are the same"
 ONE_VOTER = "one voter: an interval over voters needs at least two"
 ONE_QUESTION = "one question: an interval needs at least two"
+_EXACT = 1e-10
+"""Relative residual at which voters' effects are solved for; crowds are too many for a dense matrix."""
 
 
 def noise_ceiling(ones: npt.ArrayLike, counts: npt.ArrayLike) -> float:
@@ -200,7 +202,7 @@ class _Cells:
     """The C pairs of a voter and a question with a vote."""
 
     question: Codes
-    """(C,) sorted."""
+    """(C,) sorted, 0 to Q - 1."""
     voter: Codes
     score: Floats
     """(C,) z_vq."""
@@ -223,19 +225,26 @@ class _Cells:
 
     def components(self) -> tuple[float, float]:
         """What takes the places of V_S and V_SQ: s2_v sum_v W_v^2 + V_SQ, and s2_i sum_vq W_vq^2."""
+        from scipy.sparse import coo_array, csgraph
+        from scipy.sparse.linalg import LinearOperator, cg
+
         each_q, each_v = np.bincount(self.question), np.bincount(self.voter)
         centred = self.score - (np.bincount(self.question, weights=self.score) / each_q)[self.question]
-        # the normal equations of the voters' effects, the questions' swept out
-        shared = np.diag(each_v.astype(np.float64))
-        for start, stop in _runs(self.question):
-            at = self.voter[start:stop]
-            shared[np.ix_(at, at)] -= 1.0 / (stop - start)
+        met = coo_array((np.ones(self.score.size), (self.question, self.voter))).tocsr()
+        # the normal equations of the voters' effects, the questions' swept out: D_v - M' D_q^-1 M
+        shared = LinearOperator(
+            (each_v.size, each_v.size),
+            matvec=lambda b: each_v * b.ravel() - met.T @ ((met @ b.ravel()) / each_q),
+            dtype=np.float64,
+        )
         right = np.bincount(self.voter, weights=centred)
-        explained = float(right @ np.linalg.lstsq(shared, right, rcond=None)[0])
-        rank = int(np.linalg.matrix_rank(shared, hermitian=True))
+        explained = float(right @ cg(shared, right, rtol=_EXACT, atol=0.0)[0])
+        apart = csgraph.connected_components(met.T @ met, directed=False, return_labels=False)
+        rank = each_v.size - int(apart)
         df = self.score.size - each_q.size - rank
         s2_i = max(0.0, float(centred @ centred) - explained) / df if df > 0 else 0.0
-        s2_v = (explained - rank * s2_i) / float(np.trace(shared))
+        trace = self.score.size - float((1.0 / each_q[self.question]).sum())
+        s2_v = (explained - rank * s2_i) / trace
         by_voter = np.bincount(self.voter, weights=self.weight)
         cells = s2_i * float(self.weight @ self.weight)
         return max(0.0, s2_v * float(by_voter @ by_voter) + cells), cells
@@ -245,12 +254,6 @@ def _between(codes: Codes, values: Floats) -> float:
     """M / (m - 1) times the sum of squares of the values' sums by cluster, codes 0 to m - 1."""
     sums = np.bincount(codes, weights=values)
     return float((sums**2).sum()) * sums.size / (sums.size - 1)
-
-
-def _runs(sorted_codes: Codes) -> list[tuple[int, int]]:
-    """Where runs of equal codes begin and end."""
-    edges = np.flatnonzero(np.diff(sorted_codes)) + 1
-    return list(zip([0, *edges.tolist()], [*edges.tolist(), sorted_codes.size], strict=True))
 
 
 def _around(centre: float, variance: float, df: float, level: float) -> Interval:

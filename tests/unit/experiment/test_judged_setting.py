@@ -3,14 +3,18 @@
 import json
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
 from w2s_harness.data.resolve import data_task
+from w2s_harness.data.row_ids import row_ids
+from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment import judged
 from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.rows import Tally, reference, rows
-from w2s_harness.plan import PlannedTask
+from w2s_harness.plan import PlannedMethod, PlannedTask
 from w2s_harness.scoring.votes import Panel
 
 SEEDS = (0, 1, 2)
@@ -86,6 +90,20 @@ def test_what_is_told_of_the_votes(made):
     assert told.largest[:4] == pytest.approx([2 / 3, 1, 1, 1 / 2])
 
 
+def test_what_a_worker_is_sent_tells_nothing_of_the_votes(made):
+    every = ("groups", "text", "transductive")
+    here, other = made(), made(exposure="private", votes=([0, 0, 1], [1, 1, 1], [0, 1, 1]))
+    assert (here.test.labels != other.test.labels).any()
+    sent = [
+        msgspec.msgpack.encode(
+            released(s.test, np.arange(60), every, frozenset({"group", "conflicts", "prompt", "candidate"}))
+        )
+        for s in (here, other)
+    ]
+    assert sent[0] == sent[1] and b"c59" in sent[0]
+    assert row_ids(here.test) == row_ids(other.test)
+
+
 def test_a_private_task_keeps_its_votes(made):
     assert judged.setting(lines(made(exposure="private")).by_vote).largest is None
 
@@ -99,10 +117,7 @@ def test_a_row_has_intervals_over_voters_and_questions(made):
          "compute": {"fits": 1, "tokens": 1, "flops": 1.0}, "solvers": ["exact"]}
         for _ in SEEDS
     ]  # fmt: skip
-    method = SimpleNamespace(
-        id="m", name="m", changed={}, track="w2s",
-        source=SimpleNamespace(distribution=None, version=None, sha256="a", editable=False),
-    )  # fmt: skip
+    method = PlannedMethod("m", "m", MethodSource("m", "m", None, None, "a" * 64), {}, track="w2s")
     jobs = [SimpleNamespace(cell=SimpleNamespace(seed=s), access=()) for s in SEEDS]
     (row,) = rows([Tally(method, base, list(zip(jobs, records, strict=True)))])
     low, high = row.judged.accuracy_ci

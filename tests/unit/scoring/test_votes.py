@@ -9,7 +9,7 @@ from simulations import loaded
 from w2s_harness.scoring.accuracy import agreement, outcomes
 from w2s_harness.scoring.calibration import brier, ece, teacher_errors
 from w2s_harness.scoring.interval import quantile
-from w2s_harness.scoring.twoway import block, spread
+from w2s_harness.scoring.twoway import Clusters, block, spread
 from w2s_harness.scoring.votes import Panel, _Cells, krippendorff_alpha, noise_ceiling, voter_agreement
 
 voters = loaded("voters")
@@ -145,6 +145,50 @@ def test_the_formula_for_holes_gives_the_same_components_where_there_are_none():
     found = _Cells.of(panel.agreement(np.ones(len(votes))), weight, question, panel.voters).components()
     v = spread([block(range(4), votes.T, clusters)])
     assert found == pytest.approx((v.seeds, v.cells))
+
+
+def by_least_squares(votes, weight):
+    """(V_V, V_VQ) of named votes (Q, V), -1 for none, by Henderson III as it is written."""
+    q, v = np.nonzero(votes >= 0)
+    z = votes[q, v].astype(float)
+    questions = np.eye(len(votes))[q]
+    both = np.hstack([questions, np.eye(votes.shape[1])[v]])
+
+    def fitted(design):
+        effects, _, rank, _ = np.linalg.lstsq(design, z, rcond=None)
+        return float(((z - design @ effects) ** 2).sum()), rank
+
+    (alone, few), (whole, many) = fitted(questions), fitted(both)
+    s2_i = whole / (len(z) - many)
+    trace = len(z) - (1 / (votes >= 0).sum(1)[q]).sum()
+    s2_v = (alone - whole - (many - few) * s2_i) / trace
+    w = np.bincount(v, weights=weight)
+    return s2_v * float(w @ w) + s2_i * float(weight @ weight), s2_i * float(weight @ weight)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_components_of_a_panel_with_holes_are_hendersons(seed):
+    rng = np.random.default_rng(seed)
+    votes = (rng.random((30, 8)) < 0.6 + 0.1 * rng.normal(size=8)).astype(int)
+    votes[rng.random(votes.shape) < 0.5] = -1
+    votes[(votes < 0).all(1), 0] = 1
+    panel = Panel.of(votes, np.arange(30), named=True)
+    weight = 1 / (30 * panel.counts[panel.rows])
+    cells = _Cells.of(panel.agreement(np.ones(30)), weight, panel.rows, panel.voters)
+    v_v, v_vq = by_least_squares(votes, weight)
+    assert cells.components() == pytest.approx((max(0.0, v_v), v_vq))
+
+
+def test_a_crowd_of_thousands_is_no_dense_matrix():
+    rng = np.random.default_rng(0)
+    rows, who = np.repeat(np.arange(4000), 3), rng.integers(0, 20_000, 12_000)
+    votes = rng.random(12_000) < 0.8
+    pairs = np.unique(np.stack([rows, who], axis=1), axis=0, return_index=True)[1]
+    voters = np.unique(who[pairs], return_inverse=True)[1]
+    clusters = Clusters.of(np.arange(4000))
+    panel = Panel(votes[pairs], rows[pairs], voters, clusters)
+    low, high = panel.interval(panel.agreement(np.ones(4000))).bounds
+    assert low < 0.8 < high and high - low < 0.04
 
 
 def test_anonymous_votes_have_an_interval_over_questions_alone():
