@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from w2s_harness.data.prepared import prepare
+from w2s_tasks.annotators import ANNOTATORS
 from w2s_tasks.chat import ChatTask
-from w2s_tasks.chat_judged import ANNOTATORS, ChatJudgedTask
+from w2s_tasks.chat_judged import ChatJudgedTask
 
 SIZES = {"label_rows": 100, "unlabel_rows": 100, "test_rows": 400}
 
