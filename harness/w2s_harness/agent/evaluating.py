@@ -12,9 +12,9 @@ from typing import Any
 
 from w2s_harness.agent.contract import Evaluation, ToolResult
 from w2s_harness.agent.desk import Desk, RefusedError
-from w2s_harness.agent.lineage import normalised
-from w2s_harness.agent.lines import code_lines
 from w2s_harness.agent.scripting import capped
+from w2s_harness.discovery.likeness import normalised
+from w2s_harness.discovery.lines import code_lines
 from w2s_harness.plan import Value
 from w2s_harness.scoring.oracle import Answer, OracleError
 

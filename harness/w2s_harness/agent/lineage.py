@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from w2s_harness.agent.normal_form import normal_form
+from w2s_harness.discovery.likeness import Runs, alike, normalised, runs
 
 ALIKE = 0.95
 """Similarity from which a method is a copy. Of the shipped methods no two reach it."""
-_RUN = 4
-"""Words in a row that are compared."""
 
 
 class Lines(Protocol):
@@ -32,20 +29,7 @@ class Lines(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Known:
     lineage: str
-    runs: Counter[tuple[str, ...]]
-
-
-def normalised(source: str) -> str:
-    """Source as it is compared: names, docstrings, comments, constants and order of definitions gone."""
-    return normal_form(source)
-
-
-def similarity(a: str, b: str) -> float:
-    """How alike two sources are, in [0, 1]: the share of runs of 4 words that their normal forms share.
-
-    2 |A and B| / (|A| + |B|) over multisets (Dice 1945); 1 for equal normal forms.
-    """
-    return _alike(_runs(normalised(a)), _runs(normalised(b)))
+    runs: Runs
 
 
 class Lineages:
@@ -90,30 +74,17 @@ class Lineages:
             return answer
 
     def _nearest(self, form: str) -> str | None:
-        runs, best, found = _runs(form), ALIKE, None
+        mine, best, found = runs(form), ALIKE, None
         for known in self._forms.values():
-            alike = _alike(runs, known.runs)
-            if alike >= best and (found is None or alike > best):
-                best, found = alike, known.lineage
+            close = alike(mine, known.runs)
+            if close >= best and (found is None or close > best):
+                best, found = close, known.lineage
         return found
 
     def _learn(self, line: Mapping[str, Any]) -> None:
         if "begun_by" in line:
             self._count[line["begun_by"]] += 1
         if "form" in line:
-            self._forms[line["form"]] = _Known(line["lineage"], _runs(line["form"]))
+            self._forms[line["form"]] = _Known(line["lineage"], runs(line["form"]))
         if "predictions" in line:
             self._predictions[line["predictions"]] = line["lineage"]
-
-
-def _runs(form: str) -> Counter[tuple[str, ...]]:
-    found: Counter[tuple[str, ...]] = Counter()
-    for line in form.splitlines():
-        words = re.findall(r"\w+(?:\.\w+)*", line)
-        found.update(tuple(words[i : i + _RUN]) for i in range(max(1, len(words) - _RUN + 1)))
-    return found
-
-
-def _alike(a: Counter[tuple[str, ...]], b: Counter[tuple[str, ...]]) -> float:
-    total = a.total() + b.total()
-    return 2 * (a & b).total() / total if total else 1.0

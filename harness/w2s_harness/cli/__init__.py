@@ -19,6 +19,7 @@ COMMANDS = {
     "power": "How many seeds and rows a difference needs.",
     "redteam": "Run hostile methods against the jail and the guards.",
     "report": "The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.",
+    "review": "A dossier of a method, and a person's decision about it.",
     "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
     "schema": "The JSON Schema of a document that w2s-harness writes.",
     "show": "What is known of a task, a method, a guard, a pair, a run or a cell.",

@@ -37,6 +37,7 @@ _STAGES = {
         "isolation/noticing.py",
         "isolation/lockdown.py",
         "experiment/one_cell.py",
+        "experiment/trained_on.py",
         "experiment/worlds.py",
         "experiment/releasing.py",
         "experiment/reading.py",

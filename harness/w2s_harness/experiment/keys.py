@@ -139,6 +139,10 @@ class Keys:
         """What a cell's fits were told: (f, m) P(label = 1), NaN for rows that a fit left out."""
         return key_of("targets", cell_key)
 
+    def trained(self, cell_key: str) -> str:
+        """What the student that a cell returned was trained on: (3, m), as `trained_on.Trained.rows`."""
+        return key_of("trained", cell_key)
+
     def _identity(self) -> list[Any]:
         return [self.setting.identity(), *self._versions()]
 

@@ -25,6 +25,7 @@ from w2s_harness.experiment.reading import (
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.trained_on import TrainedOn
 from w2s_harness.experiment.worlds import Staged, stage
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Worker, Zygote
@@ -81,6 +82,12 @@ class _Watcher:
     refused: int = 0
     notices: list[str] = field(default_factory=list)
     targets: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    trained: TrainedOn = field(init=False)
+    returned: int | None = None
+    """The handle that `fit` returned; None where the method predicted by itself."""
+
+    def __post_init__(self) -> None:
+        self.trained = TrainedOn(self.order)
 
     def serve(self, request: wire.Request) -> wire.Reply:
         """The service's reply."""
@@ -91,6 +98,7 @@ class _Watcher:
             self.refused += 1
         elif isinstance(request, wire.Fit) and request.rows.phase == "train":
             self.targets.append(self._told(request))
+        self.trained.served(request, reply)
         return reply
 
     def notice(self, seen: wire.Noticed) -> None:
@@ -147,6 +155,7 @@ class Runner:
                 "seconds": time.monotonic() - started,
                 "isolation": isolation,
             }
+        trained = watcher.trained.behind(watcher.returned)
         record: Record = {
             **job.setting.scored(predictions),
             "compute": {"fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops},
@@ -154,6 +163,7 @@ class Runner:
             "isolation": isolation,
             "seen": {
                 "requests": watcher.requests, "refused": watcher.refused, "notices": watcher.notices,
+                "trained": trained.facts,
             },
             "output": self._kept(output),
             "seconds": time.monotonic() - started,
@@ -163,6 +173,7 @@ class Runner:
         none = np.empty((0, len(staged.told.drawn)), np.float32)
         told = np.stack(watcher.targets) if watcher.targets else none
         self.store.put_array(keys.targets(job.key), told)
+        self.store.put_array(keys.trained(job.key), trained.rows)
         self.store.put_array(keys.predictions(job.key), predictions)
         self.store.put(job.key, record)
         return record
@@ -215,6 +226,7 @@ class Runner:
                 noticed=watcher.notice,
             )
             if isinstance(outcome, Finished):
+                watcher.returned = outcome.handle
                 (packed,) = client.predict_test(outcome.handle).values
                 values = np.asarray(wire.unpack(packed), np.float64)
             else:

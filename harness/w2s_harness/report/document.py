@@ -24,6 +24,7 @@ from w2s_harness.report.records import (
     JudgedRow,
     ModelRecord,
     Part,
+    Review,
     RowBaselines,
     SourceRecord,
     VerdictRecord,
@@ -266,6 +267,8 @@ class Row(Part, frozen=True, kw_only=True):
     """Where checks of its statistics disagree, in a plain sentence each."""
     author: Author | UnsetType = UNSET
     """Who wrote it; only where that was recorded."""
+    review: Review | UnsetType = UNSET
+    """What a reviewer decided about this very source; absent where nobody signed."""
     feedback: float | UnsetType | None = UNSET
     """In an agent run: PGR on the part of the holdout that agents got answers about."""
     final: float | UnsetType | None = UNSET

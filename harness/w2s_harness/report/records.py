@@ -239,6 +239,19 @@ class JudgedRow(Part, frozen=True, kw_only=True):
     """Why one is null."""
 
 
+class Review(Part, frozen=True, kw_only=True):
+    """What a reviewer decided about a method's code."""
+
+    decision: Literal["accept", "reject"]
+    """The last sign-off for this source."""
+    by: str
+    """Who signed."""
+    reason: str
+    """Why, in the reviewer's words."""
+    at: str
+    """When, as ISO 8601 in UTC."""
+
+
 class RowBaselines(Part, frozen=True, kw_only=True):
     """Weak floor and ceiling that a row was scored against, where they are not its setting's."""
 

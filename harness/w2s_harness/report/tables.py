@@ -161,7 +161,7 @@ def text(document: Leaderboard) -> str:
 def markdown(document: Leaderboard) -> str:
     """A heading, a line and a table per setting."""
     parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
-    alarms = [f"**{_escaped(line)}**" for line in _alarms(document)]
+    alarms = [f"**{escaped(line)}**" for line in _alarms(document)]
     return "\n\n".join([*alarms, *parts, "  \n".join(_notes(document))]) + "\n"
 
 
@@ -250,22 +250,22 @@ def _markdown_block(block: Block) -> list[str]:
     setting = block.setting
     line = f"weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}"
     if block.gap:
-        line += f"; no-gap: {_escaped(printable(block.gap))}; transfer accuracy instead of PGR"
+        line += f"; no-gap: {escaped(printable(block.gap))}; transfer accuracy instead of PGR"
     else:
         line += f", gap {share(setting.gap, 3)} ({span(setting.gap_ci, 3)})"
-    found = [f"### {_escaped(_head(setting))}", "", line, ""]
+    found = [f"### {escaped(_head(setting))}", "", line, ""]
     found += [_barred(block.columns), _barred(["---"] * len(block.columns))]
     found += [_barred(block.cells(row)) for row in block.above]
     if block.below:
-        found += ["", *(f"- {_escaped(who)}: {_escaped(what)}" for who, what in map(_outcome, block.below))]
+        found += ["", *(f"- {escaped(who)}: {escaped(what)}" for who, what in map(_outcome, block.below))]
     return found
 
 
 def _barred(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
 
-def _escaped(cell: str) -> str:
+def escaped(cell: str) -> str:
     """Text in which Markdown and HTML see no mark-up."""
     for mark in "\\|<>[]*_`":
         cell = cell.replace(mark, f"\\{mark}")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.agent.journal import Journal
-from w2s_harness.agent.lineage import ALIKE, Lineages, normalised, similarity
+from w2s_harness.agent.lineage import ALIKE, Lineages
+from w2s_harness.discovery.likeness import normalised, similarity
 
 METHODS = Path(__file__).parents[3] / "plugins" / "w2s_plugins" / "methods"
 CONFIDENT = (METHODS / "confident.py").read_text(encoding="utf-8")

@@ -1,0 +1,133 @@
+"""`w2s-harness review`: what a method does, for a person to decide about; and what they decided."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from w2s_harness.review.working import Asked
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise click.BadParameter(f"{value} is no time: give seconds above 0")
+    return value
+
+
+@click.command("review", short_help="A dossier of a method, and a person's decision about it.")
+@click.argument("method")
+@click.option("--tasks", default="chat", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("--weak", metavar="MODEL", help="As in run.")
+@click.option("--strong", metavar="MODEL", help="As in run.")
+@click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")
+@click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
+@click.option("--grant", default="", metavar="ACCESS", help="As in run.")
+@click.option(
+    "--counterfactuals",
+    type=click.Choice(["auto", "all", "one", "none"]),
+    default="auto",
+    show_default=True,
+    help="As in run.",
+)
+@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
+@click.option("--methods-env", metavar="DIR", help="As in run.")
+@click.option(
+    "--cell-timeout", "cell_timeout_s", callback=_seconds, default=60.0, show_default=True,
+    metavar="SECONDS", help="As in run.",
+)  # fmt: skip
+@click.option(
+    "--isolation", type=click.Choice(["auto", "require", "best", "off"]), default="auto", show_default=True,
+    help="As in run.",
+)  # fmt: skip
+@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
+@click.option(
+    "--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where results are kept."
+)
+@click.option("-o", "--out", metavar="DIR", help="Where the dossier goes; default: STORE/reviews/METHOD-SHA.")
+@click.option("--accept", is_flag=True, help="Sign the method's source off; nothing is run.")
+@click.option("--reject", is_flag=True, help="Sign that the method's source is not to be trusted.")
+@click.option("--by", metavar="NAME", help="With --accept or --reject: who decides.")
+@click.option("--reason", metavar="TEXT", help="With --accept or --reject: why.")
+@click.option("-q", "quiet", is_flag=True, help="Less output.")
+def command(method: str, **flags: Any) -> int:
+    """Run METHOD beside vanilla and zero-shot and write a dossier: numbers, code, diff, guards, questions.
+
+    With --accept or --reject, --by and --reason: record a decision about its source instead.
+    """
+    from w2s_harness.review import working
+
+    decision = _decision(flags)
+    asked = _asked(method, flags)
+
+    def say(text: str) -> None:
+        if not flags["quiet"]:
+            click.echo(text, err=True)
+
+    if decision is not None:
+        return _signed(asked, decision, flags, say)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    out = Path(flags["out"]) if flags["out"] else None
+    done = working.write(asked, out, say)
+    if done.evidence is not None:
+        from w2s_harness.review.questions import questions
+
+        click.echo("".join(f"{i}. {line}\n" for i, line in enumerate(questions(done.evidence), 1)), nl=False)
+        for file in done.files:
+            click.echo(f"dossier  {file}")
+    return int(done.code)
+
+
+def _decision(flags: dict[str, Any]) -> str | None:
+    """`accept`, `reject` or None; refuses half a sign-off."""
+    from w2s_harness.errors import UsageError
+
+    if flags["accept"] and flags["reject"]:
+        raise UsageError("--accept and --reject exclude one another. Give one.")
+    decision = "accept" if flags["accept"] else "reject" if flags["reject"] else None
+    for name in ("by", "reason"):
+        if decision is None and flags[name] is not None:
+            raise UsageError(f"--{name} goes with --accept or --reject. Give one of them too.")
+        if decision is not None and not (flags[name] or "").strip():
+            raise UsageError(f"--{decision} needs --by NAME and --reason TEXT; --{name} is missing or empty.")
+    return decision
+
+
+def _asked(method: str, flags: dict[str, Any]) -> Asked:
+    from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.discovery.plugins import Plugins
+    from w2s_harness.experiment.selection import Selection
+    from w2s_harness.experiment.session import Options
+    from w2s_harness.review.working import Asked
+
+    def plugins() -> Plugins:
+        found = Plugins(methods_env=Path(flags["methods_env"]) if flags["methods_env"] else None)
+        found.register("terminal", Terminal(-1 if flags["quiet"] else 0))
+        for spec in flags["plugins"]:
+            found.switch(spec)
+        return found
+
+    names = ("tasks", "pairs", "weak", "strong", "seeds", "root_seed", "limit", "grant", "counterfactuals")
+    selection = Selection(
+        **{name: flags[name] for name in (*names, "guards", "cell_timeout_s")}, controls=False
+    )
+    options = Options(store=Path(flags["store"]), slots=flags["slots"], isolation=flags["isolation"])
+    return Asked(method, selection, options, plugins)
+
+
+def _signed(asked: Asked, decision: Any, flags: dict[str, Any], say: Any) -> int:
+    from w2s_harness.experiment.sign_offs import SignOffs
+    from w2s_harness.review.working import resolve
+
+    signed = SignOffs(asked.options.store)
+    _, method = resolve(asked, say)
+    line = signed.sign(method, decision, flags["by"], flags["reason"])
+    click.echo(f"{line.decision}ed  {line.method}  {line.sha256}  by {line.by}  {signed.file}")
+    return 0

@@ -1,0 +1,1 @@
+"""Dossiers of methods: what a reviewer needs to decide about one."""

@@ -1,0 +1,155 @@
+"""From a finished run to what is known of one of its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from w2s_harness.balance import agreement
+from w2s_harness.evidence import CellEvidence
+from w2s_harness.experiment.assemble import Results
+from w2s_harness.experiment.gathering import Ended
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.rows import subsets as marked
+from w2s_harness.experiment.setting import Setting
+from w2s_harness.plan import PlannedMethod
+from w2s_harness.report.claims import ZERO_SHOT
+from w2s_harness.report.comparing import VANILLA
+from w2s_harness.report.document import Leaderboard, Row
+from w2s_harness.review.evidence import Ablation, Counterfactual, Place
+from w2s_harness.review.standing import Beside, beside, subsets
+from w2s_harness.review.treatment import TrainedRows, treatment
+from w2s_harness.review.unseen import unseen
+
+
+def places(board: Leaderboard, found: Results, method: PlannedMethod) -> list[Place]:
+    """What is known of `method` on each task and pair of the run."""
+    return [_Where(board, found, method, setting).place() for setting in found.settings]
+
+
+class _Where:
+    def __init__(self, board: Leaderboard, found: Results, method: PlannedMethod, setting: Setting) -> None:
+        self.board, self.found, self.method, self.setting = board, found, method, setting
+        self.gathered = found.work.gathered[setting.id]
+        self.cells: dict[str, list[Ended]] = {}
+        for job in found.work.jobs:
+            if job.setting is setting:
+                self.cells.setdefault(job.method.id, []).append(Ended(job, found.cells[job.cell.id]))
+
+    def place(self) -> Place:
+        """All of it; of a row that failed, no more than its row."""
+        where = (self.setting.task.id, self.setting.pair.name)
+        (here,) = [s for s in self.board.settings if (s.task, s.pair) == where]
+        planned = {m.id: m for m in self.found.plan.methods}
+        mine = self.cells[self.method.id]
+        base: dict[str, Any] = {
+            "setting": here,
+            "row": self.row(self.method),
+            "vanilla": self.row(planned[VANILLA]),
+            "ablations": self.ablations(planned.values()),
+            "seconds": _sum(mine, "seconds"),
+            "service_seconds": _sum(mine, "service_seconds"),
+            "vanilla_seconds": _sum(self.cells[VANILLA], "seconds"),
+        }
+        if not all(ended.is_well for ended in mine):
+            return Place(**base)
+        facts = [ended.record["seen"].get("trained", {}) for ended in mine]
+        trained = [self.trained(ended) for ended in mine] if any(f.get("behind") for f in facts) else []
+        return Place(
+            **base,
+            treatment=treatment(trained) if trained else None,
+            unseen=unseen([f for f in facts if f]),
+            beside=self.beside(),
+            subsets=self.subsets(),
+            counterfactuals=self.counterfactuals(),
+            failed_worlds=sum(not ended.is_well for ended in self.worlds()),
+        )
+
+    def row(self, method: PlannedMethod) -> Row:
+        """The board's row of a method here."""
+        key = (method.name, dict(method.changed), self.setting.task.id, self.setting.pair.name)
+        return next(r for r in self.board.rows if (r.method, r.parameters, r.task, r.pair) == key)
+
+    def ablations(self, methods: Any) -> list[Ablation]:
+        """The rows in which one changed parameter stands at its default, in the parameters' order."""
+        out = []
+        for name, value in self.method.changed.items():
+            rest = {k: v for k, v in self.method.changed.items() if k != name}
+            for other in methods:
+                if other.source == self.method.source and other.name == self.method.name:
+                    if dict(other.changed) == rest:
+                        out.append(Ablation(name, value, other.parameters[name], self.row(other)))
+        return out
+
+    def evidence(self, ended: Sequence[Ended]) -> list[CellEvidence]:
+        """What guards are shown of cells that ended well."""
+        return [self.gathered.cell(one) for one in ended]
+
+    def trained(self, ended: Ended) -> TrainedRows:
+        """One seed's training rows; the gold stays in the host."""
+        cell = self.gathered.cell(ended)
+        array = self.found.work.store.array(Keys(self.setting).trained(ended.job.key))
+        if array is None:
+            array = np.full((3, len(cell.drawn)), np.nan)
+        weight, target, used = np.asarray(array, np.float64)
+        return TrainedRows(weight, target, used, cell.weak, cell.setting.train.gold[cell.drawn])
+
+    def beside(self) -> list[Beside]:
+        """Beside the teacher, zero-shot and vanilla."""
+        mine = self.evidence(self.cells[self.method.id])
+        predictions, gold = [c.predictions for c in mine], self.setting.test.labels
+        out = [beside("its teacher", predictions, [c.weak_test for c in mine], gold)]
+        for name in (ZERO_SHOT, VANILLA):
+            others = self.cells.get(name, [])
+            if name != self.method.id and others and all(ended.is_well for ended in others):
+                theirs = [c.predictions for c in self.evidence(others)]
+                out.append(beside(name, predictions, theirs, gold))
+        return out
+
+    def subsets(self) -> Any:
+        """Parts of the holdout, beside vanilla's accuracy there."""
+        others = self.cells[VANILLA]
+        if self.method.id == VANILLA or not all(ended.is_well for ended in others):
+            return []
+        mine, theirs = self.evidence(self.cells[self.method.id]), self.evidence(others)
+        return subsets(
+            [c.predictions for c in mine],
+            [c.predictions for c in theirs],
+            [c.weak_test for c in mine],
+            self.setting.test.labels,
+            marked(self.setting),
+        )
+
+    def worlds(self) -> Sequence[Ended]:
+        """The method's counterfactual cells."""
+        return self.found.work.worlds.get((self.setting.id, self.method.id), ())
+
+    def counterfactuals(self) -> list[Counterfactual]:
+        """Counterfactual cells by kind, in the order in which guards asked for them."""
+        real = {e.job.cell.seed: self.gathered.cell(e).predictions for e in self.cells[self.method.id]}
+        kinds: dict[tuple[str, str, str], list[Ended]] = {}
+        for ended in self.worlds():
+            world = ended.job.world
+            if world is not None and ended.is_well:
+                stem = world.name.rstrip("0123456789").rstrip("-")
+                kinds.setdefault((stem, world.teacher, world.inputs), []).append(ended)
+        return [
+            Counterfactual(
+                *kind,
+                cells=len(cells),
+                accuracy=float(np.mean([e.record["accuracy"] for e in cells])),
+                agreement=float(
+                    np.mean(
+                        [agreement(self.gathered.cell(e).predictions, real[e.job.cell.seed]) for e in cells]
+                    )
+                ),
+            )
+            for kind, cells in kinds.items()
+        ]
+
+
+def _sum(cells: Sequence[Ended], name: str) -> float:
+    records: list[Mapping[str, Any]] = [ended.record for ended in cells]
+    return float(sum(record.get(name, 0.0) for record in records))

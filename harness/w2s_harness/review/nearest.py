@@ -1,0 +1,78 @@
+"""The known method whose code is most like a method's, and what differs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from w2s_harness.discovery import metadata
+from w2s_harness.discovery.likeness import alike, normalised, runs
+from w2s_harness.discovery.metadata import Entry
+
+CONTEXT = 3
+"""Lines that a diff shows around what differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The most similar of the known methods."""
+
+    name: str
+    similarity: float
+    """In [0, 1], of the normalised sources; 1 where only names, comments or constants differ."""
+    diff: str
+    """Unified, from the known method to this one; empty for equal files."""
+    added: int
+    """Lines of the diff that the known method has not."""
+    removed: int
+    """Lines of it that this one has not."""
+
+
+def known(methods: Mapping[str, Entry]) -> dict[str, str]:
+    """The source of every installed method by its name, read and never imported; shipped ones first."""
+    out = {}
+    for name, entry in sorted(methods.items(), key=lambda item: (not item[1].is_shipped, item[0])):
+        file = metadata.module_file(entry)
+        if file is not None:
+            out[name] = file.read_text(encoding="utf-8", errors="replace")
+    return out
+
+
+def nearest(name: str, source: str, known: Mapping[str, str]) -> Nearest | None:
+    """The known method most like `source`, the first of equals; None where nothing else is known.
+
+    Similarity is that of `discovery.likeness`; `name` itself is passed over, as the method would be most
+    like its own installed self.
+    """
+    mine, best = runs(normalised(source)), None
+    for other, theirs in known.items():
+        if other == name:
+            continue
+        found = alike(mine, runs(normalised(theirs)))
+        if best is None or found > best[0]:
+            best = (found, other, theirs)
+    if best is None:
+        return None
+    similarity, other, theirs = best
+    lines = list(
+        difflib.unified_diff(
+            theirs.splitlines(), source.splitlines(), other, name, lineterm="", n=CONTEXT
+        )
+    )  # fmt: skip
+    changed = lines[2:]
+    return Nearest(
+        other,
+        similarity,
+        "\n".join(lines),
+        sum(line.startswith("+") for line in changed),
+        sum(line.startswith("-") for line in changed),
+    )
+
+
+def text_of(files: Mapping[str, bytes], filename: str) -> str:
+    """The method's own module among its files, as text."""
+    name = Path(filename).name
+    body = next((data for file, data in files.items() if Path(file).name == name), b"")
+    return body.decode("utf-8", "replace")
