@@ -25,8 +25,9 @@ class Trained:
     """(3, m): how much each row counted behind it (summed weights, 1 a time without), the mean target that it
     had there (NaN where it did not count), and how much it counted in all fits together."""
     facts: dict[str, Any]
-    """`fits` of the cell, `behind` the returned student; of those, the `losses`; `heads`, `priors` and fits `on_test` rows
-    that it consists of; `own` where the method's own code predicted, so that all fits are taken for behind it."""
+    """`fits` of the cell and those `behind` the returned student, with their `losses`; the `heads`, `priors`
+    and fits `on_test` rows that it consists of; `own` where the method's own code predicted, so that all
+    fits are taken for behind it."""
 
 
 @dataclass(frozen=True, slots=True)

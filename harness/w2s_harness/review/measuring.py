@@ -78,9 +78,9 @@ class _Where:
         for name, value in self.method.changed.items():
             rest = {k: v for k, v in self.method.changed.items() if k != name}
             for other in methods:
-                if other.source == self.method.source and other.name == self.method.name:
-                    if dict(other.changed) == rest:
-                        out.append(Ablation(name, value, other.parameters[name], self.row(other)))
+                same = other.source == self.method.source and other.name == self.method.name
+                if same and dict(other.changed) == rest:
+                    out.append(Ablation(name, value, other.parameters[name], self.row(other)))
         return out
 
     def evidence(self, ended: Sequence[Ended]) -> list[CellEvidence]:

@@ -39,7 +39,8 @@ def unseen(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     losses = sorted({loss for facts in cells for loss in facts.get("losses", ()) if loss != "xent"})
     if losses:
         out.append(
-            f"The loss {', '.join(losses)} changes targets while it trains; shown are those that it was handed."
+            f"The loss {', '.join(losses)} changes targets while it trains; shown are those that it was "
+            "handed."
         )
     others = max((int(facts["fits"]) - int(facts["behind"]) for facts in cells), default=0)
     if others and most("behind"):
