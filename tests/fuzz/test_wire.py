@@ -42,7 +42,9 @@ INFO = wire.MethodInfo(
     "w2s",
     ("me",),
     "agent",
-    "arXiv",
+    authored_hours=2.0,
+    authored_usd=10.0,
+    reference="arXiv",
 )
 REQUESTS: tuple[wire.Request, ...] = (
     wire.Fit(ROWS, wire.pack(np.arange(N) % 2)),

@@ -18,20 +18,33 @@ _VIEWS = ("text", "md", "csv", "json")
 )
 @click.option("--best", is_flag=True, help="Correct the best row of each setting for having been picked.")
 @click.option("--by", type=click.Choice(["author"]), help="People and agents in one table: what each cost.")
+@click.option("--reviewed-only", is_flag=True, help="Only rows of others whose source a reviewer accepted.")
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
 def command(
-    run: str, form: str, figures: str | None, against: str | None, best: bool, by: str | None, store: str
+    run: str,
+    form: str,
+    figures: str | None,
+    against: str | None,
+    best: bool,
+    by: str | None,
+    reviewed_only: bool,
+    store: str,
 ) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
+    from w2s_harness.experiment.sign_offs import SignOffs, accepted_only
     from w2s_harness.report import document, latex, tables
     from w2s_harness.report.figures import write_figures
     from w2s_harness.report.rescoring import compared_with, with_best
 
-    found = document.read(_leaderboard(run, Path(store)))
+    found = SignOffs(Path(store)).shown_on(document.read(_leaderboard(run, Path(store))))
     if against:
         found = compared_with(found, [name.strip() for name in against.split(",") if name.strip()])
     if best:
         found = with_best(found)
+    if reviewed_only:
+        whole, found = found, accepted_only(found)
+        if left_out := len(whole.rows) - len(found.rows):
+            click.echo(f"left out: {left_out} rows whose source nobody accepted", err=True)
     if by is not None:
         from w2s_harness.report.authors import by_author
 

@@ -129,6 +129,9 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option("-x", "stop_first", is_flag=True, help="Stop at the first failed cell.")
 @click.option("--lf", "last_failed", is_flag=True, help="Only cells that failed in the last run.")
+@click.option(
+    "--reviewed-only", is_flag=True, help="Leave out methods of others whose source nobody accepted."
+)
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
 @click.option(
     "-p",
@@ -193,6 +196,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
         last_failed=flags["last_failed"],
         reverse=flags["order"] == "reverse",
         plan_only=flags["plan_only"],
+        reviewed_only=flags["reviewed_only"],
         isolation=flags["isolation"],
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})

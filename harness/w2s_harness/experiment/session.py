@@ -35,6 +35,7 @@ from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting, prepare_settings
+from w2s_harness.experiment.sign_offs import SignOffs
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Choice, Jail
@@ -54,6 +55,8 @@ class Options:
     last_failed: bool = False
     reverse: bool = False
     plan_only: bool = False
+    reviewed_only: bool = False
+    """Leave out methods whose source nobody accepted."""
     isolation: Choice = "auto"
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set by another thread to interrupt the run."""
@@ -106,6 +109,7 @@ class _Session:
         self.hook = listeners.plugins.hook
         self.guards = Guards(listeners.plugins)
         self.attempts = AttemptLog(store)
+        self.sign_offs = SignOffs(store.root)
         self.cancel = options.cancel
         self.slots = slot_count(options.slots)
         self.timing: dict[str, Any] = {}
@@ -114,6 +118,8 @@ class _Session:
     def work(self) -> Done:
         """Plan, run, report."""
         command = {**asdict(self.selection), "k": self.options.expression, "lf": self.options.last_failed}
+        if self.options.reviewed_only:
+            command["reviewed_only"] = True
         name = runs.fingerprint(command)
         unfinished = None if self.options.plan_only else runs.unfinished(self.store, name)
         drawn = unfinished.plan()["drawn"] if unfinished else {}
@@ -153,6 +159,8 @@ class _Session:
         return text + estimate.published(twin, prepare_settings(twin, self.store), *where)
 
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
+        if self.options.reviewed_only:
+            plan = self._reviewed(plan)
         if self.options.expression:
             plan = keep(plan, matches_expression(self.options.expression))
         if self.options.last_failed:
@@ -160,6 +168,15 @@ class _Session:
             failed = self._failed_last() if before is None else frozenset(before)
             plan = keep(plan, failed.__contains__)
         return plan
+
+    def _reviewed(self, plan: Plan) -> Plan:
+        left_out = {m.id for m in plan.methods if not self.sign_offs.is_accepted(m)}
+        for method in sorted(left_out):
+            self.listeners.say(f"left out: {method}: nobody accepted its source (w2s-harness review)")
+        accepted = {cell.id for cell in plan.cells() if cell.method not in left_out}
+        if not accepted:
+            raise NothingSelectedError("--reviewed-only: nobody accepted the source of any method named")
+        return keep(plan, accepted.__contains__)
 
     def _failed_last(self) -> frozenset[str]:
         """Ids of the cells that failed in the last run of this store."""
@@ -276,6 +293,7 @@ class _Session:
             results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
             attempts=counts(results.plan, results.cells), published=published, beside=beside,
         )  # fmt: skip
+        board = self.sign_offs.shown_on(board)
         self.timing["seconds"]["total"] = time.monotonic() - self.started
         # before the leaderboard: with it the run is finished and would not be continued
         self.attempts.finished(results.plan, results.settings, board.rows)

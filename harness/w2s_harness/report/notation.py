@@ -71,8 +71,13 @@ def guards(row: Row) -> str:
 
 
 def vouched(row: Row) -> str:
-    """`guards`, and how often others were tried on the holdout: `ok, attempts >= 3`."""
-    return f"{guards(row)}, attempts >= {row.attempts}" if row.attempts > 1 else guards(row)
+    """`guards`, how often others were tried on the holdout, a sign-off: `ok, attempts >= 3, accepted`."""
+    parts = [guards(row)]
+    if row.attempts > 1:
+        parts.append(f"attempts >= {row.attempts}")
+    if row.review:
+        parts.append(f"{row.review.decision}ed")
+    return ", ".join(parts)
 
 
 def access(row: Row) -> str:

@@ -77,6 +77,7 @@ CSV_COLUMNS = (
     "ece",
     "teacher_errors",
     "unverified",
+    "review",
     "reason",
 )
 _HEAD_WIDTH = 18
@@ -298,8 +299,14 @@ def _notes(document: Leaderboard) -> list[str]:
         notes += [printable(f"{where}: {warning}.") for warning in row.warnings]
         if row.best_of is not None:
             notes.append(printable(f"{where}: {_corrected(row.best_of)}."))
+    notes += dict.fromkeys(_signed(row) for row in document.rows if row.review)
     notes += [printable(f"Mismatch: {line}") for line in document.mismatches]
     return [*notes, *_claims(document)]
+
+
+def _signed(row: Row) -> str:
+    found = row.review
+    return printable(f"{label(row)}: {found.decision}ed by {found.by}: {found.reason}") if found else ""
 
 
 def _judged(found: Judged) -> str:
@@ -353,5 +360,5 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         *compared,
         *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
         *(row.attempts, row.flops_over_vanilla, *_extras(row)),
-        *(row.unverified, row.reason),
+        *(row.unverified, row.review.decision if row.review else None, row.reason),
     )

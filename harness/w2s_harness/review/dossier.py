@@ -30,14 +30,15 @@ def page(found: Evidence) -> Page:
     method, source = found.method, found.method.source
     where = f"{source.distribution} {source.version}" if source.distribution else source.filename
     lead = (
-        f"{method.id} from {where}, source SHA-256 {source.sha256}. A sign-off is for this source: "
-        f"`w2s-harness review {found.asked} --accept --by NAME --reason TEXT` (or --reject). Changed code is "
-        "unreviewed again."
+        f"{method.id} from {where}, source SHA-256 {source.sha256}. A sign-off is for this source; changed "
+        "code is unreviewed again."
     )
+    sign = f"w2s-harness review {found.asked} --accept --by NAME --reason TEXT   # or --reject"
     sections = [Section("Five questions", [Items(questions(found), numbered=True)])]
     for place in found.places:
         sections += _sections(place, several=len(found.places) > 1)
-    sections += [_code(found), Section("Again", [Code(found.command, "sh")])]
+    sections += [_code(found), Section("The run under it", [Code(found.command, "sh")])]
+    sections.append(Section("Sign-off", [Code(sign, "sh")]))
     return Page(f"Dossier of {method.id}", lead, sections)
 
 
@@ -56,8 +57,8 @@ def _sections(place: Place, *, several: bool) -> Iterator[Section]:
 def _result(place: Place) -> Iterator[Block]:
     setting, row = place.setting, place.row
     yield Text(
-        f"{setting.task} on {setting.pair}, {len(row.transfer.per_seed)} seeds, {setting.n_test} holdout rows; "
-        f"weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}."
+        f"{setting.task} on {setting.pair}, {len(row.transfer.per_seed)} seeds, {setting.n_test} holdout "
+        f"rows; weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}."
     )
     yield Table(
         ("method", "status", "transfer", "PGR", "95 % CI", "vs vanilla", "T"),
@@ -166,12 +167,19 @@ def _subsets(place: Place) -> Iterator[Block]:
         return
     ordered = sorted(place.subsets, key=lambda s: -s.difference)
     yield Table(
-        ("holdout rows", "rows", "accuracy", "vanilla", "", ""),
+        ("holdout rows", "rows", "accuracy", "vanilla", "difference", ""),
         [
-            (s.name, str(s.rows), share(s.accuracy, 3), share(s.vanilla, 3), points(s.difference), _outcome(s.difference))
+            (
+                s.name,
+                str(s.rows),
+                share(s.accuracy, 3),
+                share(s.vanilla, 3),
+                points(s.difference),
+                _outcome(s.difference),
+            )
             for s in ordered
         ],
-    )  # fmt: skip
+    )
 
 
 def _outcome(difference: float) -> str:

@@ -57,7 +57,10 @@ def _dropped(seen: Treatment) -> str:
         if told > 0.02
         else "the dropped rows are no worse than the kept ones, so what is dropping them good for?"
     )
-    return f"It drops {percent(seen.dropped)} of rows, {percent(seen.dropped_wrong)} of which the teacher got wrong{of_kept}: {ask}"
+    return (
+        f"It drops {percent(seen.dropped)} of rows, {percent(seen.dropped_wrong)} of which the teacher got "
+        f"wrong{of_kept}: {ask}"
+    )
 
 
 def _relabelled(seen: Treatment) -> str:
@@ -76,8 +79,8 @@ def _reweighted(seen: Treatment) -> str:
         return ""
     return (
         f"It weights {percent(seen.reweighted)} of the rows that it keeps unlike the usual one, as if "
-        f"{percent(seen.effective)} of them were left; {percent(seen.weight_wrong)} of the weight lies on rows "
-        f"that the teacher got wrong, where equal weights would put {percent(seen.kept_wrong)}: is that "
+        f"{percent(seen.effective)} of them were left; {percent(seen.weight_wrong)} of the weight lies on "
+        f"rows that the teacher got wrong, where equal weights would put {percent(seen.kept_wrong)}: is that "
         "difference worth the rows?"
     )
 
@@ -105,7 +108,10 @@ def _gain(place: Place) -> str:
         equal = row.vs_compute
         if equal is not None and equal.difference is not None:
             cost += f", and {points(equal.difference)} over vanilla students of the same compute"
-        return f"It gains {size} on {seeds} seeds{cost}: is that gain large enough to matter where it would be used?"
+        return (
+            f"It gains {size} on {seeds} seeds{cost}: is that gain large enough to matter where it would be "
+            "used?"
+        )
     verb = "gains" if against.difference > 0 else "loses" if against.difference < 0 else "changes"
     return (
         f"It {verb} {size} on {seeds} seeds, which is not significant after Holm (p = "
@@ -142,7 +148,7 @@ def _signal(place: Place) -> str:
 def _right(one: Beside) -> str:
     if one.right is None:
         return ""
-    return f" (where they part, {percent(one.right)} of its decisions are right)"
+    return f" (right on {percent(one.right)} of those where they part)"
 
 
 # -- choices --------------------------------------------------------------------------------------------
@@ -159,15 +165,21 @@ def _choices(found: Evidence, place: Place) -> str:
         name = most.parameter
         return (
             f"{name}={valued(most.value)} is worth {points(worth[name])} of accuracy over its default "
-            f"{valued(most.default)}, the most of its {len(told)} changed parameter(s): how was it chosen, on "
-            f"which labels, and would it be chosen again on another task?{tried}"
+            f"{valued(most.default)}, the most of its {len(told)} changed parameter(s): how was it chosen, "
+            f"on which labels, and would it be chosen again on another task?{tried}"
         )
     standing = ", ".join(f"{k}={valued(v)}" for k, v in found.method.parameters.items())
     if standing:
-        return f"Its parameters stand at their defaults ({standing}): where do these come from, and were they tuned on this task's holdout?{tried}"
+        return (
+            f"Its parameters stand at their defaults ({standing}): where do these come from, and were they "
+            f"tuned on this task's holdout?{tried}"
+        )
     near = found.nearest
     if near is None:
-        return f"It has no parameter, and no method is known to compare its {found.lines} lines with: what in them was chosen by looking at results?{tried}"
+        return (
+            f"It has no parameter, and no method is known to compare its {found.lines} lines with: what in "
+            f"them was chosen by looking at results?{tried}"
+        )
     return (
         f"It has no parameter, and its code is {percent(near.similarity)} like '{near.name}' (+{near.added}, "
         f"-{near.removed} lines): which of these lines carry the difference, and what in them was "
@@ -185,7 +197,10 @@ def _worst(found: Evidence, place: Place) -> str:
     if said:
         first = said[0]
         more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-        return f"The guard '{first.guard}' says {first.finding or first.level}{more}: {first.because.rstrip('.')}. Is there an honest reason for that?"
+        return (
+            f"The guard '{first.guard}' says {first.finding or first.level}{more}: "
+            f"{first.because.rstrip('.')}. Is there an honest reason for that?"
+        )
     marks = [s for s in place.subsets if s.name != "teacher wrong"]
     lost = min(marks, key=lambda s: s.difference, default=None)
     if lost is not None and lost.difference < 0:
@@ -197,4 +212,7 @@ def _worst(found: Evidence, place: Place) -> str:
     of = f"'{label(place.row)}'"
     cost = f" for {times:.1f} times vanilla's FLOPs" if times else ""
     like = f" and its code is {percent(near.similarity)} like '{near.name}'" if near else ""
-    return f"No guard speaks against {of}, it loses on no subset{cost}{like}: what is the likeliest way in which it fails on a task that is not here?"
+    return (
+        f"No guard speaks against {of}, it loses on no subset{cost}{like}: what is the likeliest way in "
+        "which it fails on a task that is not here?"
+    )
