@@ -210,9 +210,10 @@ def _worst(found: Evidence, place: Place) -> str:
         )
     near, times = found.nearest, place.row.flops_over_vanilla
     of = f"'{label(place.row)}'"
+    lost_none = ", it loses on no subset" if marks else ", nothing is known of subsets"
     cost = f" for {times:.1f} times vanilla's FLOPs" if times else ""
     like = f" and its code is {percent(near.similarity)} like '{near.name}'" if near else ""
     return (
-        f"No guard speaks against {of}, it loses on no subset{cost}{like}: what is the likeliest way in "
+        f"No guard speaks against {of}{lost_none}{cost}{like}: what is the likeliest way in "
         "which it fails on a task that is not here?"
     )
