@@ -108,6 +108,10 @@ def test_a_model_that_does_not_answer_pauses_the_run(tmp_path):
         (("--agent", "search", "--model", "m"), {}, "asks no model"),
         (("--agent", "model"), {}, "--model NAME"),
         (("--model", "m", "--prices", "words.yaml"), {}, "words.yaml"),
+        (("--tasks", "chatt"), {}, "did you mean 'chat'"),
+        (("--pairs", "tinny"), {}, "did you mean 'tiny'"),
+        (("--held-out-tasks", "math,cod"), {}, "did you mean 'code'"),
+        (("--tasks", "chat-judged", "--held-out-tasks", "math"), {}, "Name it in --held-out-tasks instead"),
     ],
 )
 def test_bad_input_is_one_line_and_makes_no_folder(tmp_path, flags, env, why):

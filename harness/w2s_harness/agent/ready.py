@@ -1,6 +1,8 @@
-"""What can be known before the first paid call: whether the model can be asked, and what a call may cost."""
+"""What can be known before the first paid call: what is named, who can be asked, what a call may cost."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import msgspec
 
@@ -12,6 +14,9 @@ from w2s_harness.agent.schemas import SCHEMAS
 from w2s_harness.dialogue import AgentModel
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError
+from w2s_harness.experiment.choose_pairs import choose_pairs
+from w2s_harness.experiment.planning import tasks_of
+from w2s_harness.experiment.selection import Selection
 
 _FRAME = 1024
 """Tokens that a request has beside what is written in it."""
@@ -23,6 +28,22 @@ def plugins_of(plan: AgentPlan) -> Plugins:
     for spec in plan.plugins:
         plugins.switch(spec)
     return plugins
+
+
+def selection_of(plan: AgentPlan) -> Selection:
+    """What a run climbs: the feedback part of its task."""
+    return Selection(
+        tasks=plan.task, pairs=plan.pair, seeds=plan.seeds, limit=plan.limit, root_seed=plan.root_seed,
+        grant=plan.grant, guards=plan.guards, cell_timeout_s=plan.cell_timeout_s, holdout="feedback",
+        controls=False,
+    )  # fmt: skip
+
+
+def check_names(plan: AgentPlan) -> None:
+    """Whether the run's tasks and pair are there. Raises what `experiment.planning.build_plan` raises."""
+    plugins, wanted = plugins_of(plan), replace(selection_of(plan), held_out=plan.held_out_tasks)
+    tasks_of(wanted, plugins)
+    choose_pairs(wanted, plugins)
 
 
 def model_of(plan: AgentPlan, table: Prices) -> AgentModel | None:

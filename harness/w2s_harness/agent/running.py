@@ -19,13 +19,12 @@ from w2s_harness.agent.lineage import Lineages
 from w2s_harness.agent.loop import LanguageAgent
 from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
-from w2s_harness.agent.ready import model_of, plugins_of
+from w2s_harness.agent.ready import model_of, plugins_of, selection_of
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
 from w2s_harness.agent.search import SearchAgent
 from w2s_harness.agent.tools import AgentTools
 from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
-from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.session import Options
 from w2s_harness.report import agents, tables
 from w2s_harness.scoring.ledger import Ledger
@@ -59,7 +58,7 @@ class AgentRun:
         self.stop, self.cancel = threading.Event(), threading.Event()
         self.referee = HostReferee(
             Arena(
-                selection=_selection(plan),
+                selection=selection_of(plan),
                 options=Options(
                     store=Path(plan.store), slots=slots, isolation=plan.isolation, cancel=self.cancel
                 ),
@@ -225,14 +224,6 @@ class _InTurn:
         """The tool's answer, in turn."""
         with self._turns.of(self._name):
             return self._tools.call(name, arguments, call_id)
-
-
-def _selection(plan: AgentPlan) -> Selection:
-    return Selection(
-        tasks=plan.task, pairs=plan.pair, seeds=plan.seeds, limit=plan.limit, root_seed=plan.root_seed,
-        grant=plan.grant, guards=plan.guards, cell_timeout_s=plan.cell_timeout_s, holdout="feedback",
-        controls=False,
-    )  # fmt: skip
 
 
 def _named(bad: Exception) -> str:

@@ -93,6 +93,7 @@ def run(**flags: Any) -> int:
 
     asked = asking.plan_of(flags)
     own_prices = Path(flags["prices"]) if flags["prices"] else None
+    ready.check_names(asked)
     ready.model_of(asked, prices.load(own_prices))
     folder = asking.folder_of(flags["folder"], asked)
     plan.write(asked, folder, own_prices)

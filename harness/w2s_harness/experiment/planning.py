@@ -40,13 +40,7 @@ def build_plan(
     """
     seeds = parse_seeds(wanted.seeds)
     plugins.use_guards(wanted.guards)
-    tasks = [
-        dataclasses.replace(t, part=part)
-        for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
-        for spec in parse_specs(words)
-        for t in choose_tasks(spec, plugins, wanted.fresh, drawn or {})
-    ]
-    _refuse_judged_feedback(tasks)
+    tasks = tasks_of(wanted, plugins, drawn)
     methods = [m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe)]
     pairs = choose_pairs(wanted, plugins)
     no_twins([t.id for t in tasks], "tasks")
@@ -73,6 +67,20 @@ def build_plan(
         controls=wanted.controls,
         against=_against(wanted.against, methods),
     )
+
+
+def tasks_of(
+    wanted: Selection, plugins: Plugins, drawn: Mapping[str, str] | None = None
+) -> list[PlannedTask]:
+    """The tasks of a selection, each with the part of its holdout that is scored. Raises as `build_plan`."""
+    tasks = [
+        dataclasses.replace(t, part=part)
+        for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
+        for spec in parse_specs(words)
+        for t in choose_tasks(spec, plugins, wanted.fresh, drawn or {})
+    ]
+    _refuse_judged_feedback(tasks)
+    return tasks
 
 
 def _against(text: str, methods: Sequence[PlannedMethod]) -> tuple[str, ...]:
