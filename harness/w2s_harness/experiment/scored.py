@@ -27,8 +27,9 @@ from w2s_harness.report.comparing import (
     same_solver,
 )
 from w2s_harness.report.document import Row, label
+from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
-from w2s_harness.scoring import best_of, bootstrap, calibration, power
+from w2s_harness.scoring import bootstrap, calibration, power
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
@@ -191,21 +192,10 @@ def _scored(row: Row, tally: Tally) -> Scored:
 
 def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
     """For the best of several rows that share setting and name, by its position: what picking it is worth."""
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for i, (row, tally) in enumerate(pairs):
-        if row.status in ("ok", "no-gap") and tally.block() is not None:
-            groups.setdefault((row.task, row.pair, row.method), []).append(i)
-    out = {}
-    for name, places in groups.items():
-        blocks = [block for i in places if (block := pairs[i][1].block()) is not None]
-        if len(blocks) < 2:
-            continue
-        k, winner, optimism = best_of.best_of(blocks, name="/".join(name))
-        row, tally = pairs[places[winner]]
-        accuracy = float(np.mean(blocks[winner].values)) - optimism
-        pgr = None if row.pgr is None else row.pgr - optimism / tally.reference.base.gap
-        out[places[winner]] = BestOf(k=k, optimism=optimism, accuracy=accuracy, pgr=pgr)
-    return out
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, (row, _) in enumerate(pairs):
+        groups.setdefault((row.task, row.pair, row.method), []).append(i)
+    return picked([_scored(row, tally) for row, tally in pairs], groups)
 
 
 def _calibrations(pairs: Sequence[tuple[Row, Tally]], store: Store) -> list[Calibration | None]:

@@ -104,9 +104,9 @@ def _otherwise(row: Row, needed: Needed) -> str:
 
 
 def _is_general(row: Row) -> bool:
-    """Whether the difference holds for new training pools too."""
-    found = row.vs_vanilla
-    return found is not None and found.ci_pool is not None and found.ci_pool[0] > 0
+    """Whether what was won holds for new training pools too, against zero-shot as well where that was run."""
+    compared = [row.vs_vanilla, *_zero_shot(row)]
+    return all(c is not None and c.ci_pool is not None and c.ci_pool[0] > 0 for c in compared)
 
 
 def _size(found: Comparison | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import MISSING, printable, share, span
-from w2s_harness.report.tables import Block, blocks
+from w2s_harness.report.tables import Block, blocks, corrected
 
 _RIGHT = frozenset({"PGR", "transfer", "T"})
 """Columns of single numbers."""
@@ -83,8 +83,9 @@ def _caption(block: Block, failed: Sequence[str]) -> str:
         text += f"; no gap to recover ({escaped(block.gap)}), so transfer accuracy instead of PGR"
     else:
         text += f", gap {_cell(share(setting.gap, 3))} ({_cell(span(setting.gap_ci, 3))})"
+    best = "".join(f" {escaped(f'{label(r)}: {corrected(r.best_of)}')}." for r in block.above if r.best_of)
     alarm = f" \\textbf{{Failed controls: {escaped(', '.join(failed))}.}}" if failed else ""
-    return f"{text}.{alarm}"
+    return f"{text}.{best}{alarm}"
 
 
 def _key(setting: Setting) -> str:

@@ -12,11 +12,10 @@ from msgspec import UNSET
 from w2s_harness.errors import DataError, UsageError, nearest
 from w2s_harness.report.comparing import Scored, against
 from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label, largest
-from w2s_harness.report.records import BestOf
+from w2s_harness.report.picking import picked
 from w2s_harness.scoring.accuracy import counted
-from w2s_harness.scoring.best_of import best_of
 from w2s_harness.scoring.interval import Baselines, baselines, no_gap
-from w2s_harness.scoring.twoway import Block, block, estimate
+from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,25 +58,17 @@ def with_best(document: Leaderboard) -> Leaderboard:
     What picking it is worth is estimated from the outcomes (`scoring.best_of`); a setting whose rows hold
     none, or that has fewer than two, is left as it is.
     """
-    rows, made = scored(document), list(document.rows)
-    for setting in document.settings:
-        here = (setting.task, setting.pair)
-        places = [i for i, s in enumerate(rows) if s.setting == here and _may_be_best(s)]
-        blocks = [transfer for i in places if (transfer := rows[i].transfer) is not None]
-        if len(blocks) < 2:
-            continue
-        k, winner, optimism = best_of(blocks, name=f"{'/'.join(here)}/best")
-        chosen = rows[places[winner]]
-        accuracy = estimate([blocks[winner]]) - optimism
-        pgr, base = chosen.row.pgr, chosen.base
-        corrected = None if pgr is None or base is None else pgr - optimism / base.gap
-        found = BestOf(k=k, optimism=optimism, accuracy=accuracy, pgr=corrected)
-        made[places[winner]] = msgspec.structs.replace(chosen.row, best_of=found)
+    rows = scored(document)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, each in enumerate(rows):
+        if each.row.track == "w2s":
+            groups.setdefault((*each.setting, "best"), []).append(i)
+    found = picked(rows, groups)
+    made = [
+        msgspec.structs.replace(row, best_of=found[i]) if i in found else row
+        for i, row in enumerate(document.rows)
+    ]
     return msgspec.structs.replace(document, rows=made)
-
-
-def _may_be_best(one: Scored) -> bool:
-    return one.row.status in ("ok", "no-gap") and one.row.track == "w2s" and one.transfer is not None
 
 
 def _scored(row: Row, setting: Setting | None, lines: dict[tuple[str, str], Baselines | None]) -> Scored:

@@ -298,7 +298,7 @@ def _notes(document: Leaderboard) -> list[str]:
         where = f"{label(row)} on {row.task}, {row.pair}"
         notes += [printable(f"{where}: {warning}.") for warning in row.warnings]
         if row.best_of is not None:
-            notes.append(printable(f"{where}: {_corrected(row.best_of)}."))
+            notes.append(printable(f"{where}: {corrected(row.best_of)}."))
     notes += dict.fromkeys(_signed(row) for row in document.rows if row.review)
     notes += [printable(f"Mismatch: {line}") for line in document.mismatches]
     return [*notes, *_claims(document)]
@@ -323,7 +323,8 @@ def _alarms(document: Leaderboard) -> list[str]:
     return [printable(f"{ALARM} {c.name} on {c.task}, {c.pair}: {c.because}") for c in failed]
 
 
-def _corrected(found: BestOf) -> str:
+def corrected(found: BestOf) -> str:
+    """What is left of the best of several rows."""
     at = f"PGR {share(found.pgr)}" if found.pgr is not None else f"accuracy {share(found.accuracy, 3)}"
     return f"the best of {found.k}; less the {share(found.optimism, 3)} that picking is worth, {at}"
 

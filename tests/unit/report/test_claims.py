@@ -25,8 +25,9 @@ def row(board):
     """A row of the fixture board that was compared with vanilla and, unless told otherwise, zero-shot."""
     template = next(r for r in board.rows if r.status == "ok" and r.track == "w2s")
 
-    def make(task, difference, *, significant=True, zero=True, ci_pool=None, **changes):
-        versus = [found(0.05, against="zero-shot", significant=zero)] if zero is not None else []
+    def make(task, difference, *, significant=True, zero=True, ci_pool=None, zero_pool=None, **changes):
+        zeros = [found(0.05, against="zero-shot", significant=zero, ci_pool=zero_pool or ci_pool)]
+        versus = zeros if zero is not None else []
         fields = {"method": "m", "parameters": {}, "verdicts": [], "attempts": 1, "unverified": None}
         compared = found(difference, significant=significant, ci_pool=ci_pool)
         return msgspec.structs.replace(
@@ -55,6 +56,9 @@ def test_what_was_won_is_said_with_its_interval_and_what_was_not_is_said_too(row
 def test_new_training_pools_are_spoken_of_only_where_their_interval_allows_it(row):
     assert "this training pool" in sentence(row("math", 0.03, ci_pool=(-0.01, 0.07))).sentence
     assert "this training pool" not in sentence(row("math", 0.03, ci_pool=(0.01, 0.05))).sentence
+    assert "this training pool" not in sentence(row("math", 0.03, zero=None, ci_pool=(0.01, 0.05))).sentence
+    hangs_on_the_pool = row("math", 0.03, ci_pool=(0.01, 0.05), zero_pool=(-0.02, 0.12))
+    assert "this training pool" in sentence(hangs_on_the_pool).sentence, "above zero-shot on this pool only"
 
 
 def test_weak_supervision_must_beat_zero_shot_as_well(row):

@@ -3,7 +3,7 @@ import re
 import msgspec
 
 from w2s_harness.report.latex import escaped, latex
-from w2s_harness.report.records import Control
+from w2s_harness.report.records import BestOf, Control
 
 
 def test_every_mark_of_latex_is_escaped():
@@ -63,3 +63,32 @@ def test_a_failed_control_stands_in_its_caption(board):
 def test_claims_stand_in_comments(board):
     line = next(line for line in latex(board).splitlines() if "beats vanilla" in line)
     assert line.startswith("% ")
+
+
+def test_the_best_of_several_says_in_the_caption_what_is_left_of_it(board):
+    best = BestOf(k=3, optimism=0.011, accuracy=0.9, pgr=0.71)
+    rows = [
+        msgspec.structs.replace(row, best_of=best) if (row.method, row.task) == ("logconf", "math") else row
+        for row in board.rows
+    ]
+    captions = re.findall(r"\\caption\{(.*)\}", latex(msgspec.structs.replace(board, rows=rows)))
+    assert ["best of 3" in caption for caption in captions].count(True) == 1
+
+
+HOSTILE = "a_b%c#d&e$f^g~h{i}j\\k\x1b\u202e<x> \\input{/etc/passwd}"
+
+
+def test_no_name_breaks_out_of_its_cell(board):
+    rows = [msgspec.structs.replace(row, method=f"{HOSTILE}{row.method}") for row in board.rows]
+    text = latex(msgspec.structs.replace(board, rows=rows))
+    lines = [line for line in text.splitlines() if not line.startswith("%")]
+    bare = re.sub(r"\\[{}&%$#_\\]", "", "\n".join(lines))
+    assert bare.count("{") == bare.count("}")
+    assert not set("%#~^\x1b\u202e") & set(bare)
+    assert "\\input" not in bare
+    for tabular in re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", bare, re.S):
+        columns, body = tabular
+        cells = {line.count("&") for line in body.splitlines() if "&" in line}
+        assert cells == {len(columns) - 1}
+    for name in set(re.findall(r"\\begin\{(\w+)\}", bare)):
+        assert bare.count(f"\\begin{{{name}}}") == bare.count(f"\\end{{{name}}}")
