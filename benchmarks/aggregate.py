@@ -29,6 +29,7 @@ from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
+from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.report import canonical
 from w2s_harness.scoring.accuracy import pack
@@ -110,13 +111,17 @@ def fill(folder: Path, plan: Plan, n_test: int) -> None:
     store.close()
 
 
+def no_worker() -> Zygote:
+    raise RuntimeError("every cell is in the store, so that none is run")
+
+
 def timed(folder: Path, plan: Plan, n_test: int) -> tuple[int, float]:
     settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in plan.pairs]
     known = {s.id: baseline(n_test) for s in settings}
     began = time.perf_counter()
     store = Store(folder)
     work = work_of(plan, settings, store)
-    cells = {job.cell.id: work.kept(job) for job in work.jobs}
+    cells = work.run(no_worker, lambda event: None)
     found = Results(plan, settings, known, work, cells)
     plugins = Plugins()
     plugins.use_guards("none")

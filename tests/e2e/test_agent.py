@@ -94,6 +94,7 @@ def test_a_board_names_the_ledger_that_it_was_made_from(done, tmp_path):
     assert told.code == 4 and "was made from another ledger" in told.err
 
 
+@pytest.mark.heavy
 def test_a_killed_run_goes_on_to_the_same_numbers(done, tmp_path):
     whole, _ = done
     place = Place(tmp_path)

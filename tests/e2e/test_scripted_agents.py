@@ -38,6 +38,7 @@ def books(folder: Path, name: str) -> list[dict]:
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.heavy
 def test_a_host_killed_mid_call_goes_on_and_pays_nothing_twice(tmp_path):
     held = threading.Event()
     cast = Cast(held={1: held}, unlucky=True)

@@ -22,6 +22,7 @@ from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan
+from w2s_harness.report.uncollected import uncollected
 from w2s_harness.types import Verdict, World
 
 ROW_FAILED = "not run: a real cell of its row failed or was skipped"
@@ -97,14 +98,8 @@ class CellWork:
             random.SystemRandom().shuffle(todo)
         desk = _Desk(self.hook, log, stop_first)
         self.hook.w2s_stage_start(stage="cells", total=len(todo))
-        missing, stopped = [], False
-        for job in todo:
-            known = self._refusal(job) or self._given(job) or self.kept(job)
-            if known is None:
-                missing.append(job)
-            else:
-                stopped = desk.settle(job, known, cached="accuracy" in known) or stopped
-        if missing and not stopped:
+        missing = self._settled(todo, desk)
+        if missing and not desk.stopped:
             self._work(missing, zygote(), desk)
         for job in audits:
             record = desk.audits.get(job.id)
@@ -113,6 +108,18 @@ class CellWork:
         for job in self.jobs:
             desk.records.setdefault(job.cell.id, {"error": "not run: an earlier cell failed (-x)"})
         return desk.records
+
+    @uncollected()
+    def _settled(self, jobs: list[Job], desk: _Desk) -> list[Job]:
+        """Settle what is known of cells without running them; returns the others."""
+        missing = []
+        for job in jobs:
+            known = self._refusal(job) or self._given(job) or self.kept(job)
+            if known is None:
+                missing.append(job)
+            else:
+                desk.settle(job, known, cached="accuracy" in known)
+        return missing
 
     def _work(self, jobs: list[Job], zygote: Zygote, desk: _Desk) -> None:
         """Work cells off; a counterfactual one that failed is run once more, since it may be bad luck.
@@ -146,6 +153,7 @@ class CellWork:
 
     # -- which cells ------------------------------------------------------------------------------------
 
+    @uncollected()
     def _jobs(self) -> list[Job]:
         """The real cells; those of a row stand together and share what names them."""
         made: dict[tuple[str, str, str], Callable[[Cell], Job]] = {}
