@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from w2s_harness.errors import DataError
 from w2s_harness.report.records import (
+    Accuracy,
     Author,
     BestOf,
     Calibration,
@@ -26,7 +27,9 @@ from w2s_harness.report.records import (
     Part,
     Review,
     RowBaselines,
+    SeedAccuracy,
     SourceRecord,
+    Star,
     VerdictRecord,
 )
 
@@ -34,26 +37,12 @@ SCHEMA = "w2s-leaderboard/1"
 MAX_BYTES = 2**27
 """A longer file is refused."""
 
-Accuracy = Annotated[float, Meta(ge=0, le=1)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Rank = Annotated[int, Meta(ge=1)]
 Scalar = bool | int | float | str
 Bounds = tuple[float, float]
 Exposure = Literal["fresh", "private", "public"]
 Isolation = Literal["L0", "L1", "L2", "imported", "predictions-only"]
-
-
-class SeedAccuracy(Part, frozen=True, kw_only=True):
-    """Weak floor or ceiling of one baseline seed."""
-
-    seed: int
-    """The seed."""
-    accuracy: Accuracy
-    """On the whole holdout; a tie counts 1/2."""
-    outcomes: str | UnsetType = UNSET
-    """Right (1) or wrong (0) per row: packed bits, first row highest, base64. Not for private tasks."""
-    ties: str | UnsetType = UNSET
-    """The rows that count 1/2, packed likewise; absent where there is none."""
 
 
 class Baseline(Part, frozen=True, kw_only=True):
@@ -124,6 +113,10 @@ class Setting(Part, frozen=True, kw_only=True):
     without vanilla or with one seed."""
     holdout_rows: Literal["paired", "unknown"] = "paired"
     """`unknown`: only accuracies were given, so rows of two methods cannot be paired."""
+    vanilla_star: dict[str, Star] = msgspec.field(default_factory=dict)
+    """By solver: vanilla at the best point of its settings, chosen on the holdout in vanilla's favour."""
+    zero_shot_star: Star | None = None
+    """The untrained student's best readout, chosen on the holdout in its favour; null without one."""
     judged: Judged | UnsetType = UNSET
     """Of a judged task: how far its voters agree. Accuracies are then agreement with a voter drawn at random,
     and `outcomes` say which decisions are the majority's."""
@@ -250,6 +243,10 @@ class Row(Part, frozen=True, kw_only=True):
     """Why nobody vouches for its numbers: its workers were not isolated, or a guard failed; else null."""
     vs_vanilla: Comparison | None = None
     """Against vanilla by the same solver; null for vanilla itself and where the plan has none."""
+    vs_vanilla_star: Comparison | None = None
+    """Against `vanilla*` of its solver: what a row must beat to be better than vanilla."""
+    vs_zero_shot_star: Comparison | None = None
+    """Against `zero-shot*`: what a claim of weak supervision must beat too."""
     vs_compute: Comparison | None = None
     """Against `vanilla@C`, an ensemble of vanilla students of at most the row's compute; null where the row
     costs less than two of them."""

@@ -5,13 +5,51 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 Count = Annotated[int, Meta(ge=0)]
+Accuracy = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of everything in the document: frozen, by name, no unknown fields."""
+
+
+class SeedAccuracy(Part, frozen=True, kw_only=True):
+    """Weak floor or ceiling of one baseline seed."""
+
+    seed: int
+    """The seed."""
+    accuracy: Accuracy
+    """On the whole holdout; a tie counts 1/2."""
+    outcomes: str | UnsetType = UNSET
+    """Right (1) or wrong (0) per row: packed bits, first row highest, base64. Not for private tasks."""
+    ties: str | UnsetType = UNSET
+    """The rows that count 1/2, packed likewise; absent where there is none."""
+
+
+class StarPoint(Part, frozen=True, kw_only=True):
+    """One of the references that a best one was chosen from."""
+
+    name: str
+    """Such as `C=0.003`, or the name of a readout."""
+    settings: dict[str, float]
+    """What sets it apart, such as C, epochs and lr; may be empty."""
+    accuracy: Accuracy
+    """Transfer accuracy, mean over the seeds."""
+
+
+class Star(Part, frozen=True, kw_only=True):
+    """The best of several references, chosen on the holdout in the references' own favour."""
+
+    name: str
+    """The point that was best."""
+    accuracy: Accuracy
+    """Its transfer accuracy, mean over the seeds."""
+    points: list[StarPoint]
+    """All that it was chosen from."""
+    per_seed: list[SeedAccuracy]
+    """The best point's, by seed of the plan."""
 
 
 class Hyper(Part, frozen=True, kw_only=True):
