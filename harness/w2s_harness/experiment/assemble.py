@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +28,7 @@ from w2s_harness.report.claims import claims_of
 from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.types import Verdict
 
 
@@ -67,13 +68,14 @@ def assemble(
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
+    beside = replace(beside, vanilla={name: known.vanilla for name, known in found.baselines.items()})
     done = completed(found.plan, pairs, beside, found.work.store)
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[
-            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id])
+            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id], beside)
             for s in found.settings
         ],
         rows=done,
@@ -122,7 +124,11 @@ def _tallies(
 
 
 def _setting(
-    reference: rowing.Reference, baseline: Baseline, plan: Plan, tallies: Sequence[rowing.Tally]
+    reference: rowing.Reference,
+    baseline: Baseline,
+    plan: Plan,
+    tallies: Sequence[rowing.Tally],
+    beside: Beside,
 ) -> document.Setting:
     setting = reference.setting
     weak, ceiling = reference.accuracies()
@@ -151,6 +157,10 @@ def _setting(
         models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
+        vanilla_star={name: _star(setting, star, is_open) for name, star in baseline.vanilla.items()},
+        zero_shot_star=None
+        if (readouts := beside.zero_shot.get(setting.id)) is None
+        else _star(setting, readouts, is_open),
         judged=UNSET if reference.by_vote is None else judged.setting(reference.by_vote),
     )
 
@@ -173,13 +183,28 @@ def _seed_line(seed: int, outcomes: Outcomes, accuracy: float, is_open: bool) ->
     )
 
 
+def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
+    best = star.best
+    points = [
+        records.StarPoint(name=p.name, settings=dict(p.settings), accuracy=p.accuracy) for p in star.points
+    ]
+    # of a judged task `best.outcomes` are agreements, from which no decision can be read back
+    shown = is_open and setting.test.votes is None
+    per_seed = [
+        _seed_line(seed, outcomes, float(outcomes.mean()), shown) for seed, outcomes in best.outcomes.items()
+    ]
+    return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
+
+
 def _hyper(setting: Setting, baseline: Baseline) -> records.Hyper:
     if setting.pair.mode == "finetune":
         own = setting.pair.finetune
         return records.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
+    chosen = baseline.chosen
     return records.Hyper(
-        C=baseline.chosen["strong"]["c"], epochs=None, lr=None, grid=dict(baseline.chosen["grid"])
-    )
+        C=chosen["strong"]["c"], ceiling_C=chosen["ceiling"]["c"], epochs=None, lr=None,
+        grid=dict(chosen["grid"]),
+    )  # fmt: skip
 
 
 def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:

@@ -43,6 +43,7 @@ _STAGES = {
         "experiment/reading.py",
         "experiment/conversation.py",
     ),
+    "vanilla-path": ("experiment/vanilla_path.py", "experiment/worlds.py"),
     "control": (
         "models",
         "wire",

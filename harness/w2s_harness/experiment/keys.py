@@ -93,6 +93,10 @@ class Keys:
             "student", [self._identity(), solver, list(settings), seed, number, part, code_version("control")]
         )
 
+    def vanilla_path(self, solver: str, seed: int, part: Literal["points", "outcomes"]) -> str:
+        """A seed's vanilla path by one solver: its P points, or what each gets right, (P, n_test)."""
+        return key_of("vanilla-path", [self._identity(), solver, seed, part, code_version("vanilla-path")])
+
     def cell(
         self,
         plan: Plan,

@@ -30,9 +30,11 @@ from w2s_harness.report.document import Row, label
 from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import bootstrap, calibration, power
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
+VANILLA_STAR, ZERO_SHOT_STAR = "vanilla*", "zero-shot*"
 AT_COMPUTE = "vanilla@C"
 """The reference of `vs_compute`: an ensemble of vanilla students of at most the row's compute."""
 MOST_MEMBERS = 16
@@ -49,6 +51,10 @@ class Beside:
 
     outcomes: Mapping[tuple[str, str, int], Mapping[int, Floats]] = field(default_factory=dict)
     """(n_test,) by seed, of vanilla with so many members, by (setting id, solver, members)."""
+    vanilla: Mapping[str, Mapping[str, Starred]] = field(default_factory=dict)
+    """Vanilla at every point of its settings, by setting id and solver."""
+    zero_shot: Mapping[str, Starred] = field(default_factory=dict)
+    """The untrained student's readouts, by setting id; none of a student that has none."""
 
     def block(self, tally: Tally, solver: str, members: int) -> Block | None:
         """The outcomes of one of them on a tally's setting, or None."""
@@ -103,12 +109,17 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
         for (_, t), base in zip(pairs, bases, strict=True)
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
+    tallies = [tally for _, tally in pairs]
+    best_vanilla = against_each(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla))
+    best_zero_shot = against_each(scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot))
     best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, store)
     return [
         msgspec.structs.replace(
             row,
             vs_vanilla=vanilla[i],
             versus=[c for column in others if (c := column[i]) is not None],
+            vs_vanilla_star=best_vanilla[i],
+            vs_zero_shot_star=best_zero_shot[i],
             vs_compute=equal[i],
             flops_over_vanilla=times(tally, bases[i]),
             calibration=calibrations[i],
@@ -117,6 +128,35 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
         )
         for i, (row, tally) in enumerate(pairs)
     ]
+
+
+def star_solver(tally: Tally, known: Mapping[str, Starred]) -> str | None:
+    """Whose `vanilla*` a row is held against: that of its solver, else of the setting's own."""
+    wanted = reference_solver(tally)
+    return wanted if wanted in known else next(iter(known), None)
+
+
+def _best_vanilla(tallies: Sequence[Tally], known: Mapping[str, Mapping[str, Starred]]) -> list[Block | None]:
+    """`vanilla*` of each row; rows that share it share the block."""
+    made: dict[tuple[str, str], Block] = {}
+    out: list[Block | None] = []
+    for tally in tallies:
+        setting = tally.reference.setting.id
+        solver = star_solver(tally, known.get(setting, {}))
+        if solver is None:
+            out.append(None)
+            continue
+        if (setting, solver) not in made:
+            made[setting, solver] = known[setting][solver].block(tally.reference.clusters)
+        out.append(made[setting, solver])
+    return out
+
+
+def _best_readout(tallies: Sequence[Tally], known: Mapping[str, Starred]) -> list[Block | None]:
+    """`zero-shot*` of each row's setting."""
+    clusters = {t.reference.setting.id: t.reference.clusters for t in tallies}
+    made = {name: star.block(clusters[name]) for name, star in known.items() if name in clusters}
+    return [made.get(tally.reference.setting.id) for tally in tallies]
 
 
 def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row], str]:

@@ -12,7 +12,7 @@ from w2s_harness.models.control import FitPredict, Predicted, Tune, Tuned
 from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.probe import Floats, fit_exact, fit_path, sigmoid
-from w2s_harness.models.selection import C_GRID, choose_c, choose_path
+from w2s_harness.models.selection import choose_c, choose_path
 from w2s_harness.models.shelf import Reads, Shelf
 from w2s_harness.models.splits import Split
 from w2s_harness.wire.messages import Array, pack, unpack
@@ -27,9 +27,9 @@ def tune(order: Tune, shelf: Shelf) -> Tuned:
         raise ModelError("tuning needs a target and a group for each row")
     features = split.features(index)
     if order.solver == "exact":
-        choice = choose_c(features, targets, groups, order.kind, order.grid or C_GRID)
+        choice = choose_c(features, targets, groups, order.kind, order.grid, rule=order.rule)
     else:
-        choice = choose_path(features, targets, groups, order.kind, order.c)
+        choice = choose_path(features, targets, groups, order.kind, order.c, rule=order.rule)
     return Tuned(choice.settings, choice.grid)
 
 

@@ -103,6 +103,8 @@ class Tune(Message, frozen=True, tag="tune"):
     """Of the solver `path`."""
     grid: tuple[float, ...] = ()
     """Values of C for `exact`; empty for the shipped grid."""
+    rule: Literal["least", "one-se"] = "least"
+    """As `models/selection.py` says."""
 
 
 class FitPredict(Message, frozen=True, tag="fit_predict"):
@@ -119,6 +121,36 @@ class FitPredict(Message, frozen=True, tag="fit_predict"):
     probe: ProbeSettings = ProbeSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     solver: Solver = "exact"
+    seed: int = 0
+
+
+class PathPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One point of the vanilla path."""
+
+    c: float = 0.1
+    """Of a probe."""
+    epochs: float | None = None
+    """None for the solver `exact`."""
+    lr: float | None = None
+    """None for the solver `exact`."""
+
+
+class Follow(Message, frozen=True, tag="follow"):
+    """Train on weak labels at several settings and predict the holdout; `Predicted`. Baseline only.
+
+    Points by steps that share a rate are checkpoints of one training.
+    """
+
+    model: Model
+    mode: Mode
+    kind: Kind
+    train: SplitRef
+    index: Array
+    targets: Array
+    test: SplitRef
+    test_index: Array
+    points: tuple[PathPoint, ...]
+    finetune: FinetuneSettings = FinetuneSettings()
     seed: int = 0
 
 
@@ -170,7 +202,9 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
     """End the service; no answer."""
 
 
-ToService = Extract | Tune | FitPredict | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+ToService = (
+    Extract | Tune | FitPredict | Follow | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+)
 
 
 # -- service to host -----------------------------------------------------------------------------------

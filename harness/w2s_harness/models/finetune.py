@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +79,11 @@ class Trainer:
         epochs: float | None = None,
         lr: float | None = None,
         init: State | None = None,
+        checkpoint: Callable[[float, State], None] | None = None,
     ) -> tuple[State, Floats]:
         """Train on n rows; returns the student and its trace.
+
+        `checkpoint` is shown the student after each whole epoch and at the end, with the epochs done.
 
         `epochs` and `lr` (of the backbone) default to the settings; `init` goes on from a student. The trace
         is (2, n): cross-entropy of each row when it was first and last met; rows never met have the final
@@ -94,6 +97,7 @@ class Trainer:
         data = _Rows(self._work, rows, kind)
         weight = np.ones(len(rows)) if weight is None else weight
         schedule = list(_batches(data.lengths, self._settings.batch, epochs or self._settings.epochs, seed))
+        per_epoch = -(-len(rows) // self._settings.batch)
         optimizer = self._optimizer(head, lr or self._settings.lr)
         trace = np.full((2, len(rows)), np.nan)
         for step, batch in enumerate(schedule):
@@ -106,14 +110,14 @@ class Trainer:
             met = cross_entropy(targets[batch], z)
             trace[0, batch] = np.where(np.isnan(trace[0, batch]), met, trace[0, batch])
             trace[1, batch] = met
-        state = replace(
-            start,
-            backbone=_to_cpu(self._trained),
-            weights=head[0].detach().cpu(),
-            bias=head[1].detach().cpu(),
-        )
+            done = (step + 1) / per_epoch
+            if checkpoint is not None and done.is_integer() and step + 1 < len(schedule):
+                checkpoint(done, self._state(start, head))
+        state = self._state(start, head)
         if not all(torch.isfinite(p).all() for p in (state.weights, state.bias, *state.backbone.values())):
             raise WorkerError("the training diverged; take a smaller lr")
+        if checkpoint is not None:
+            checkpoint(epochs or self._settings.epochs, state)
         return state, self._completed(trace, state, rows, kind, targets)
 
     def logits(self, state: State, rows: Sequence[TextRow], kind: Kind) -> Floats:
@@ -128,6 +132,11 @@ class Trainer:
             for part in batches(data.costs, MICRO_TOKENS):
                 out[part] = self._forward(data, part, state, head).double().cpu().numpy()
         return out
+
+    def _state(self, start: State, head: list[torch.Tensor]) -> State:
+        """The student as it stands."""
+        weights, bias = (p.detach().cpu().clone() for p in head)
+        return replace(start, backbone=_to_cpu(self._trained), weights=weights, bias=bias)
 
     def _begin(self, rows: Sequence[TextRow], kind: Kind, seed: int) -> State:
         import torch

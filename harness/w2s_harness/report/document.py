@@ -27,10 +27,12 @@ from w2s_harness.report.records import (
     Part,
     Review,
     RowBaselines,
-    SeedAccuracy,
     SourceRecord,
     Star,
     VerdictRecord,
+)
+from w2s_harness.report.records import (
+    SeedAccuracy as SeedAccuracy,
 )
 
 SCHEMA = "w2s-leaderboard/1"

@@ -53,10 +53,12 @@ class Star(Part, frozen=True, kw_only=True):
 
 
 class Hyper(Part, frozen=True, kw_only=True):
-    """What the student's training was set to, for vanilla, ceiling and all methods alike."""
+    """What the student's training was set to, for vanilla and all methods alike."""
 
     C: float | None
-    """Inverse L2 strength of the probe; null in `finetune`."""
+    """Inverse L2 strength of the probe: the one-standard-error rule on weak labels; null in `finetune`."""
+    ceiling_C: float | None = None
+    """The ceiling's own, chosen against its gold labels; null in `finetune`."""
     epochs: float | None
     """Passes over the data; null under the solver `exact`."""
     lr: float | None

@@ -5,7 +5,7 @@ import pytest
 
 from w2s_harness.errors import ModelError
 from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, sigmoid, standardiser
-from w2s_harness.models.selection import choose_c, choose_path, folds
+from w2s_harness.models.selection import C_GRID, MOST_EPOCHS, choose_c, choose_path, folds
 from w2s_harness.models.targets import Loss, balance_threshold, detached_target
 
 
@@ -159,6 +159,42 @@ def test_c_is_chosen_by_held_out_loss_and_the_choice_repeats():
         min(loss for _, loss in informative.grid)
         == {s["c"]: v for s, v in informative.grid}[informative.settings["c"]]
     )
+
+
+def test_one_standard_error_takes_the_strongest_setting_that_is_as_good():
+    x, y = draw(n=200, d=30)
+    groups = list(range(200))
+    least, one = (choose_c(x, y, groups, "verify", rule=rule) for rule in ("least", "one-se"))
+    assert least.grid == one.grid and one.settings["c"] < least.settings["c"]
+    fold, losses = folds(groups), []
+    for k in range(5):
+        probe = fit_exact(x[fold != k], y[fold != k], "verify", c=least.settings["c"])
+        losses.append(cross_entropy(y[fold == k], probe.logits(x[fold == k])).mean())
+    bound = np.mean(losses) + np.std(losses, ddof=1) / np.sqrt(5)
+    scored = {s["c"]: v for s, v in least.grid}
+    assert one.settings["c"] == min(c for c, v in scored.items() if v <= bound + 1e-12)
+
+
+def test_the_grid_of_c_grows_where_its_edge_is_chosen():
+    x, _ = draw(n=400, d=3)
+    sure = (x[:, 0] > 0).astype(float)  # separable: the less regularised, the better
+    found = choose_c(x, sure, list(range(400)), "verify")
+    assert found.settings["c"] > max(C_GRID)
+    noise = np.random.default_rng(2).random(400)
+    empty = choose_c(x, noise, list(range(400)), "verify", rule="one-se")
+    assert empty.settings["c"] == min(s["c"] for s, _ in empty.grid) < min(C_GRID)
+    assert choose_c(x, sure, list(range(400)), "verify", (0.1, 1.0)).settings["c"] == 1.0
+
+
+def test_epochs_grow_where_the_last_are_chosen_and_the_least_moving_is_taken():
+    x, _ = draw(n=120, d=3)
+    sure = (x[:, 0] > 0).astype(float)
+    groups = list(range(120))
+    least = choose_path(x, sure, groups, "verify", 1.0, lr_grid=(1e-3,))
+    assert least.settings["epochs"] == MOST_EPOCHS
+    noise = np.random.default_rng(2).random(120)
+    strict = choose_path(x, noise, groups, "verify", 1.0, rule="one-se")
+    assert strict.settings == {"epochs": 1.0, "lr": 1e-3}
 
 
 def test_the_path_grid_equals_separate_fits():
