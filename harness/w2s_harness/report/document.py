@@ -24,6 +24,7 @@ from w2s_harness.report.records import (
     Judged,
     JudgedRow,
     ModelRecord,
+    Own,
     Part,
     Review,
     RowBaselines,
@@ -119,6 +120,9 @@ class Setting(Part, frozen=True, kw_only=True):
     """By solver: vanilla at the best point of its settings, chosen on the holdout in vanilla's favour."""
     zero_shot_star: Star | None = None
     """The untrained student's best readout, chosen on the holdout in its favour; null without one."""
+    own_ceiling: float | None = None
+    """Accuracy that is the teacher's own in a student of a teacher that is always right (the gold oracle): the
+    most that any method could have; null where it was not measured."""
     judged: Judged | UnsetType = UNSET
     """Of a judged task: how far its voters agree. Accuracies are then agreement with a voter drawn at random,
     and `outcomes` say which decisions are the majority's."""
@@ -187,6 +191,8 @@ class Comparison(Part, frozen=True, kw_only=True):
     """Does `p_holm` survive at .05?"""
     ci_pool: Bounds | None = None
     """The interval of the difference in accuracy for new training pools too."""
+    p_pool: Probability | None = None
+    """Two-sided, uncorrected, for new training pools too: what claims rest on."""
 
 
 class Row(Part, frozen=True, kw_only=True):
@@ -249,6 +255,10 @@ class Row(Part, frozen=True, kw_only=True):
     """Against `vanilla*` of its solver: what a row must beat to be better than vanilla."""
     vs_zero_shot_star: Comparison | None = None
     """Against `zero-shot*`: what a claim of weak supervision must beat too."""
+    own: Own | None = None
+    """How much of it is the teacher's; null where no world was asked."""
+    claim: RowClaim | None = None
+    """Whether it carries a claim; null in documents of before claims were made by row."""
     vs_compute: Comparison | None = None
     """Against `vanilla@C`, an ensemble of vanilla students of at most the row's compute; null where the row
     costs less than two of them."""

@@ -52,6 +52,52 @@ class Star(Part, frozen=True, kw_only=True):
     """The best point's, by seed of the plan."""
 
 
+class OwnPart(Part, frozen=True, kw_only=True):
+    """How much accuracy goes when a world takes the teacher's own part away."""
+
+    accuracy: float
+    """Transfer accuracy minus the mean over the world's draws."""
+    ci: tuple[float, float] | None
+    """Its 95 % interval, with the variance of the draws."""
+    pgr: float | None
+    """The same over the gap; null without one."""
+    pgr_ci: tuple[float, float] | None
+    """Its 95 % interval."""
+
+
+class Own(Part, frozen=True, kw_only=True):
+    """How much of a row is the teacher's: neither elicited nor regularised away."""
+
+    echo: OwnPart | None
+    """Against weak labels that keep only what the teacher shares with the untrained student."""
+    decoy: OwnPart | None
+    """Against weak labels whose own part points elsewhere, as strong and as smooth."""
+    draws: Count
+    """Draws of each world and seed."""
+    verdict: Literal["weak supervision", "own, under elicitation", "elicitation", "unclear"] | None
+    """What follows; null where it was not measured."""
+    seeds_more: Count | None = None
+    """Where it is unclear: seeds that it would take beyond those of the plan; null where seeds do not help."""
+    strict: float | None = None
+    """The echo's accuracy difference where it also keeps components and clusters of the untrained student's
+    readouts: a lower bound."""
+    reason: str | None = None
+    """Why a number is null."""
+
+
+class RowClaim(Part, frozen=True, kw_only=True):
+    """Whether a row carries a claim of weak supervision."""
+
+    holds: bool
+    """Better than `vanilla*` and than `zero-shot*` on new pools after Holm, own above 0, nothing against it."""
+    because: str
+    """One line: what was shown, or why there is no claim."""
+    p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """The larger of its two p-values for new pools; null where one of the two could not be tested."""
+    p_holm: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """After Holm over all rows of the plan but vanilla's, and the recorded attempts."""
+
+
 class Hyper(Part, frozen=True, kw_only=True):
     """What the student's training was set to, for vanilla and all methods alike."""
 
