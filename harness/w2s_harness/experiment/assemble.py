@@ -24,7 +24,7 @@ from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, nee
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
-from w2s_harness.report.claims import claims_of
+from w2s_harness.report.claims import claims_of, decided
 from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
@@ -69,7 +69,8 @@ def assemble(
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
     beside = replace(beside, vanilla={name: known.vanilla for name, known in found.baselines.items()})
-    done = completed(found.plan, pairs, beside, found.work.store)
+    attempts_p = [attempt.p for attempt in found.plan.attempts]
+    done = decided(completed(found.plan, pairs, beside, found.work.store), attempts_p, needed(pairs, beside))
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
@@ -80,7 +81,7 @@ def assemble(
         ],
         rows=done,
         controls=list(found.controls),
-        claims=claims_of(done, needed(pairs, beside)),
+        claims=claims_of(done),
         timing=timing,
         machine=machine,
     )

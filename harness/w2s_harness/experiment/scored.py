@@ -16,15 +16,15 @@ from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
-from w2s_harness.report.claims import seeds_sentence
+from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR, seeds_sentence
 from w2s_harness.report.comparing import (
     ALPHA,
     NO_SOLVER,
     VANILLA,
     Scored,
     against,
+    against_best,
     against_each,
-    same_solver,
 )
 from w2s_harness.report.document import Row, label
 from w2s_harness.report.picking import picked
@@ -34,7 +34,6 @@ from w2s_harness.scoring.starred import Starred
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
-VANILLA_STAR, ZERO_SHOT_STAR = "vanilla*", "zero-shot*"
 AT_COMPUTE = "vanilla@C"
 """The reference of `vs_compute`: an ensemble of vanilla students of at most the row's compute."""
 MOST_MEMBERS = 16
@@ -110,8 +109,11 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
     tallies = [tally for _, tally in pairs]
-    best_vanilla = against_each(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla))
-    best_zero_shot = against_each(scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot))
+    p_attempts = [attempt.p for attempt in attempts]
+    best_vanilla = against_best(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla), p_attempts)
+    best_zero_shot = against_best(
+        scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), p_attempts
+    )
     best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, store)
     return [
         msgspec.structs.replace(
@@ -160,32 +162,26 @@ def _best_readout(tallies: Sequence[Tally], known: Mapping[str, Starred]) -> lis
 
 
 def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row], str]:
-    """What would let a row's comparison with vanilla tell a difference of the size that it saw.
+    """What would let a row's comparison with `vanilla*` tell a difference of the size that it saw.
 
     With a chance of 80 %, at the level that Holm asks of the first of the plan's comparisons.
     """
-    single = _single(pairs, beside)
-    own = {(r.task, r.pair, r.solver): t.block() for r, t in pairs if _is_vanilla(t)}
-    references = {**single, **{key: found for key, found in own.items() if found is not None}}
-    tallies = {(row.task, row.pair, label(row)): tally for row, tally in pairs}
     if len(pairs) > MOST_NEEDS:
         return lambda row: ""
+    stars = _best_vanilla([tally for _, tally in pairs], beside.vanilla)
+    known = {
+        (row.task, row.pair, label(row)): (tally.block(), star)
+        for (row, tally), star in zip(pairs, stars, strict=True)
+    }
     alpha = ALPHA / max(1, sum(not _is_vanilla(t) for _, t in pairs))
 
     def sentence(row: Row) -> str:
-        tally = tallies[(row.task, row.pair, label(row))]
-        reference = same_solver((row.task, row.pair), row.solver, references)
-        a, difference = tally.block(), row.vs_vanilla.difference if row.vs_vanilla else None
-        if (
-            a is None
-            or reference is None
-            or not difference
-            or row.vs_vanilla is None
-            or row.vs_vanilla.p is None
-        ):
+        own, star = known[(row.task, row.pair, label(row))]
+        found = row.vs_vanilla_star
+        if own is None or star is None or found is None or found.p is None or not found.difference:
             return ""
-        found = power.components(a, reference)
-        return seeds_sentence(power.seeds_needed(found, difference, a.values.shape[1], alpha=alpha))
+        needs = power.components(own, star)
+        return seeds_sentence(power.seeds_needed(needs, found.difference, own.values.shape[1], alpha=alpha))
 
     return sentence
 

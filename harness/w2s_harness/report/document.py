@@ -28,6 +28,7 @@ from w2s_harness.report.records import (
     Part,
     Review,
     RowBaselines,
+    RowClaim,
     SourceRecord,
     Star,
     VerdictRecord,
@@ -121,8 +122,8 @@ class Setting(Part, frozen=True, kw_only=True):
     zero_shot_star: Star | None = None
     """The untrained student's best readout, chosen on the holdout in its favour; null without one."""
     own_ceiling: float | None = None
-    """Accuracy that is the teacher's own in a student of a teacher that is always right (the gold oracle): the
-    most that any method could have; null where it was not measured."""
+    """Accuracy that is the teacher's own where the teacher is always right (the gold oracle): the most that
+    any method could have; null where it was not measured."""
     judged: Judged | UnsetType = UNSET
     """Of a judged task: how far its voters agree. Accuracies are then agreement with a voter drawn at random,
     and `outcomes` say which decisions are the majority's."""
@@ -186,7 +187,7 @@ class Comparison(Part, frozen=True, kw_only=True):
     p: Probability | None
     """Two-way t test of no difference in accuracy, uncorrected."""
     p_holm: Probability | None
-    """After Holm over all comparisons of the plan."""
+    """After Holm over all comparisons of the plan; of `vanilla*` and `zero-shot*` for new training pools."""
     significant: bool
     """Does `p_holm` survive at .05?"""
     ci_pool: Bounds | None = None

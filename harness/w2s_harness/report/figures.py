@@ -97,8 +97,9 @@ def _pgr_panel(axes: Any, block: Block) -> None:
         if row.pgr is None:
             _note(axes, y, row)
             continue
-        if row.pgr_ci is not None:
-            axes.plot(row.pgr_ci, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
+        bounds = row.pgr_ci if row.pgr_ci_pool is None else row.pgr_ci_pool
+        if bounds is not None:
+            axes.plot(bounds, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
         _dots(axes, [row.pgr], [y], _kind(row), size=16)
     axes.set_xlabel("no gap: no PGR" if block.gap else "PGR (95 % CI)")
 

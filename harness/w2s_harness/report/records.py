@@ -77,7 +77,7 @@ class Own(Part, frozen=True, kw_only=True):
     verdict: Literal["weak supervision", "own, under elicitation", "elicitation", "unclear"] | None
     """What follows; null where it was not measured."""
     seeds_more: Count | None = None
-    """Where it is unclear: seeds that it would take beyond those of the plan; null where seeds do not help."""
+    """Where it is unclear: seeds that it would take beyond the plan's; null where seeds do not help."""
     strict: float | None = None
     """The echo's accuracy difference where it also keeps components and clusters of the untrained student's
     readouts: a lower bound."""
@@ -89,7 +89,7 @@ class RowClaim(Part, frozen=True, kw_only=True):
     """Whether a row carries a claim of weak supervision."""
 
     holds: bool
-    """Better than `vanilla*` and than `zero-shot*` on new pools after Holm, own above 0, nothing against it."""
+    """Better than `vanilla*` and `zero-shot*` on new pools after Holm, own above 0, nothing against it."""
     because: str
     """One line: what was shown, or why there is no claim."""
     p: Annotated[float, Meta(ge=0, le=1)] | None = None
