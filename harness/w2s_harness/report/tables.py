@@ -27,9 +27,10 @@ from w2s_harness.report.records import BestOf, Claim, Judged
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
-NOTE = (
-    "95 % CI: for new training pools, seeds and questions. vs vanilla*: PGR over vanilla at its best "
-    "settings, p for new pools after Holm, n.s. is not significant."
+NOTES = (
+    "95 % CI: for new training pools, seeds and questions.",
+    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s. is not significant.",
+    "zero-shot*: the best readout of the untrained student; both are chosen on the holdout in their favour.",
 )
 OWN = (
     "own: PGR that is the teacher's own, neither known to the untrained student nor regularised away, "
@@ -139,7 +140,8 @@ def markdown(document: Leaderboard) -> str:
     """A heading, a line and a table per setting."""
     parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
     alarms = [f"**{escaped(line)}**" for line in _alarms(document)]
-    return "\n\n".join([*alarms, *parts, "  \n".join(_notes(document))]) + "\n"
+    notes = "  \n".join(map(escaped, _notes(document)))
+    return "\n\n".join([*alarms, *parts, notes]) + "\n"
 
 
 def blocks(document: Leaderboard) -> list[Block]:
@@ -259,7 +261,7 @@ def escaped(cell: str) -> str:
 
 def _notes(document: Leaderboard) -> list[str]:
     imported = any(setting.holdout_rows == "unknown" for setting in document.settings)
-    notes = [IMPORTED if imported else NOTE]
+    notes = [IMPORTED] if imported else list(NOTES)
     notes += [
         printable(f"{_head(s)}: {_judged(s.judged)}.")
         for s in document.settings

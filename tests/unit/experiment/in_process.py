@@ -31,7 +31,7 @@ class Client:
             raise WorkerError(answer.reason)
         return answer
 
-    fit_predict = open_cell = _ask
+    fit_predict = open_cell = follow = _ask
 
     def serve(self, request):
         return self._ask(control.Serve(request)).reply

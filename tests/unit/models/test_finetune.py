@@ -56,6 +56,23 @@ def test_a_seed_repeats_and_another_differs(readable, verify_rows, settings):
     assert a.tobytes() == b.tobytes() and a.tobytes() != c.tobytes()
 
 
+def test_checkpoints_are_the_student_after_each_epoch(readable, verify_rows):
+    """At a constant rate the first epoch of two is a training of one, and looking changes nothing."""
+    trainer = Trainer(readable, FinetuneSettings(epochs=2, batch=4, schedule="constant"))
+    y, seen = np.linspace(0, 1, len(verify_rows)), {}
+
+    def look(epochs, state):
+        seen[epochs] = trainer.logits(state, verify_rows, "verify")
+
+    watched, _ = trainer.train(verify_rows, "verify", y, seed=1, checkpoint=look)
+    assert list(seen) == [1.0, 2.0]
+    alone, _ = trainer.train(verify_rows, "verify", y, seed=1)
+    assert np.array_equal(trainer.logits(alone, verify_rows, "verify"), seen[2.0])
+    assert np.array_equal(trainer.logits(watched, verify_rows, "verify"), seen[2.0])
+    one, _ = trainer.train(verify_rows, "verify", y, seed=1, epochs=1)
+    assert np.array_equal(trainer.logits(one, verify_rows, "verify"), seen[1.0])
+
+
 def test_lora_trains_adapters_only_and_shares_the_weights(readable, verify_rows):
     trainer = Trainer(readable, LORA)
     assert all("lora_" in name for name in trainer._start)
