@@ -58,7 +58,7 @@ def test_a_seed_repeats_and_another_differs(readable, verify_rows, settings):
 
 def test_checkpoints_are_the_student_after_each_epoch(readable, verify_rows):
     """At a constant rate the first epoch of two is a training of one, and looking changes nothing."""
-    trainer = Trainer(readable, FinetuneSettings(epochs=2, batch=4, schedule="constant"))
+    trainer = Trainer(readable, control.FinetuneSettings(epochs=2, batch=4, schedule="constant"))
     y, seen = np.linspace(0, 1, len(verify_rows)), {}
 
     def look(epochs, state):
