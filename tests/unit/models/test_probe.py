@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, sigmoid, standardiser
+from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, sigmoid
 from w2s_harness.models.selection import choose_c, choose_path, folds
 from w2s_harness.models.targets import Loss, balance_threshold, detached_target
 

@@ -8,7 +8,6 @@ import pytest
 
 from w2s_harness.models import control
 from w2s_harness.models.probe import fit_exact, fit_path
-from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.student import Session
 from w2s_harness.models.targets import Loss
