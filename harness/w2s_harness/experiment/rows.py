@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from w2s_harness.experiment import judged
+from w2s_harness.experiment import fit_facts, judged
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
@@ -257,6 +257,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
             for v in tally.verdicts
         ],
         compute=_compute(tally),
+        fits=fit_facts.of_row(r for _, r in tally.cells),
         solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
         source=records.SourceRecord(
@@ -356,6 +357,9 @@ def _compute(tally: Tally) -> records.Compute:
         fits=sum(int(c["fits"]) for c in found),
         tokens=sum(int(c["tokens"]) for c in found),
         flops=tally.flops,
+        solves=sum(int(c.get("solves", 0)) for c in found),
+        steps=sum(int(c.get("steps", 0)) for c in found),
+        epochs=float(sum(c.get("epochs", 0.0) for c in found)),
     )
 
 

@@ -36,10 +36,14 @@ from w2s_harness.scoring.twoway import Block, block
 Floats = npt.NDArray[np.float64]
 AT_COMPUTE = "vanilla@C"
 """The reference of `vs_compute`: an ensemble of vanilla students of at most the row's compute."""
+CONVEX = "a convex head: more compute is no more than vanilla"
+"""`Row.vs_compute_note` under the solver `exact`: members of `vanilla@C` differ in their bags alone."""
 MOST_MEMBERS = 16
 """Of `vanilla@C`: more than these change next to nothing and would cost as much as the method."""
 
 
+SLACK = 0.02
+"""Of the number of members: two students whose solves took other numbers of steps are of one compute."""
 MOST_NEEDS = 500
 """Rows of a plan of which it is said how many seeds they need; it takes some 10 ms a row."""
 
@@ -123,6 +127,7 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
             vs_vanilla_star=best_vanilla[i],
             vs_zero_shot_star=best_zero_shot[i],
             vs_compute=equal[i],
+            vs_compute_note=CONVEX if equal[i] is not None and reference_solver(tally) == "exact" else None,
             flops_over_vanilla=times(tally, bases[i]),
             calibration=calibrations[i],
             best_of=best.get(i),
@@ -204,9 +209,9 @@ def times(tally: Tally, vanilla: Tally | None) -> float | None:
 
 def members(tally: Tally, vanilla: Tally | None) -> int:
     """How many vanilla students the row's compute pays for; 0 where that is not known."""
-    # a hair's breadth under a whole number is rounding
+    # a hair's breadth under a whole number is a solve that took fewer steps than vanilla's
     ratio = times(tally, vanilla)
-    return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + 1e-9))
+    return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + SLACK))
 
 
 def noise_floor(tallies: Sequence[Tally]) -> float | None:

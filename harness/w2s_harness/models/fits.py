@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.models.control import FitFacts, OpenCell
+from w2s_harness.models.control import FitFacts, Mode, OpenCell
 from w2s_harness.models.handles import Handle, RowSet
 from w2s_harness.models.meter import FORWARD, HEAD, NOMINAL_STEPS, TRAINING
 from w2s_harness.models.probe import Floats, cross_entropy
@@ -22,12 +22,13 @@ from w2s_harness.wire import messages as wire
 class Given:
     """The m rows of a request as k distinct ones, of which n have a positive weight.
 
-    A preference and its swap are one row, read unswapped: a student of a preference is odd under a swap, so
-    that both say the same of it.
+    They stand in the order of the data, not in the cell's: every cell shows its worker another order, and a
+    fit must come out the same in all of them. A preference and its swap are one row, read unswapped: a
+    student of a preference is odd under a swap, so that both say the same of it.
     """
 
     rows: RowSet
-    """The n rows that are trained on, in the order of their positions."""
+    """The n rows that are trained on."""
     targets: Floats
     """(n,)"""
     weight: Floats | None
@@ -52,22 +53,26 @@ class Given:
         # unswapped copies first, since 1 - (1 - y) is y but for its last bits
         order = np.argsort(swap, kind="stable")
         read = np.where(swap, 1 - targets, targets)
-        found = merged(rows.index[order], read[order], weight[order])
+        found = merged(rows.split.rank(rows.index)[order], read[order], weight[order])
         place = np.empty(len(rows), np.int64)
         place[order] = found.place
-        counts = found.weight > 0
+        counts, index = found.weight > 0, rows.split.ranked(found.keys)
         return cls(
-            RowSet(rows.split, found.keys[counts]), found.targets[counts], normalised(found.weight[counts]),
-            float(weight.sum()), targets, swap, place, counts, RowSet(rows.split, found.keys[~counts]),
+            RowSet(rows.split, index[counts]), found.targets[counts], normalised(found.weight[counts]),
+            float(weight.sum()), targets, swap, place, counts, RowSet(rows.split, index[~counts]),
         )  # fmt: skip
 
-    def canonical(self, request: wire.Fit) -> wire.Fit:
-        """The request whose content stands for all that train the same student."""
+    def canonical(self, request: wire.Fit, epochs: float, lr: float) -> wire.Fit:
+        """The request whose content stands for all that train the same student; 0 where nothing is asked."""
+        positions = self.rows.split.positions(self.rows.index)
         return msgspec.structs.replace(
             request,
-            rows=wire.RowsRef(request.rows.phase, wire.pack(self.rows.index, "i8")),
+            rows=wire.RowsRef(request.rows.phase, wire.pack(positions, "i8")),
             targets=wire.pack(self.targets),
             weight=None if self.weight is None else wire.pack(self.weight),
+            epochs=epochs or None,
+            lr=lr or None,
+            trace=False,
         )
 
     def losses(self, met: Floats, rest: Floats) -> Floats:
@@ -90,13 +95,15 @@ class Given:
 class Job:
     """A fit that was checked and brought into its form."""
 
-    request: wire.Fit
     given: Given
     loss: Loss
     solver: str
     epochs: float
     """Passes over the rows; 0 for `exact`."""
+    lr: float
+    """Learning rate; 0 for `exact`."""
     init: Handle | None
+    model: int
     seed: int
 
 
@@ -109,6 +116,25 @@ class Trained:
     solves: int = 0
     met: Floats | None = None
     """(2, n) log-odds of the rows when they were first and last met; None for `exact`."""
+
+
+def solver_of(request: wire.Fit, mode: Mode) -> str:
+    """`exact`, unless the request asks for what only steps can give, or the cell fine-tunes."""
+    if mode == "finetune":
+        return "finetune"
+    by_path = request.trace or any(v is not None for v in (request.epochs, request.lr, request.init))
+    return "path" if by_path else "exact"
+
+
+def steps_asked(request: wire.Fit, order: OpenCell, solver: str) -> tuple[float, float]:
+    """Epochs and learning rate of a fit: the request's, else the cell's own; 0 and 0 for `exact`."""
+    if solver == "exact":
+        return 0.0, 0.0
+    own = order.finetune if solver == "finetune" else order.probe
+    return (
+        float(own.epochs if request.epochs is None else request.epochs),
+        float(own.lr if request.lr is None else request.lr),
+    )
 
 
 def facts(job: Job, found: Trained, c: float | None, drawn: int) -> FitFacts:
@@ -125,7 +151,7 @@ def facts(job: Job, found: Trained, c: float | None, drawn: int) -> FitFacts:
         solves=found.solves,
         epochs=job.epochs,
         sharpness=float(np.average(np.abs(2 * given.targets - 1), weights=given.weight)),
-        model=job.request.model,
+        model=job.model,
     )
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from w2s_harness.errors import BudgetError, ModelError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
-from w2s_harness.models.fits import Given, Job, Trained, facts, vanilla_flops
+from w2s_harness.models.fits import Given, Job, Trained, facts, solver_of, steps_asked, vanilla_flops
 from w2s_harness.models.handles import (
     EnsembleHandle,
     Handle,
@@ -152,10 +152,10 @@ class Session:
         rows = self._rows(request.rows, request.model)
         targets, weight, loss = checks.fit(request, len(rows), self._order.limits.epochs)
         init = None if request.init is None else self._member("init", request.init, request.model).handle
-        given = Given.of(rows, targets, weight)
-        request = given.canonical(request)
-        digest, solver = self._digest(request), self._solver(request)
-        job = Job(request, given, loss, solver, self._epochs(request, solver), init, self._seed(digest))
+        given, solver = Given.of(rows, targets, weight), solver_of(request, self._order.mode)
+        epochs, lr = steps_asked(request, self._order, solver)
+        digest = self._digest(given.canonical(request, epochs, lr))
+        job = Job(given, loss, solver, epochs, lr, init, request.model, self._seed(digest))
         self._charge_fit(job)
         if digest not in self._cache:
             self._cache[digest] = self._trained(job)
@@ -168,20 +168,8 @@ class Session:
         rest = found.handle.logits(given.without, account) if len(given.without) else np.empty(0)
         return wire.Handled(reply.handle, wire.pack(given.losses(found.met, rest)))
 
-    def _solver(self, request: wire.Fit) -> str:
-        if self._order.mode == "finetune":
-            return "finetune"
-        by_path = request.trace or any(v is not None for v in (request.epochs, request.lr, request.init))
-        return "path" if by_path else "exact"
-
-    def _epochs(self, request: wire.Fit, solver: str) -> float:
-        if solver == "exact":
-            return 0.0
-        own = self._order.finetune.epochs if solver == "finetune" else self._order.probe.epochs
-        return own if request.epochs is None else request.epochs
-
     def _charge_fit(self, job: Job) -> None:
-        rung, rows = self._rung(job.request.model), job.given.rows
+        rung, rows = self._rung(job.model), job.given.rows
         account = rung.account(self._account)
         account.fit(job.solver)
         tokens = rows.split.tokens(rows.index)
@@ -193,7 +181,7 @@ class Session:
 
     def _note_fit(self, job: Job, found: Trained) -> None:
         """Charge what is known only after a fit, and keep what it did."""
-        rung = self._rung(job.request.model)
+        rung = self._rung(job.model)
         if job.solver == "exact":
             self._account.solved(len(job.given.rows), rung.shape.features, found.steps)
         c = None if job.solver == "finetune" else self._order.probe.c
@@ -211,9 +199,7 @@ class Session:
             raise WorkerError("init must be a handle that fit or head gave")
         path = Path(
             x, given.targets, kind,
-            c=settings.c,
-            lr=settings.lr if job.request.lr is None else job.request.lr,
-            seed=job.seed, weight=given.weight, loss=job.loss,
+            c=settings.c, lr=job.lr, seed=job.seed, weight=given.weight, loss=job.loss,
             init=None if job.init is None else job.init.probe,
         )  # fmt: skip
         path.run(job.epochs, job.epochs)
@@ -225,10 +211,10 @@ class Session:
     def _finetuned(self, job: Job) -> Trained:
         if job.init is not None and not isinstance(job.init, TunedHandle):
             raise WorkerError("init must be a handle that fit gave")
-        given, trainer = job.given, self._rung(job.request.model).trainer
+        given, trainer = job.given, self._rung(job.model).trainer
         state, met = trainer().train(
             given.rows.texts(), self._order.kind, given.targets,
-            weight=given.weight, loss=job.loss, epochs=job.epochs, lr=job.request.lr, seed=job.seed,
+            weight=given.weight, loss=job.loss, epochs=job.epochs, lr=job.lr, seed=job.seed,
             init=None if job.init is None else job.init.state,
         )  # fmt: skip
         steps = steps_of(len(given.rows), job.epochs, self._order.finetune.batch)

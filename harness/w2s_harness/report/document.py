@@ -19,6 +19,7 @@ from w2s_harness.report.records import (
     Control,
     Cost,
     Count,
+    Fits,
     HarnessRecord,
     Hyper,
     Judged,
@@ -237,6 +238,8 @@ class Row(Part, frozen=True, kw_only=True):
     """What the guards said."""
     compute: Compute
     """What it cost."""
+    fits: list[Fits] = msgspec.field(default_factory=list)
+    """What its fits did, by solver and loss; empty for imported rows and for predictions from elsewhere."""
     solver: str
     """The solver of its fits."""
     exposure: Exposure
@@ -263,6 +266,8 @@ class Row(Part, frozen=True, kw_only=True):
     vs_compute: Comparison | None = None
     """Against `vanilla@C`, an ensemble of vanilla students of at most the row's compute; null where the row
     costs less than two of them."""
+    vs_compute_note: str | None = None
+    """Where more compute is no more than vanilla, so that `vs_compute` says little; else null."""
     versus: list[Comparison] = msgspec.field(default_factory=list)
     """Against the methods that the user named beside vanilla."""
     flops_over_vanilla: Annotated[float, Meta(ge=0)] | None = None

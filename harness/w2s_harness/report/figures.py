@@ -9,6 +9,7 @@ from typing import Any
 from w2s_harness.errors import UsageError
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import printable
+from w2s_harness.report.regularisation import regularisation as _regularisation
 from w2s_harness.report.tables import Block, blocks
 
 FORMATS = ("pdf", "svg")
@@ -36,7 +37,9 @@ _MARKS = {"w2s": "o", "elicitation": "D", "out": "x"}
 
 
 def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
-    """Write `pgr` and `accuracy` into a folder, each as PDF and SVG; the same document, the same bytes.
+    """Write `pgr`, `accuracy` and `regularisation` into a folder, each as PDF and SVG.
+
+    The same document gives the same bytes.
 
     Raises `UsageError` where matplotlib is not installed, the leaderboard has no rows, or a file cannot be
     written.
@@ -52,8 +55,8 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with matplotlib.style.context(["default", STYLE]):
-            for name, draw in (("pgr", _pgr_panel), ("accuracy", _accuracy_panel)):
-                figure = _figure(panels, draw)
+            figures = [(name, _figure(panels, draw)) for name, draw in _BY_ROW.items()]
+            for name, figure in [*figures, *_regularisation(document)]:
                 for kind in FORMATS:
                     path = folder / f"{name}.{kind}"
                     figure.savefig(path, format=kind, metadata=METADATA[kind], bbox_inches="tight")
@@ -152,3 +155,7 @@ def _legend(figure: Any, kinds: set[str]) -> None:
     for style, name in zip(_LINES, ("weak", "ceiling"), strict=True):
         marks.append(Line2D([], [], color="black", linewidth=0.6, linestyle=style, label=name))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
+
+
+_BY_ROW: dict[str, Callable[[Any, Block], None]] = {"pgr": _pgr_panel, "accuracy": _accuracy_panel}
+"""The figures that have a line for each row."""

@@ -153,7 +153,40 @@ class Compute(Part, frozen=True, kw_only=True):
     tokens: Count
     """Tokens that went through a model."""
     flops: Annotated[float, Meta(ge=0)]
-    """Floating-point operations."""
+    """Floating-point operations of models and, in probe mode, of training the head."""
+    solves: Count = 0
+    """Optimisations of a head to its optimum, by fits of the solver `exact`; a loss fitted in rounds has
+    several."""
+    steps: Count = 0
+    """Evaluations of the objective by those, and steps of Adam by `path` and `finetune`."""
+    epochs: Annotated[float, Meta(ge=0)] = 0.0
+    """Passes over training rows in minibatches, by fits of `path` and `finetune`."""
+
+
+class Fits(Part, frozen=True, kw_only=True):
+    """Fits of a row that share solver and loss, over its cells: least and greatest of what each did."""
+
+    model: Count
+    """0: the strong student; k: the k-th smaller one of the pair's ladder."""
+    solver: str
+    """`exact`, `path` or `finetune`."""
+    loss: str
+    """`xent`, `logconf` or `product`."""
+    count: Annotated[int, Meta(ge=1)]
+    """How many fits."""
+    rows: tuple[Count, Count]
+    """Distinct rows of positive weight: copies of a row are one, and so are a preference and its swap."""
+    weight: tuple[float, float]
+    """Sum of the weights as the method gave them, 1 a row without; a fit uses their proportions alone."""
+    c_effective: tuple[float, float] | None
+    """C x rows / rows of the seed's draw: the C at which a fit on all rows has the same penalty, so vanilla's
+    own C for all of them. Null in `finetune`, which has no penalty."""
+    steps: tuple[Count, Count]
+    """Evaluations of the objective (`exact`), or steps of Adam."""
+    epochs: tuple[float, float]
+    """Passes over the rows in minibatches; 0 for `exact`."""
+    sharpness: tuple[Accuracy, Accuracy]
+    """Mean |2 target - 1| by weight: targets pulled towards 1/2 act like a smaller C."""
 
 
 class SourceRecord(Part, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from w2s_harness.scoring.rank import Entry, order
 VIEWS = ("text", "md", "csv", "json")
 NOTES = (
     "95 % CI: for new training pools, seeds and questions.",
-    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s. is not significant.",
+    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s.: not significant.",
     "zero-shot*: the best readout of the untrained student; both are chosen on the holdout in their favour.",
 )
 OWN = (

@@ -43,7 +43,8 @@ def baseline(value):
 
 
 def star(accuracy, *names):
-    points = [StarPoint(name=n, settings={}, accuracy=accuracy - 0.01 * k) for k, n in enumerate(names)]
+    at = [{"C": float(n[2:])} if n.startswith("C=") else {} for n in names]
+    points = [StarPoint(name=n, settings=at[k], accuracy=accuracy - 0.01 * k) for k, n in enumerate(names)]
     return Star(name=names[0], accuracy=accuracy, points=points, per_seed=[])
 
 
