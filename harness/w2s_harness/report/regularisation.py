@@ -59,7 +59,7 @@ def _panel(axes: Any, block: Block) -> None:
             axes.scatter(*zip(at, strict=True), s=14, color=_METHOD, zorder=3)
             axes.annotate(printable(label(row)), at, textcoords="offset points", xytext=(4, 2), fontsize=6)
     axes.set_xscale("log")
-    axes.set_xlabel("C, or what a method's rows and weights make of it")
+    axes.set_xlabel("effective C")
     axes.set_ylabel("transfer accuracy" if gap is None else "PGR")
 
 
