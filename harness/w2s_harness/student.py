@@ -131,8 +131,8 @@ class Student:
     ) -> Handle:
         """Train a student on `rows` and return its handle.
 
-        :param rows: m training rows. A row that comes more than once is one row, of the sum of its weights and
-            their mean target; so are a preference and its swap, which say the same.
+        :param rows: m training rows. A row that comes more than once is one row, of the sum of its weights
+            and their mean target; so are a preference and its swap, which say the same.
         :param targets: (m,) what P(label = 1) should be, soft or hard, in [0, 1].
         :param weight: (m,) finite, not negative, not all zero; how much each row counts. Only proportions
             matter: a fit divides weights by their mean over the n rows of positive weight, and rows of weight
@@ -144,7 +144,8 @@ class Student:
             differ from the released code).
         :param epochs: passes over the rows; None: the pair's own setting, tuned alike for all methods.
         :param lr: learning rate; None: the pair's own.
-        :param init: start from this student instead of from the pair's initial one.
+        :param init: start from this student instead of from the pair's initial one; a probe's is written in
+            the mean and scale of these rows first.
         :param seed: another draw of initialisation and order; None: the cell's own.
         :param trace: keep each row's first and last loss in `handle.trace`.
 
