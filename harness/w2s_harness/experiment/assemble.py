@@ -192,7 +192,10 @@ def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
     # of a judged task `best.outcomes` are agreements, from which no decision can be read back
     shown = is_open and setting.test.votes is None
     per_seed = [
-        _seed_line(seed, outcomes, float(outcomes.mean()), shown) for seed, outcomes in best.outcomes.items()
+        _seed_line(seed, outcomes, float(outcomes.mean()), is_open)
+        if shown
+        else document.SeedAccuracy(seed=seed, accuracy=float(outcomes.mean()))
+        for seed, outcomes in best.outcomes.items()
     ]
     return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
 

@@ -129,10 +129,11 @@ def fit_path(
 ) -> tuple[Probe, Floats]:
     """Fit by Adam on minibatches; returns the probe and its trace.
 
-    `epochs` may be fractional (steps are rounded up); `init` goes on from a probe, with that probe's
-    standardisation. `weight` is as in `fit_exact`: rows of weight 0 are in no minibatch. The trace is (2, n):
-    cross-entropy of each row against `targets` when it was first and last met, before the step it took part
-    in; rows never met have the final loss twice.
+    `epochs` may be fractional (steps are rounded up); `init` goes on from a probe, written in the
+    standardisation of these rows: in another one the penalty would be another. `weight` is as in
+    `fit_exact`: rows of weight 0 are in no minibatch. The trace is (2, n): cross-entropy of each row against
+    `targets` when it was first and last met, before the step it took part in; rows never met have the final
+    loss twice.
     """
     path = Path(features, targets, kind, c=c, lr=lr, seed=seed, weight=weight, loss=loss, init=init)
     path.run(epochs, epochs)
@@ -158,7 +159,8 @@ class Path:
         self._given, self._told = features, np.asarray(targets, np.float64)
         self._keep, self._v = counted(weight, len(features))
         features = np.asarray(features)[self._keep]
-        self._start = standardiser(features, kind) if init is None else init
+        own = standardiser(features, kind)
+        self._start = own if init is None else rebased(init, own)
         self._x = np.hstack([_standardised(self._start, features), np.ones((len(features), 1))])
         self._y = self._told[self._keep]
         n = len(self._y)
@@ -229,6 +231,13 @@ def standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
     # A column that only rounding moves must not be blown up to unit variance.
     scale = np.where(scale > 1e-7 * np.maximum(np.abs(mean), 1e-5), scale, 1.0)
     return Probe(mean, scale, np.zeros(x.shape[1]))
+
+
+def rebased(probe: Probe, to: Probe) -> Probe:
+    """The probe that gives the same log-odds in the mean and scale of `to`."""
+    weights = probe.weights * (to.scale / probe.scale)
+    moved = float((to.mean - probe.mean) @ (probe.weights / probe.scale))
+    return replace(to, weights=weights, bias=probe.bias + moved)
 
 
 def _standardised(probe: Probe, features: npt.NDArray[np.floating]) -> Floats:

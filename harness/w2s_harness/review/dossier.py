@@ -205,6 +205,11 @@ def _guards(place: Place) -> Iterator[Block]:
     )
 
 
+def _equal(difference: float, row: Row) -> str:
+    """The gain over `vanilla@C`, and where that is no more than vanilla."""
+    return signed(difference, 3) + (f" ({row.vs_compute_note})" if row.vs_compute_note else "")
+
+
 def _cost(place: Place) -> Iterator[Block]:
     row = place.row
     times = MISSING if row.flops_over_vanilla is None else f"{row.flops_over_vanilla:.2f}"
@@ -217,7 +222,7 @@ def _cost(place: Place) -> Iterator[Block]:
             ("FLOPs", f"{row.compute.flops:.3g}"),
             ("FLOPs over vanilla's", times),
             ("accuracy over vanilla students of the same compute",
-             MISSING if equal is None or equal.difference is None else signed(equal.difference, 3)),
+             MISSING if equal is None or equal.difference is None else _equal(equal.difference, row)),
             ("seconds of its cells, when they ran", f"{place.seconds:.1f}"),
             ("  of these in the student service", f"{place.service_seconds:.1f}"),
             ("seconds of vanilla's cells", f"{place.vanilla_seconds:.1f}"),

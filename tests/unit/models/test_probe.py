@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, sigmoid
+from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, rebased, sigmoid, standardiser
 from w2s_harness.models.selection import C_GRID, MOST_EPOCHS, choose_c, choose_path, folds
 from w2s_harness.models.targets import Loss, balance_threshold, detached_target
 
@@ -103,6 +103,20 @@ def test_init_goes_on_from_a_probe():
     again, trace = fit_path(x, y, "verify", c=0.1, epochs=0.01, lr=1e-9, seed=0, init=first)
     assert again.logits(x) == pytest.approx(first.logits(x), abs=1e-4)
     assert trace[0] == pytest.approx(cross_entropy(y, first.logits(x)), abs=1e-4)
+
+
+def test_init_is_written_in_the_standardisation_of_the_rows():
+    x, y = draw()
+    own = standardiser(x, "verify")
+    raw = Probe(np.zeros(12), np.ones(12), np.full(12, 0.01), 0.3)
+    same = rebased(raw, own)
+    assert same.logits(x) == pytest.approx(raw.logits(x)) and np.array_equal(same.scale, own.scale)
+    first, _ = fit_path(x, y, "verify", c=1e-3, epochs=1, lr=0.01, seed=0)
+    assert rebased(first, own).weights.tobytes() == first.weights.tobytes()
+    # an untrained head is no start of its own
+    zero = Probe(np.zeros(12), np.ones(12), np.zeros(12))
+    again, _ = fit_path(x, y, "verify", c=1e-3, epochs=1, lr=0.01, seed=0, init=zero)
+    assert again.weights.tobytes() == first.weights.tobytes()
 
 
 def test_logits_read_raw_features():
