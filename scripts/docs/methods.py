@@ -113,9 +113,9 @@ def _conditions(pair: str, settings: Mapping[str, Any]) -> str:
     seeds = len(next(iter(settings.values()))["baseline_seeds"])
     return (
         f"On the pair `{pair}`, {seeds} seeds. Accuracies: {levels}. A rank is an interval from all pairwise"
-        " tests; methods of the elicitation track are not ranked among the others. Intervals are for new training"
-        " pools. Marked with `*`: the difference from `vanilla*`, vanilla at its best settings, is significant"
-        " for new pools after Holm's correction. FLOPs are over those of"
+        " tests; methods of the elicitation track are not ranked among the others. Intervals are for new"
+        " training pools. Marked with `*`: the difference from `vanilla*`, vanilla at its best settings, is"
+        " significant for new pools after Holm's correction. FLOPs are over those of"
         " `vanilla`, mean over the tasks. Sorted by mean PGR."
     )
 
