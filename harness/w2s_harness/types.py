@@ -78,6 +78,9 @@ class Task:
     exposure: ClassVar[Exposure] = "public"
     holds_code: ClassVar[bool] = False
     """Whether its texts hold programs, which a method with the access `text` could run."""
+    share_true: ClassVar[float | None] = None
+    """The share of true rows of a `verify` task, where it is known by construction; 1/2 of balanced classes.
+    Zero-shot readouts then call that share of the training rows true; else they keep their own zero."""
     guards: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Settings of guards for this task, by the guard's name."""
 
@@ -105,6 +108,8 @@ class Problem:
     """(n,) the weak teacher's P(label = 1) for each row, in [0, 1]."""
     test: Rows | None = None
     """The holdout's rows, only with the access `transductive`."""
+    share_true: float | None = None
+    """The share of true rows that the task states (`Task.share_true`); None where it states none."""
     # The access `groups` and `text` ride on the rows: `rows.group`, `rows.conflicts`, `rows.text`.
 
 

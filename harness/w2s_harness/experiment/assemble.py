@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -42,6 +42,8 @@ class Results:
     work: CellWork
     cells: Mapping[str, Record]
     controls: Sequence[records.Control] = ()
+    readouts: Mapping[str, Starred] = field(default_factory=dict)
+    """`zero-shot*` by setting id."""
 
 
 @uncollected()

@@ -44,6 +44,15 @@ _STAGES = {
         "experiment/conversation.py",
     ),
     "vanilla-path": ("experiment/vanilla_path.py", "experiment/worlds.py"),
+    "readouts": (
+        "models",
+        "wire",
+        "data",
+        "scoring/readouts.py",
+        "experiment/reading.py",
+        "experiment/host_fits.py",
+        "experiment/readouts.py",
+    ),
     "control": (
         "models",
         "wire",

@@ -82,6 +82,15 @@ class Keys:
         """A draw of a sanity control: its accuracies on the holdout and what it cost."""
         return key_of("control", [self._identity(), name, seed, draw, code_version("control")])
 
+    def margins(self, part: str) -> str:
+        """The untrained student's readouts: a split's (T, n) margins, or the `names` of their templates."""
+        return key_of("margins", [self._identity(), part, code_version("readouts")])
+
+    def readout_heads(self, seed: int) -> str:
+        """(R, n_test) P(label = 1) of heads trained on a seed's labels by each readout."""
+        share = self.setting.task.task.share_true
+        return key_of("readout-heads", [self._identity(), seed, share, code_version("readouts")])
+
     def student(
         self, solver: str, settings: Sequence[float], seed: int, number: int, part: Literal["values", "cost"]
     ) -> str:
