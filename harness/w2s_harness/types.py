@@ -78,6 +78,9 @@ class Task:
     exposure: ClassVar[Exposure] = "public"
     holds_code: ClassVar[bool] = False
     """Whether its texts hold programs, which a method with the access `text` could run."""
+    pair: ClassVar[str] = ""
+    """The pair that it is made for, by name: where `--pairs` is not given, it runs on that. Empty: on the
+    default pair."""
     guards: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Settings of guards for this task, by the guard's name."""
 
@@ -85,6 +88,10 @@ class Task:
     def data(self) -> Path:
         """The folder `data` beside the module that defines the task."""
         return Path(inspect.getfile(type(self))).parent / "data"
+
+    def made_for(self) -> str:
+        """The pair that the task is made for: `pair`, where none of its settings asks for another."""
+        return self.pair
 
     def load(self) -> Iterable[Example]:
         """Yield every row of the task, in an order that depends on the settings alone.
