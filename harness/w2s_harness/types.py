@@ -81,6 +81,9 @@ class Task:
     share_true: ClassVar[float | None] = None
     """The share of true rows of a `verify` task, where it is known by construction; 1/2 of balanced classes.
     Zero-shot readouts then call that share of the training rows true; else they keep their own zero."""
+    pair: ClassVar[str] = ""
+    """The pair that it is made for, by name: where `--pairs` is not given, it runs on that. Empty: on the
+    default pair."""
     guards: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Settings of guards for this task, by the guard's name."""
 
@@ -88,6 +91,10 @@ class Task:
     def data(self) -> Path:
         """The folder `data` beside the module that defines the task."""
         return Path(inspect.getfile(type(self))).parent / "data"
+
+    def made_for(self) -> str:
+        """The pair that the task is made for: `pair`, where none of its settings asks for another."""
+        return self.pair
 
     def load(self) -> Iterable[Example]:
         """Yield every row of the task, in an order that depends on the settings alone.

@@ -64,7 +64,11 @@ def _key(flag: click.Parameter) -> str:
     metavar="NAMES",
     help="Tasks by name, glob, directory or YAML file; settings ride on the name (math:data_seed=7).",
 )
-@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="Pairs by name or glob.")
+@click.option(
+    "--pairs",
+    metavar="NAMES",
+    help="Pairs by name or glob, for every task. Default: each task's own, tiny where it names none.",
+)
 @click.option("--weak", metavar="MODEL", help="With --strong: an ad hoc pair of hub ids or local paths.")
 @click.option("--strong", metavar="MODEL", help="With --weak: the strong student.")
 @click.option(
