@@ -30,6 +30,7 @@ class KindsTask(Task):
     name = "kinds"
     kind = "verify"
     pair = "tiny-kinds"
+    share_true = 0.5
     data_seed: int | str = 1
     """Any integer, or one as a decimal or hexadecimal string."""
     teacher: Teacher = "noisy"
