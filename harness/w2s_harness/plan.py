@@ -225,6 +225,8 @@ class Plan:
     min_gap: float = 0.02
     counterfactuals: Counterfactuals = "all"
     """Which of the counterfactual cells that guards ask for are run."""
+    own_draws: int = 1
+    """Echoes and pairs of decoys of each row and seed."""
     guards: tuple[str, ...] = ()
     """The guards that are on, by name."""
     guards_off: tuple[str, ...] = ()

@@ -180,15 +180,21 @@ class World:
 
     name: str
     """Unique among the worlds of a method; guards that ask for one name share the run."""
-    teacher: Literal["kept", "flipped", "local", "permuted", "diluted", "other", "canary"] = "kept"
+    teacher: Literal[
+        "kept", "flipped", "local", "permuted", "diluted", "other", "canary", "echo", "decoy"
+    ] = "kept"
     """`flipped`: w becomes 1 - w. `local`: flipped in a random third of the space. `permuted`: shuffled among
     all rows. `diluted`: shuffled among a random 70 % of the rows. `other`: another weak teacher. `canary`:
-    wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right."""
+    wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right. `echo`:
+    shuffled among rows that are alike in what the untrained student says of them. `decoy`: what the teacher
+    does not share with the untrained student is replaced by another concept, as strong and as smooth."""
     inputs: Literal["kept", "ablated", "scrambled"] = "kept"
     """`ablated`: what the student reads belongs to rows of other questions; text and groups stay.
     `scrambled`: text and groups move too. Both in both phases; handles keep their gold."""
     draw: int = 0
     """Which random draw, where there are several."""
+    sign: Literal[1, -1] = 1
+    """Decoys come in pairs of one draw: the concept, and the concept turned round."""
 
     @property
     def is_repeat(self) -> bool:

@@ -19,6 +19,7 @@ from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
 from w2s_harness.experiment.setting import Setting
@@ -116,13 +117,14 @@ def _tallies(
     out: dict[str, list[rowing.Tally]] = {}
     for setting in found.settings:
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
-        out[setting.id] = [
+        made = [
             rowing.Tally(
                 method, references[setting.id], cells[row], verdicts.get(row, []), attempts.get(row, 1)
             )
             for method, row in rows
             if row in cells
         ]
+        out[setting.id] = with_own(made, found.work.own, found.readouts.get(setting.id))
     return out
 
 

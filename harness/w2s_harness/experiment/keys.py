@@ -86,6 +86,12 @@ class Keys:
         """The untrained student's readouts: a split's (T, n) margins, or the `names` of their templates."""
         return key_of("margins", [self._identity(), part, code_version("readouts")])
 
+    def own_labels(self, seed: int, named: int, teacher: str, sign: int) -> str:
+        """(m,) the weak labels of an echo or a decoy; `named` is the seed of its draw."""
+        share = self.setting.task.task.share_true
+        what = [seed, named, teacher, sign, share, code_version("own"), code_version("readouts")]
+        return key_of("own-labels", [self._identity(), *what])
+
     def readout_heads(self, seed: int) -> str:
         """(R, n_test) P(label = 1) of heads trained on a seed's labels by each readout."""
         share = self.setting.task.task.share_true

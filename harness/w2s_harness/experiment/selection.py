@@ -31,6 +31,7 @@ class Selection:
     fresh: bool = False
     cell_timeout_s: float = 60.0
     counterfactuals: str = "auto"
+    own_draws: int = 1
     holdout: HoldoutPart = "whole"
     """Which part of the holdouts of `tasks` is scored; agents get feedback on one half."""
     held_out: str = ""

@@ -16,6 +16,7 @@ from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.release import order_key, release_order
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import Keys, named_seed
+from w2s_harness.experiment.own_worlds import kept_labels, own_labels
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Cell
@@ -194,9 +195,23 @@ class _Teacher:
                 weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
             case "canary":
                 return self._canary()
+            case "echo" | "decoy":
+                weak = self._without_own()
             case _:
                 weak = 1 - self.own
         return weak, weak != self.own, test_region
+
+    def _without_own(self) -> Floats:
+        """An echo's or a decoy's labels, made once for all methods."""
+        # a pair of decoys shares its draw, so the sign names nothing
+        named = _seed(self.setting, self.seed, self.world.teacher, str(self.world.draw))
+        key = kept_labels(self.setting, self.seed, named, self.world)
+        kept = self.store.array(key)
+        if kept is None:
+            space = _space(self.store, self.setting, "train_unlabel")[self.drawn]
+            kept = own_labels(self.store, self.setting, self.seed, self.world, self.own, space, named)
+            self.store.put_array(key, kept)
+        return np.asarray(kept, np.float64)
 
     def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
         train, test = (_space(self.store, self.setting, name) for name in ("train_unlabel", "test"))

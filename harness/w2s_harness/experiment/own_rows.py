@@ -1,0 +1,161 @@
+"""What is the teacher's own in every row of a setting, from its echo and decoy cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.experiment.gathering import Ended
+from w2s_harness.experiment.rows import Tally
+from w2s_harness.report import records
+from w2s_harness.scoring import own_size
+from w2s_harness.scoring.starred import Starred
+from w2s_harness.types import Verdict
+
+Floats = npt.NDArray[np.float64]
+
+NO_READOUT = (
+    "the student has no zero-shot readout, so what it knew before training is not known and nothing can be "
+    "told from it"
+)
+ONE_SEED = "one seed of echo and decoy cells: an interval needs two (--counterfactuals all)"
+FAILED = "an echo or decoy cell failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """One world's cells of a row."""
+
+    seeds: tuple[int, ...]
+    real: Floats
+    """(S, n_test) what each holdout row counts in the real cells of these seeds."""
+    fake: Floats
+    """(S, n_test) likewise, mean over the draws."""
+    accuracies: Floats
+    """(S, J) by seed and draw."""
+
+
+def with_own(
+    tallies: Sequence[Tally],
+    worlds: Mapping[tuple[str, str], Sequence[Ended]],
+    starred: Starred | None,
+) -> list[Tally]:
+    """The tallies of one setting, each with what is the teacher's own in it.
+
+    :param worlds: the echo and decoy cells, by (setting id, method id). :param starred: `zero-shot*`, None
+    of a student without readouts.
+    """
+    cells: list[dict[str, _Cells] | None] = []
+    for tally in tallies:
+        ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
+        cells.append(_cells(tally, ended) if ended and tally.is_whole else None)
+    draws = {
+        teacher: own_size.pooled(
+            [own_size.draws_variance(found[teacher].accuracies) for found in cells if found]
+        )
+        for teacher in ("echo", "decoy")
+    }
+    return [
+        _with(tally, found, worlds.get((tally.reference.setting.id, tally.method.id), ()), starred, draws)
+        for tally, found in zip(tallies, cells, strict=True)
+    ]
+
+
+def _with(
+    tally: Tally,
+    found: Mapping[str, _Cells] | None,
+    ended: Sequence[Ended],
+    starred: Starred | None,
+    draws: Mapping[str, float],
+) -> Tally:
+    if found is None:
+        return replace(tally, own=_nothing(FAILED)) if ended and tally.is_whole else tally
+    own = _own(tally, found, starred, draws)
+    return replace(tally, own=own, verdicts=settled(tally.verdicts, own))
+
+
+def _own(
+    tally: Tally, found: Mapping[str, _Cells], starred: Starred | None, draws: Mapping[str, float]
+) -> records.Own:
+    clusters = tally.reference.clusters
+    sizes = {}
+    for teacher, cells in found.items():
+        difference = cells.real - cells.fake
+        # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
+        sizes[teacher] = own_size.size(
+            cells.seeds, difference, clusters, draws[teacher] if difference.any() else 0.0
+        )
+    echo, decoy = sizes["echo"], sizes["decoy"]
+    word, more, reason = None, None, None
+    if starred is None:
+        reason = NO_READOUT
+    else:
+        seeds = found["echo"].seeds
+        best = np.stack([starred.best.outcomes[seed] for seed in seeds])
+        above = own_size.size(seeds, found["echo"].real - best, clusters)
+        word, more = own_size.verdict(echo, decoy, above)
+        reason = ONE_SEED if word is None else None
+    gap = tally.reference.base.gap if tally.reference.no_gap is None else None
+    return records.Own(
+        echo=_part(echo, gap),
+        decoy=_part(decoy, gap),
+        draws=found["echo"].accuracies.shape[1],
+        verdict=word,
+        seeds_more=more,
+        reason=reason,
+    )
+
+
+def _part(size: own_size.Size, gap: float | None) -> records.OwnPart:
+    bounds = size.bounds
+    return records.OwnPart(
+        accuracy=size.accuracy,
+        ci=bounds,
+        pgr=None if gap is None else size.accuracy / gap,
+        pgr_ci=None if gap is None or bounds is None else (bounds[0] / gap, bounds[1] / gap),
+    )
+
+
+def _nothing(why: str) -> records.Own:
+    return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
+
+
+def _cells(tally: Tally, ended: Sequence[Ended]) -> dict[str, _Cells] | None:
+    """The cells by world; None where one of them failed."""
+    if not all(e.is_well for e in ended):
+        return None
+    setting = tally.reference.setting
+    out: dict[str, _Cells] = {}
+    rows = {job.cell.seed: i for i, (job, _) in enumerate(tally.cells)}
+    real = tally.outcomes
+    for teacher in ("echo", "decoy"):
+        by_seed: dict[int, list[Ended]] = {}
+        for e in ended:
+            if e.job.world is not None and e.job.world.teacher == teacher:
+                by_seed.setdefault(e.job.cell.seed, []).append(e)
+        seeds = tuple(seed for seed in rows if seed in by_seed)
+        if not seeds:
+            return None
+        fakes = [setting.agreement(setting.unpacked([e.record for e in by_seed[s]])) for s in seeds]
+        out[teacher] = _Cells(
+            seeds=seeds,
+            real=real[[rows[s] for s in seeds]],
+            fake=np.stack([f.mean(0) for f in fakes]),
+            accuracies=np.stack([f.mean(1) for f in fakes]),
+        )
+    return out
+
+
+def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
+    """What the guards said, where `own` has decided: a `review` for whom a row follows is settled then."""
+    if own.verdict in (None, "unclear"):
+        return list(verdicts)
+    return [
+        replace(v, finding="", because=f"{v.because}; echo and decoy say: {own.verdict}")
+        if v.finding == "review" and "A" in v.numbers
+        else v
+        for v in verdicts
+    ]
