@@ -16,6 +16,7 @@ from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
@@ -79,7 +80,7 @@ def assemble(
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[
-            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id], beside)
+            _setting(references[s.id], found.baselines[s.id], found, tallies[s.id], beside)
             for s in found.settings
         ],
         rows=done,
@@ -131,11 +132,11 @@ def _tallies(
 def _setting(
     reference: rowing.Reference,
     baseline: Baseline,
-    plan: Plan,
+    found: Results,
     tallies: Sequence[rowing.Tally],
     beside: Beside,
 ) -> document.Setting:
-    setting = reference.setting
+    setting, plan = reference.setting, found.plan
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
     is_open = setting.task.exposure != "private"
@@ -163,6 +164,7 @@ def _setting(
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
         vanilla_star={name: _star(setting, star, is_open) for name, star in baseline.vanilla.items()},
+        own_ceiling=own_ceiling(found.controls, setting),
         zero_shot_star=None
         if (readouts := beside.zero_shot.get(setting.id)) is None
         else _star(setting, readouts, is_open),

@@ -75,6 +75,7 @@ _STAGES = {
         "experiment/reading.py",
         "experiment/host_fits.py",
         "experiment/controls.py",
+        "experiment/gold_oracle.py",
         "experiment/equal_compute.py",
     ),
 }

@@ -44,11 +44,12 @@ def own_worlds(
         return []
     if mode == "finetune" and how == "one":
         one = seeds[named_seed("own", *names) % len(seeds)]
-        return [(world, one) for world in _worlds(0)]
-    return [(world, seed) for seed in seeds for draw in range(draws) for world in _worlds(draw)]
+        return [(world, one) for world in pair_and_echo(0)]
+    return [(world, seed) for seed in seeds for draw in range(draws) for world in pair_and_echo(draw)]
 
 
-def _worlds(draw: int) -> list[World]:
+def pair_and_echo(draw: int) -> list[World]:
+    """An echo and a pair of decoys."""
     return [
         World(name=f"echo-{draw}", teacher="echo", draw=draw),
         World(name=f"decoy-{draw}-plus", teacher="decoy", draw=draw),

@@ -231,7 +231,7 @@ class _Session:
         with self._timed(f"{prefix}zero-shot*"):
             read_out = readouts.run()
         with self._timed(f"{prefix}controls"):
-            controlled = controls.run(found)
+            controlled = controls.run(found, read_out)
         with self._timed(f"{prefix}cells"):
             records = cells.run(
                 self.describer.zygote, log,

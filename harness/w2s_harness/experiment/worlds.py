@@ -208,13 +208,13 @@ class _Teacher:
         key = kept_labels(self.setting, self.seed, named, self.world)
         kept = self.store.array(key)
         if kept is None:
-            space = _space(self.store, self.setting, "train_unlabel")[self.drawn]
-            kept = own_labels(self.store, self.setting, self.seed, self.world, self.own, space, named)
+            where = space(self.store, self.setting, "train_unlabel")[self.drawn]
+            kept = own_labels(self.store, self.setting, self.seed, self.world, self.own, where, named)
             self.store.put_array(key, kept)
         return np.asarray(kept, np.float64)
 
     def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
-        train, test = (_space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
+        train, test = (space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
         train = train[self.drawn]
         scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
         direction = rng.standard_normal(train.shape[1]) / scale
@@ -231,7 +231,7 @@ class _Teacher:
         return weak, missed, np.zeros(len(self.setting.test), bool)
 
 
-def _space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
+def space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
     """(n, d) where a split's rows lie: the strong student's features, else counts of letters in a row."""
     if setting.pair.mode == "probe":
         return _array(store, Keys(setting).features("strong", split, "features"))

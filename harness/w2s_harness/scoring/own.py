@@ -1,9 +1,9 @@
 """Weak labels without the teacher's own part: what `own` holds a method against.
 
-Z (n, T) are the untrained student's readouts of n training rows, w (n,) the weak labels. What a teacher shares
-with the readouts is p, a cross-fitted ridge of w on a basis of tanh Z. `echo` keeps p and permutes w among
-rows alike in it. `decoy` keeps p too, and puts in the place of the rest another concept of the same strength
-and the same smoothness over the student's features, which points nowhere.
+Z (n, T) are the untrained student's readouts of n training rows, w (n,) the weak labels. What a teacher
+shares with the readouts is p, a cross-fitted ridge of w on a basis of tanh Z. `echo` keeps p and permutes w
+among rows alike in it. `decoy` keeps p too, and puts in the place of the rest another concept of the same
+strength and the same smoothness over the student's features, which points nowhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RANK = 1e-6
 
 
 def basis(z: npt.ArrayLike) -> Floats:
-    """(n, k) of readouts (n, T) in units of their spread: tanh, its squares and products, hinges at `KNOTS`."""
+    """(n, k) of readouts (n, T) in units of their spread: tanh, squares and products, hinges at `KNOTS`."""
     t = np.tanh(np.asarray(z, np.float64))
     columns = [t[:, i] for i in range(t.shape[1])]
     columns += [t[:, i] * t[:, j] for i in range(t.shape[1]) for j in range(i + 1)]
@@ -96,7 +96,7 @@ def echo(w: Floats, p: Floats, rng: np.random.Generator) -> Floats:
 
 
 def decoy_pair(w: Floats, p: Floats, u: Floats, rng: np.random.Generator) -> Iterator[Floats]:
-    """Two label vectors (n,), of opposite signs, in which another concept takes the place of the teacher's own.
+    """Two label vectors (n,), of opposite signs, with another concept in the place of the teacher's own.
 
     r = w - p has the coordinates c in the directions u (n, r); random signs turn them so that the concept is
     as strong in each of them and of no use; what r has outside of u is dealt out anew within blocks. The sum
