@@ -99,7 +99,7 @@ def gap_missing(
 ) -> str | None:
     """Why the setting has no gap between teacher and ceiling, or None.
 
-    :param weak: (n_test,) outcomes of the teacher, by seed. :param top: those of the ceiling, by baseline seed.
+    :param weak: (n_test,) outcomes of the teacher, by seed. :param top: of the ceiling, by baseline seed.
     """
     seeds = list(top)
     lines = [setting.agreement(np.stack([found[s] for s in seeds])) for found in (weak, top)]

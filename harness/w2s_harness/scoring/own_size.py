@@ -124,9 +124,13 @@ def verdict(echo: Size, decoy: Size, above: Size) -> tuple[OwnVerdict | None, in
 
 
 def _decided(echo: Size, decoy: Size, above: Size, seeds: int) -> OwnVerdict:
-    if echo.is_none(seeds) or decoy.is_none(seeds):
+    both = (echo, decoy)
+    owned = [one.is_own(seeds) for one in both]
+    # An echo destroys the teacher's structured errors too, so a small own_echo beside a sure own_decoy does not
+    # tell elicitation from errors that the method copies.
+    if any(one.is_none(seeds) for one in both) and not any(owned):
         return "elicitation"
-    if not (echo.is_own(seeds) and decoy.is_own(seeds)):
+    if not all(owned):
         return "unclear"
     if above.accuracy <= 0:
         return "own, under elicitation"
