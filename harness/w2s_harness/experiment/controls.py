@@ -1,8 +1,8 @@
 """Sanity controls: what must come out of a setting where nothing can be learned, or nothing recovered.
 
 `shuffled` and `random teacher` are vanilla on labels that hold nothing; `weak = strong` puts the weak model
-in the strong student's place. `gold oracle` is a student whose teacher is always right. docs/controls.md says
-what each shows.
+in the strong student's place; the teacher of `gold oracle` is always right. docs/controls.md says what each
+shows.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def oracle_control(
     for teacher in ("echo", "decoy"):
         names = [w.name for w in pair_and_echo(0) if w.teacher == teacher]
         fake = _outcomes(setting, kept, names)
-        draws = own_size.pooled([own_size.draws_variance(fake.mean(2))])
+        # (S, 1, K): one echo, or one pair of decoys
+        draws = own_size.pooled([own_size.draws_variance(fake.mean(2)[:, None])])
         sizes[teacher] = own_size.size(seeds, real - fake.mean(1), setting.test.groups, draws)
     echo, decoy = sizes["echo"], sizes["decoy"]
     above = own_size.size(seeds, real - best, setting.test.groups)

@@ -22,6 +22,8 @@ NO_READOUT = (
     "the student has no zero-shot readout, so what it knew before training is not known and nothing can be "
     "told from it"
 )
+DRIVEN = 0.5
+"""Agreement under a flipped teacher below which a row follows its teacher, in its sign at the least."""
 ONE_SEED = "one seed of echo and decoy cells: an interval needs two (--counterfactuals all)"
 FAILED = "an echo or decoy cell failed"
 MOST = 2.0
@@ -38,7 +40,7 @@ class _Cells:
     fake: Floats
     """(S, n_test) likewise, mean over the draws."""
     accuracies: Floats
-    """(S, J) by seed and draw."""
+    """(S, J, K) by seed, draw and member of the draw: K is 2 for pairs of decoys."""
     luck: Floats | None
     """(S, n_test) what vanilla has in these draws beyond its mean over many; None where it was not asked."""
 
@@ -160,12 +162,16 @@ def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) 
         seeds = tuple(seed for seed in rows if seed in by_seed)
         if not seeds:
             return None
-        fakes = [setting.agreement(setting.unpacked([e.record for e in by_seed[s]])) for s in seeds]
+        fakes = [
+            setting.agreement(setting.unpacked([e.record for e in sorted(by_seed[s], key=_draw)]))
+            for s in seeds
+        ]
+        members = 2 if teacher == "decoy" else 1
         out[teacher] = _Cells(
             seeds=seeds,
             real=real[[rows[s] for s in seeds]],
             fake=np.stack([f.mean(0) for f in fakes]),
-            accuracies=np.stack([f.mean(1) for f in fakes]),
+            accuracies=np.stack([f.mean(1).reshape(-1, members) for f in fakes]),
             luck=None
             if calibrated is None
             else np.stack([calibrated.luck(teacher, s, _worlds(by_seed[s])) for s in seeds]),
@@ -177,13 +183,26 @@ def _worlds(ended: Sequence[Ended]) -> list[World]:
     return [e.job.world for e in ended if e.job.world is not None]
 
 
+def _draw(ended: Ended) -> int:
+    return 0 if ended.job.world is None else ended.job.world.draw
+
+
 def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
-    """What the guards said, where `own` has decided: a `review` for whom a row follows is settled then."""
-    if own.verdict in (None, "unclear"):
+    """What the guards said, where echo and decoy were measured: they decide whom a row follows.
+
+    A guard's note on that (it holds A, the agreement under a flipped teacher) sends no row to another track
+    because of one bit, and asks for a `review` only where echo and decoy are unclear.
+    """
+    if own.verdict is None:
         return list(verdicts)
-    return [
-        replace(v, finding="", because=f"{v.because}; echo and decoy say: {own.verdict}")
-        if v.finding == "review" and "A" in v.numbers
-        else v
-        for v in verdicts
-    ]
+    return [_settled(v, own.verdict) if "A" in v.numbers else v for v in verdicts]
+
+
+def _settled(said: Verdict, word: own_size.OwnVerdict) -> Verdict:
+    one_bit = said.finding == "elicitation" and said.numbers["A"] < DRIVEN
+    if said.level != "note" or word == "elicitation" or not (one_bit or said.finding == "review"):
+        return said
+    if word == "unclear":
+        because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
+        return replace(said, finding="review", track=None, because=because)
+    return replace(said, finding="", track=None, because=f"{said.because}; echo and decoy say: {word}")

@@ -80,14 +80,21 @@ def size(
 
 
 def draws_variance(accuracies: Floats) -> float:
-    """The variance over draws of one row, of accuracies (S, J) by seed and draw.
+    """The variance over draws of one row, of accuracies (S, J, K) by seed, draw and member of the draw.
 
-    Within seeds; of one draw a seed the variance between seeds stands in, which holds that of the seeds'
-    training rows too and so is on the cautious side. 0 where there is nothing to tell it from.
+    The members of a draw (K = 2: a pair of decoys) are one another's opposite, so they are spread about their
+    mean without a degree of freedom lost; their means are spread over the draws of a seed. Of one draw a seed
+    without pairs (an echo) the variance between seeds stands in, which holds that of the seeds' training rows
+    too and so is on the cautious side. 0 where there is nothing to tell it from.
     """
-    if accuracies.shape[1] > 1:
-        return float(np.mean(np.var(accuracies, axis=1, ddof=1)))
-    return float(np.var(accuracies[:, 0], ddof=1)) if len(accuracies) > 1 else 0.0
+    s, j, k = accuracies.shape
+    within = float(np.mean(np.var(accuracies, axis=2)))
+    means = accuracies.mean(2)
+    if j > 1:
+        return within + float(np.mean(np.var(means, axis=1, ddof=1)))
+    if k > 1:
+        return within
+    return float(np.var(means[:, 0], ddof=1)) if s > 1 else 0.0
 
 
 def pooled(variances: Sequence[float]) -> float:
@@ -117,9 +124,13 @@ def verdict(echo: Size, decoy: Size, above: Size) -> tuple[OwnVerdict | None, in
 
 
 def _decided(echo: Size, decoy: Size, above: Size, seeds: int) -> OwnVerdict:
-    if echo.is_none(seeds) or decoy.is_none(seeds):
+    both = (echo, decoy)
+    owned = [one.is_own(seeds) for one in both]
+    # An echo destroys the teacher's structured errors too, so a small own_echo beside a sure own_decoy does
+    # not tell elicitation from errors that the method copies.
+    if any(one.is_none(seeds) for one in both) and not any(owned):
         return "elicitation"
-    if not (echo.is_own(seeds) and decoy.is_own(seeds)):
+    if not all(owned):
         return "unclear"
     if above.accuracy <= 0:
         return "own, under elicitation"
