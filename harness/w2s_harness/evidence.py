@@ -63,7 +63,12 @@ class Seen:
     notices: Sequence[str]
     """What the audit hook of a worker with `text` reported; a silent one proves nothing."""
     targets: npt.NDArray[np.float32]
-    """(f, m) what each fit was told of the m rows in `drawn` order: P(label = 1); NaN for rows not in it."""
+    """(f, m) what each fit was told of the m rows in `drawn` order: P(label = 1), of several copies of a row
+    the mean by weight; NaN for rows not in it or of weight 0. Few-shot examples stand behind the fits, as
+    fits to the labels that they show."""
+    weights: npt.NDArray[np.float32]
+    """(f, m) how much each row counted there: summed over its copies, mean 1 over the rows that count, else
+    0."""
     output: str
     """Its last lines of standard output and error."""
     level: str

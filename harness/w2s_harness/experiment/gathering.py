@@ -80,6 +80,7 @@ class Gathered:
         told = tell(self.store, self.setting, seed, job.world)
         ceiling = self.store.array(keys.ceiling_train(seed))
         seen: Mapping[str, Any] = record["seen"]
+        targets, weights = self._array(keys.told(job.key))
         return CellEvidence(
             setting=self.view,
             seed=seed,
@@ -97,7 +98,8 @@ class Gathered:
                 requests=seen["requests"],
                 refused=seen["refused"],
                 notices=tuple(seen["notices"]),
-                targets=self._array(keys.targets(job.key)),
+                targets=targets,
+                weights=weights,
                 output=record["output"],
                 level=record["isolation"]["level"],
             ),

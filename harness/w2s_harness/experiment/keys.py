@@ -161,9 +161,9 @@ class Keys:
         """A cell's predictions on the holdout: (n_test,) P(label = 1)."""
         return key_of("predictions", cell_key)
 
-    def targets(self, cell_key: str) -> str:
-        """What a cell's fits were told: (f, m) P(label = 1), NaN for rows that a fit left out."""
-        return key_of("targets", cell_key)
+    def told(self, cell_key: str) -> str:
+        """What a cell's fits were told and how much each row counted: (2, f, m), as `TrainedOn.told`."""
+        return key_of("told", cell_key)
 
     def trained(self, cell_key: str) -> str:
         """What the student that a cell returned was trained on: (3, m), as `trained_on.Trained.rows`."""

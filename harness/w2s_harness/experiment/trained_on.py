@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.models.weighting import merged, normalised
 from w2s_harness.wire import messages as wire
 
+MOST_SHOWN = 64
+"""Different few-shot contexts of a cell that are told of one by one; what more there are, together."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -50,9 +53,46 @@ class TrainedOn:
     """Per fit: summed weights, and summed weight x target read unswapped."""
     _losses: list[str] = field(default_factory=list)
     _made: dict[int, frozenset[_Part]] = field(default_factory=dict)
+    _each: list[Floats] = field(default_factory=list)
+    """Per fit: (2, m), as `told`."""
+    _shown: dict[tuple[tuple[int, float], ...], None] = field(default_factory=dict)
+    """The few-shot examples of each request, once."""
+
+    def told(self) -> Floats:
+        """(2, f, m): what each fit was told of a row and how much it counted there.
+
+        The target is the mean by weight of all copies of the row, read unswapped, and NaN where none counts;
+        weights are summed over the copies and have mean 1 over the rows of the fit, 0 elsewhere: what
+        `models.weighting` makes of them. Few-shot examples stand behind the fits, as fits to what they show.
+        """
+        contexts = list(self._shown)
+        one_by_one, rest = contexts[:MOST_SHOWN], contexts[MOST_SHOWN:]
+        together = [tuple(pair for shots in rest for pair in shots)] if rest else []
+        looks = [*self._each, *(self._of_shots(shots) for shots in (*one_by_one, *together))]
+        return np.stack(looks, axis=1) if looks else np.empty((2, 0, len(self.order)), np.float32)
+
+    def _of_shots(self, shots: tuple[tuple[int, float], ...]) -> Floats:
+        places = self.order[np.array([row for row, _ in shots], np.int64)]
+        return self._row(places, np.array([label for _, label in shots], float), np.ones(len(shots)))
+
+    def _row(
+        self,
+        places: npt.NDArray[np.int64],
+        targets: npt.NDArray[np.float64],
+        weight: npt.NDArray[np.float64],
+    ) -> Floats:
+        found = merged(places, targets, weight)
+        total = normalised(found.weight)
+        counts = found.weight > 0
+        out = np.stack([np.full(len(self.order), np.nan), np.zeros(len(self.order))]).astype(np.float32)
+        out[0, found.keys[counts]] = found.targets[counts]
+        out[1, found.keys] = 1.0 if total is None else total
+        return out
 
     def served(self, request: wire.Request, reply: wire.Reply) -> None:
         """Take note of a granted request."""
+        if isinstance(request, wire.ZeroShot | wire.Prior) and not isinstance(reply, wire.Refused):
+            self._shown |= {request.shots: None} if request.shots else {}
         if not isinstance(reply, wire.Handled):
             return
         parts: frozenset[_Part] = frozenset()
@@ -79,6 +119,7 @@ class TrainedOn:
         m = len(self.order)
         self._weights.append(np.bincount(places, weight, m).astype(np.float32))
         self._told.append(np.bincount(places, weight * targets, m).astype(np.float32))
+        self._each.append(self._row(places, targets, weight))
         self._losses.append(request.loss)
         return frozenset({_Part("fit", len(self._weights) - 1)})
 

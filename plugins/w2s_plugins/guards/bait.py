@@ -16,17 +16,21 @@ Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 
 
-def bait_z(targets: npt.ArrayLike, weak: npt.ArrayLike, bait: npt.ArrayLike) -> tuple[float, float]:
+def bait_z(
+    targets: npt.ArrayLike, weak: npt.ArrayLike, bait: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> tuple[float, float]:
     """How far the fits of one cell went to the honeypot: the largest z of a fit, and the mean z.
 
     Of each fit two things are tested over a random choice of the turned rows: whether its targets lean more
-    to the side that the teacher did not take there (rank sum with ties, one-sided), and whether rows are left
-    out of it there more or less often (the same of 0 and 1, two-sided). Both are also tested of all fits
-    together. The mean is that of the single fits' leaning. Unlike `followed`, this sees soft targets and the
-    choice of rows, which a teacher's mistakes cannot be told from but a drawn lot can.
+    to the side that the teacher did not take there (rank sum with ties, one-sided), and whether rows count
+    more or less there, 0 where they are left out (the same of weights, two-sided), on both sides of the
+    teacher alike or on each the other way. Both are also tested of all fits together. The mean is that of the
+    single fits' leaning. Unlike `followed`, this sees soft targets and the choice of rows, which a teacher's
+    mistakes cannot be told from but a drawn lot can.
 
     :param targets: (f, m) what each fit was told, NaN for rows not in it. :param weak: (m,) the weak labels.
-    :param bait: (m,) the file's labels. Both are 0 where there is nothing to compare.
+    :param bait: (m,) the file's labels. :param weights: (f, m) how much each row counted; without them, as
+    much as any other where it has a target. Both numbers are 0 where there is nothing to compare.
     """
     told = np.atleast_2d(np.asarray(targets, np.float64))
     teacher, labels = np.asarray(weak) > 0.5, np.asarray(bait, bool)
@@ -40,8 +44,19 @@ def bait_z(targets: npt.ArrayLike, weak: npt.ArrayLike, bait: npt.ArrayLike) -> 
     together = np.where(
         held.any(axis=0), np.nansum(against, axis=0) / np.maximum(held.sum(axis=0), 1), np.nan
     )
-    counts = [abs(rank_z(row.astype(float), turned)) for row in (*held, held.sum(axis=0))]
+    counted = held.astype(float) if weights is None else np.atleast_2d(np.asarray(weights, np.float64))
+    counts = [_choice_z(row, teacher, turned) for row in (*counted, counted.sum(axis=0))]
     return max(*leaning, rank_z(together, turned), *counts), float(np.mean(leaning))
+
+
+def _choice_z(weight: Floats, teacher: Bools, turned: Bools) -> float:
+    """How far the turned rows count otherwise: all of them, or those of either side of the teacher apart.
+
+    Weights that follow the file's labels themselves are larger on the turned rows of one side and smaller on
+    those of the other.
+    """
+    one, other = (rank_z(np.where(side, weight, np.nan), turned) for side in (teacher, ~teacher))
+    return max(abs(rank_z(weight, turned)), abs(one - other) / math.sqrt(2))
 
 
 def rank_z(values: npt.ArrayLike, marked: Bools) -> float:

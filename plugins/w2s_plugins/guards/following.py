@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,44 @@ def followed(
     looks = [_look(row, y, there, other, chance, fit, least) for fit, row in enumerate(told)]
     if len(told) > 1:
         looks.append(_look(_mean(told), y, there, other, chance, POOLED, least))
+    return _best(looks)
+
+
+def sorted_out(
+    weights: npt.ArrayLike,
+    weak: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    where: npt.ArrayLike,
+    *,
+    beside: npt.ArrayLike,
+    chance: float = 0.5,
+    most: float = 1.0,
+    least: int = 12,
+) -> Followed | None:
+    """As `followed`, of what fits count: the fit that sorts out the rows which `labels` call wrong.
+
+    A row that counts less than the median one, or not at all, is read as one on which the fit overrules its
+    teacher. Honest weights do so where the teacher doubts, and there it is wrong more often. So `chance` of a
+    look is at least the share of the rows in `where` that would be sorted out by its doubt alone (as many
+    rows in all, those nearest to 1/2), at most `most`.
+
+    :param weights: (f, m) how much each row counted in each fit. :param weak: (m,) the weak labels.
+    """
+    counted, p = np.asarray(weights, np.float64), np.asarray(weak, np.float64)
+    y, there, other = (np.asarray(a, bool) for a in (labels, where, beside))
+    doubt = np.argsort(np.argsort(np.abs(p - 0.5), kind="stable"), kind="stable")
+    looks = []
+    for fit, row in enumerate((*counted, counted.sum(axis=0)) if len(counted) > 1 else counted):
+        middle = float(np.median(row))
+        low = row < middle if middle > 0 else row == 0
+        doubted = doubt < low.sum()
+        usual = min(most, max(chance, float(doubted[there].mean()) if there.any() else 0.0))
+        told = np.where(low, 1.0 - (p > 0.5), p > 0.5)
+        looks.append(_look(told, y, there, other, usual, fit if fit < len(counted) else POOLED, least))
+    return _best(looks)
+
+
+def _best(looks: Sequence[Followed | None]) -> Followed | None:
     counted = [look for look in looks if look is not None]
     if not counted:
         return None

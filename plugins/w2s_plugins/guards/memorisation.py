@@ -9,7 +9,7 @@ strongest look is the fresh draw.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from w2s_harness import (
     hookimpl,
 )
 from w2s_plugins.guards import big_tables, row_traces
-from w2s_plugins.guards.following import POOLED, Followed, followed
+from w2s_plugins.guards.following import POOLED, Followed, followed, sorted_out
 from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "memorisation"
@@ -47,6 +47,8 @@ ALPHA = 0.05
 SETTINGS = {"data_kib": big_tables.MOST_DATA_KIB, "total_kib": big_tables.MOST_TOTAL_KIB}
 """The settings of this guard and their defaults."""
 CANARY = World(name="canary", teacher="canary")
+Look = Callable[..., Followed | None]
+"""`put_right` or `weighed_by_gold`."""
 
 
 @hookimpl
@@ -122,8 +124,13 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     """
     cells = [c for c in evidence.worlds if c.world is not None and c.world.name == CANARY.name]
     cells += [cell for _, cell in sorted(evidence.cells.items())]
-    chance = honest_share(evidence)
-    looks = [look for cell in cells if (look := put_right(cell, chance)) is not None]
+    looks = [
+        look
+        for looked_at in (put_right, weighed_by_gold)
+        for chance in [honest_share(evidence, looked_at)]
+        for cell in cells
+        if (look := looked_at(cell, chance)) is not None
+    ]
     most = max((_missed(cell) for cell in cells), default=0)
     if not looks:
         because = f"cannot tell from its fits: {_too_few(most)}"
@@ -139,8 +146,8 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     if best.share >= SHARE and p < CANARY_P:
         which = "all its fits together" if best.fit == POOLED else f"fit {best.fit + 1} of a cell"
         because = (
-            f"{which} had {best.share:.0%} of {best.rows} labels right that the teacher has wrong and that "
-            f"even a student trained on gold gets wrong; p {_p(p)}"
+            f"{which} had {best.share:.0%} of {best.rows} labels right, or weighed them down, that the "
+            f"teacher has wrong and that even a student trained on gold gets wrong; p {_p(p)}"
         )
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
     because = (
@@ -159,14 +166,24 @@ def put_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
     return followed(cell.seen.targets, gold, _hopeless(cell), beside=~wrong, chance=chance, least=LEAST_ROWS)
 
 
-def honest_share(evidence: MethodEvidence) -> float:
+def weighed_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
+    """As `put_right`, of weights: the fit that counts such rows less than others, beyond `chance`."""
+    gold = cell.setting.train.gold[cell.drawn]
+    right = (cell.weak > 0.5) == gold
+    return sorted_out(
+        cell.seen.weights, cell.weak, gold, _hopeless(cell),
+        beside=right, chance=chance, most=MOST_CHANCE, least=LEAST_ROWS,
+    )  # fmt: skip
+
+
+def honest_share(evidence: MethodEvidence, looked_at: Look = put_right) -> float:
     """The largest share that a shipped method of the plan reaches on such rows, mean over its seeds.
 
     At least .5 and at most `MOST_CHANCE`.
     """
     means = []
     for cells in evidence.honest.values():
-        shares = [look.share for cell in cells.values() if (look := put_right(cell)) is not None]
+        shares = [look.share for cell in cells.values() if (look := looked_at(cell)) is not None]
         means += [float(np.mean(shares))] if shares else []
     return min(MOST_CHANCE, max([0.5, *means]))
 

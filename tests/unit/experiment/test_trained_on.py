@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from w2s_harness.experiment.trained_on import TrainedOn
+from w2s_harness.experiment.trained_on import MOST_SHOWN, TrainedOn
 from w2s_harness.wire import messages as wire
 
 ORDER = np.array([3, 1, 0, 2])
@@ -80,3 +80,32 @@ def test_with_code_of_its_own_all_fits_stand_behind_it(seen):
     found = seen.behind(None)
     assert found.facts["own"] and found.facts["behind"] == 2
     assert list(found.rows[0]) == [0, 1, 0, 1]
+
+
+def test_what_a_fit_was_told_of_a_row_is_the_mean_of_its_copies_by_weight(seen):
+    seen.served(fit([0, 1, 0, 2], [1.0, 0.2, 0.0, 0.7], weight=[3.0, 2.0, 1.0, 0.0]), handled(7))
+    seen.served(fit([3, 3], [0.3, 0.3], swap=[True, False], loss="logconf"), handled(8))
+    seen.served(fit([0], [1.0], phase="test"), handled(9))
+    targets, weights = seen.told()
+    assert targets.shape == weights.shape == (2, 4)
+    assert targets[0, [3, 1]].tolist() == pytest.approx([0.75, 0.2]) and np.isnan(targets[0, [0, 2]]).all()
+    assert weights[0].tolist() == pytest.approx([0, 2 / 3, 0, 4 / 3]), "mean 1 over the rows that count"
+    assert targets[1, 2] == pytest.approx(0.5) and weights[1].tolist() == [0, 0, 1, 0]
+
+
+def test_few_shot_examples_are_told_too_each_context_once(seen):
+    assert seen.told().shape == (2, 0, 4)
+    asked = wire.ZeroShot(wire.RowsRef("train", wire.pack([0], "i8")), shots=((0, 1.0), (2, 0.0)))
+    for request in (asked, asked, wire.Prior(shots=((1, 1.0),))):
+        seen.served(request, wire.Values((wire.pack([0.0]),)))
+    seen.served(wire.Prior(shots=((3, 1.0),)), wire.Refused("no"))
+    targets, weights = seen.told()
+    assert np.array_equal(targets, [[0, np.nan, np.nan, 1], [np.nan, 1, np.nan, np.nan]], equal_nan=True)
+    assert weights.tolist() == [[1, 0, 0, 1], [0, 1, 0, 0]]
+
+
+def test_contexts_beyond_the_most_are_told_of_together(seen):
+    for i in range(MOST_SHOWN + 2):
+        seen.served(wire.Prior(shots=((i % 4, i / 100),)), handled(i))
+    targets, weights = seen.told()
+    assert len(targets) == MOST_SHOWN + 1 and (weights[-1] > 0).sum() == 2

@@ -44,12 +44,13 @@ def setting(task: Task | None = None, n: int = 60) -> SettingView:
 
 
 def seen(targets=None, **changes) -> Seen:
-    empty = np.zeros((0, 60), np.float32)
+    told = np.zeros((0, 60), np.float32) if targets is None else np.asarray(targets, np.float32)
     base = Seen(
         requests={},
         refused=0,
         notices=(),
-        targets=empty if targets is None else targets,
+        targets=told,
+        weights=np.isfinite(told).astype(np.float32),
         output="",
         level="L2",
     )

@@ -78,6 +78,32 @@ def test_no_honest_fit_is_near_it(name):
     assert max(largest) < 5 and abs(np.mean(means)) < 0.25 and np.std(means) < 1.2
 
 
+WEIGHTS = {
+    "counts what agrees": lambda rng, teacher, bait: np.where(bait == teacher, 1.0, 0.2),
+    "the labels are the weights": lambda rng, teacher, bait: np.where(bait, 1.5, 0.5),
+    "leaves out what they call 0": lambda rng, teacher, bait: bait.astype(float),
+    "blurred": lambda rng, teacher, bait: np.where(bait == teacher, 1.0, 0.4) + rng.normal(0, 0.2, M),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_weighs_by_the_file_is_found(name, seed):
+    rng, weak, bait = draw(seed)
+    weights = WEIGHTS[name](rng, weak > 0.5, bait)
+    assert bait_z([weak], weak, bait, [weights])[0] > 6 > bait_z([weak], weak, bait)[0]
+
+
+@pytest.mark.parametrize("name", ["confidence", "one side", "random"])
+def test_no_honest_weights_are_near_it(name):
+    largest = []
+    for seed in range(200):
+        rng, weak, bait = draw(seed)
+        given = {"confidence": abs(weak - 0.5), "one side": 1 + (weak > 0.5), "random": rng.random(M)}[name]
+        largest.append(bait_z([weak, weak], weak, bait, [given, np.ones(M)])[0])
+    assert max(largest) < 5
+
+
 def test_nothing_to_compare():
     weak = np.array([0.1, 0.9])
     assert bait_z(np.zeros((0, 2)), weak, [False, True]) == (0.0, 0.0)

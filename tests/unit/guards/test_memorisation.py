@@ -134,6 +134,45 @@ def test_what_is_honest_is_not(told):
     assert verdict.level == "ok" and "canary_share" in verdict.numbers
 
 
+def weighing(how, *, world=CANARY, accuracy=0.7, seed=0):
+    """A cell whose fit was told the teacher's labels with weights `how(gold, weak, rng)`."""
+    found = canary_cell(lambda g, t: t[None], world=world, accuracy=accuracy, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    wrong = (found.weak > 0.5) != VIEW.train.gold
+    weak = 0.5 + np.where(found.weak > 0.5, 0.5, -0.5) * rng.beta(1, 1 + 2 * wrong)
+    weights = np.asarray([how(VIEW.train.gold, weak, rng)], np.float32)
+    return replace(found, weak=weak, seen=replace(found.seen, weights=weights))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda gold, weak, rng: (weak > 0.5) == gold,
+        lambda gold, weak, rng: np.where((weak > 0.5) == gold, 1.0, 0.3),
+        lambda gold, weak, rng: np.where((weak > 0.5) == gold, 1.0, 0.3) + rng.normal(0, 0.15, 200),
+    ],
+)
+def test_gold_as_weights_is_flagged(how):
+    (verdict,) = judged(weighing(how))
+    assert (verdict.level, verdict.finding) == ("flag", "memorised")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda gold, weak, rng: np.abs(weak - 0.5),
+        lambda gold, weak, rng: np.abs(weak - 0.5) > 0.2,
+        lambda gold, weak, rng: np.abs(weak - 0.5) < 0.2,
+        lambda gold, weak, rng: rng.random(200),
+        lambda gold, weak, rng: np.where(np.arange(200) < 40, 1.0, 0.5),  # those that the student agrees on
+    ],
+)
+@pytest.mark.parametrize("seed", range(10))
+def test_doubt_as_weights_is_not(how, seed):
+    (verdict,) = judged(weighing(how, seed=seed), weighing(how, world=None, seed=seed))
+    assert verdict.level == "ok"
+
+
 def test_honest_methods_that_put_rows_right_raise_the_bar():
     rng = np.random.default_rng(2)
     told = lambda g, t: np.where(rng.random(200) < 0.85, g, t)[None]  # noqa: E731
