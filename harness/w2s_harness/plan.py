@@ -244,6 +244,8 @@ class Plan:
     """Methods of the plan, by id, that every row is compared with beside vanilla."""
     attempts: tuple[Attempt, ...] = ()
     """What the store had scored on the plan's holdouts before, beside the plan's own rows."""
+    secret: str = ""
+    """64 hexadecimal digits that key the draws of code that w2s-harness does not ship; empty without such."""
 
     def cells(self) -> Iterator[Cell]:
         """Every selected cell, tasks outermost, seeds innermost."""

@@ -20,7 +20,7 @@ from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import DataError, ModelError, PluginError, UsageError, WorkerError
-from w2s_harness.experiment import session
+from w2s_harness.experiment import secret, session
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
 from w2s_harness.experiment.describing import Describer
@@ -152,7 +152,7 @@ class HostReferee:
                 plan = build_plan(replace(self.arena.selection, methods=BESIDE[0]), plugins, describer)
                 access = tuple(sorted(plan.grants - FORBIDDEN))
                 method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
-                plan = replace(plan, methods=(method,), seeds=plan.seeds[:1])
+                plan = replace(plan, methods=(method,), seeds=plan.seeds[:1], secret=secret.of_store(store))
                 jail.expect([source])
                 jail.close_off(plan_paths(plan))
                 return self._one_cell(plan, store, plugins, jail, describer)

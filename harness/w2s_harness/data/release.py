@@ -14,9 +14,13 @@ from w2s_harness.data.prepared import SplitData
 KEY_BYTES = 32
 
 
-def order_key(root_seed: int, cell_id: str, world: str) -> bytes:
-    """The 32-byte key that orders the rows of one cell in one world (`actual`, or a counterfactual)."""
-    names = json.dumps(["w2s-harness/release/1", root_seed, cell_id, world])
+def order_key(root_seed: int, cell_id: str, world: str, secret: str = "") -> bytes:
+    """The 32-byte key that orders the rows of one cell in one world (`actual`, or a counterfactual).
+
+    With a `secret`, nobody else can work it out.
+    """
+    hidden = [secret] if secret else []
+    names = json.dumps(["w2s-harness/release/1", root_seed, cell_id, world, *hidden])
     return hashlib.sha256(names.encode()).digest()
 
 

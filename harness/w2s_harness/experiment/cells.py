@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from w2s_harness.experiment import nulls
+from w2s_harness.experiment import nulls, secret
 from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import Keys
@@ -179,7 +179,8 @@ class CellWork:
         access = self.guards.grant(setting.task.task, method.id, wanted)
         columns = self._columns[setting.task.id]
         key = Keys(setting).row(self.plan, method, access, columns, world)
-        return lambda cell: Job(cell, setting, method, access, columns, key(cell), world)
+        hidden = secret.of_method(self.plan, method)
+        return lambda cell: Job(cell, setting, method, access, columns, key(cell), world, hidden)
 
     def _refusal(self, job: Job) -> Record | None:
         if job.method.error:

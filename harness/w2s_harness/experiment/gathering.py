@@ -77,7 +77,7 @@ class Gathered:
 
     def _cell(self, job: Job, record: Record) -> CellEvidence:
         keys, seed = Keys(self.setting), job.cell.seed
-        told = tell(self.store, self.setting, seed, job.world)
+        told = tell(self.store, self.setting, seed, job.world, job.secret)
         ceiling = self.store.array(keys.ceiling_train(seed))
         seen: Mapping[str, Any] = record["seen"]
         targets, weights = self._array(keys.told(job.key))

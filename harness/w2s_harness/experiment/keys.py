@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from w2s_harness.experiment import secret
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Address, canonical, key_of
@@ -151,6 +152,7 @@ class Keys:
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
             code_version("cell"),
             [self.setting.chain(), list(self.setting.pair.abilities)],
+            *([secret.digest(hidden)] if (hidden := secret.of_method(plan, method)) else []),
         ]
         versions = canonical(self._versions())[1:-1]
         address = Address("cell", f"[[{self.setting.identity_text},{versions}],")

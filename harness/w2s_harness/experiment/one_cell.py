@@ -60,6 +60,8 @@ class Job:
     key: str
     world: World | None = None
     """None for a real cell."""
+    secret: str = ""
+    """As `secret.of_method`."""
 
     @property
     def id(self) -> str:
@@ -123,7 +125,7 @@ class Runner:
         started = time.monotonic()
         output, isolation = "", None
         order = self.jail.order(job.method.source)
-        staged = stage(self.store, job.setting, job.cell, job.world)
+        staged = stage(self.store, job.setting, job.cell, job.world, job.secret)
         watcher = _Watcher(client, staged.train.order)
         try:
             with zygote.spawn(order) as worker:

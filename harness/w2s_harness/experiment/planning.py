@@ -173,6 +173,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "plugin_settings": {name: dict(block) for name, block in sorted(plan.plugin_settings.items())},
         "selected": sorted(plan.selected) if plan.selected is not None else None,
         "attempts": [dataclasses.asdict(attempt) for attempt in plan.attempts],
+        **({"secret": plan.secret} if plan.secret else {}),
     }
 
 

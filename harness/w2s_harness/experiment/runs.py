@@ -44,7 +44,9 @@ class Run:
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Write `plan.json`; a continued run may have newer code, and its plan says so."""
         with writing(self.folder):
-            replace_file(self.folder / "plan.json", json.dumps(plan, indent=1, sort_keys=True).encode())
+            data = json.dumps(plan, indent=1, sort_keys=True).encode()
+            private = bool(plan.get("secret") or plan.get("drawn"))
+            replace_file(self.folder / "plan.json", data, mode=0o600 if private else 0o666)
 
     def log(self, event: Mapping[str, Any]) -> None:
         """Append one event to `events.jsonl`."""

@@ -17,7 +17,7 @@ import msgspec
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, NothingSelectedError, UsageError
 from w2s_harness.evidence import Published
-from w2s_harness.experiment import estimate, published, runs
+from w2s_harness.experiment import estimate, published, runs, secret
 from w2s_harness.experiment.assemble import Results, assemble, unjudged
 from w2s_harness.experiment.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.experiment.baselines import Baselines
@@ -127,6 +127,9 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
         plan = self._selected(found, unfinished)
+        if secret.needed(plan.methods):
+            hidden = secret.of_store(self.store, make=not self.options.plan_only)
+            plan = replace(plan, secret=hidden)
         self.describer.jail.expect(m.source for m in plan.methods if not is_predictions(m))
         self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):

@@ -213,11 +213,14 @@ class Store:
                     path.unlink()
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old bytes or the new, never a part: temp, fsync, rename."""
+def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file so that a reader sees the old bytes or the new, never a part: temp, fsync, rename.
+
+    `mode` is what its permissions are before the umask.
+    """
     temporary = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

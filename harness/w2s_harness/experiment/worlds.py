@@ -1,6 +1,7 @@
 """What a worker is given in a cell, real or counterfactual; only the host knows which it is.
 
-Every draw is named by the plan's root seed, the data, the world and the seed.
+Every draw is named by the plan's root seed, the data, the world and the seed, and for code that w2s-harness
+does not ship by a secret too. Echoes and decoys are the exception: all rows are held against the same ones.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ REGION = 1 / 3
 """Share of the space in which a local world flips the teacher."""
 BAIT_WRONG = 0.25
 """Share of the honeypot's labels that are not the teacher's decision."""
+GRID = 1e-4
+"""Weak labels are released to code that w2s-harness does not ship by this, with a jitter below it."""
 _GRAMS = 256
 
 
@@ -76,33 +79,52 @@ class Staged:
     test: Stage
 
 
-def tell(store: Store, setting: Setting, seed: int, world: World | None) -> Told:
-    """The teacher of a cell in `world`. Raises `StoreError` where a baseline's array is gone."""
+def tell(store: Store, setting: Setting, seed: int, world: World | None, secret: str = "") -> Told:
+    """The teacher of a cell in `world`; `secret` as `secret.of_method` gives it.
+
+    Raises `StoreError` where a baseline's array is gone.
+    """
     drawn = setting.draw("train_unlabel", seed)
     own = _array(store, Keys(setting).labels(seed))[drawn]
     weak, changed, region = own, np.zeros(len(drawn), bool), np.zeros(len(setting.test), bool)
     if world is not None and world.teacher != "kept":
-        weak, changed, region = _Teacher(store, setting, seed, world, drawn, own).labels()
-    rng = np.random.default_rng(_seed(setting, seed, "bait", _name(world)))
+        weak, changed, region = _Teacher(store, setting, seed, world, drawn, own, secret).labels()
+    if secret:
+        weak = blurred(weak, np.random.default_rng(_seed(setting, seed, "blur", _name(world), secret)))
+    rng = np.random.default_rng(_seed(setting, seed, "bait", _name(world), *_hidden(secret)))
     bait = (weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG)
     return Told(drawn=drawn, weak=weak, changed=changed, region=region, bait=bait)
 
 
-def stage(store: Store, setting: Setting, cell: Cell, world: World | None) -> Staged:
+def blurred(weak: Floats, rng: np.random.Generator) -> Floats:
+    """(n,) weak labels rounded to `GRID` and moved by less than half of it, never to the other side of 1/2.
+
+    Their exact digits would name the world and the seed.
+    """
+    moved = np.round(weak / GRID) * GRID + (rng.random(len(weak)) - 0.5) * GRID
+    off = np.where(weak > 0.5, np.maximum(np.abs(moved - 0.5), GRID / 1000), -np.abs(moved - 0.5))
+    return np.clip(np.where(weak == 0.5, 0.5, 0.5 + off), 0.0, 1.0)
+
+
+def stage(store: Store, setting: Setting, cell: Cell, world: World | None, secret: str = "") -> Staged:
     """What the cell's worker is given in `world`. Raises `StoreError` as `tell`."""
-    told = tell(store, setting, cell.seed, world)
-    key = order_key(setting.root_seed, cell.id, _name(world))
+    told = tell(store, setting, cell.seed, world, secret)
+    key = order_key(setting.root_seed, cell.id, _name(world), secret)
     unlabel, everything = setting.data.splits["train_unlabel"], np.arange(len(setting.test))
     return Staged(
         told=told,
-        train=_phase(unlabel, told.drawn, setting, cell.seed, world, key, "train_unlabel"),
-        test=_phase(setting.test, everything, setting, cell.seed, world, key, "test"),
+        train=_phase(unlabel, told.drawn, setting, cell.seed, world, key, "train_unlabel", secret),
+        test=_phase(setting.test, everything, setting, cell.seed, world, key, "test", secret),
     )
 
 
 def _name(world: World | None) -> str:
     # A repeat must be the real cell over again, its order included.
     return "actual" if world is None or world.is_repeat else f"{world.name}/{world.draw}"
+
+
+def _hidden(secret: str) -> tuple[str, ...]:
+    return (secret,) if secret else ()
 
 
 def _seed(setting: Setting, seed: int, *names: str) -> int:
@@ -127,11 +149,12 @@ def _phase(
     world: World | None,
     key: bytes,
     name: Split,
+    secret: str,
 ) -> Stage:
     inputs = "kept" if world is None else world.inputs
     reads = shows = index
     if inputs != "kept":
-        rng = np.random.default_rng(_seed(setting, seed, _name(world), name))
+        rng = np.random.default_rng(_seed(setting, seed, _name(world), name, *_hidden(secret)))
         reads = index[other_questions(split.groups[index], rng)]
     if inputs == "scrambled":
         shows = reads
@@ -175,12 +198,14 @@ class _Teacher:
     drawn: Codes
     own: Floats
     """(m,) the real weak labels."""
+    secret: str
 
     def labels(self) -> tuple[Floats, Bools, Bools]:
         """The weak labels, where they differ, and the holdout's part of the region (`local`)."""
         n = len(self.own)
         region, test_region = np.ones(n, bool), np.zeros(len(self.setting.test), bool)
-        rng = np.random.default_rng(_seed(self.setting, self.seed, self.world.teacher, str(self.world.draw)))
+        named = (self.world.teacher, str(self.world.draw), *_hidden(self.secret))
+        rng = np.random.default_rng(_seed(self.setting, self.seed, *named))
         match self.world.teacher:
             case "local":
                 region, test_region = self._region(rng)

@@ -75,7 +75,6 @@ def sorted_out(
     *,
     beside: npt.ArrayLike,
     chance: float = 0.5,
-    most: float = 1.0,
     least: int = 12,
 ) -> Followed | None:
     """As `followed`, of what fits count: the fit that sorts out the rows which `labels` call wrong.
@@ -83,7 +82,7 @@ def sorted_out(
     A row that counts less than the median one, or not at all, is read as one on which the fit overrules its
     teacher. Honest weights do so where the teacher doubts, and there it is wrong more often. So `chance` of a
     look is at least the share of the rows in `where` that would be sorted out by its doubt alone (as many
-    rows in all, those nearest to 1/2), at most `most`.
+    rows in all, those nearest to 1/2): where doubt explains every one of them, nothing is left to be tested.
 
     :param weights: (f, m) how much each row counted in each fit. :param weak: (m,) the weak labels.
     """
@@ -95,7 +94,7 @@ def sorted_out(
         middle = float(np.median(row))
         low = row < middle if middle > 0 else row == 0
         doubted = doubt < low.sum()
-        usual = min(most, max(chance, float(doubted[there].mean()) if there.any() else 0.0))
+        usual = max(chance, float(doubted[there].mean()) if there.any() else 0.0)
         told = np.where(low, 1.0 - (p > 0.5), p > 0.5)
         looks.append(_look(told, y, there, other, usual, fit if fit < len(counted) else POOLED, least))
     return _best(looks)

@@ -172,7 +172,7 @@ def weighed_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
     right = (cell.weak > 0.5) == gold
     return sorted_out(
         cell.seen.weights, cell.weak, gold, _hopeless(cell),
-        beside=right, chance=chance, most=MOST_CHANCE, least=LEAST_ROWS,
+        beside=right, chance=chance, least=LEAST_ROWS,
     )  # fmt: skip
 
 
