@@ -80,7 +80,9 @@ class Place:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("W2S_") and k != "PYTHONPATH"}
         # Guards judge every run here; what they ask to be run again and the controls have tests of their own.
         left_out = {"W2S_COUNTERFACTUALS": "none", "W2S_CONTROLS": "false"}
-        ours = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", **left_out}
+        # What a method file is given is the same in every store then.
+        known = {"W2S_SECRET": "5a" * 32}
+        ours = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", **left_out, **known}
         return kept | ours | self.env
 
     def __call__(self, *arguments: str, timeout: float = 300.0) -> Done:

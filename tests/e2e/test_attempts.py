@@ -20,6 +20,7 @@ def rows(board: dict) -> dict[str, dict]:
 def tried(place: Place) -> tuple[Place, list[dict]]:
     """A folder in which three files that differ in one constant were run one after another."""
     boards = []
+    place.env["W2S_SECRET"] = ""
     for constant in ("0.5", "0.4", "0.3"):
         (place.folder / "mine.py").write_text(MINE.replace("by: float = 0.5", f"by: float = {constant}"))
         done = place("run", "--methods", METHODS)
@@ -31,6 +32,9 @@ def tried(place: Place) -> tuple[Place, list[dict]]:
 
 def test_three_files_that_differ_in_a_constant_are_three_attempts(tried):
     place, boards = tried
+    secret = place.folder / ".w2s" / "secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert {b["plan"]["secret"] for b in boards} == {secret.read_text().strip()}
     assert [rows(b)["shrunk"]["attempts"] for b in boards] == [1, 2, 3]
     first = rows(boards[0])["shrunk"]
     assert (first["author"]["who"], first["author"]["hours"], first["cost"]["usd"]) == ("Ada", 2, 40)
