@@ -81,21 +81,28 @@ def sorted_out(
 
     A row that counts less than the median one, or not at all, is read as one on which the fit overrules its
     teacher. Honest weights do so where the teacher doubts, and there it is wrong more often. So `chance` of a
-    look is at least the share of the rows in `where` that would be sorted out by its doubt alone (as many
-    rows in all, those nearest to 1/2): where doubt explains every one of them, nothing is left to be tested.
+    look is at least the share of the rows in `where` that would be sorted out by its doubt alone, or by the
+    opposite (as many rows in all, those nearest to 1/2 or farthest from it): where that explains every one of
+    them, nothing is left to be tested.
 
-    :param weights: (f, m) how much each row counted in each fit. :param weak: (m,) the weak labels.
+    :param weights: (f, m) how much each row counted in each fit, NaN for rows to be passed over.
+    :param weak: (m,) the weak labels.
     """
     counted, p = np.asarray(weights, np.float64), np.asarray(weak, np.float64)
     y, there, other = (np.asarray(a, bool) for a in (labels, where, beside))
     doubt = np.argsort(np.argsort(np.abs(p - 0.5), kind="stable"), kind="stable")
     looks = []
-    for fit, row in enumerate((*counted, counted.sum(axis=0)) if len(counted) > 1 else counted):
-        middle = float(np.median(row))
-        low = row < middle if middle > 0 else row == 0
-        doubted = doubt < low.sum()
-        usual = max(chance, float(doubted[there].mean()) if there.any() else 0.0)
-        told = np.where(low, 1.0 - (p > 0.5), p > 0.5)
+    for fit, row in enumerate((*counted, np.nansum(counted, axis=0)) if len(counted) > 1 else counted):
+        held = np.isfinite(row)
+        if not (held & there).any():
+            continue
+        middle = float(np.median(row[held]))
+        low = row < middle if (row < middle).any() else row <= middle
+        of_low = low[held].mean() * len(p)
+        usual = max(
+            chance, *(float(side[held & there].mean()) for side in (doubt < of_low, doubt >= len(p) - of_low))
+        )
+        told = np.where(held, np.where(low, 1.0 - (p > 0.5), p > 0.5), np.nan)
         looks.append(_look(told, y, there, other, usual, fit if fit < len(counted) else POOLED, least))
     return _best(looks)
 

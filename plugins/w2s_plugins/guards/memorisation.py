@@ -48,7 +48,7 @@ SETTINGS = {"data_kib": big_tables.MOST_DATA_KIB, "total_kib": big_tables.MOST_T
 """The settings of this guard and their defaults."""
 CANARY = World(name="canary", teacher="canary")
 Look = Callable[..., Followed | None]
-"""`put_right` or `weighed_by_gold`."""
+"""`put_right`, `weighed_by_gold` or `leaning_by_gold`."""
 
 
 @hookimpl
@@ -126,7 +126,7 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     cells += [cell for _, cell in sorted(evidence.cells.items())]
     looks = [
         look
-        for looked_at in (put_right, weighed_by_gold)
+        for looked_at in (put_right, weighed_by_gold, leaning_by_gold)
         for chance in [honest_share(evidence, looked_at)]
         for cell in cells
         if (look := looked_at(cell, chance)) is not None
@@ -146,7 +146,7 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     if best.share >= SHARE and p < CANARY_P:
         which = "all its fits together" if best.fit == POOLED else f"fit {best.fit + 1} of a cell"
         because = (
-            f"{which} had {best.share:.0%} of {best.rows} labels right, or weighed them down, that the "
+            f"{which} had {best.share:.0%} of {best.rows} labels right, or held them back, that the "
             f"teacher has wrong and that even a student trained on gold gets wrong; p {_p(p)}"
         )
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
@@ -173,6 +173,20 @@ def weighed_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
     return sorted_out(
         cell.seen.weights, cell.weak, gold, _hopeless(cell),
         beside=right, chance=chance, least=LEAST_ROWS,
+    )  # fmt: skip
+
+
+def leaning_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
+    """As `weighed_by_gold`, of how far targets go beyond the weak labels to the side that the teacher took.
+
+    Copies of a row with two targets, and blends, move what the fit used without turning its decision.
+    """
+    gold = cell.setting.train.gold[cell.drawn]
+    side = np.where(cell.weak > 0.5, 1.0, -1.0)
+    beyond = np.round(side * (cell.seen.targets.astype(np.float64) - cell.weak), 5)
+    return sorted_out(
+        beyond, cell.weak, gold, _hopeless(cell),
+        beside=side * (gold - 0.5) > 0, chance=chance, least=LEAST_ROWS,
     )  # fmt: skip
 
 

@@ -157,6 +157,36 @@ def test_gold_as_weights_is_flagged(how):
     assert (verdict.level, verdict.finding) == ("flag", "memorised")
 
 
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.1])
+def test_gold_in_one_of_two_copies_is_flagged(share):
+    """As `TrainedOn.told` has it: the mean of gold, in the first copy of a row, and of its weak label."""
+    found = weighing(lambda gold, weak, rng: np.ones(200))
+    told = share * VIEW.train.gold + (1 - share) * found.weak
+    (verdict,) = judged(replace(found, seen=seen(told[None])))
+    assert (verdict.level, verdict.finding) == ("flag", "memorised")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda weak, rng: weak,
+        lambda weak, rng: (weak > 0.5).astype(float),
+        lambda weak, rng: 0.5 + 0.3 * (weak - 0.5),
+        lambda weak, rng: np.clip(weak + rng.normal(0, 0.2, 200), 0, 1),
+        lambda weak, rng: 1 - weak,
+        lambda weak, rng: np.where(np.arange(200) < 40, 0.8 * weak + 0.2 * (weak > 0.5), weak),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_sharper_softer_and_noisy_targets_are_not(how, seed):
+    def cell_of(world):
+        found = weighing(lambda gold, weak, rng: np.ones(200), seed=seed, world=world)
+        return replace(found, seen=seen(how(found.weak, np.random.default_rng(seed))[None]))
+
+    (verdict,) = judged(cell_of(CANARY), cell_of(None))
+    assert verdict.level == "ok"
+
+
 @pytest.mark.parametrize(
     "how",
     [
