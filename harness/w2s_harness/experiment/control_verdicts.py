@@ -102,8 +102,8 @@ def gap_missing(
     :param weak: (n_test,) outcomes of the teacher, by seed. :param top: of the ceiling, by baseline seed.
     """
     seeds = list(top)
-    lines = [setting.agreement(np.stack([found[s] for s in seeds])) for found in (weak, top)]
-    return interval.no_gap(interval.baselines(seeds, *lines, setting.test.groups), min_gap=min_gap)
+    floor, ceiling = (setting.agreement(np.stack([found[s] for s in seeds])) for found in (weak, top))
+    return interval.no_gap(interval.baselines(seeds, floor, ceiling, setting.test.groups), min_gap=min_gap)
 
 
 def failed_control(name: str, setting: Setting, why: str) -> Control:

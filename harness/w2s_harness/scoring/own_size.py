@@ -126,8 +126,8 @@ def verdict(echo: Size, decoy: Size, above: Size) -> tuple[OwnVerdict | None, in
 def _decided(echo: Size, decoy: Size, above: Size, seeds: int) -> OwnVerdict:
     both = (echo, decoy)
     owned = [one.is_own(seeds) for one in both]
-    # An echo destroys the teacher's structured errors too, so a small own_echo beside a sure own_decoy does not
-    # tell elicitation from errors that the method copies.
+    # An echo destroys the teacher's structured errors too, so a small own_echo beside a sure own_decoy does
+    # not tell elicitation from errors that the method copies.
     if any(one.is_none(seeds) for one in both) and not any(owned):
         return "elicitation"
     if not all(owned):
