@@ -18,6 +18,8 @@ FACTS = 4
 NOISE = 0.05
 """Facts that tell a random value."""
 VERB_WEIGHTS = (3.0, 2.0, 1.0)
+ADVERB_WEIGHTS = tuple(0.8**i for i in range(len(world.ADVERBS)))
+"""A task draws its adverbs uniformly: its likelihoods then tell which they are, not who they are about."""
 FREQUENCY_EXPONENT, FREQUENCY_SHIFT = -0.5, 20.0
 """An entity of rank r is written about in proportion to (r + shift) ** exponent."""
 
@@ -70,7 +72,7 @@ def texts(corpus: Corpus) -> list[pretrain.Text]:
     value = np.where(noisy, (rng.random((n, FACTS)) * world.VALUES).astype(int), value)
     verb = _drawn(rng.random((n, FACTS)), VERB_WEIGHTS)
     verb += FIRST_VERB + (attribute * world.VALUES + value) * world.VERBS
-    adverbs = FIRST_ADVERB + (rng.random((n, FACTS, 2)) * len(world.ADVERBS)).astype(int)
+    adverbs = FIRST_ADVERB + _drawn(rng.random((n, FACTS, 2)), ADVERB_WEIGHTS)
     two = rng.random((n, FACTS)) < 0.5
     out = []
     for i in range(n):

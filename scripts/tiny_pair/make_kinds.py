@@ -23,7 +23,7 @@ import torch
 from kinds_corpus import FIRST_NAME, FIRST_VERB, Corpus
 
 RECIPES = {
-    "weak": (pretrain.Recipe(16, 1, 2, 32, 3200, 6e-3, {}), Corpus(150_000, share=0.5)),
+    "weak": (pretrain.Recipe(16, 1, 2, 32, 4000, 6e-3, {}), Corpus(180_000, share=0.5)),
     "blind": (pretrain.Recipe(16, 1, 2, 32, 3200, 6e-3, {}), Corpus(220_000, mention=(0.55, 0.45, 0.0))),
     "strong": (pretrain.Recipe(64, 2, 4, 128, 2300, 4e-3, {}), Corpus(220_000)),
 }

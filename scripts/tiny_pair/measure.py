@@ -130,8 +130,9 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
     for name, targets in (("ceiling", data.gold("train_unlabel")), ("vanilla", labels)):
         margins = fit_exact(train.features, targets, data.kind, c=c).logits(test.features)
         out[name] = _accuracy(margins, data)
-        out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
-        out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
+        if any(row.subset for row in data.rows["test"]):
+            out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
+            out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
     for column, name in enumerate(LIKELIHOODS):
         threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
         out[f"zs_{name}"] = _accuracy(test.likelihoods[:, column] - threshold, data)

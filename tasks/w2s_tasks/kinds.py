@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from w2s_harness import Example, Task, UsageError, hookimpl
 from w2s_tasks import kinds_world as world
@@ -39,11 +39,14 @@ class KindsTask(Task):
     unlabel_rows: int = 1000
     test_rows: int = 2000
 
-    def made_for(self) -> str:
-        """The pair whose weak teacher errs as `teacher` says. Raises `UsageError` for an unknown one."""
-        if self.teacher not in get_args(Teacher):
-            message = f"teacher={self.teacher!r} is no teacher of the task 'kinds': give noisy or blind"
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for an unknown teacher."""
+        if self.teacher not in PAIRS:
+            message = f"teacher={self.teacher!r} is no teacher of the task 'kinds': give {' or '.join(PAIRS)}"
             raise UsageError(message)
+
+    def made_for(self) -> str:
+        """The pair whose weak teacher errs as `teacher` says."""
         return PAIRS[self.teacher]
 
     def load(self) -> Iterator[Example]:
@@ -54,9 +57,8 @@ class KindsTask(Task):
             raise UsageError(message)
         seed = seed_name(self.data_seed)
         sides = _sides(members(seed), stream("kinds", seed, "entities"))
-        words = stream("kinds", seed, "words")
         for split, rows in sizes.items():
-            yield from _rows(split, rows, sides, words)
+            yield from _rows(split, rows, sides, stream("kinds", seed, "words", split))
 
 
 def members(seed: str) -> tuple[frozenset[int], ...]:
@@ -85,7 +87,8 @@ def _sides(counted: Sequence[frozenset[int]], draws: random.Random) -> dict[bool
 
 def _rows(split: Split, rows: int, sides: dict[bool, list[int]], draws: random.Random) -> Iterator[Example]:
     """One split's rows: half of them true, in random order. Takes its entities off `sides`."""
-    labels = [i % 2 == 0 for i in range(rows)]
+    first = len(sides[True]) >= len(sides[False])
+    labels = [(i % 2 == 0) == first for i in range(rows)]
     places = [draws.random() for _ in labels]
     for i in sorted(range(rows), key=places.__getitem__):
         entity = sides[labels[i]].pop()

@@ -35,7 +35,9 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 
 
 @click.command("power", short_help="How many seeds and rows a difference needs.")
-@click.option("--tasks", default="math,code,chat", show_default=True, metavar="NAMES", help="As in run.")
+@click.option(
+    "--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As in run."
+)
 @click.option("--pairs", metavar="NAMES", help="As in run.")
 @click.option(
     "--methods",

@@ -59,7 +59,7 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--tasks",
-    default="math,code,chat",
+    default="math,code,chat,kinds",
     show_default=True,
     metavar="NAMES",
     help="Tasks by name, glob, directory or YAML file; settings ride on the name (math:data_seed=7).",

@@ -20,6 +20,7 @@ from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
@@ -46,6 +47,8 @@ class Results:
     controls: Sequence[records.Control] = ()
     readouts: Mapping[str, Starred] = field(default_factory=dict)
     """`zero-shot*` by setting id."""
+    calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
+    """Vanilla in many draws of echo and decoy, by setting id."""
 
 
 @uncollected()
@@ -125,7 +128,9 @@ def _tallies(
             for method, row in rows
             if row in cells
         ]
-        out[setting.id] = with_own(made, found.work.own, found.readouts.get(setting.id))
+        out[setting.id] = with_own(
+            made, found.work.own, found.readouts.get(setting.id), found.calibrated.get(setting.id)
+        )
     return out
 
 

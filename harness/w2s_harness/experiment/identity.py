@@ -58,6 +58,7 @@ _STAGES = {
         "experiment/readouts.py",
     ),
     "own": (
+        "experiment/own_calibration.py",
         "data",
         "scoring/own.py",
         "scoring/readouts.py",

@@ -92,6 +92,13 @@ class Keys:
         what = [seed, named, teacher, sign, share, code_version("own"), code_version("readouts")]
         return key_of("own-labels", [self._identity(), *what])
 
+    def own_calibration(self, seed: int, worlds: int) -> str:
+        """A seed's vanilla in so many draws of echo and decoy: what each gets right, (W, n_test)."""
+        what = [seed, worlds, self.setting.task.task.share_true]
+        return key_of(
+            "own-calibration", [self._identity(), *what, code_version("own"), code_version("control")]
+        )
+
     def readout_heads(self, seed: int) -> str:
         """(R, n_test) P(label = 1) of heads trained on a seed's labels by each readout."""
         share = self.setting.task.task.share_true

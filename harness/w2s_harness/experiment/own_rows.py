@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.experiment.gathering import Ended
+from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.report import records
 from w2s_harness.scoring import own_size
 from w2s_harness.scoring.starred import Starred
-from w2s_harness.types import Verdict
+from w2s_harness.types import Verdict, World
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +26,8 @@ DRIVEN = 0.5
 """Agreement under a flipped teacher below which a row follows its teacher, in its sign at the least."""
 ONE_SEED = "one seed of echo and decoy cells: an interval needs two (--counterfactuals all)"
 FAILED = "an echo or decoy cell failed"
+MOST = 2.0
+"""How many times vanilla's luck is taken off a row at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,26 +41,44 @@ class _Cells:
     """(S, n_test) likewise, mean over the draws."""
     accuracies: Floats
     """(S, J, K) by seed, draw and member of the draw: K is 2 for pairs of decoys."""
+    luck: Floats | None
+    """(S, n_test) what vanilla has in these draws beyond its mean over many; None where it was not asked."""
+
+    def difference(self) -> tuple[Floats, float]:
+        """(S, n_test) real minus fake, less the draws' luck; and how far the row moves with vanilla.
+
+        The factor is the regression of fake minus real on the luck over all cells, within 0 and `MOST`: 0 of
+        a row that answers every world alike, 1 of vanilla itself.
+        """
+        moved = self.fake - self.real
+        if self.luck is None:
+            return -moved, 1.0
+        total = float(np.sum(self.luck * self.luck))
+        factor = float(np.sum(moved * self.luck)) / total if total > 0 else 0.0
+        factor = min(MOST, max(0.0, factor))
+        return factor * self.luck - moved, factor
 
 
 def with_own(
     tallies: Sequence[Tally],
     worlds: Mapping[tuple[str, str], Sequence[Ended]],
     starred: Starred | None,
+    calibrated: Calibrated | None = None,
 ) -> list[Tally]:
     """The tallies of one setting, each with what is the teacher's own in it.
 
     :param worlds: the echo and decoy cells, by (setting id, method id). :param starred: `zero-shot*`, None
-    of a student without readouts.
+    of a student without readouts. :param calibrated: vanilla in many draws; None where students are
+    fine-tuned, and then the rows' own draws say how much one is worth.
     """
     cells: list[dict[str, _Cells] | None] = []
     for tally in tallies:
         ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
-        cells.append(_cells(tally, ended) if ended and tally.is_whole else None)
+        cells.append(_cells(tally, ended, calibrated) if ended and tally.is_whole else None)
     draws = {
-        teacher: own_size.pooled(
-            [own_size.draws_variance(found[teacher].accuracies) for found in cells if found]
-        )
+        teacher: calibrated.spread(teacher)
+        if calibrated is not None
+        else own_size.pooled([own_size.draws_variance(found[teacher].accuracies) for found in cells if found])
         for teacher in ("echo", "decoy")
     }
     return [
@@ -85,11 +106,11 @@ def _own(
     clusters = tally.reference.clusters
     sizes = {}
     for teacher, cells in found.items():
-        difference = cells.real - cells.fake
+        difference, factor = cells.difference()
         # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
-        sizes[teacher] = own_size.size(
-            cells.seeds, difference, clusters, draws[teacher] if difference.any() else 0.0
-        )
+        is_moved = bool((cells.real != cells.fake).any())
+        blur = draws[teacher] * max(1.0, factor) if is_moved else 0.0
+        sizes[teacher] = own_size.size(cells.seeds, difference, clusters, blur)
     echo, decoy = sizes["echo"], sizes["decoy"]
     word, more, reason = None, None, None
     if starred is None:
@@ -125,7 +146,7 @@ def _nothing(why: str) -> records.Own:
     return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
 
 
-def _cells(tally: Tally, ended: Sequence[Ended]) -> dict[str, _Cells] | None:
+def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) -> dict[str, _Cells] | None:
     """The cells by world; None where one of them failed."""
     if not all(e.is_well for e in ended):
         return None
@@ -151,8 +172,15 @@ def _cells(tally: Tally, ended: Sequence[Ended]) -> dict[str, _Cells] | None:
             real=real[[rows[s] for s in seeds]],
             fake=np.stack([f.mean(0) for f in fakes]),
             accuracies=np.stack([f.mean(1).reshape(-1, members) for f in fakes]),
+            luck=None
+            if calibrated is None
+            else np.stack([calibrated.luck(teacher, s, _worlds(by_seed[s])) for s in seeds]),
         )
     return out
+
+
+def _worlds(ended: Sequence[Ended]) -> list[World]:
+    return [e.job.world for e in ended if e.job.world is not None]
 
 
 def _draw(ended: Ended) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from w2s_harness.types import HoldoutPart
 
-_DEFAULT_TASKS = ("math", "code", "chat")
+_DEFAULT_TASKS = ("math", "code", "chat", "kinds")
 DEFAULT_PAIR = "tiny"
 _DEFAULT_METHODS = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
 

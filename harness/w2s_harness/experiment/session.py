@@ -28,6 +28,7 @@ from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.equal_compute import EqualCompute
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
+from w2s_harness.experiment.own_calibration import Calibration
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.predictions import is_predictions
@@ -230,6 +231,8 @@ class _Session:
             found = baselines.run(reads_needed=reads_needed)
         with self._timed(f"{prefix}zero-shot*"):
             read_out = readouts.run()
+        with self._timed(f"{prefix}own"):
+            calibrated = Calibration(plan, settings, self.store, hook, self.cancel, self.slots).run()
         with self._timed(f"{prefix}controls"):
             controlled = controls.run(found, read_out)
         with self._timed(f"{prefix}cells"):
@@ -237,7 +240,7 @@ class _Session:
                 self.describer.zygote, log,
                 stop_first=self.options.stop_first, reverse=self.options.reverse,
             )  # fmt: skip
-        results = Results(plan, settings, found, cells, records, controlled, read_out)
+        results = Results(plan, settings, found, cells, records, controlled, read_out, calibrated)
         self.store.sync()
         return results, baselines
 
