@@ -48,7 +48,8 @@ def p_values(
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         tail = np.exp(middle) / 2
-        allowed = stdtrit(of_seeds, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
+        with np.errstate(over="ignore"):  # a quantile without end allows everything
+            allowed = stdtrit(of_seeds, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
         is_over = squared > allowed
         low, high = np.where(is_over, low, middle), np.where(is_over, middle, high)
     out[known] = np.exp(high)
