@@ -47,7 +47,7 @@ class Regime:
     def accuracies(self) -> Floats:
         """(3,) of weak, transfer and ceiling over all seeds and questions."""
         if not self.skewed:
-            return np.asarray(ndtr(self.margins))
+            return np.asarray(ndtr(self.margins), np.float64)
         # by quadrature over the two exponentials of a seed's effect
         at = -np.log1p(-(np.arange(2_000) + 0.5) / 2_000)
         shift = np.sqrt(self.shared) * (1 - at)[:, None] + np.sqrt(1 - self.shared) * (1 - at)
@@ -81,7 +81,7 @@ def crossed(rng: np.random.Generator, regime: Regime, seeds: int, margins: Seque
         return size * (np.sqrt(regime.shared) * common + np.sqrt(1 - regime.shared) * own)
 
     def failing(size: tuple[int, ...]) -> Floats:
-        return np.asarray(1 - rng.exponential(size=size))
+        return 1.0 - rng.exponential(size=size)
 
     of_seeds = effect(regime.seed, seeds, 1, drawn=failing if regime.skewed else rng.normal)
     level = effect(regime.question, 1, regime.questions) + of_seeds
