@@ -131,18 +131,27 @@ class Student:
     ) -> Handle:
         """Train a student on `rows` and return its handle.
 
-        :param rows: m training rows; a row may come more than once.
+        :param rows: m training rows. A row that comes more than once is one row, of the sum of its weights
+            and their mean target; so are a preference and its swap, which say the same.
         :param targets: (m,) what P(label = 1) should be, soft or hard, in [0, 1].
-        :param weight: (m,) finite, not negative, not all zero; how much each row counts. None: all alike.
+        :param weight: (m,) finite, not negative, not all zero; how much each row counts. Only proportions
+            matter: a fit divides weights by their mean over the n rows of positive weight, and rows of weight
+            0 are left out as if they had not been given. None, and any constant: all alike.
         :param loss: `"xent"`, cross-entropy; `("logconf", {"a": .75})`, the target becomes
             (1 - a) w + a [s > t], with the student's own s and a threshold t that keeps w's balance;
             `("product", {"alpha": 1, "beta": 1})`, the target is proportional to w^alpha s^beta
-            (both Burns et al. 2023, arXiv:2312.09390).
+            (both Burns et al. 2023, arXiv:2312.09390; the methods `logconf` and `product` say how theirs
+            differ from the released code).
         :param epochs: passes over the rows; None: the pair's own setting, tuned alike for all methods.
         :param lr: learning rate; None: the pair's own.
-        :param init: start from this student instead of from the pair's initial one.
+        :param init: start from this student instead of from the pair's initial one; a probe's is written in
+            the mean and scale of these rows first.
         :param seed: another draw of initialisation and order; None: the cell's own.
         :param trace: keep each row's first and last loss in `handle.trace`.
+
+        The probe minimises the weighted mean cross-entropy plus |w|^2 / (2 C n): C is the pair's, so fewer
+        rows are regularised more. What a fit came to (n, C n / rows of the draw, steps, weights as given)
+        stands in the row's `fits`. No order of rows changes its bits.
 
         Naming `epochs`, `lr`, `init` or `trace` in probe mode trains with minibatches instead of to the
         optimum, and the cell is compared with `vanilla` by that solver.

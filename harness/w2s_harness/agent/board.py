@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from w2s_harness.agent.referee import HostReferee, spelled
 from w2s_harness.experiment.assemble import Results
 from w2s_harness.report import document
 from w2s_harness.report.records import Author, Cost
+
+WEAK_SUPERVISION = "weak supervision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +73,14 @@ def measure(
     board, results = referee.board(wanted, words)
     by_file = {str(one.file): one for one in submissions}
     (climb,) = {task.id for task in results.plan.tasks if task.part == "final"}
-    held_out = _held_out(board, climb)
+    held_out, shown = _held_out(board, climb), _weak_supervision(board)
     rows = []
     for row in board.rows:
         one = by_file.get(_file(results, row))
         done = row if one is None else _credited(row, one, ledgers)
         if row.task == climb:
             done = _compared(done, feedback.get(_key(results, row)), held_out[document.label(row)])
+            done = done if one is None else _listed(done, shown.get(document.label(row), frozenset()), climb)
         rows.append(done)
     asked = {**msgspec.to_builtins(plan), "ledger_head": ledgers.head}
     done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
@@ -106,6 +109,30 @@ def _held_out(board: document.Leaderboard, climb: str) -> dict[str, dict[str, fl
         if row.task != climb:
             mine[row.task] = row.pgr if row.status == "ok" else None
     return found
+
+
+def _weak_supervision(board: document.Leaderboard) -> dict[str, frozenset[str]]:
+    """The tasks on which a method was shown to be weak supervision, by method."""
+    found: dict[str, frozenset[str]] = {}
+    for row in board.rows:
+        if row.own is not None and row.own.verdict == WEAK_SUPERVISION:
+            name = document.label(row)
+            found[name] = found.get(name, frozenset()) | {row.task}
+    return found
+
+
+def _listed(row: document.Row, shown: Set[str], climb: str) -> document.Row:
+    """A submission ranks only if it is weak supervision on the final part and on a task never seen.
+
+    Any other stands in the elicitation list: search finds what the student knew anyway as readily as what
+    the teacher taught, and on one task alone the two are easily taken for each other.
+    """
+    if climb in shown and shown - {climb}:
+        return row
+    where = "the final part" if climb not in shown else "a held-out task"
+    why = f"elicitation list: it is not shown to be weak supervision on {where}"
+    reason = f"{row.reason}; {why}" if row.reason else why
+    return msgspec.structs.replace(row, track="elicitation", rank=None, reason=reason)
 
 
 def _credited(row: document.Row, one: Submission, ledgers: Ledgers) -> document.Row:

@@ -12,7 +12,7 @@ _VIEWS = ("text", "md", "csv", "json")
 @click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.")
 @click.argument("run", default="last")
 @click.option("--format", "form", type=click.Choice([*_VIEWS, "latex"]), default="text", show_default=True)
-@click.option("--figures", metavar="DIR", help="Also write pgr and accuracy as PDF and SVG into DIR.")
+@click.option("--figures", metavar="DIR", help="Also write the figures as PDF and SVG into DIR.")
 @click.option(
     "--against", metavar="NAMES", help="Compare every row with these methods too, as in a cell's id."
 )

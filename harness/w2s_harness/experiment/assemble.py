@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,18 +16,22 @@ from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.own_calibration import Calibrated
+from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
-from w2s_harness.report.claims import claims_of
+from w2s_harness.report.claims import claims_of, decided
 from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.types import Verdict
 
 
@@ -41,6 +45,10 @@ class Results:
     work: CellWork
     cells: Mapping[str, Record]
     controls: Sequence[records.Control] = ()
+    readouts: Mapping[str, Starred] = field(default_factory=dict)
+    """`zero-shot*` by setting id."""
+    calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
+    """Vanilla in many draws of echo and decoy, by setting id."""
 
 
 @uncollected()
@@ -67,18 +75,20 @@ def assemble(
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
-    done = completed(found.plan, pairs, beside, found.work.store)
+    beside = replace(beside, vanilla={name: known.vanilla for name, known in found.baselines.items()})
+    attempts_p = [attempt.p for attempt in found.plan.attempts]
+    done = decided(completed(found.plan, pairs, beside, found.work.store), attempts_p, needed(pairs, beside))
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[
-            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id])
+            _setting(references[s.id], found.baselines[s.id], found, tallies[s.id], beside)
             for s in found.settings
         ],
         rows=done,
         controls=list(found.controls),
-        claims=claims_of(done, needed(pairs, beside)),
+        claims=claims_of(done),
         timing=timing,
         machine=machine,
     )
@@ -111,20 +121,27 @@ def _tallies(
     out: dict[str, list[rowing.Tally]] = {}
     for setting in found.settings:
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
-        out[setting.id] = [
+        made = [
             rowing.Tally(
                 method, references[setting.id], cells[row], verdicts.get(row, []), attempts.get(row, 1)
             )
             for method, row in rows
             if row in cells
         ]
+        out[setting.id] = with_own(
+            made, found.work.own, found.readouts.get(setting.id), found.calibrated.get(setting.id)
+        )
     return out
 
 
 def _setting(
-    reference: rowing.Reference, baseline: Baseline, plan: Plan, tallies: Sequence[rowing.Tally]
+    reference: rowing.Reference,
+    baseline: Baseline,
+    found: Results,
+    tallies: Sequence[rowing.Tally],
+    beside: Beside,
 ) -> document.Setting:
-    setting = reference.setting
+    setting, plan = reference.setting, found.plan
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
     is_open = setting.task.exposure != "private"
@@ -151,6 +168,11 @@ def _setting(
         models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
+        vanilla_star={name: _star(setting, star, is_open) for name, star in baseline.vanilla.items()},
+        own_ceiling=own_ceiling(found.controls, setting),
+        zero_shot_star=None
+        if (readouts := beside.zero_shot.get(setting.id)) is None
+        else _star(setting, readouts, is_open),
         judged=UNSET if reference.by_vote is None else judged.setting(reference.by_vote),
     )
 
@@ -173,13 +195,31 @@ def _seed_line(seed: int, outcomes: Outcomes, accuracy: float, is_open: bool) ->
     )
 
 
+def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
+    best = star.best
+    points = [
+        records.StarPoint(name=p.name, settings=dict(p.settings), accuracy=p.accuracy) for p in star.points
+    ]
+    # of a judged task `best.outcomes` are agreements, from which no decision can be read back
+    shown = is_open and setting.test.votes is None
+    per_seed = [
+        _seed_line(seed, outcomes, float(outcomes.mean()), is_open)
+        if shown
+        else document.SeedAccuracy(seed=seed, accuracy=float(outcomes.mean()))
+        for seed, outcomes in best.outcomes.items()
+    ]
+    return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
+
+
 def _hyper(setting: Setting, baseline: Baseline) -> records.Hyper:
     if setting.pair.mode == "finetune":
         own = setting.pair.finetune
         return records.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
+    chosen = baseline.chosen
     return records.Hyper(
-        C=baseline.chosen["strong"]["c"], epochs=None, lr=None, grid=dict(baseline.chosen["grid"])
-    )
+        C=chosen["strong"]["c"], ceiling_C=chosen["ceiling"]["c"], epochs=None, lr=None,
+        grid=dict(chosen["grid"]),
+    )  # fmt: skip
 
 
 def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:

@@ -7,8 +7,8 @@ that talks to a worker starts.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -29,27 +29,19 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
 from w2s_harness.experiment.tuning import tune, tune_path
+from w2s_harness.experiment.units import Unit
+from w2s_harness.experiment.vanilla_path import VanillaPath
 from w2s_harness.experiment.worlds import OTHER_TEACHER
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
 from w2s_harness.scoring.accuracy import accuracy, agreement, outcomes
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.types import Split
 from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One piece of shared work; done once its key is in the store."""
-
-    name: str
-    key: str
-    work: Callable[[ServiceClient], object]
-    files: tuple[str, ...] = ()
-    """Keys of the files that come with it and that later stages read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +56,8 @@ class Baseline:
     chosen: dict[str, Any]
     """Settings of teacher and student and the grids that they were chosen from."""
     n_cut: int
+    vanilla: Mapping[str, Starred] = field(default_factory=dict)
+    """Vanilla at every point of its settings, over the plan's seeds, by solver."""
 
 
 class Baselines:
@@ -100,6 +94,7 @@ class Baselines:
             ("tune", [u for s in self.settings for u in self._tune_units(s)]),
             ("weak", [self._weak_unit(s, seed) for s in self.settings for seed in self._teachers()]),
             ("ceiling", [self._ceiling_unit(s, n) for s in self.settings for n in self.plan.baseline_seeds]),
+            ("vanilla*", [u for s in self.settings for u in VanillaPath(self.plan, s, self.store).units()]),
         ]
 
     def is_complete(self) -> bool:
@@ -229,7 +224,7 @@ class Baselines:
                 wire_pack(index, "i8"),
                 wire_pack(setting.data.splits[split].targets[index]),
                 tuple((split_ref(self.store, setting, role, name), all_rows(n)) for name, n in targets),
-                probe=probe_settings(self.store, setting, role),
+                probe=probe_settings(self.store, setting, "ceiling" if role == "strong" else role),
                 finetune=finetune_settings(setting, role),
                 seed=named_seed(setting.root_seed, setting.data.digest, role, seed),
             )
@@ -255,4 +250,5 @@ class Baselines:
             weak_label_acc={seed: r["weak_label_acc"] for seed, r in weak.items()},
             chosen=self.store.get(keys.tune()) or {},
             n_cut=sum(f["n_cut"] for f in facts if f),
+            vanilla=VanillaPath(self.plan, setting, self.store).starred(),
         )

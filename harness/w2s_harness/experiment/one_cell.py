@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import HarnessError, ModelError, Skip, StoreError, WorkerError
+from w2s_harness.experiment import fit_facts
 from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.experiment.describing import wire_source
 from w2s_harness.experiment.keys import Keys, named_seed
@@ -158,7 +159,11 @@ class Runner:
         trained = watcher.trained.behind(watcher.returned)
         record: Record = {
             **job.setting.scored(predictions),
-            "compute": {"fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops},
+            "compute": {
+                "fits": meter.fits, "tokens": meter.tokens, "flops": meter.flops,
+                **fit_facts.cost(meter.trained),
+            },
+            "fits": fit_facts.kept(meter.trained),
             "solvers": list(meter.solvers),
             "isolation": isolation,
             "seen": {
@@ -208,6 +213,7 @@ class Runner:
                 features=opened.features,
                 templates=opened.templates,
                 abilities=setting.pair.abilities,
+                share_true=setting.task.task.share_true if setting.data.kind == "verify" else None,
                 chain=opened.chain,
                 epochs=by_steps.epochs,
                 lr=by_steps.lr,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 
@@ -45,9 +47,11 @@ def trains_by_steps(method: PlannedMethod) -> bool:
 
 
 def probe_settings(
-    store: Store, setting: Setting, role: Role, *, by_steps: bool = False
+    store: Store, setting: Setting, role: Role | Literal["ceiling"], *, by_steps: bool = False
 ) -> control.ProbeSettings:
     """The probe's settings that cross-validation chose; `by_steps`: those of the solver `path` too.
+
+    The ceiling is the strong student with a C of its own.
 
     Without it they are left at their defaults, whatever another plan has left in the store.
     """

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from w2s_harness.experiment import judged
+from w2s_harness.experiment import fit_facts, judged
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
@@ -100,6 +100,8 @@ class Tally:
     verdicts: list[Verdict] = field(default_factory=list)
     attempts: int = 1
     """How many attempts the store saw on its holdout."""
+    own: records.Own | None = None
+    """How much of it is the teacher's own; None where that was not asked."""
 
     @cached_property
     def status(self) -> rank.Status:
@@ -257,6 +259,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
             for v in tally.verdicts
         ],
         compute=_compute(tally),
+        fits=fit_facts.of_row(r for _, r in tally.cells),
         solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
         source=records.SourceRecord(
@@ -268,6 +271,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         by_subset=tally.by_subset(),
         **_authored(tally.method.author),
         teacher_dependence=_dependence(tally),
+        own=tally.own,
         unverified=_unverified(tally, level),
         judged=UNSET if (lines := tally.reference.by_vote) is None else _judged(tally, lines, value),
     )
@@ -281,7 +285,9 @@ def _judged(tally: Tally, lines: judged.Lines, value: float | None) -> records.J
 
 
 def _track(tally: Tally) -> Track:
-    """What a guard says, else what the method says of itself."""
+    """What echo and decoy say where they have decided, what a guard says, what the method says of itself."""
+    if tally.own is not None and tally.own.verdict == "elicitation":
+        return "elicitation"
     return next((v.track for v in tally.verdicts if v.track is not None), tally.method.track)
 
 
@@ -356,6 +362,9 @@ def _compute(tally: Tally) -> records.Compute:
         fits=sum(int(c["fits"]) for c in found),
         tokens=sum(int(c["tokens"]) for c in found),
         flops=tally.flops,
+        solves=sum(int(c.get("solves", 0)) for c in found),
+        steps=sum(int(c.get("steps", 0)) for c in found),
+        epochs=float(sum(c.get("epochs", 0.0) for c in found)),
     )
 
 

@@ -16,29 +16,34 @@ from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
-from w2s_harness.report.claims import seeds_sentence
+from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR, seeds_sentence
 from w2s_harness.report.comparing import (
     ALPHA,
     NO_SOLVER,
     VANILLA,
     Scored,
     against,
+    against_best,
     against_each,
-    same_solver,
 )
 from w2s_harness.report.document import Row, label
 from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import bootstrap, calibration, power
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
 AT_COMPUTE = "vanilla@C"
 """The reference of `vs_compute`: an ensemble of vanilla students of at most the row's compute."""
+CONVEX = "a convex head: more compute is no more than vanilla"
+"""`Row.vs_compute_note` under the solver `exact`: members of `vanilla@C` differ in their bags alone."""
 MOST_MEMBERS = 16
 """Of `vanilla@C`: more than these change next to nothing and would cost as much as the method."""
 
 
+SLACK = 0.02
+"""Of the number of members: two students whose solves took other numbers of steps are of one compute."""
 MOST_NEEDS = 500
 """Rows of a plan of which it is said how many seeds they need; it takes some 10 ms a row."""
 
@@ -49,6 +54,10 @@ class Beside:
 
     outcomes: Mapping[tuple[str, str, int], Mapping[int, Floats]] = field(default_factory=dict)
     """(n_test,) by seed, of vanilla with so many members, by (setting id, solver, members)."""
+    vanilla: Mapping[str, Mapping[str, Starred]] = field(default_factory=dict)
+    """Vanilla at every point of its settings, by setting id and solver."""
+    zero_shot: Mapping[str, Starred] = field(default_factory=dict)
+    """The untrained student's readouts, by setting id; none of a student that has none."""
 
     def block(self, tally: Tally, solver: str, members: int) -> Block | None:
         """The outcomes of one of them on a tally's setting, or None."""
@@ -103,13 +112,22 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
         for (_, t), base in zip(pairs, bases, strict=True)
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
+    tallies = [tally for _, tally in pairs]
+    p_attempts = [attempt.p for attempt in attempts]
+    best_vanilla = against_best(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla), p_attempts)
+    best_zero_shot = against_best(
+        scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), p_attempts
+    )
     best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, store)
     return [
         msgspec.structs.replace(
             row,
             vs_vanilla=vanilla[i],
             versus=[c for column in others if (c := column[i]) is not None],
+            vs_vanilla_star=best_vanilla[i],
+            vs_zero_shot_star=best_zero_shot[i],
             vs_compute=equal[i],
+            vs_compute_note=CONVEX if equal[i] is not None and reference_solver(tally) == "exact" else None,
             flops_over_vanilla=times(tally, bases[i]),
             calibration=calibrations[i],
             best_of=best.get(i),
@@ -119,33 +137,56 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
     ]
 
 
+def star_solver(tally: Tally, known: Mapping[str, Starred]) -> str | None:
+    """Whose `vanilla*` a row is held against: that of its solver, else of the setting's own."""
+    wanted = reference_solver(tally)
+    return wanted if wanted in known else next(iter(known), None)
+
+
+def _best_vanilla(tallies: Sequence[Tally], known: Mapping[str, Mapping[str, Starred]]) -> list[Block | None]:
+    """`vanilla*` of each row; rows that share it share the block."""
+    made: dict[tuple[str, str], Block] = {}
+    out: list[Block | None] = []
+    for tally in tallies:
+        setting = tally.reference.setting.id
+        solver = star_solver(tally, known.get(setting, {}))
+        if solver is None:
+            out.append(None)
+            continue
+        if (setting, solver) not in made:
+            made[setting, solver] = known[setting][solver].block(tally.reference.clusters)
+        out.append(made[setting, solver])
+    return out
+
+
+def _best_readout(tallies: Sequence[Tally], known: Mapping[str, Starred]) -> list[Block | None]:
+    """`zero-shot*` of each row's setting."""
+    clusters = {t.reference.setting.id: t.reference.clusters for t in tallies}
+    made = {name: star.block(clusters[name]) for name, star in known.items() if name in clusters}
+    return [made.get(tally.reference.setting.id) for tally in tallies]
+
+
 def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row], str]:
-    """What would let a row's comparison with vanilla tell a difference of the size that it saw.
+    """What would let a row's comparison with `vanilla*` tell a difference of the size that it saw.
 
     With a chance of 80 %, at the level that Holm asks of the first of the plan's comparisons.
     """
-    single = _single(pairs, beside)
-    own = {(r.task, r.pair, r.solver): t.block() for r, t in pairs if _is_vanilla(t)}
-    references = {**single, **{key: found for key, found in own.items() if found is not None}}
-    tallies = {(row.task, row.pair, label(row)): tally for row, tally in pairs}
     if len(pairs) > MOST_NEEDS:
         return lambda row: ""
+    stars = _best_vanilla([tally for _, tally in pairs], beside.vanilla)
+    known = {
+        (row.task, row.pair, label(row)): (tally.block(), star)
+        for (row, tally), star in zip(pairs, stars, strict=True)
+    }
     alpha = ALPHA / max(1, sum(not _is_vanilla(t) for _, t in pairs))
 
     def sentence(row: Row) -> str:
-        tally = tallies[(row.task, row.pair, label(row))]
-        reference = same_solver((row.task, row.pair), row.solver, references)
-        a, difference = tally.block(), row.vs_vanilla.difference if row.vs_vanilla else None
-        if (
-            a is None
-            or reference is None
-            or not difference
-            or row.vs_vanilla is None
-            or row.vs_vanilla.p is None
-        ):
+        own, star = known[(row.task, row.pair, label(row))]
+        found = row.vs_vanilla_star
+        if own is None or star is None or found is None or found.p is None or not found.difference:
             return ""
-        found = power.components(a, reference)
-        return seeds_sentence(power.seeds_needed(found, difference, a.values.shape[1], alpha=alpha))
+        needs = power.components(own, star)
+        return seeds_sentence(power.seeds_needed(needs, found.difference, own.values.shape[1], alpha=alpha))
 
     return sentence
 
@@ -168,9 +209,9 @@ def times(tally: Tally, vanilla: Tally | None) -> float | None:
 
 def members(tally: Tally, vanilla: Tally | None) -> int:
     """How many vanilla students the row's compute pays for; 0 where that is not known."""
-    # a hair's breadth under a whole number is rounding
+    # a hair's breadth under a whole number is a solve that took fewer steps than vanilla's
     ratio = times(tally, vanilla)
-    return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + 1e-9))
+    return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + SLACK))
 
 
 def noise_floor(tallies: Sequence[Tally]) -> float | None:

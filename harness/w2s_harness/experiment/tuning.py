@@ -1,7 +1,8 @@
 """The choice of C, epochs and learning rate: by 5-fold log loss, once per setting and solver.
 
 The student's are chosen against weak labels of a teacher on all of train_label, so they depend on no seed of
-the plan, and no method gets gold for selection.
+the plan, and no method gets gold for selection; by the one-standard-error rule. Teacher and ceiling are
+chosen against their own gold labels, each at its best.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
+from w2s_harness.models.selection import Rule
 from w2s_harness.types import Split
 from w2s_harness.wire.messages import pack, unpack
 
 
 def tune(client: ServiceClient, setting: Setting, store: Store) -> dict[str, Any]:
-    """Choose C of teacher (against gold train_label) and student (against weak labels), and keep them."""
-    gold = setting.data.splits["train_label"].targets
-    teacher = client.tune(_order(store, setting, "weak", "train_label", gold))
+    """Choose C of teacher and ceiling (against gold) and of the student (against weak labels); keep them."""
+    splits = setting.data.splits
+    teacher = client.tune(_order(store, setting, "weak", "train_label", splits["train_label"].targets))
     weak = _weak_labels(client, setting, store, teacher.settings["c"])
-    student = client.tune(_order(store, setting, "strong", "train_unlabel", weak))
+    student = client.tune(_order(store, setting, "strong", "train_unlabel", weak, rule="one-se"))
+    top = client.tune(_order(store, setting, "strong", "train_unlabel", splits["train_unlabel"].targets))
     chosen = {
         "weak": teacher.settings,
         "strong": student.settings,
+        "ceiling": top.settings,
         "grid": {"C": [point["c"] for point, _ in student.grid]},
         "log_loss": [loss for _, loss in student.grid],
     }
@@ -43,7 +47,16 @@ def tune_path(client: ServiceClient, setting: Setting, store: Store) -> None:
     chosen = store.get(Keys(setting).tune()) or tune(client, setting, store)
     weak = _weak_labels(client, setting, store, chosen["weak"]["c"])
     found = client.tune(
-        _order(store, setting, "strong", "train_unlabel", weak, solver="path", c=chosen["strong"]["c"])
+        _order(
+            store,
+            setting,
+            "strong",
+            "train_unlabel",
+            weak,
+            solver="path",
+            c=chosen["strong"]["c"],
+            rule="one-se",
+        )
     )
     store.put(Keys(setting).path(), found.settings)
 
@@ -57,6 +70,7 @@ def _order(
     *,
     solver: control.Solver = "exact",
     c: float = 0.1,
+    rule: Rule = "least",
 ) -> control.Tune:
     groups = setting.data.splits[split].groups
     return control.Tune(
@@ -68,6 +82,7 @@ def _order(
         groups=pack(groups, "i8"),
         solver=solver,
         c=c,
+        rule=rule,
     )
 
 

@@ -14,7 +14,7 @@ from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.importing import comparing
 from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
 from w2s_harness.report import document, records
-from w2s_harness.report.claims import claims_of
+from w2s_harness.report.claims import claims_of, decided
 from w2s_harness.scoring.imported import gap_interval_of, no_gap_of, pgr_interval_of
 from w2s_harness.scoring.interval import Interval
 from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered, under
@@ -43,7 +43,7 @@ class _Reference:
 def leaderboard_of(found: Imported) -> document.Leaderboard:
     """The document: isolation `imported`, track `unknown`, every statistic ours, with Holm over all rows."""
     references = [_reference(setting) for setting in found.settings]
-    rows = _compared([row for reference in references for row in _rows(reference)])
+    rows = decided(_compared([row for reference in references for row in _rows(reference)]))
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(),

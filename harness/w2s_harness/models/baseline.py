@@ -11,8 +11,8 @@ from w2s_harness.errors import ModelError
 from w2s_harness.models.control import FitPredict, Predicted, Tune, Tuned
 from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import TRAINING, Account
-from w2s_harness.models.probe import Floats, fit_exact, fit_path, sigmoid
-from w2s_harness.models.selection import C_GRID, choose_c, choose_path
+from w2s_harness.models.probe import Floats, fit_path, sigmoid, solve_exact
+from w2s_harness.models.selection import choose_c, choose_path
 from w2s_harness.models.shelf import Reads, Shelf
 from w2s_harness.models.splits import Split
 from w2s_harness.wire.messages import Array, pack, unpack
@@ -27,9 +27,9 @@ def tune(order: Tune, shelf: Shelf) -> Tuned:
         raise ModelError("tuning needs a target and a group for each row")
     features = split.features(index)
     if order.solver == "exact":
-        choice = choose_c(features, targets, groups, order.kind, order.grid or C_GRID)
+        choice = choose_c(features, targets, groups, order.kind, order.grid, rule=order.rule)
     else:
-        choice = choose_path(features, targets, groups, order.kind, order.c)
+        choice = choose_path(features, targets, groups, order.kind, order.c, rule=order.rule)
     return Tuned(choice.settings, choice.grid)
 
 
@@ -68,7 +68,10 @@ def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account
     account.fit(order.solver)
     features, settings = rows.split.features(rows.index), order.probe
     if order.solver == "exact":
-        return ProbeHandle(fit_exact(features, targets, order.kind, c=settings.c))
+        solved = solve_exact(features, targets, order.kind, c=settings.c)
+        account.solved(len(features), features.shape[1], solved.steps)
+        return ProbeHandle(solved.probe)
+    account.pass_over(len(features), features.shape[1], settings.epochs)
     probe, _ = fit_path(
         features, targets, order.kind, c=settings.c, epochs=settings.epochs, lr=settings.lr, seed=order.seed
     )

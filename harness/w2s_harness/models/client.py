@@ -115,6 +115,10 @@ class ServiceClient:
         """Train on labels and predict lists of rows: teacher and ceiling (`baseline`)."""
         return self._ask(order, control.Predicted)
 
+    def follow(self, order: control.Follow) -> control.Predicted:
+        """One array for each point of the vanilla path: (k,) P(label = 1) (`baseline`)."""
+        return self._ask(order, control.Predicted)
+
     def open_cell(self, order: control.OpenCell) -> control.Opened:
         """Begin a cell (`worker-facing`); what the worker is told of the student."""
         return self._ask(order, control.Opened)

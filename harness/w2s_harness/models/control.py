@@ -103,6 +103,8 @@ class Tune(Message, frozen=True, tag="tune"):
     """Of the solver `path`."""
     grid: tuple[float, ...] = ()
     """Values of C for `exact`; empty for the shipped grid."""
+    rule: Literal["least", "one-se"] = "least"
+    """As `models/selection.py` says."""
 
 
 class FitPredict(Message, frozen=True, tag="fit_predict"):
@@ -119,6 +121,36 @@ class FitPredict(Message, frozen=True, tag="fit_predict"):
     probe: ProbeSettings = ProbeSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     solver: Solver = "exact"
+    seed: int = 0
+
+
+class PathPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One point of the vanilla path."""
+
+    c: float = 0.1
+    """Of a probe."""
+    epochs: float | None = None
+    """None for the solver `exact`."""
+    lr: float | None = None
+    """None for the solver `exact`."""
+
+
+class Follow(Message, frozen=True, tag="follow"):
+    """Train on weak labels at several settings and predict the holdout; `Predicted`. Baseline only.
+
+    Points by steps that share a rate are checkpoints of one training.
+    """
+
+    model: Model
+    mode: Mode
+    kind: Kind
+    train: SplitRef
+    index: Array
+    targets: Array
+    test: SplitRef
+    test_index: Array
+    points: tuple[PathPoint, ...]
+    finetune: FinetuneSettings = FinetuneSettings()
     seed: int = 0
 
 
@@ -170,7 +202,9 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
     """End the service; no answer."""
 
 
-ToService = Extract | Tune | FitPredict | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+ToService = (
+    Extract | Tune | FitPredict | Follow | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+)
 
 
 # -- service to host -----------------------------------------------------------------------------------
@@ -198,6 +232,31 @@ class Tuned(Message, frozen=True, tag="tuned"):
     """(settings, held-out log loss in nats)"""
 
 
+class FitFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one fit did, whatever the method calls it."""
+
+    solver: str
+    """`exact`, `path` or `finetune`."""
+    loss: str
+    rows: int
+    """Distinct rows of positive weight: a row given twice is one, and so is a preference and its swap."""
+    weight: float
+    """Sum of the weights as they were given, before they were normalised; 1 a row without."""
+    c_effective: float | None
+    """C x rows / rows of the draw: the C at which a fit on all rows of the draw has this fit's penalty in
+    this objective, so vanilla's own C for all of them; None in `finetune`, which has no penalty."""
+    steps: int
+    """Evaluations of the objective by L-BFGS (`exact`), or steps of Adam (`path`, `finetune`)."""
+    solves: int
+    """Optimisations to the optimum; 0 but for `exact`."""
+    epochs: float
+    """Passes over the rows in minibatches; 0 for `exact`."""
+    sharpness: float
+    """Mean |2 target - 1| by weight: targets pulled towards 1/2 act like a smaller C."""
+    model: int = 0
+    """0: the strong student; k: the k-th of the chain."""
+
+
 class Meter(Message, frozen=True, tag="meter"):
     """What was charged, as if nothing were cached."""
 
@@ -206,7 +265,10 @@ class Meter(Message, frozen=True, tag="meter"):
     embeds: int = 0
     tokens: int = 0
     flops: float = 0.0
-    """2 x parameters x tokens for a forward pass, 6 x for a training one (LoRA: 4 x)."""
+    """2 x parameters x tokens for a forward pass, 6 x for a training one (LoRA: 4 x); a probe's training,
+    4 x rows x features for each evaluation of the objective or pass over the rows."""
+    trained: tuple[FitFacts, ...] = ()
+    """Of every fit, in the order in which they were asked for."""
     seconds: float = 0.0
     """Wall clock inside the service; belongs to `timing`."""
     solvers: tuple[str, ...] = ()

@@ -3,8 +3,9 @@
     z = head((readout(text) - mean) / scale)      a preference: readout(first) - readout(second), no bias
     loss = mean_i v_i CE(target_i, sigmoid(z_i))  AdamW, two learning rates, gradient norm at most 1
 
-The mean and scale are those of the frozen features of the training rows (a preference: mean 0), so that the
-head starts on the probe's own footing. The network stays in evaluation mode: no dropout, same answer twice.
+The rows are those of positive weight, and v has the mean 1 over them, as in the probe (`weighting`). The mean
+and scale are those of the frozen features of the training rows (a preference: mean 0), so that the head
+starts on the probe's own footing. The network stays in evaluation mode: no dropout, same answer twice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,11 @@ import numpy.typing as npt
 from w2s_harness.errors import ModelError, WorkerError
 from w2s_harness.models.control import FinetuneSettings
 from w2s_harness.models.loading import Loaded
-from w2s_harness.models.probe import Floats, cross_entropy, sigmoid, standardiser
+from w2s_harness.models.probe import Floats, sigmoid, standardiser
 from w2s_harness.models.readout import collate, extract, read_batch
 from w2s_harness.models.targets import XENT, Loss, detached_target
 from w2s_harness.models.text import Encoded, batches, encode, texts
+from w2s_harness.models.weighting import counted
 from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
@@ -79,23 +81,40 @@ class Trainer:
         epochs: float | None = None,
         lr: float | None = None,
         init: State | None = None,
+        checkpoint: Callable[[float, State], None] | None = None,
     ) -> tuple[State, Floats]:
-        """Train on n rows; returns the student and its trace.
+        """Train on n rows; returns the student and what it thought of them.
 
-        `epochs` and `lr` (of the backbone) default to the settings; `init` goes on from a student. The trace
-        is (2, n): cross-entropy of each row when it was first and last met; rows never met have the final
-        loss twice. Raises `WorkerError` where the training diverges.
+        `epochs` and `lr` (of the backbone) default to the settings; `init` goes on from a student; `weight`
+        is as in `probe.fit_exact`. The latter is (2, n): log-odds of each row when it was first and last met;
+        rows never met have the final ones twice. `checkpoint` is shown the student after each whole epoch and
+        at the end, with the epochs done. Raises `WorkerError` where the training diverges.
         """
+        keep, v = counted(weight, len(rows))
+        at = np.arange(len(rows))[keep]
+        state, met = self._followed(
+            [rows[i] for i in at], kind, targets[at], v, seed, loss,
+            epochs or self._settings.epochs, lr or self._settings.lr, init, checkpoint,
+        )  # fmt: skip
+        margins = np.full((2, len(rows)), np.nan)
+        margins[:, at] = met
+        return state, self._completed(margins, state, rows, kind)
+
+    def _followed(
+        self, rows: Sequence[TextRow], kind: Kind, targets: Floats, weight: Floats, seed: int, loss: Loss,
+        epochs: float, lr: float, init: State | None, checkpoint: Callable[[float, State], None] | None,
+    ) -> tuple[State, Floats]:  # fmt: skip
+        """The student, and (2, n) log-odds of its rows when they were met, NaN where they never were."""
         import torch
 
         start = self._begin(rows, kind, seed) if init is None else init
         head = [p.to(self._work.device).clone().requires_grad_() for p in (start.weights, start.bias)]
         self._set(start.backbone)
         data = _Rows(self._work, rows, kind)
-        weight = np.ones(len(rows)) if weight is None else weight
-        schedule = list(_batches(data.lengths, self._settings.batch, epochs or self._settings.epochs, seed))
-        optimizer = self._optimizer(head, lr or self._settings.lr)
-        trace = np.full((2, len(rows)), np.nan)
+        schedule = list(_batches(data.lengths, self._settings.batch, epochs, seed))
+        per_epoch = -(-len(rows) // self._settings.batch)
+        optimizer = self._optimizer(head, lr)
+        met = np.full((2, len(rows)), np.nan)
         for step, batch in enumerate(schedule):
             progress = step / len(schedule)
             self._pace(optimizer, progress)
@@ -103,18 +122,17 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
             optimizer.step()
             optimizer.zero_grad()
-            met = cross_entropy(targets[batch], z)
-            trace[0, batch] = np.where(np.isnan(trace[0, batch]), met, trace[0, batch])
-            trace[1, batch] = met
-        state = replace(
-            start,
-            backbone=_to_cpu(self._trained),
-            weights=head[0].detach().cpu(),
-            bias=head[1].detach().cpu(),
-        )
+            met[0, batch] = np.where(np.isnan(met[0, batch]), z, met[0, batch])
+            met[1, batch] = z
+            done = (step + 1) / per_epoch
+            if checkpoint is not None and done.is_integer() and step + 1 < len(schedule):
+                checkpoint(done, self._state(start, head))
+        state = self._state(start, head)
         if not all(torch.isfinite(p).all() for p in (state.weights, state.bias, *state.backbone.values())):
             raise WorkerError("the training diverged; take a smaller lr")
-        return state, self._completed(trace, state, rows, kind, targets)
+        if checkpoint is not None:
+            checkpoint(epochs, state)
+        return state, met
 
     def logits(self, state: State, rows: Sequence[TextRow], kind: Kind) -> Floats:
         """(n,) log-odds of rows under a student."""
@@ -128,6 +146,11 @@ class Trainer:
             for part in batches(data.costs, MICRO_TOKENS):
                 out[part] = self._forward(data, part, state, head).double().cpu().numpy()
         return out
+
+    def _state(self, start: State, head: list[torch.Tensor]) -> State:
+        """The student as it stands."""
+        weights, bias = (p.detach().cpu().clone() for p in head)
+        return replace(start, backbone=_to_cpu(self._trained), weights=weights, bias=bias)
 
     def _begin(self, rows: Sequence[TextRow], kind: Kind, seed: int) -> State:
         import torch
@@ -206,14 +229,12 @@ class Trainer:
         z = ((vectors.float() - state.mean.to(device)) / state.scale.to(device)) @ head[0]
         return z if data.per_row == 2 else z + head[1]
 
-    def _completed(
-        self, trace: Floats, state: State, rows: Sequence[TextRow], kind: Kind, targets: Floats
-    ) -> Floats:
-        unmet = np.flatnonzero(np.isnan(trace[0])).tolist()
+    def _completed(self, margins: Floats, state: State, rows: Sequence[TextRow], kind: Kind) -> Floats:
+        """The log-odds with those of the finished student for rows that training never met."""
+        unmet = np.flatnonzero(np.isnan(margins[0])).tolist()
         if unmet:
-            z = self.logits(state, [rows[i] for i in unmet], kind)
-            trace[:, unmet] = cross_entropy(targets[unmet], z)
-        return trace
+            margins[:, unmet] = self.logits(state, [rows[i] for i in unmet], kind)
+        return margins
 
 
 class _Rows:

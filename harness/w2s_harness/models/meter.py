@@ -6,12 +6,16 @@ import time
 from dataclasses import dataclass, field
 
 from w2s_harness.errors import BudgetError
-from w2s_harness.models.control import Limits, Meter
+from w2s_harness.models.control import FitFacts, Limits, Meter
 
 FORWARD = 2.0
 """FLOPs per parameter and token of a forward pass (Kaplan et al. 2020, arXiv:2001.08361)."""
 TRAINING = {"full": 6.0, "lora": 4.0}
 """FLOPs per parameter and token of a training step: LoRA needs no gradient of the frozen weights."""
+HEAD = 4.0
+"""FLOPs per row and feature of a probe's logits and gradient."""
+NOMINAL_STEPS = 100
+"""Evaluations of a probe's solve that the limit of a cell allows for: the true number is known only after."""
 
 
 @dataclass(slots=True)
@@ -25,10 +29,11 @@ class _Spent:
     flops: float = 0.0
     seconds: float = 0.0
     solvers: set[str] = field(default_factory=set)
+    trained: list[FitFacts] = field(default_factory=list)
 
 
 class Account:
-    """A running meter with limits; charging happens before the work."""
+    """A running meter with limits; charging happens before the work, save for steps known only after it."""
 
     def __init__(self, parameters: int, limits: Limits | None = None, vanilla_flops: float = 0.0) -> None:
         """Without `limits` nothing is refused."""
@@ -44,6 +49,7 @@ class Account:
 
     def fit(self, solver: str) -> None:
         """Count a fit. Raises `BudgetError` over the limit."""
+        self._refuse_spent()
         self._spent.fits += 1
         self._spent.solvers.add(solver)
         if self._limits is not None and self._spent.fits > self._limits.fits:
@@ -61,6 +67,22 @@ class Account:
         """Charge the reading of `tokens` tokens. Raises `BudgetError` over the limit."""
         self._spent.tokens += tokens
         self._spent.flops += per_parameter * self._parameters * tokens
+        self._refuse_spent()
+
+    def pass_over(self, rows: int, features: int, times: float) -> None:
+        """Charge passes of a probe's training, known before it. Raises `BudgetError` over the limit."""
+        self.solved(rows, features, times)
+        self._refuse_spent()
+
+    def solved(self, rows: int, features: int, times: float) -> None:
+        """Charge evaluations of a probe's objective that were made; what is over is refused at the next."""
+        self._spent.flops += HEAD * rows * features * times
+
+    def trained(self, facts: FitFacts) -> None:
+        """Keep what a fit did."""
+        self._spent.trained.append(facts)
+
+    def _refuse_spent(self) -> None:
         if self._spent.flops > self._most:
             raise BudgetError(f"the cell asked for more than {self._most:.3g} FLOPs of the student service")
 
@@ -83,6 +105,7 @@ class Account:
         return Meter(
             fits=spent.fits, predicts=spent.predicts, embeds=spent.embeds, tokens=spent.tokens,
             flops=spent.flops, seconds=spent.seconds, solvers=tuple(sorted(spent.solvers)),
+            trained=tuple(spent.trained),
         )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """The probe: L2 logistic regression on frozen features.
 
 Minimises mean_i v_i CE(y_i, sigmoid(z_i)) + |w|^2 / (2 C n) with z = w . (x - mean) / scale + b, soft
-targets y and row weights v (the objective of scikit-learn's LogisticRegression, divided by C n). Mean and
-scale come from the training rows. A preference's score must change its sign under a swap: no bias, no mean,
-and the scale is the root mean square.
+targets y and row weights v (the objective of scikit-learn's LogisticRegression, divided by C n). The n rows
+are those of positive weight, v has the mean 1 over them, and mean and scale come from them: a constant
+weight is no weight, and a row of weight 0 is no row (`weighting`). A preference's score must change its sign
+under a swap: no bias, no mean, and the scale is the root mean square.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.models.targets import XENT, Loss, detached_target
+from w2s_harness.models.weighting import counted
 from w2s_harness.types import Kind
 
 Floats = npt.NDArray[np.float64]
@@ -46,6 +48,17 @@ class Probe:
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A probe at its optimum, and what it took."""
+
+    probe: Probe
+    solves: int
+    """Optimisations: 1, and one more a round of a loss other than `xent`."""
+    steps: int
+    """Evaluations of the objective and its gradient, over all solves."""
+
+
 def fit_exact(
     features: npt.NDArray[np.floating],
     targets: Floats,
@@ -57,21 +70,36 @@ def fit_exact(
 ) -> Probe:
     """Fit to the optimum by L-BFGS.
 
-    `features` (n, d), `targets` (n,) in [0, 1], `weight` (n,) >= 0. A loss other than `xent` is fitted in
-    rounds: once on the targets, then `ROUNDS` times on the detached target of the round before, its
-    coefficient growing to its full value over the first three.
+    `features` (n, d), `targets` (n,) in [0, 1], `weight` (n,) >= 0 and not all zero, of which only the
+    proportions matter. A loss other than `xent` is fitted in rounds: once on the targets, then `ROUNDS` times
+    on the detached target of the round before; with a warm-up its coefficient grows to its full value over
+    the first three.
     """
+    return solve_exact(features, targets, kind, c=c, weight=weight, loss=loss).probe
+
+
+def solve_exact(
+    features: npt.NDArray[np.floating],
+    targets: Floats,
+    kind: Kind,
+    *,
+    c: float,
+    weight: Floats | None = None,
+    loss: Loss = XENT,
+) -> Solved:
+    """`fit_exact`, with what it took."""
+    keep, v = counted(weight, len(features))
+    features, y = np.asarray(features)[keep], np.asarray(targets, np.float64)[keep]
     probe = standardiser(features, kind)
     x = _standardised(probe, features)
-    v = np.ones(len(x)) if weight is None else np.asarray(weight, np.float64)
-    y = np.asarray(targets, np.float64)
-    theta = _optimum(x, y, v, kind, c, np.zeros(x.shape[1] + 1))
-    if loss.name != "xent":
-        for k in range(1, ROUNDS + 1):
-            share = min(1.0, k / _WARM_ROUNDS)
-            own = sigmoid(x @ theta[:-1] + theta[-1])
-            theta = _optimum(x, detached_target(y, own, kind, loss, share, v), v, kind, c, theta)
-    return replace(probe, weights=theta[:-1], bias=float(theta[-1]))
+    theta, steps = _optimum(x, y, v, kind, c, np.zeros(x.shape[1] + 1))
+    rounds = 0 if loss.name == "xent" else ROUNDS
+    for k in range(1, rounds + 1):
+        share = min(1.0, k / _WARM_ROUNDS) if loss.option("warmup") else 1.0
+        own = sigmoid(x @ theta[:-1] + theta[-1])
+        theta, more = _optimum(x, detached_target(y, own, kind, loss, share, v), v, kind, c, theta)
+        steps += more
+    return Solved(replace(probe, weights=theta[:-1], bias=float(theta[-1])), 1 + rounds, steps)
 
 
 def sigmoid(z: Floats) -> Floats:
@@ -101,9 +129,11 @@ def fit_path(
 ) -> tuple[Probe, Floats]:
     """Fit by Adam on minibatches; returns the probe and its trace.
 
-    `epochs` may be fractional (steps are rounded up); `init` goes on from a probe, with that probe's
-    standardisation. The trace is (2, n): cross-entropy of each row against `targets` when it was first and
-    last met, before the step it took part in; rows never met have the final loss twice.
+    `epochs` may be fractional (steps are rounded up); `init` goes on from a probe, written in the
+    standardisation of these rows: in another one the penalty would be another. `weight` is as in
+    `fit_exact`: rows of weight 0 are in no minibatch. The trace is (2, n): cross-entropy of each row against
+    `targets` when it was first and last met, before the step it took part in; rows never met have the final
+    loss twice.
     """
     path = Path(features, targets, kind, c=c, lr=lr, seed=seed, weight=weight, loss=loss, init=init)
     path.run(epochs, epochs)
@@ -126,13 +156,17 @@ class Path:
         loss: Loss = XENT,
         init: Probe | None = None,
     ) -> None:
-        self._start = standardiser(features, kind) if init is None else init
+        self._given, self._told = features, np.asarray(targets, np.float64)
+        self._keep, self._v = counted(weight, len(features))
+        features = np.asarray(features)[self._keep]
+        own = standardiser(features, kind)
+        self._start = own if init is None else rebased(init, own)
         self._x = np.hstack([_standardised(self._start, features), np.ones((len(features), 1))])
-        self._y = np.asarray(targets, np.float64)
+        self._y = self._told[self._keep]
         n = len(self._y)
-        self._v = np.ones(n) if weight is None else np.asarray(weight, np.float64)
         self._kind, self._loss, self._lr = kind, loss, lr
-        self._theta = np.append(self._start.weights, self._start.bias)
+        # a preference has no bias, not even that of a head which a method worked out
+        self._theta = np.append(self._start.weights, 0.0 if kind == "preference" else self._start.bias)
         self._decay = np.append(np.full(self._x.shape[1] - 1, 1.0 / (c * n)), 0.0)
         self._free = np.ones(len(self._theta))
         self._free[-1] = 0.0 if kind == "preference" else 1.0
@@ -140,13 +174,13 @@ class Path:
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._order = np.arange(n)
         self._step = 0
-        self._trace = np.full((2, n), np.nan)
+        self._met = np.full((2, n), np.nan)
 
     def run(self, until: float, epochs: float) -> None:
         """Go on to `until` epochs of a training of `epochs` epochs in all (warm-up depends on these)."""
         per_epoch = -(-len(self._y) // BATCH)
-        total = int(np.ceil(epochs * per_epoch))
-        while self._step < int(np.ceil(until * per_epoch)):
+        total = steps_of(len(self._y), epochs, BATCH)
+        while self._step < steps_of(len(self._y), until, BATCH):
             at = self._step % per_epoch
             if at == 0:
                 self._order = self._random.permutation(len(self._y))
@@ -155,9 +189,8 @@ class Path:
     def _update(self, rows: npt.NDArray[np.int64], total: int) -> None:
         x, y, v = self._x[rows], self._y[rows], self._v[rows]
         z = x @ self._theta
-        own_loss = cross_entropy(y, z)
-        self._trace[0, rows] = np.where(np.isnan(self._trace[0, rows]), own_loss, self._trace[0, rows])
-        self._trace[1, rows] = own_loss
+        self._met[0, rows] = np.where(np.isnan(self._met[0, rows]), z, self._met[0, rows])
+        self._met[1, rows] = z
         p = sigmoid(z)
         if self._loss.name != "xent":
             share = self._loss.warmed(self._step / total)
@@ -174,10 +207,20 @@ class Path:
         """The probe as it stands."""
         return replace(self._start, weights=self._theta[:-1].copy(), bias=float(self._theta[-1]))
 
+    def margins(self) -> Floats:
+        """(2, n) log-odds of each row when it was first and last met; of rows never met the final ones."""
+        out = np.tile(self.probe().logits(self._given), (2, 1))
+        out[:, self._keep] = np.where(np.isnan(self._met), self._x @ self._theta, self._met)
+        return out
+
     def trace(self) -> Floats:
         """(2, n) first and last loss of each row."""
-        final = cross_entropy(self._y, self._x @ self._theta)
-        return np.where(np.isnan(self._trace), final, self._trace)
+        return cross_entropy(self._told, self.margins())
+
+
+def steps_of(n: int, epochs: float, batch: int) -> int:
+    """Steps of a training of `epochs` passes over n rows; a last, partial one is rounded up."""
+    return int(np.ceil(epochs * -(-n // batch)))
 
 
 def standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
@@ -190,12 +233,19 @@ def standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
     return Probe(mean, scale, np.zeros(x.shape[1]))
 
 
+def rebased(probe: Probe, to: Probe) -> Probe:
+    """The probe that gives the same log-odds in the mean and scale of `to`."""
+    weights = probe.weights * (to.scale / probe.scale)
+    moved = float((to.mean - probe.mean) @ (probe.weights / probe.scale))
+    return replace(to, weights=weights, bias=probe.bias + moved)
+
+
 def _standardised(probe: Probe, features: npt.NDArray[np.floating]) -> Floats:
     return (np.asarray(features, np.float64) - probe.mean) / probe.scale
 
 
-def _optimum(x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Floats) -> Floats:
-    """(d + 1,) weights and bias at the optimum of standardised features."""
+def _optimum(x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Floats) -> tuple[Floats, int]:
+    """((d + 1,) weights and bias at the optimum of standardised features, evaluations that it took)."""
     from scipy.optimize import minimize
 
     n = len(y)
@@ -211,4 +261,4 @@ def _optimum(x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Float
 
     options = {"maxiter": 2000, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-7}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x, np.float64)
+    return np.asarray(found.x, np.float64), int(found.nfev)

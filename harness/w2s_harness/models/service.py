@@ -21,11 +21,12 @@ from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict, tune
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.student import Session
+from w2s_harness.models.vanilla_path import follow
 from w2s_harness.wire.frames import PeerGone, receive, send
 from w2s_harness.wire.messages import pack
 
 _PR_SET_PDEATHSIG = 1
-_BASELINE_ONLY = (control.Tune, control.FitPredict)
+_BASELINE_ONLY = (control.Tune, control.FitPredict, control.Follow)
 _CELL_ONLY = (control.OpenCell, control.Serve, control.BeginTest, control.PredictTest, control.CloseCell)
 
 
@@ -58,6 +59,8 @@ class Service:
                 return tune(message, self._shelf)
             case control.FitPredict():
                 return fit_predict(message, self._shelf)
+            case control.Follow():
+                return follow(message, self._shelf)
         raise WorkerError(f"no answer to {type(message).__name__}")
 
     def _extract(self, message: control.Extract) -> control.Extracted:

@@ -41,9 +41,23 @@ class Split:
         if len(self._order) and not (self._order.min() >= 0 and self._order.max() < n):
             raise ModelError("a split's order names rows that the split does not have")
         self._extraction: Extraction | None = None
+        self._sorted = np.argsort(self._order, kind="stable")
+        self._rank = np.argsort(self._sorted)
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def rank(self, index: Index) -> Index:
+        """(m,) places of rows among the cell's, in the order of the data: the same in every cell's order."""
+        return self._rank[index]
+
+    def ranked(self, rank: Index) -> Index:
+        """(m,) the rows at these places."""
+        return self._sorted[rank]
+
+    def positions(self, index: Index) -> Index:
+        """(m,) places of rows in the data."""
+        return self._order[index]
 
     def features(self, index: Index, swap: Swap = None) -> npt.NDArray[np.float32]:
         """(m, d) probe vectors; a swapped preference has the sign reversed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from w2s_harness.errors import BudgetError, ModelError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
+from w2s_harness.models.fits import Given, Job, Trained, facts, solver_of, steps_asked, vanilla_flops
 from w2s_harness.models.handles import (
     EnsembleHandle,
     Handle,
@@ -28,32 +29,25 @@ from w2s_harness.models.handles import (
     margins,
     odd_logits,
 )
-from w2s_harness.models.meter import FORWARD, TRAINING, Account
+from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.notes import Notebook
-from w2s_harness.models.probe import Floats, Probe, cross_entropy, fit_exact, fit_path, sigmoid
+from w2s_harness.models.probe import (
+    BATCH,
+    Floats,
+    Path,
+    Probe,
+    cross_entropy,
+    sigmoid,
+    solve_exact,
+    steps_of,
+)
 from w2s_harness.models.rung import Rung
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
 
-if TYPE_CHECKING:
-    from w2s_harness.models.targets import Loss
-
 MAX_REPLY = 60 * 2**20
 """Bytes of an embedding that is sent back."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A fit that was checked."""
-
-    request: wire.Fit
-    rows: RowSet
-    targets: Floats
-    weight: Floats
-    loss: Loss
-    init: Handle | None
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +70,10 @@ class Session:
         strong = Rung(order.model, order, shelf, is_strong=True)
         self._rungs = [strong, *(Rung(model, order, shelf) for model in order.chain)]
         self._weak = None if order.weak is None else Rung(order.weak, order, shelf)
-        self._account = Account(strong.shape.parameters, order.limits, self._vanilla_flops())
+        self._account = Account(strong.shape.parameters, order.limits, vanilla_flops(order, strong))
         self._handles: list[_Kept] = []
         self._notes = Notebook(order.limits.handles)
-        self._cache: dict[bytes, tuple[Handle, Floats | None]] = {}
+        self._cache: dict[bytes, Trained] = {}
         self._is_testing = False
 
     @property
@@ -158,65 +152,73 @@ class Session:
         rows = self._rows(request.rows, request.model)
         targets, weight, loss = checks.fit(request, len(rows), self._order.limits.epochs)
         init = None if request.init is None else self._member("init", request.init, request.model).handle
-        digest = self._digest(request)
-        job = _Job(request, rows, targets, weight, loss, init, self._seed(digest))
-        solver = self._solver(request)
-        self._charge_fit(request, rows, solver)
+        given, solver = Given.of(rows, targets, weight), solver_of(request, self._order.mode)
+        epochs, lr = steps_asked(request, self._order, solver)
+        digest = self._digest(given.canonical(request, epochs, lr))
+        job = Job(given, loss, solver, epochs, lr, init, request.model, self._seed(digest))
+        self._charge_fit(job)
         if digest not in self._cache:
-            self._cache[digest] = self._trained(solver, job)
-        handle, trace = self._cache[digest]
-        reply = self._keep(handle, digest, request.model)
-        if not request.trace or trace is None:
+            self._cache[digest] = self._trained(job)
+        found = self._cache[digest]
+        self._note_fit(job, found)
+        reply = self._keep(found.handle, digest, request.model)
+        if not request.trace or found.met is None:
             return reply
-        return wire.Handled(reply.handle, wire.pack(trace))
-
-    def _solver(self, request: wire.Fit) -> str:
-        if self._order.mode == "finetune":
-            return "finetune"
-        by_path = request.trace or any(v is not None for v in (request.epochs, request.lr, request.init))
-        return "path" if by_path else "exact"
-
-    def _charge_fit(self, request: wire.Fit, rows: RowSet, solver: str) -> None:
         account = self._rung(request.model).account(self._account)
-        account.fit(solver)
+        rest = found.handle.logits(given.without, account) if len(given.without) else np.empty(0)
+        return wire.Handled(reply.handle, wire.pack(given.losses(found.met, rest)))
+
+    def _charge_fit(self, job: Job) -> None:
+        rung, rows = self._rung(job.model), job.given.rows
+        account = rung.account(self._account)
+        account.fit(job.solver)
         tokens = rows.split.tokens(rows.index)
         account.read(tokens)
-        if solver == "finetune":
-            epochs = self._order.finetune.epochs if request.epochs is None else request.epochs
-            account.read(int(epochs * tokens), TRAINING[self._order.finetune.adapter])
+        if job.solver == "finetune":
+            account.read(int(job.epochs * tokens), TRAINING[self._order.finetune.adapter])
+        if job.solver == "path":
+            account.pass_over(len(rows), rung.shape.features, job.epochs)
 
-    def _trained(self, solver: str, job: _Job) -> tuple[Handle, Floats | None]:
-        if solver == "finetune":
+    def _note_fit(self, job: Job, found: Trained) -> None:
+        """Charge what is known only after a fit, and keep what it did."""
+        rung = self._rung(job.model)
+        if job.solver == "exact":
+            self._account.solved(len(job.given.rows), rung.shape.features, found.steps)
+        c = None if job.solver == "finetune" else self._order.probe.c
+        self._account.trained(facts(job, found, c, len(rung.splits["train"])))
+
+    def _trained(self, job: Job) -> Trained:
+        if job.solver == "finetune":
             return self._finetuned(job)
-        x = job.rows.split.features(job.rows.index, job.rows.swap)
-        settings, kind = self._order.probe, self._order.kind
-        if solver == "exact":
-            probe = fit_exact(x, job.targets, kind, c=settings.c, weight=job.weight, loss=job.loss)
-            return ProbeHandle(probe), None
+        given, settings, kind = job.given, self._order.probe, self._order.kind
+        x = given.rows.split.features(given.rows.index)
+        if job.solver == "exact":
+            solved = solve_exact(x, given.targets, kind, c=settings.c, weight=given.weight, loss=job.loss)
+            return Trained(ProbeHandle(solved.probe), solved.steps, solved.solves)
         if job.init is not None and not isinstance(job.init, ProbeHandle):
             raise WorkerError("init must be a handle that fit or head gave")
-        probe, trace = fit_path(
-            x, job.targets, kind,
-            c=settings.c,
-            epochs=settings.epochs if job.request.epochs is None else job.request.epochs,
-            lr=settings.lr if job.request.lr is None else job.request.lr,
-            seed=job.seed, weight=job.weight, loss=job.loss,
+        path = Path(
+            x, given.targets, kind,
+            c=settings.c, lr=job.lr, seed=job.seed, weight=given.weight, loss=job.loss,
             init=None if job.init is None else job.init.probe,
         )  # fmt: skip
+        path.run(job.epochs, job.epochs)
+        probe = path.probe()
         if not np.isfinite(probe.weights).all():
             raise WorkerError("the training diverged; take a smaller lr")
-        return ProbeHandle(probe), trace
+        return Trained(ProbeHandle(probe), steps_of(len(x), job.epochs, BATCH), met=path.margins())
 
-    def _finetuned(self, job: _Job) -> tuple[Handle, Floats]:
+    def _finetuned(self, job: Job) -> Trained:
         if job.init is not None and not isinstance(job.init, TunedHandle):
             raise WorkerError("init must be a handle that fit gave")
-        trainer = self._rung(job.request.model).trainer
-        state, trace = trainer().train(
-            job.rows.texts(), self._order.kind, job.targets,
-            weight=job.weight, loss=job.loss, epochs=job.request.epochs, lr=job.request.lr, seed=job.seed,
+        given, trainer = job.given, self._rung(job.model).trainer
+        state, met = trainer().train(
+            given.rows.texts(), self._order.kind, given.targets,
+            weight=given.weight, loss=job.loss, epochs=job.epochs, lr=job.lr, seed=job.seed,
             init=None if job.init is None else job.init.state,
         )  # fmt: skip
-        return TunedHandle(state, trainer, self._order.kind), trace
+        steps = steps_of(len(given.rows), job.epochs, self._order.finetune.batch)
+        return Trained(TunedHandle(state, trainer, self._order.kind), steps, met=met)
 
     def _predict(self, request: wire.Predict) -> wire.Reply:
         return _values(sigmoid(self._logits(request)))
@@ -367,14 +369,6 @@ class Session:
     def _seed(self, digest: bytes) -> int:
         named = hashlib.sha256(f"fit/{self._order.seed}/".encode() + digest).digest()
         return int.from_bytes(named[:8], "little") >> 1
-
-    def _vanilla_flops(self) -> float:
-        """A fit on all training rows and a prediction of the holdout."""
-        train, test = (split.tokens(np.arange(len(split))) for split in self._rungs[0].splits.values())
-        factor = FORWARD
-        if self._order.mode == "finetune":
-            factor += TRAINING[self._order.finetune.adapter] * self._order.finetune.epochs
-        return self._rungs[0].shape.parameters * (factor * train + FORWARD * test)
 
 
 def _sha(request: msgspec.Struct) -> bytes:

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 OPTIONS: dict[str, dict[str, tuple[float, float, float]]] = {
     "xent": {},
     "logconf": {"a": (0.75, 0.0, 1.0), "warmup": (0.2, 0.0, 1.0)},
-    "product": {"alpha": (1.0, 0.0, 10.0), "beta": (1.0, 0.0, 10.0), "warmup": (0.2, 0.0, 1.0)},
+    "product": {"alpha": (1.0, 0.0, 10.0), "beta": (1.0, 0.0, 10.0), "warmup": (0.0, 0.0, 1.0)},
 }
 """Each loss's options: (default, least, greatest)."""
 _EDGE = 1e-6
@@ -62,6 +62,9 @@ def detached_target(
 
     `logconf` (Burns et al. 2023): (1 - a) weak + a [own > t], where a grows by `share`. `product` (released
     code of the same paper): proportional to weak^alpha * own^(beta * share), normalised over both classes.
+    The released code multiplies logconf's a by the share of steps done while that is at most `warmup_frac`
+    (.1) and takes a whole after it: from a tenth of a it jumps to a. Ours grows in a line up to a, as the
+    paper has it. The released product is given a `warmup_frac` too and never reads it: ours has none.
     """
     if loss.name == "logconf":
         a = loss.option("a") * share

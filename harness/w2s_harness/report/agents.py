@@ -9,8 +9,9 @@ from w2s_harness.report.notation import guards, ranks
 
 NOTE = """\
  feedback: what agents got answers about. final: questions of the same task that nobody was asked about.
- optimism: feedback less final; what vanilla has of it is the luck of the cut. A row without a PGR on
- each held-out task is not ranked.
+ optimism: feedback less final; what vanilla has of it is the luck of the cut. Ranked is a row that has a
+ PGR on each held-out task and is shown to be weak supervision on the final part and on one of those tasks.
+ Below the line: what is not shown to come from the teacher.
 """
 _REST = ("optimism", "attempts", "USD", "lines", "family", "by")
 
@@ -27,11 +28,15 @@ def text(board: Leaderboard) -> str:
         return ""
     tasks = sorted(rows[0].held_out or {})
     head = ["rank", "method", "feedback", "final", *tasks, *_REST]
-    rows.sort(key=lambda row: (row.final is None, -(row.final or 0.0), label(row)))
+    rows.sort(key=lambda r: (r.track == "elicitation", r.final is None, -(r.final or 0.0), label(r)))
     table = [head, *(_cells(row, tasks) for row in rows)]
     widths = [max(len(line[k]) for line in table) for k in range(len(head))]
     shown = [[cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in table]
-    return "".join(f" {'  '.join(cells).rstrip()}\n" for cells in shown) + f"\n{NOTE}"
+    lines = [f" {'  '.join(cells).rstrip()}\n" for cells in shown]
+    above = 1 + sum(row.track != "elicitation" for row in rows)
+    if above < len(lines):
+        lines.insert(above, f" {'-' * (sum(widths) + 2 * len(widths) - 2)}\n")
+    return "".join(lines) + f"\n{NOTE}"
 
 
 def _cells(row: Row, tasks: list[str]) -> list[str]:

@@ -1,121 +1,222 @@
-"""The strongest sentences that the rows of a leaderboard allow."""
+"""Which rows carry a claim of weak supervision, and the strongest sentence about each method.
+
+A claim says that a method made more of the weak labels than vanilla does at any of its settings, that the
+student did not know it anyway, and that it came from the teacher: the row is better than `vanilla*` and than
+`zero-shot*` on new training pools, and what is the teacher's own in it is above 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from w2s_harness.report.comparing import VANILLA
+import msgspec
+
+from w2s_harness.multiplicity import holm
+from w2s_harness.report.comparing import ALPHA, VANILLA
 from w2s_harness.report.document import Comparison, Row, label
-from w2s_harness.report.notation import signed, span
-from w2s_harness.report.records import Claim
+from w2s_harness.report.notation import least_own, signed, span
+from w2s_harness.report.records import Claim, Own, RowClaim
 
 ZERO_SHOT = "zero-shot"
-"""What a claim of weak supervision has to beat beside vanilla: it does not need the teacher."""
+VANILLA_STAR, ZERO_SHOT_STAR = "vanilla*", "zero-shot*"
 Needed = Callable[[Row], str]
-"""What would decide a row's comparison with vanilla, such as `needs 14 seeds`; empty where nobody knows."""
+"""What would decide a row's comparison with `vanilla*`, such as `needs 14 seeds`; empty if nobody knows."""
+LEAST_SEEDS = 3
+"""Of fewer seeds no spread is known well enough for a claim."""
 
 
-def claims_of(rows: Sequence[Row], needed: Needed = lambda row: "") -> list[Claim]:
-    """One claim for each method that was compared with vanilla, in the order of the rows.
+def decided(
+    rows: Sequence[Row], attempts: Sequence[float | None] = (), needed: Needed = lambda row: ""
+) -> list[Row]:
+    """The rows, each with its `claim`.
 
-    A setting counts as won where the difference survives Holm against vanilla and, where the plan holds it,
-    against zero-shot, and nothing in the row forbids a claim: an elicitation track, a guard's flag, other
-    attempts on the same holdout. Every other setting of the method is named with what it came to, so that
-    no sentence keeps quiet about a loss.
+    A row is tested once, by the larger of its p-values against `vanilla*` and `zero-shot*`: both must be
+    beaten (an intersection-union test: Berger 1982, "Multiparameter hypothesis testing and acceptance
+    sampling", Technometrics 24). Holm runs over every row of the plan but vanilla's own, and over the
+    recorded attempts; what was not tested counts as p = 1.
+
+    :param attempts: p-values of the recorded attempts, None for one without a test.
+    """
+    family = [i for i, row in enumerate(rows) if label(row) != VANILLA]
+    tested = {i: _p(rows[i]) for i in family}
+    adjusted = holm([1.0 if p is None else p for p in (*tested.values(), *attempts)])
+    after = dict(zip(family, adjusted, strict=False))
+    return [
+        msgspec.structs.replace(row, claim=_decided(row, tested.get(i), after.get(i), needed))
+        for i, row in enumerate(rows)
+    ]
+
+
+def claims_of(rows: Sequence[Row]) -> list[Claim]:
+    """One sentence for each method with a decided row, in the order of the rows.
+
+    Every setting of the method is named with what it came to, so that no sentence keeps quiet about a loss.
     """
     by_name: dict[str, list[Row]] = {}
     for row in rows:
-        if row.vs_vanilla is not None:
+        if row.claim is not None:
             by_name.setdefault(label(row), []).append(row)
-    return [_claim(name, compared, needed) for name, compared in by_name.items()]
+    return [_sentence(name, found) for name, found in by_name.items()]
 
 
-def _claim(name: str, rows: Sequence[Row], needed: Needed) -> Claim:
-    one_pair = len({row.pair for row in rows}) == 1
-    won: list[Row] = []
-    lost: list[Row] = []
-    for row in rows:
-        (won if _is_won(row) else lost).append(row)
-    parts = []
-    if won:
-        shown = [f"{_where(row, one_pair)} ({_size(row.vs_vanilla)})" for row in won]
-        seeds = {len(row.transfer.per_seed) for row in won}
-        count = f"{min(seeds)} seeds" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
-        scope = "" if all(_is_general(row) for row in won) else ", this training pool"
-        parts.append(f"{name} beats vanilla on {_listed(shown)}, {count}, Holm-adjusted{scope}")
-        if not any(c.against == ZERO_SHOT for row in won for c in row.versus):
-            parts.append("zero-shot was not run, so this is no claim of weak supervision")
-    rest = [f"{_where(row, one_pair)}: {_otherwise(row, needed)}" for row in lost]
-    if not won:
-        rest = [f"{name}: no claim", *rest]
-    return Claim(
-        sentence="; ".join([*parts, *rest]),
-        method=name,
-        against=VANILLA,
-        significant=bool(won),
-        settings=[f"{row.task}/{row.pair}" for row in won],
-    )
+def _p(row: Row) -> float | None:
+    """The larger p against the two references; 1 where it is not above one, None where one is untested."""
+    found = [_one_p(c) for c in (row.vs_vanilla_star, row.vs_zero_shot_star)]
+    known = [p for p in found if p is not None]
+    return max(known) if len(known) == len(found) else None
 
 
-def _is_won(row: Row) -> bool:
-    return _beats(row.vs_vanilla) and not _forbidden(row) and all(map(_beats, _zero_shot(row)))
+def _one_p(found: Comparison | None) -> float | None:
+    if found is None or found.p_pool is None or found.difference is None:
+        return None
+    return found.p_pool if found.difference > 0 else 1.0
 
 
-def _beats(found: Comparison | None) -> bool:
-    return found is not None and found.significant and found.difference is not None and found.difference > 0
+def _decided(row: Row, p: float | None, p_holm: float | None, needed: Needed) -> RowClaim:
+    because = _against(row) or _not_better(row, needed) or _not_own(row, p_holm)
+    if because:
+        return RowClaim(holds=False, because=because, p=p, p_holm=None if p is None else p_holm)
+    return RowClaim(holds=True, because=_shown(row), p=p, p_holm=p_holm)
 
 
-def _zero_shot(row: Row) -> list[Comparison]:
-    return [c for c in row.versus if c.against == ZERO_SHOT]
+# -- why there is no claim, the first reason that holds ---------------------------------------------------
 
 
-def _forbidden(row: Row) -> str:
-    """Why nothing may be claimed of the row, or an empty string."""
-    if row.status not in ("ok", "no-gap"):
-        return row.status
-    if row.track == "elicitation":
-        return "elicitation track, no claim of weak supervision"
+def _against(row: Row) -> str:
+    """What forbids a claim whatever the numbers are, or an empty string."""
+    if row.status != "ok":
+        return f"{row.status}: {row.reason}"
+    if row.isolation == "imported":
+        return f"imported: {VANILLA_STAR}, {ZERO_SHOT_STAR} and what is the teacher's own are not known of it"
+    if label(row) == VANILLA:
+        return f"the reference{_of_the_gap(row, '; recovers ')}"
     if row.unverified:
         return f"unverified: {row.unverified}"
     flagged = [v.guard for v in row.verdicts if v.level == "flag"]
     if flagged:
         return f"flagged by {_listed(flagged)}"
-    if any(v.finding == "review" for v in row.verdicts):
-        return "in review: its dependence on the teacher is unclear"
+    if row.track == "elicitation":
+        return "elicitation: what it recovers is not shown to be the teacher's"
     if row.attempts > 1 and row.exposure != "fresh":
         return f"{row.attempts} attempts on this holdout, so a claim needs --fresh"
     return ""
 
 
-def _otherwise(row: Row, needed: Needed) -> str:
-    """What a setting came to that was not won."""
-    found = row.vs_vanilla
-    hides_a_win = row.status not in ("ok", "no-gap") or row.track == "elicitation" or _beats(found)
-    if (reason := _forbidden(row)) and hides_a_win:
-        return reason
-    if found is None or found.p is None:
-        return "not tested"
-    if _beats(found):
-        return f"above vanilla ({_size(found)}) but not above zero-shot"
-    if found.significant:
-        return f"worse than vanilla ({_size(found)})"
-    need = needed(row)
-    return f"inconclusive ({_size(found)}{', ' if need else ''}{need})"
+def _not_better(row: Row, needed: Needed) -> str:
+    """Why the row is not shown to be better than the two references."""
+    seeds = len(row.transfer.per_seed)
+    if seeds < LEAST_SEEDS:
+        return f"{seeds} seed{'' if seeds == 1 else 's'}: a claim needs at least {LEAST_SEEDS}"
+    for name, found in ((VANILLA_STAR, row.vs_vanilla_star), (ZERO_SHOT_STAR, row.vs_zero_shot_star)):
+        if found is None or found.difference is None:
+            return f"not compared with {name}"
+        if found.difference <= 0:
+            return f"not above {name} ({_size(found)})"
+        if _holds_on_new_pools(found):
+            continue
+        if found.ci is not None and found.ci[0] > 0:
+            return f"above {name} on this training pool, not shown on new ones ({_size(found)})"
+        need = needed(row) if name == VANILLA_STAR else ""
+        return f"not shown to be above {name} ({_size(found)}{'; ' if need else ''}{need})"
+    return ""
 
 
-def _is_general(row: Row) -> bool:
-    """Whether what was won holds for new training pools too, against zero-shot as well where that was run."""
-    compared = [row.vs_vanilla, *_zero_shot(row)]
-    return all(c is not None and c.ci_pool is not None and c.ci_pool[0] > 0 for c in compared)
+def _not_own(row: Row, p_holm: float | None) -> str:
+    """Why what the row is better by is not shown to be the teacher's own."""
+    if row.own is None or row.own.verdict is None:
+        why = row.own.reason if row.own is not None and row.own.reason else "no counterfactual cells ran"
+        return f"how much is the teacher's own was not measured: {why}"
+    if row.own.verdict != "weak supervision":
+        return f"{row.own.verdict}: {_own(row.own)}{_more(row.own)}"
+    if p_holm is None or p_holm > ALPHA:
+        return "above both references, but not after Holm over the plan"
+    return ""
 
 
-def _size(found: Comparison | None) -> str:
-    if found is None or found.difference is None:
+def _holds_on_new_pools(found: Comparison) -> bool:
+    return found.ci_pool is not None and found.ci_pool[0] > 0 and found.p_pool is not None
+
+
+def _more(own: Own) -> str:
+    return "" if own.seeds_more is None else f"; {own.seeds_more} seeds more may tell"
+
+
+# -- what is said -----------------------------------------------------------------------------------------
+
+
+def _shown(row: Row) -> str:
+    parts = [
+        f"{_size(found)} over {found.against}"
+        for found in (row.vs_vanilla_star, row.vs_zero_shot_star)
+        if found is not None
+    ]
+    return f"{', '.join(parts)}{_of_the_gap(row, '; recovers ')}"
+
+
+def _of_the_gap(row: Row, before: str) -> str:
+    """What was recovered and how much of it is the teacher's; empty without a PGR."""
+    if row.pgr is None:
+        return ""
+    text = f"{before}{signed(row.pgr).removeprefix('+')} of the gap"
+    text += f" (new pools {span(row.pgr_ci_pool)})" if row.pgr_ci_pool else ""
+    own = None if row.own is None else least_own(row.own)
+    if own is None or own.pgr is None or row.own is None:
+        return f"{text}; how much is the teacher's own was not measured"
+    if row.own.verdict not in ("weak supervision", "own, under elicitation"):
+        return f"{text}, of which none is shown to be the teacher's own ({signed(own.pgr)})"
+    if own.pgr >= row.pgr:
+        # the weak floor lies above chance, so what goes without the teacher may be more than what was gained
+        return f"{text}, all of it the teacher's own ({signed(own.pgr)})"
+    return f"{text}, {signed(own.pgr).removeprefix('+')} of it the teacher's own"
+
+
+def _own(own: Own) -> str:
+    found = least_own(own)
+    if found is None:
+        return own.reason or "not measured"
+    if found.pgr is None:
+        return f"own {signed(found.accuracy, 3)} accuracy, 95 % CI {span(found.ci, 3)}"
+    return f"own {signed(found.pgr)} PGR, 95 % CI {span(found.pgr_ci)}"
+
+
+def _size(found: Comparison) -> str:
+    """A difference with its interval for new pools."""
+    if found.difference is None:
         return "-"
-    if found.pgr is not None and found.pgr_ci is not None:
-        return f"{signed(found.pgr)} PGR, 95 % CI {span(found.pgr_ci)}"
-    size = f"{signed(found.difference, 3)} accuracy"
-    return f"{size}, 95 % CI {span(found.ci, 3)}" if found.ci else size
+    if found.pgr is None or not found.difference:
+        return f"{signed(found.difference, 3)} accuracy, new pools {span(found.ci_pool, 3)}"
+    gap = found.difference / found.pgr
+    bounds = None if found.ci_pool is None else tuple(b / gap for b in found.ci_pool)
+    return f"{signed(found.pgr)} PGR, new pools {span(bounds)}"
+
+
+def _sentence(name: str, rows: Sequence[Row]) -> Claim:
+    one_pair = len({row.pair for row in rows}) == 1
+    won = [row for row in rows if row.claim is not None and row.claim.holds]
+    rest = [row for row in rows if row not in won]
+    parts = []
+    if won:
+        shown = [f"{_where(row, one_pair)} ({row.claim.because})" for row in won if row.claim is not None]
+        parts.append(f"{name} is weak supervision that beats {VANILLA_STAR} on {_listed(shown)}")
+        parts[-1] += f", {_seeds(won)}, Holm-adjusted"
+    else:
+        parts.append(f"{name}: no claim")
+    reasons: dict[str, list[str]] = {}
+    for row in rest:
+        reasons.setdefault(row.claim.because if row.claim else "", []).append(_where(row, one_pair))
+    parts += [f"{_listed(where)}: {because}" for because, where in reasons.items()]
+    return Claim(
+        sentence="; ".join(parts),
+        method=name,
+        against=VANILLA_STAR,
+        significant=bool(won),
+        settings=[f"{row.task}/{row.pair}" for row in won],
+    )
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    counts = {len(row.transfer.per_seed) for row in rows}
+    return f"{min(counts)} seeds" if len(counts) == 1 else f"{min(counts)} to {max(counts)} seeds"
 
 
 def _where(row: Row, one_pair: bool) -> str:

@@ -74,16 +74,43 @@ def against_each(
     return corrected(tested, [i for i, t in enumerate(tested) if t is not None])
 
 
-def corrected(
-    tested: Sequence[Comparison | None], family: Sequence[int], attempts: Sequence[float | None] = ()
+def against_best(
+    rows: Sequence[Scored],
+    name: str,
+    references: Sequence[Block | None],
+    attempts: Sequence[float | None] = (),
 ) -> list[Comparison | None]:
-    """The comparisons with `p_holm` and `significant` over the positions in `family` and the attempts."""
-    known = [None if (c := tested[i]) is None else c.p for i in family]
+    """Every row against the best of several references, such as `vanilla*`, for new training pools.
+
+    Holm runs over every row but vanilla's own, and over the attempts, as in `against`.
+    """
+    family = [i for i, s in enumerate(rows) if label(s.row) != VANILLA]
+    return corrected(_tested(rows, name, references), family, attempts, pools=True)
+
+
+def corrected(
+    tested: Sequence[Comparison | None],
+    family: Sequence[int],
+    attempts: Sequence[float | None] = (),
+    *,
+    pools: bool = False,
+) -> list[Comparison | None]:
+    """The comparisons with `p_holm` and `significant` over the positions in `family` and the attempts.
+
+    `pools`: of their p-values for new training pools.
+    """
+
+    def p_of(comparison: Comparison | None) -> float | None:
+        if comparison is None:
+            return None
+        return comparison.p_pool if pools else comparison.p
+
+    known = [p_of(tested[i]) for i in family]
     adjusted = compare.holm([1.0 if p is None else p for p in (*known, *attempts)])
     out = list(tested)
     for i, p_holm in zip(family, adjusted, strict=False):
         comparison = tested[i]
-        if comparison is not None and comparison.p is not None:
+        if comparison is not None and p_of(comparison) is not None:
             out[i] = msgspec.structs.replace(comparison, p_holm=p_holm, significant=p_holm <= ALPHA)
     return out
 
@@ -129,7 +156,8 @@ def _with_one(rows: Sequence[Scored], name: str, reference: Block) -> list[Compa
             against=name,
             difference=difference.estimate,
             ci=difference.ci,
-            ci_pool=pools[i],
+            ci_pool=None if (new := pools[i]) is None else new.bounds,
+            p_pool=None if new is None else new.p,
             pgr=difference.estimate / base.gap if base is not None and has_gap else None,
             pgr_ci=bounds[i],
             p=difference.p,

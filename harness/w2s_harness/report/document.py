@@ -19,18 +19,23 @@ from w2s_harness.report.records import (
     Control,
     Cost,
     Count,
+    Fits,
     HarnessRecord,
     Hyper,
     Judged,
     JudgedRow,
     ModelRecord,
+    Own,
     Part,
     Review,
     RowBaselines,
-    SeedAccuracy,
+    RowClaim,
     SourceRecord,
     Star,
     VerdictRecord,
+)
+from w2s_harness.report.records import (
+    SeedAccuracy as SeedAccuracy,
 )
 
 SCHEMA = "w2s-leaderboard/1"
@@ -117,6 +122,9 @@ class Setting(Part, frozen=True, kw_only=True):
     """By solver: vanilla at the best point of its settings, chosen on the holdout in vanilla's favour."""
     zero_shot_star: Star | None = None
     """The untrained student's best readout, chosen on the holdout in its favour; null without one."""
+    own_ceiling: float | None = None
+    """Accuracy that is the teacher's own where the teacher is always right (the gold oracle): the most that
+    any method could have; null where it was not measured."""
     judged: Judged | UnsetType = UNSET
     """Of a judged task: how far its voters agree. Accuracies are then agreement with a voter drawn at random,
     and `outcomes` say which decisions are the majority's."""
@@ -180,11 +188,13 @@ class Comparison(Part, frozen=True, kw_only=True):
     p: Probability | None
     """Two-way t test of no difference in accuracy, uncorrected."""
     p_holm: Probability | None
-    """After Holm over all comparisons of the plan."""
+    """After Holm over all comparisons of the plan; of `vanilla*` and `zero-shot*` for new training pools."""
     significant: bool
     """Does `p_holm` survive at .05?"""
     ci_pool: Bounds | None = None
     """The interval of the difference in accuracy for new training pools too."""
+    p_pool: Probability | None = None
+    """Two-sided, uncorrected, for new training pools too: what claims rest on."""
 
 
 class Row(Part, frozen=True, kw_only=True):
@@ -228,6 +238,8 @@ class Row(Part, frozen=True, kw_only=True):
     """What the guards said."""
     compute: Compute
     """What it cost."""
+    fits: list[Fits] = msgspec.field(default_factory=list)
+    """What its fits did, by solver and loss; empty for imported rows and for predictions from elsewhere."""
     solver: str
     """The solver of its fits."""
     exposure: Exposure
@@ -247,9 +259,15 @@ class Row(Part, frozen=True, kw_only=True):
     """Against `vanilla*` of its solver: what a row must beat to be better than vanilla."""
     vs_zero_shot_star: Comparison | None = None
     """Against `zero-shot*`: what a claim of weak supervision must beat too."""
+    own: Own | None = None
+    """How much of it is the teacher's; null where no world was asked."""
+    claim: RowClaim | None = None
+    """Whether it carries a claim; null in documents of before claims were made by row."""
     vs_compute: Comparison | None = None
     """Against `vanilla@C`, an ensemble of vanilla students of at most the row's compute; null where the row
     costs less than two of them."""
+    vs_compute_note: str | None = None
+    """Where more compute is no more than vanilla, so that `vs_compute` says little; else null."""
     versus: list[Comparison] = msgspec.field(default_factory=list)
     """Against the methods that the user named beside vanilla."""
     flops_over_vanilla: Annotated[float, Meta(ge=0)] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from w2s_harness.errors import UsageError
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import printable
+from w2s_harness.report.regularisation import regularisation as _regularisation
 from w2s_harness.report.tables import Block, blocks
 
 FORMATS = ("pdf", "svg")
@@ -36,7 +37,9 @@ _MARKS = {"w2s": "o", "elicitation": "D", "out": "x"}
 
 
 def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
-    """Write `pgr` and `accuracy` into a folder, each as PDF and SVG; the same document, the same bytes.
+    """Write `pgr`, `accuracy` and `regularisation` into a folder, each as PDF and SVG.
+
+    The same document gives the same bytes.
 
     Raises `UsageError` where matplotlib is not installed, the leaderboard has no rows, or a file cannot be
     written.
@@ -52,8 +55,8 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with matplotlib.style.context(["default", STYLE]):
-            for name, draw in (("pgr", _pgr_panel), ("accuracy", _accuracy_panel)):
-                figure = _figure(panels, draw)
+            figures = [(name, _figure(panels, draw)) for name, draw in _BY_ROW.items()]
+            for name, figure in [*figures, *_regularisation(document)]:
                 for kind in FORMATS:
                     path = folder / f"{name}.{kind}"
                     figure.savefig(path, format=kind, metadata=METADATA[kind], bbox_inches="tight")
@@ -97,8 +100,9 @@ def _pgr_panel(axes: Any, block: Block) -> None:
         if row.pgr is None:
             _note(axes, y, row)
             continue
-        if row.pgr_ci is not None:
-            axes.plot(row.pgr_ci, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
+        bounds = row.pgr_ci if row.pgr_ci_pool is None else row.pgr_ci_pool
+        if bounds is not None:
+            axes.plot(bounds, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
         _dots(axes, [row.pgr], [y], _kind(row), size=16)
     axes.set_xlabel("no gap: no PGR" if block.gap else "PGR (95 % CI)")
 
@@ -151,3 +155,7 @@ def _legend(figure: Any, kinds: set[str]) -> None:
     for style, name in zip(_LINES, ("weak", "ceiling"), strict=True):
         marks.append(Line2D([], [], color="black", linewidth=0.6, linestyle=style, label=name))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
+
+
+_BY_ROW: dict[str, Callable[[Any, Block], None]] = {"pgr": _pgr_panel, "accuracy": _accuracy_panel}
+"""The figures that have a line for each row."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import MISSING, printable, share, span
-from w2s_harness.report.tables import Block, blocks, corrected
+from w2s_harness.report.tables import Block, blocks, corrected, stars
 
-_RIGHT = frozenset({"PGR", "transfer", "T"})
+_RIGHT = frozenset({"PGR", "transfer"})
 """Columns of single numbers."""
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -32,7 +32,7 @@ _ESCAPES = {
 """`\\textquotedbl` needs T1 and `\\textquotesingle` textcomp, as the head of the file says."""
 _HEAD = (
     "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; made by w2s-harness, do not edit",
-    "% PGR: two-way 95 % intervals over seeds and questions, on this training pool; p after Holm",
+    "% PGR: 95 % intervals for new training pools, seeds and questions; p against vanilla* after Holm",
 )
 
 
@@ -84,6 +84,8 @@ def _caption(block: Block, failed: Sequence[str]) -> str:
     else:
         text += f", gap {_cell(share(setting.gap, 3))} ({_cell(span(setting.gap_ci, 3))})"
     best = "".join(f" {escaped(f'{label(r)}: {corrected(r.best_of)}')}." for r in block.above if r.best_of)
+    if known := stars(block):
+        text += f"; {escaped(known).replace('   ', ', ')}"
     alarm = f" \\textbf{{Failed controls: {escaped(', '.join(failed))}.}}" if failed else ""
     return f"{text}.{best}{alarm}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from w2s_harness.report.document import Comparison, Row
+from w2s_harness.report.records import Own, OwnPart
 
 MISSING = "-"
 NOT_ISOLATED = "its workers were not isolated"
@@ -56,6 +57,23 @@ def versus(found: Comparison | None, *, in_pgr: bool) -> str:
     if not found.significant or found.p_holm is None:
         return f"{size}  n.s."
     return f"{size}  p < .001" if found.p_holm < 0.001 else f"{size}  p = {share(found.p_holm, 3)}"
+
+
+def least_own(own: Own) -> OwnPart | None:
+    """The lesser of what the two worlds say is the teacher's own; None where one was not measured."""
+    if own.echo is None or own.decoy is None:
+        return None
+    return min(own.echo, own.decoy, key=lambda part: part.accuracy)
+
+
+def owned(own: Own | None, *, in_pgr: bool) -> str:
+    """The lesser part with its interval: `.22 (.15 to .29)`; `-` where it was not measured."""
+    found = None if own is None else least_own(own)
+    if found is None:
+        return MISSING
+    if in_pgr:
+        return f"{share(found.pgr)} ({span(found.pgr_ci)})"
+    return f"{share(found.accuracy, 3)} ({span(found.ci, 3)})"
 
 
 def guards(row: Row) -> str:

@@ -52,11 +52,59 @@ class Star(Part, frozen=True, kw_only=True):
     """The best point's, by seed of the plan."""
 
 
+class OwnPart(Part, frozen=True, kw_only=True):
+    """How much accuracy goes when a world takes the teacher's own part away."""
+
+    accuracy: float
+    """Transfer accuracy minus the mean over the world's draws."""
+    ci: tuple[float, float] | None
+    """Its 95 % interval, with the variance of the draws."""
+    pgr: float | None
+    """The same over the gap; null without one."""
+    pgr_ci: tuple[float, float] | None
+    """Its 95 % interval."""
+
+
+class Own(Part, frozen=True, kw_only=True):
+    """How much of a row is the teacher's: neither elicited nor regularised away."""
+
+    echo: OwnPart | None
+    """Against weak labels that keep only what the teacher shares with the untrained student."""
+    decoy: OwnPart | None
+    """Against weak labels whose own part points elsewhere, as strong and as smooth."""
+    draws: Count
+    """Draws of each world and seed."""
+    verdict: Literal["weak supervision", "own, under elicitation", "elicitation", "unclear"] | None
+    """What follows; null where it was not measured."""
+    seeds_more: Count | None = None
+    """Where it is unclear: seeds that it would take beyond the plan's; null where seeds do not help."""
+    strict: float | None = None
+    """The echo's accuracy difference where it also keeps components and clusters of the untrained student's
+    readouts: a lower bound."""
+    reason: str | None = None
+    """Why a number is null."""
+
+
+class RowClaim(Part, frozen=True, kw_only=True):
+    """Whether a row carries a claim of weak supervision."""
+
+    holds: bool
+    """Better than `vanilla*` and `zero-shot*` on new pools after Holm, own above 0, nothing against it."""
+    because: str
+    """One line: what was shown, or why there is no claim."""
+    p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """The larger of its two p-values for new pools; null where one of the two could not be tested."""
+    p_holm: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """After Holm over all rows of the plan but vanilla's, and the recorded attempts."""
+
+
 class Hyper(Part, frozen=True, kw_only=True):
-    """What the student's training was set to, for vanilla, ceiling and all methods alike."""
+    """What the student's training was set to, for vanilla and all methods alike."""
 
     C: float | None
-    """Inverse L2 strength of the probe; null in `finetune`."""
+    """Inverse L2 strength of the probe: the one-standard-error rule on weak labels; null in `finetune`."""
+    ceiling_C: float | None = None
+    """The ceiling's own, chosen against its gold labels; null in `finetune`."""
     epochs: float | None
     """Passes over the data; null under the solver `exact`."""
     lr: float | None
@@ -105,7 +153,40 @@ class Compute(Part, frozen=True, kw_only=True):
     tokens: Count
     """Tokens that went through a model."""
     flops: Annotated[float, Meta(ge=0)]
-    """Floating-point operations."""
+    """Floating-point operations of models and, in probe mode, of training the head."""
+    solves: Count = 0
+    """Optimisations of a head to its optimum, by fits of the solver `exact`; a loss fitted in rounds has
+    several."""
+    steps: Count = 0
+    """Evaluations of the objective by those, and steps of Adam by `path` and `finetune`."""
+    epochs: Annotated[float, Meta(ge=0)] = 0.0
+    """Passes over training rows in minibatches, by fits of `path` and `finetune`."""
+
+
+class Fits(Part, frozen=True, kw_only=True):
+    """Fits of a row that share solver and loss, over its cells: least and greatest of what each did."""
+
+    model: Count
+    """0: the strong student; k: the k-th smaller one of the pair's ladder."""
+    solver: str
+    """`exact`, `path` or `finetune`."""
+    loss: str
+    """`xent`, `logconf` or `product`."""
+    count: Annotated[int, Meta(ge=1)]
+    """How many fits."""
+    rows: tuple[Count, Count]
+    """Distinct rows of positive weight: copies of a row are one, and so are a preference and its swap."""
+    weight: tuple[float, float]
+    """Sum of the weights as the method gave them, 1 a row without; a fit uses their proportions alone."""
+    c_effective: tuple[float, float] | None
+    """C x rows / rows of the seed's draw: the C at which a fit on all rows has the same penalty, so vanilla's
+    own C for all of them. Null in `finetune`, which has no penalty."""
+    steps: tuple[Count, Count]
+    """Evaluations of the objective (`exact`), or steps of Adam."""
+    epochs: tuple[float, float]
+    """Passes over the rows in minibatches; 0 for `exact`."""
+    sharpness: tuple[Accuracy, Accuracy]
+    """Mean |2 target - 1| by weight: targets pulled towards 1/2 act like a smaller C."""
 
 
 class SourceRecord(Part, frozen=True, kw_only=True):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.report import canonical
-from w2s_harness.report.claims import ZERO_SHOT
+from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT, ZERO_SHOT_STAR
+from w2s_harness.report.comparing import VANILLA
+from w2s_harness.report.csv_table import comma_separated
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import (
     ELSEWHERE,
     NOT_ISOLATED,
     access,
-    guards,
+    owned,
     printable,
     ranks,
     share,
@@ -23,15 +23,19 @@ from w2s_harness.report.notation import (
     versus,
     vouched,
 )
-from w2s_harness.report.records import BestOf, Judged
+from w2s_harness.report.records import BestOf, Claim, Judged
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
-NOTE = (
-    "95 % CI: two-way over seeds and questions, on this training pool. "
-    "vs vanilla: n.s. is not significant after Holm."
+NOTES = (
+    "95 % CI: for new training pools, seeds and questions.",
+    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s.: not significant.",
+    "zero-shot*: the best readout of the untrained student; both are chosen on the holdout in their favour.",
 )
-DEPENDENCE = "T: share of decisions that change when the teacher's labels are flipped."
+OWN = (
+    "own: PGR that is the teacher's own, neither known to the untrained student nor regularised away, "
+    "with its 95 % CI."
+)
 ALARM = "CONTROL FAILED"
 """How a line begins that says that nothing above or below it can be trusted."""
 UNVERIFIED = "Isolation L0: rows are unverified."
@@ -41,45 +45,6 @@ IMPORTED = (
     "vs vanilla: n.s. is not significant after Holm."
 )
 PREDICTIONS_ONLY = "Predictions-only: computed elsewhere, with whatever was known there; rows are unverified."
-CSV_COLUMNS = (
-    "task",
-    "pair",
-    "method",
-    "status",
-    "track",
-    "rank_low",
-    "rank_high",
-    "pgr",
-    "pgr_low",
-    "pgr_high",
-    "pgr_pool_low",
-    "pgr_pool_high",
-    "pgr_sem",
-    "transfer",
-    "weak",
-    "ceiling",
-    "gap",
-    "vs_vanilla",
-    "vs_vanilla_pgr",
-    "p",
-    "p_holm",
-    "teacher_dependence",
-    "guards",
-    "access",
-    "isolation",
-    "exposure",
-    "solver",
-    "attempts",
-    "flops_over_vanilla",
-    "vs_compute",
-    "vs_compute_p_holm",
-    "brier",
-    "ece",
-    "teacher_errors",
-    "unverified",
-    "review",
-    "reason",
-)
 _HEAD_WIDTH = 18
 
 
@@ -105,30 +70,42 @@ class Block:
             "rank",
             "method",
             *numbers,
-            *(("T",) if self._has_t else ()),
-            "vs vanilla",
+            *(("own",) if self._has_own else ()),
+            f"vs {self._reference}",
             *(f"vs {printable(name)}" for name in self.against),
             "guards",
             "access",
         )
 
     @property
-    def _has_t(self) -> bool:
-        return any(row.teacher_dependence is not None for row in self.above)
+    def _has_own(self) -> bool:
+        return any(row.own is not None for row in self.above)
+
+    @property
+    def _reference(self) -> str:
+        return VANILLA_STAR if self.setting.vanilla_star else VANILLA
+
+    def _against(self, row: Row) -> str:
+        """Against `vanilla*`, of results from elsewhere against their vanilla; or the track."""
+        if row.track != "w2s" and row.isolation != "imported":
+            return f"{row.track} track"
+        if self._reference == VANILLA:
+            return versus(row.vs_vanilla, in_pgr=not self.gap)
+        found = versus(row.vs_vanilla_star, in_pgr=not self.gap)
+        return found.replace("n.s.", "reference") if label(row) == VANILLA else found
 
     def cells(self, row: Row) -> tuple[str, ...]:
         """A row above the line."""
-        against = versus(row.vs_vanilla, in_pgr=not self.gap)
-        if row.track != "w2s" and row.isolation != "imported":
-            against = f"{row.track} track"
-        numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(row.pgr_ci))
-        t = (share(row.teacher_dependence),) if self._has_t else ()
+        against = self._against(row)
+        bounds = row.pgr_ci if row.isolation == "imported" else row.pgr_ci_pool
+        numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(bounds))
+        own = (owned(row.own, in_pgr=not self.gap),) if self._has_own else ()
         others = (self._versus(row, name) for name in self.against)
         return (
             ranks(row.rank),
             printable(label(row)),
             *numbers,
-            *t,
+            *own,
             against,
             *others,
             vouched(row),
@@ -144,7 +121,7 @@ def render(document: Leaderboard, view: str) -> str:
     makers: dict[str, Callable[[Leaderboard], str]] = {
         "text": text,
         "md": markdown,
-        "csv": comma_separated,
+        "csv": lambda d: comma_separated((b.setting, r) for b in blocks(d) for r in (*b.above, *b.below)),
         "json": lambda d: canonical.document_bytes(d).decode("utf-8"),
     }
     if view not in makers:
@@ -163,22 +140,8 @@ def markdown(document: Leaderboard) -> str:
     """A heading, a line and a table per setting."""
     parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
     alarms = [f"**{escaped(line)}**" for line in _alarms(document)]
-    return "\n\n".join([*alarms, *parts, "  \n".join(_notes(document))]) + "\n"
-
-
-def comma_separated(document: Leaderboard) -> str:
-    """A line per row, columns `CSV_COLUMNS`: numbers in full, null empty, text as `printable` has it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for block in blocks(document):
-        for row in (*block.above, *block.below):
-            writer.writerow(_plain(value) for value in _record(block.setting, row))
-    return out.getvalue()
-
-
-def _plain(value: str | int | float | None) -> str | int | float:
-    return "" if value is None else printable(value) if isinstance(value, str) else value
+    notes = "  \n".join(map(escaped, _notes(document)))
+    return "\n\n".join([*alarms, *parts, notes]) + "\n"
 
 
 def blocks(document: Leaderboard) -> list[Block]:
@@ -217,6 +180,8 @@ def _text_block(block: Block) -> list[str]:
     setting = block.setting
     lines = f"weak {share(setting.weak.mean, 3)} {'-' * 20} ceiling {share(setting.ceiling.mean, 3)}"
     found = [f"{_head(setting).ljust(_HEAD_WIDTH)}  {lines}{_hyper(setting)}"]
+    if known := stars(block):
+        found.append(f" {printable(known)}")
     if block.gap:
         found.append(f" no-gap: {printable(block.gap)}; transfer accuracy instead of PGR")
     table = _aligned([block.columns, *(block.cells(row) for row in block.above)])
@@ -226,6 +191,25 @@ def _text_block(block: Block) -> list[str]:
         found.append(" " + "-" * (width - 1))
         found += _aligned([("    ", *_outcome(row)) for row in block.below])
     return found
+
+
+def stars(block: Block) -> str:
+    """The references chosen in their own favour, and the most that can be the teacher's: one line, or ''."""
+    setting, weak = block.setting, block.setting.weak.mean
+
+    def shown(accuracy: float) -> str:
+        if block.gap or weak is None or not setting.gap:
+            return share(accuracy, 3)
+        return share((accuracy - weak) / setting.gap)
+
+    star = next(iter(setting.vanilla_star.values()), None)
+    parts = [] if star is None else [f"{VANILLA_STAR} {shown(star.accuracy)} ({star.name})"]
+    if (readout := setting.zero_shot_star) is not None:
+        parts.append(f"{ZERO_SHOT_STAR} {shown(readout.accuracy)} ({readout.name})")
+    if setting.own_ceiling is not None:
+        most = setting.own_ceiling if block.gap or not setting.gap else setting.own_ceiling / setting.gap
+        parts.append(f"own of a perfect teacher {share(most)}")
+    return "   ".join(parts)
 
 
 def _hyper(setting: Setting) -> str:
@@ -254,6 +238,8 @@ def _markdown_block(block: Block) -> list[str]:
         line += f"; no-gap: {escaped(printable(block.gap))}; transfer accuracy instead of PGR"
     else:
         line += f", gap {share(setting.gap, 3)} ({span(setting.gap_ci, 3)})"
+    if known := stars(block):
+        line += f"; {escaped(printable(known)).replace('   ', ', ')}"
     found = [f"### {escaped(_head(setting))}", "", line, ""]
     found += [_barred(block.columns), _barred(["---"] * len(block.columns))]
     found += [_barred(block.cells(row)) for row in block.above]
@@ -275,7 +261,7 @@ def escaped(cell: str) -> str:
 
 def _notes(document: Leaderboard) -> list[str]:
     imported = any(setting.holdout_rows == "unknown" for setting in document.settings)
-    notes = [IMPORTED if imported else NOTE]
+    notes = [IMPORTED] if imported else list(NOTES)
     notes += [
         printable(f"{_head(s)}: {_judged(s.judged)}.")
         for s in document.settings
@@ -283,8 +269,8 @@ def _notes(document: Leaderboard) -> list[str]:
     ]
     if any(row.unverified == ELSEWHERE for row in document.rows):
         notes.append(PREDICTIONS_ONLY)
-    if any(row.teacher_dependence is not None for row in document.rows):
-        notes.append(DEPENDENCE)
+    if any(row.own is not None for row in document.rows):
+        notes.append(OWN)
     if any(row.unverified == NOT_ISOLATED for row in document.rows):
         notes.append(UNVERIFIED)
     broken = sorted(
@@ -330,36 +316,10 @@ def corrected(found: BestOf) -> str:
 
 
 def _claims(document: Leaderboard) -> list[str]:
-    """What holds after correction, a line each; the rest is counted."""
-    strong = [claim for claim in document.claims if claim.significant]
-    lines = [f"Claim: {printable(claim.sentence)}." for claim in strong]
-    rest = len(document.claims) - len(strong)
-    if rest:
-        lines.append(f"No claim for {rest} of {len(document.claims)} methods; the JSON's claims say why.")
-    return lines
+    """What holds after correction, then why the rest does not: a line for each method."""
+    first = sorted(document.claims, key=lambda claim: not claim.significant)
+    return [f"{'Claim' if c.significant else 'No claim'}: {_plain_claim(c)}." for c in first]
 
 
-def _extras(row: Row) -> tuple[float | None, ...]:
-    """Equal compute and calibration of a row."""
-    equal, good = row.vs_compute, row.calibration
-    return (
-        *((None, None) if equal is None else (equal.difference, equal.p_holm)),
-        *((None, None, None) if good is None else (good.brier, good.ece, good.teacher_errors)),
-    )
-
-
-def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
-    """A row's values in the order of `CSV_COLUMNS`."""
-    found = row.vs_vanilla
-    compared = (None,) * 4 if found is None else (found.difference, found.pgr, found.p, found.p_holm)
-    return (
-        *(row.task, row.pair, label(row), row.status, row.track),
-        *(row.rank or (None, None)),
-        *(row.pgr, *(row.pgr_ci or (None, None)), *(row.pgr_ci_pool or (None, None)), row.pgr_sem),
-        row.transfer.mean,
-        *(setting.weak.mean, setting.ceiling.mean, setting.gap),
-        *compared,
-        *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
-        *(row.attempts, row.flops_over_vanilla, *_extras(row)),
-        *(row.unverified, row.review.decision if row.review else None, row.reason),
-    )
+def _plain_claim(claim: Claim) -> str:
+    return printable(claim.sentence.replace(f"{claim.method}: no claim; ", f"{claim.method}: ", 1))

@@ -8,24 +8,26 @@ and Wu 1989, "A general theory for jackknife variance estimation", Annals of Sta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from w2s_harness.scoring import together
-from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, residuals
+from w2s_harness.scoring.banerjee import p_values
+from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, residuals
 from w2s_harness.scoring.pgr import MIN_GAP
+from w2s_harness.scoring.pivot import Pivot, pivot
+from w2s_harness.scoring.together import Spreads
 from w2s_harness.scoring.twoway import Block, Spread, countable, estimate, one_seed, spread
+
+Floats = npt.NDArray[np.float64]
 
 FRACTION = 0.8
 """Share of a pool's questions that a seed draws."""
 SCALE = FRACTION / (1 - FRACTION)
 """The pool's variance over that of one seed's draw."""
-LEAST_DF = 2.0
-"""Fewer degrees of freedom make bounds of no use; with these the simulated coverage holds."""
-LEAST_DF_APART = 1.5
-"""Of a difference of two methods: what they share cancels, so that the noise of questions hides more of what
-the draws do. With `LEAST_DF` the simulated coverage falls to .88."""
 _NORMAL = 1.959963984540054
 """The normal's .975 quantile."""
 
@@ -43,24 +45,32 @@ class PoolPgr:
     """Its reason says why all of it is None."""
 
 
-def pgr_pool(base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> PoolPgr:
-    """The PGR, and the interval PGR -+ t sqrt(V + P) with P = f / (1 - f) max(0, S (V_S - V_SQ)) (DESIGN 9).
+@dataclass(frozen=True, slots=True)
+class PoolDifference:
+    """A difference of two accuracies for new questions, new draws and new pools."""
 
-    V, V_S, V_Q and V_SQ are those of `interval.pgr_interval`. P is a difference of two variances of which
-    the first is known from S seeds only, so Satterthwaite's df takes all of V_S into account:
-    df = (V + P)^2 / ((V_S (1 + f / (1 - f) S))^2 / (S - 1) + V_Q^2 / (Q - 1)), at least `LEAST_DF`. S is the
-    smaller number where baselines have seeds of their own. With (V_S + P)^2 in its place the interval covers
-    .74 to .98 instead of .95 in simulation. It has a reason just where `pgr_interval` has one.
+    bounds: tuple[float, float]
+    p: float
+    """Two-sided, before any correction; over .05 wherever the 95 % bounds hold 0."""
+
+
+def pgr_pool(base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> PoolPgr:
+    """The PGR and its interval for new pools, where P = f / (1 - f) A and A is what a draw does to one seed.
+
+    A is known from the mean square between seeds, S V_S, less the noise of their questions, S V_SQ, so that
+    V_Q + (1 / S + f / (1 - f)) A has the generalized pivot of `pivot`; V_S, V_Q and V_SQ are those of
+    `interval.pgr_interval`, and so is the least half width. S is the smaller number where baselines have
+    seeds of their own. `se` is the root of V + f / (1 - f) max(0, S (V_S - V_SQ)). It has a reason just where
+    `pgr_interval` has one.
     """
     numerator = [transfer, base.weak.scaled(-1.0)]
     why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:
         return PoolPgr(None, None, None, Interval(None, None, None, why))
-    gap = base.gap
-    ratio = estimate(numerator) / gap
-    blocks = [b.scaled(1 / gap) for b in (*numerator, *base.less(ratio))]
-    v, seeds = spread(blocks), min(len(b.seeds) for b in blocks)
-    return _pooled(ratio, v, one_seed(blocks), (seeds, blocks[0].values.shape[1]), level)
+    ratio = estimate(numerator) / base.gap
+    blocks = [*numerator, *base.less(ratio)]
+    found = _Errors.of_one(spread(blocks), one_seed(blocks), min(len(b.seeds) for b in blocks), level)
+    return found.pgrs(np.array([ratio]), base.gap)[0]
 
 
 def pgr_pools(
@@ -70,60 +80,79 @@ def pgr_pools(
     why = no_gap(base, min_gap=min_gap, level=level)
     if why is not None:
         return [PoolPgr(None, None, None, Interval(None, None, None, why))] * len(transfers)
-    gap, less = base.gap, base.weak.scaled(-1.0)
+    less = base.weak.scaled(-1.0)
     stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
     found = {i: pgr_pool(base, transfers[i], min_gap=min_gap, level=level) for i in left}
     for places, x in stacked:
-        ratio = (together.means(x) + estimate([less])) / gap
-        v = together.spreads(residuals(base, x, less, ratio, 1 / gap))
-        for k, i in enumerate(places):
-            found[i] = _pooled(float(ratio[k]), v.at(k), float(v.one_seed[k]), x.shape[1:], level)
+        ratio = (together.means(x) + estimate([less])) / base.gap
+        errors = _Errors.of(together.spreads(residuals(base, x, less, ratio)), x.shape[1], level)
+        found |= dict(zip(places, errors.pgrs(ratio, base.gap), strict=True))
     return [found[i] for i in range(len(transfers))]
 
 
 def difference_pools(
     transfers: Sequence[Block], other: Block, *, level: float = LEVEL
-) -> list[tuple[float, float] | None]:
-    """The interval of each transfer's accuracy minus the other's for new pools too; None without one.
+) -> list[PoolDifference | None]:
+    """Each transfer's accuracy minus the other's for new pools too; None where `countable` has a reason.
 
-    V + P and the degrees of freedom are those of `pgr_pool`, of the difference by seed and question, but for
-    the least, `LEAST_DF_APART`.
+    Bounds and p are one another's: both of the pivot of `pgr_pool`, of the difference by seed and question.
+    Neither undercuts what `compare.between` says of this pool.
     """
     less = other.scaled(-1.0)
     stacked, left = together.stacks(transfers, [less])
     found = {i: _difference_pool([transfers[i], less], level) for i in left}
     for places, x in stacked:
         centre = together.means(x) + estimate([less])
-        v = together.spreads(x + less.values)
-        for k, i in enumerate(places):
-            one, sizes = float(v.one_seed[k]), x.shape[1:]
-            found[i] = _apart(float(centre[k]), v.at(k), one, sizes, level)
+        errors = _Errors.of(together.spreads(x + less.values), x.shape[1], level)
+        found |= dict(zip(places, errors.differences(centre), strict=True))
     return [found[i] for i in range(len(transfers))]
 
 
-def _difference_pool(blocks: Sequence[Block], level: float) -> tuple[float, float] | None:
+def _difference_pool(blocks: Sequence[Block], level: float) -> PoolDifference | None:
     if countable(blocks) is not None:
         return None
-    sizes = (min(len(b.seeds) for b in blocks), blocks[0].values.shape[1])
-    return _apart(estimate(blocks), spread(blocks), one_seed(blocks), sizes, level)
+    found = _Errors.of_one(spread(blocks), one_seed(blocks), min(len(b.seeds) for b in blocks), level)
+    return found.differences(np.array([estimate(blocks)]))[0]
 
 
-def _apart(
-    centre: float, v: Spread, one: float, sizes: tuple[int, ...], level: float
-) -> tuple[float, float] | None:
-    return _pooled(centre, v, one, sizes, level, LEAST_DF_APART).interval.bounds
+@dataclass(frozen=True, slots=True, eq=False)
+class _Errors:
+    """Of m estimates over new pools."""
 
+    spreads: Spreads
+    pivot: Pivot
+    half: Floats
+    """(m,) half widths, never under those of this pool."""
+    df: float
 
-def _pooled(
-    ratio: float, v: Spread, one: float, sizes: tuple[int, ...], level: float, least: float = LEAST_DF
-) -> PoolPgr:
-    """From the spread of the influence, what the seed alone gives to one seed, (S, Q) and the least df."""
-    seeds, questions = sizes
-    total = v.total + SCALE * one
-    doubt = (v.seeds * (1 + SCALE * seeds)) ** 2 / (seeds - 1) + v.questions**2 / (questions - 1)
-    df = max(least, total**2 / doubt) if doubt > 0 else least
-    # what is only rounding in V is rounding here
-    se = math.sqrt(total) if v.se > 0 else 0.0
-    half = quantile(df, level) * se
-    normal = quantile(df) * se / _NORMAL
-    return PoolPgr(ratio, se, normal, Interval(ratio - half, ratio + half, df))
+    @classmethod
+    def of(cls, v: Spreads, seeds: int, level: float) -> _Errors:
+        """From the spreads of estimates over S seeds."""
+        noise = seeds * v.cells
+        # of seeds in several sets the cautious part is not what their mean square leaves
+        mean_square = np.where(v.one_seed > 0, v.one_seed + noise, np.minimum(seeds * v.seeds, noise))
+        found = pivot(mean_square, noise, v.questions, SCALE + 1 / seeds, seeds - 1.0)
+        inner = together.quantiles(v.df, level) * v.se
+        # what is only rounding in V is rounding here
+        half = np.where(v.se > 0, np.maximum(found.halves(level), inner), 0.0)
+        return cls(v, found, half, seeds - 1.0)
+
+    @classmethod
+    def of_one(cls, v: Spread, one: float, seeds: int, level: float) -> _Errors:
+        """From the spread of one estimate and what the seed alone gives to one seed."""
+        return cls.of(Spreads.of_one(v, one), seeds, level)
+
+    def pgrs(self, ratio: Floats, gap: float) -> list[PoolPgr]:
+        """The PGRs (m,) of which the estimates are the residuals, in accuracy."""
+        v, half = self.spreads, self.half / gap
+        se = np.where(v.se > 0, np.sqrt(v.total + SCALE * v.one_seed), 0.0) / gap
+        columns = np.stack([ratio, se, half / _NORMAL, ratio - half, ratio + half], axis=1).tolist()
+        return [PoolPgr(r, s, normal, Interval(low, high, self.df)) for r, s, normal, low, high in columns]
+
+    def differences(self, centre: Floats) -> list[PoolDifference]:
+        """The differences (m,)."""
+        v = self.spreads
+        here = p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df)
+        p = np.where(v.se > 0, np.maximum(self.pivot.p_values(centre), here), here)
+        columns = np.stack([centre - self.half, centre + self.half, p], axis=1).tolist()
+        return [PoolDifference((low, high), own) for low, high, own in columns]

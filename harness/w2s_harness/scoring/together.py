@@ -39,6 +39,14 @@ class Spreads:
         root = np.sqrt(self.total)
         return np.where(root > ZERO, root, 0.0)
 
+    @classmethod
+    def of_one(cls, v: Spread, one_seed: float) -> Spreads:
+        """One estimate's, M = 1."""
+        columns = (v.seeds, v.questions, v.cells, v.total, v.df, v.seed_df)
+        seeds, questions, cells, total, df, seed_df = (np.array([x]) for x in columns)
+        one = np.array([one_seed])
+        return cls(seeds, questions, cells, total, df, seed_df, v.question_df, one)
+
     def at(self, i: int) -> Spread:
         """One of them."""
         return Spread(

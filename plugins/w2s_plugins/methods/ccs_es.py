@@ -28,7 +28,8 @@ class CCSEvolution(Method):
     2. Weight of a row, with the confidences |2 P - 1| and |2 w - 1|: the larger one where P and w decide
        alike, `disagree` times the smaller one where they do not.
     3. Draw n rows by these weights, with replacement; train one epoch on them, on both orders of a
-       preference, with the soft weak labels as targets.
+       preference, with the soft weak labels as targets. (Here a row drawn k times is one row of weight k, and
+       a preference's two orders are one row, as in every fit of this harness.)
     4. Improve the trained parameters without gradients: antithetic Gaussian perturbations (Salimans et al.
        2017, arXiv:1703.03864), fitness mean((1 - |p - (1 - p_swap)|) |2 p - 1|) over the unlabeled training
        rows. It needs no label.

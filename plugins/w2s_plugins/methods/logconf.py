@@ -18,9 +18,12 @@ class LogConf(Method):
     class balance of the weak labels: Burns et al. (2023), arXiv:2312.09390, section 4.3.2 and appendix A.4.
     Preferences have t = 1/2: each stands beside its swap, which balances them.
 
-    There a is warmed up linearly over the first 10 to 20 % of the steps, to .5 or .75. Ours does that where
-    it trains by steps; where the head is solved exactly there are no steps, so it fits on w and then refits
-    6 times to the target with a min(1, k/3) in round k.
+    In the paper a is warmed up linearly over the first 20 % of the steps. The code released with it has
+    a = .5 and, while the share of steps done is at most `warmup_frac` (.1), the coefficient a x that share;
+    after it a whole: from a tenth of a it jumps to a. Its threshold is the batch's quantile. Ours has
+    a = .75 and, where it trains by steps, the paper's line over the first 20 % and the batch's quantile.
+    Where the head is solved exactly there are no steps: it fits on w and then refits 6 times to the target
+    of the student before with a min(1, k/3) in round k, t over all rows.
     """
 
     name = "logconf"

@@ -21,10 +21,9 @@ class Product(Method):
     logit target = alpha logit w + beta logit s. The `product_loss_fn` of the code released with Burns et al.
     (2023), arXiv:2312.09390, with its defaults alpha = beta = 1. The paper's main text does not use it.
 
-    There the whole loss is warmed up linearly over the first 10 % of the steps. Ours warms up beta over the
-    first 20 %, so that the first steps follow the teacher instead of an untrained student; where the head is
-    solved exactly there are no steps, so it fits on w and then refits 6 times with beta min(1, k/3) in
-    round k.
+    As there, nothing is warmed up: the released class is given a `warmup_frac` and never reads it. Ours is
+    the released target batch by batch where it trains by steps. Where the head is solved exactly there are
+    no steps: it fits on w, and then refits 6 times to the target of the student before.
     """
 
     name = "product"

@@ -31,7 +31,7 @@ class Client:
             raise WorkerError(answer.reason)
         return answer
 
-    fit_predict = open_cell = _ask
+    fit_predict = open_cell = follow = _ask
 
     def serve(self, request):
         return self._ask(control.Serve(request)).reply
@@ -78,7 +78,9 @@ def stock(store, setting, seeds, *, weak_signal=0.6, strong_signal=2.0, error=1.
         store.put_array(keys.features(role, split, "tokens"), rng.integers(5, 50, len(gold)))
         shape = {"parameters": PARAMETERS, "layers": 2, "features": WIDTH}
         store.put(keys.features(role, split, "facts"), {"n_cut": 0, "shape": shape})
-    store.put(keys.tune(), {"weak": {"c": 0.1}, "strong": {"c": 0.1}, "grid": {"C": [0.1]}})
+    store.put(
+        keys.tune(), {"weak": {"c": 0.1}, "strong": {"c": 0.1}, "ceiling": {"c": 0.1}, "grid": {"C": [0.1]}}
+    )
     gold = setting.data.splits["train_unlabel"].labels
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])

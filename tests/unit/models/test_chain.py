@@ -145,7 +145,9 @@ def test_a_chain_student_is_charged_by_its_own_size(open_cell, shelf, llama, sma
     small = cell.close()
     tokens = sum(extract(shelf.model(smaller), cell._order.train.rows, "verify").tokens)
     assert (small.fits, small.tokens) == (1, tokens)
-    assert small.flops == 2 * shelf.shape(smaller).parameters * tokens
+    solve = 4 * N * shelf.shape(smaller).features * small.trained[0].steps
+    assert small.flops == 2 * shelf.shape(smaller).parameters * tokens + solve
+    assert small.trained[0].model == 1
     assert shelf.shape(smaller).parameters != shelf.shape(llama).parameters
 
 

@@ -37,8 +37,9 @@ def test_training_lowers_the_loss_and_leaves_the_model_as_it_was(readable, verif
     before = extract(readable, verify_rows, "verify").features
     trainer = Trainer(readable, settings)
     y = gold(verify_rows)
-    state, trace = trainer.train(verify_rows, "verify", y, seed=0, epochs=8)
+    state, met = trainer.train(verify_rows, "verify", y, seed=0, epochs=8)
     z = trainer.logits(state, verify_rows, "verify")
+    trace = cross_entropy(y, met)
     assert cross_entropy(y, z).mean() < 0.75 * trace[0].mean()
     assert trace.shape == (2, 40) and trace[1].mean() < trace[0].mean()
     assert extract(readable, verify_rows, "verify").features.tobytes() == before.tobytes()
@@ -53,6 +54,23 @@ def test_a_seed_repeats_and_another_differs(readable, verify_rows, settings):
         for s in (1, 1, 2)
     )
     assert a.tobytes() == b.tobytes() and a.tobytes() != c.tobytes()
+
+
+def test_checkpoints_are_the_student_after_each_epoch(readable, verify_rows):
+    """At a constant rate the first epoch of two is a training of one, and looking changes nothing."""
+    trainer = Trainer(readable, control.FinetuneSettings(epochs=2, batch=4, schedule="constant"))
+    y, seen = np.linspace(0, 1, len(verify_rows)), {}
+
+    def look(epochs, state):
+        seen[epochs] = trainer.logits(state, verify_rows, "verify")
+
+    watched, _ = trainer.train(verify_rows, "verify", y, seed=1, checkpoint=look)
+    assert list(seen) == [1.0, 2.0]
+    alone, _ = trainer.train(verify_rows, "verify", y, seed=1)
+    assert np.array_equal(trainer.logits(alone, verify_rows, "verify"), seen[2.0])
+    assert np.array_equal(trainer.logits(watched, verify_rows, "verify"), seen[2.0])
+    one, _ = trainer.train(verify_rows, "verify", y, seed=1, epochs=1)
+    assert np.array_equal(trainer.logits(one, verify_rows, "verify"), seen[1.0])
 
 
 def test_lora_trains_adapters_only_and_shares_the_weights(readable, verify_rows):
@@ -77,8 +95,8 @@ def test_init_goes_on_from_a_student(readable, verify_rows):
     trainer = Trainer(readable, FULL)
     state, _ = trainer.train(verify_rows, "verify", y, seed=0)
     z = trainer.logits(state, verify_rows, "verify")
-    _, trace = trainer.train(verify_rows, "verify", y, seed=1, epochs=0.2, init=state)
-    first = np.flatnonzero(abs(trace[0] - cross_entropy(y, z)) < 1e-4)
+    _, met = trainer.train(verify_rows, "verify", y, seed=1, epochs=0.2, init=state)
+    first = np.flatnonzero(abs(cross_entropy(y, met[0]) - cross_entropy(y, z)) < 1e-4)
     assert len(first) >= 8
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, sigmoid, standardiser
-from w2s_harness.models.selection import choose_c, choose_path, folds
+from w2s_harness.models.probe import Probe, cross_entropy, fit_exact, fit_path, rebased, sigmoid, standardiser
+from w2s_harness.models.selection import C_GRID, MOST_EPOCHS, choose_c, choose_path, folds
 from w2s_harness.models.targets import Loss, balance_threshold, detached_target
 
 
@@ -22,6 +22,7 @@ def standardised(x):
 
 def gradient(probe, x, y, c, v=None):
     v = np.ones(len(y)) if v is None else v
+    x, y, v = x[v > 0], y[v > 0], v[v > 0] / v[v > 0].mean()
     z = (np.asarray(x, float) - probe.mean) / probe.scale
     r = v * (sigmoid(probe.logits(x)) - y) / len(y)
     return r @ z + probe.weights / (c * len(y)), r.sum()
@@ -45,14 +46,14 @@ def test_one_feature_and_strong_regularisation_have_a_closed_form():
     assert probe.weights[0] == pytest.approx(c * float(z @ (y - y.mean())), rel=1e-3)
 
 
-def test_a_row_of_weight_two_is_a_row_given_twice():
+def test_a_row_of_weight_two_pulls_like_two_rows():
     x, y = draw(n=100)
-    scale = standardiser(x, "verify")
-    once = fit_path(x, y, "verify", c=1, epochs=1, lr=0.01, seed=0, weight=np.full(100, 2.0))
-    assert scale.mean == pytest.approx(once[0].mean)
-    a = fit_exact(x, y, "verify", c=0.2, weight=np.full(100, 2.0))
-    b = fit_exact(np.vstack([x, x]), np.hstack([y, y]), "verify", c=0.2)
-    assert a.weights == pytest.approx(b.weights, abs=1e-6)
+    v = np.append(2.0, np.ones(99))
+    a = fit_exact(x, y, "verify", c=0.2, weight=v)
+    w, b = gradient(a, x, y, 0.2, v)
+    assert abs(w).max() < 1e-6 and abs(b) < 1e-6
+    errors = [abs(sigmoid(p.logits(x[:1]))[0] - y[0]) for p in (a, fit_exact(x, y, "verify", c=0.2))]
+    assert errors[0] < errors[1]
 
 
 def test_a_constant_column_changes_nothing():
@@ -102,6 +103,20 @@ def test_init_goes_on_from_a_probe():
     again, trace = fit_path(x, y, "verify", c=0.1, epochs=0.01, lr=1e-9, seed=0, init=first)
     assert again.logits(x) == pytest.approx(first.logits(x), abs=1e-4)
     assert trace[0] == pytest.approx(cross_entropy(y, first.logits(x)), abs=1e-4)
+
+
+def test_init_is_written_in_the_standardisation_of_the_rows():
+    x, y = draw()
+    own = standardiser(x, "verify")
+    raw = Probe(np.zeros(12), np.ones(12), np.full(12, 0.01), 0.3)
+    same = rebased(raw, own)
+    assert same.logits(x) == pytest.approx(raw.logits(x)) and np.array_equal(same.scale, own.scale)
+    first, _ = fit_path(x, y, "verify", c=1e-3, epochs=1, lr=0.01, seed=0)
+    assert rebased(first, own).weights.tobytes() == first.weights.tobytes()
+    # an untrained head is no start of its own
+    zero = Probe(np.zeros(12), np.ones(12), np.zeros(12))
+    again, _ = fit_path(x, y, "verify", c=1e-3, epochs=1, lr=0.01, seed=0, init=zero)
+    assert again.weights.tobytes() == first.weights.tobytes()
 
 
 def test_logits_read_raw_features():
@@ -159,6 +174,42 @@ def test_c_is_chosen_by_held_out_loss_and_the_choice_repeats():
         min(loss for _, loss in informative.grid)
         == {s["c"]: v for s, v in informative.grid}[informative.settings["c"]]
     )
+
+
+def test_one_standard_error_takes_the_strongest_setting_that_is_as_good():
+    x, y = draw(n=200, d=30)
+    groups = list(range(200))
+    least, one = (choose_c(x, y, groups, "verify", rule=rule) for rule in ("least", "one-se"))
+    assert least.grid == one.grid and one.settings["c"] < least.settings["c"]
+    fold, losses = folds(groups), []
+    for k in range(5):
+        probe = fit_exact(x[fold != k], y[fold != k], "verify", c=least.settings["c"])
+        losses.append(cross_entropy(y[fold == k], probe.logits(x[fold == k])).mean())
+    bound = np.mean(losses) + np.std(losses, ddof=1) / np.sqrt(5)
+    scored = {s["c"]: v for s, v in least.grid}
+    assert one.settings["c"] == min(c for c, v in scored.items() if v <= bound + 1e-12)
+
+
+def test_the_grid_of_c_grows_where_its_edge_is_chosen():
+    x, _ = draw(n=400, d=3)
+    sure = (x[:, 0] > 0).astype(float)  # separable: the less regularised, the better
+    found = choose_c(x, sure, list(range(400)), "verify")
+    assert found.settings["c"] > max(C_GRID)
+    noise = np.random.default_rng(2).random(400)
+    empty = choose_c(x, noise, list(range(400)), "verify", rule="one-se")
+    assert empty.settings["c"] == min(s["c"] for s, _ in empty.grid) < min(C_GRID)
+    assert choose_c(x, sure, list(range(400)), "verify", (0.1, 1.0)).settings["c"] == 1.0
+
+
+def test_epochs_grow_where_the_last_are_chosen_and_the_least_moving_is_taken():
+    x, _ = draw(n=120, d=3)
+    sure = (x[:, 0] > 0).astype(float)
+    groups = list(range(120))
+    least = choose_path(x, sure, groups, "verify", 1.0, lr_grid=(1e-3,))
+    assert least.settings["epochs"] == MOST_EPOCHS
+    noise = np.random.default_rng(2).random(120)
+    strict = choose_path(x, noise, groups, "verify", 1.0, rule="one-se")
+    assert strict.settings == {"epochs": 1.0, "lr": 1e-3}
 
 
 def test_the_path_grid_equals_separate_fits():

@@ -314,7 +314,31 @@ def test_the_meter_charges_as_if_nothing_were_cached(open_cell, refs, shelf, lla
     meter = cell.close()
     expected = 3 * tokens.sum() + tokens[[N - 1, N - 2]].sum()
     assert (meter.fits, meter.predicts, meter.embeds, meter.tokens) == (2, 1, 1, expected)
-    assert meter.flops == 2 * shelf.shape(llama).parameters * expected
+    (first, again), width = meter.trained, shelf.shape(llama).features
+    assert first == again and first.steps > 1
+    solves = 2 * 4 * N * width * first.steps
+    assert meter.flops == pytest.approx(2 * shelf.shape(llama).parameters * expected + solves, rel=1e-12)
+
+
+def test_passes_of_the_path_are_charged_before_it(open_cell, shelf, llama):
+    def cost(**changes):
+        cell = open_cell()
+        handle(cell.serve(fit(**changes)))
+        return cell.close()
+
+    one, five = cost(epochs=1.0), cost(epochs=5.0)
+    width = shelf.shape(llama).features
+    assert five.flops - one.flops == 4 * 4 * N * width and five.tokens == one.tokens
+    assert [m.trained[0].steps for m in (one, five)] == [1, 5]
+    assert [m.trained[0].epochs for m in (one, five)] == [1.0, 5.0]
+
+
+def test_a_solve_that_went_over_the_limit_is_the_last(open_cell, monkeypatch):
+    monkeypatch.setattr("w2s_harness.models.meter.HEAD", 1e9)
+    monkeypatch.setattr("w2s_harness.models.fits.HEAD", 1.0)
+    cell = open_cell(limits=control.Limits(vanillas=1.0))
+    handle(cell.serve(fit()))
+    refused(cell.serve(fit()), "FLOPs", fatal=True)
 
 
 def test_the_budget_says_what_is_left(open_cell):

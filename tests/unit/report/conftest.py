@@ -23,7 +23,12 @@ from w2s_harness.report.records import (
     HarnessRecord,
     Hyper,
     ModelRecord,
+    Own,
+    OwnPart,
+    RowClaim,
     SourceRecord,
+    Star,
+    StarPoint,
     VerdictRecord,
 )
 from w2s_harness.scoring.accuracy import pack
@@ -35,6 +40,22 @@ def baseline(value):
     right, _ = pack(np.array([1.0, 0.0, 1.0, 1.0]))
     seeds = [SeedAccuracy(seed=s, accuracy=value, outcomes=right) for s in (0, 1)]
     return Baseline(mean=value, per_seed=seeds)
+
+
+def star(accuracy, *names):
+    at = [{"C": float(n[2:])} if n.startswith("C=") else {} for n in names]
+    points = [StarPoint(name=n, settings=at[k], accuracy=accuracy - 0.01 * k) for k, n in enumerate(names)]
+    return Star(name=names[0], accuracy=accuracy, points=points, per_seed=[])
+
+
+def own(echo, decoy, verdict):
+    parts = {
+        name: OwnPart(
+            accuracy=a, ci=(a - 0.02, a + 0.02), pgr=a / 0.302, pgr_ci=(a / 0.302 - 0.07, a / 0.302 + 0.07)
+        )
+        for name, a in (("echo", echo), ("decoy", decoy))
+    }
+    return Own(**parts, draws=1, verdict=verdict)
 
 
 def setting(task, weak, ceiling, gap_ci, reason=None):
@@ -59,6 +80,9 @@ def setting(task, weak, ceiling, gap_ci, reason=None):
         min_gap=0.02,
         models={"weak": MODEL, "strong": MODEL},
         baseline_seeds=[0, 1],
+        vanilla_star={"exact": star(weak + 0.6 * (ceiling - weak), "C=0.1", "C=1")},
+        zero_shot_star=star(weak + 0.5 * (ceiling - weak), "mean", "sum"),
+        own_ceiling=0.2,
     )
 
 
@@ -91,10 +115,10 @@ def row(method, task="math", **changes):
     return Row(**{**fields, **changes})
 
 
-def versus(difference, p_holm, gap=0.302):
+def versus(difference, p_holm, gap=0.302, against="vanilla*"):
     pgr = None if gap is None else difference / gap
     return Comparison(
-        against="vanilla",
+        against=against,
         difference=difference,
         ci=(difference - 0.02, difference + 0.02),
         pgr=pgr,
@@ -102,6 +126,8 @@ def versus(difference, p_holm, gap=0.302):
         p=p_holm / 2,
         p_holm=p_holm,
         significant=p_holm <= 0.05,
+        ci_pool=(difference - 0.03, difference + 0.03),
+        p_pool=p_holm / 2,
     )
 
 
@@ -124,16 +150,20 @@ def math_rows():
             pgr_ci=(0.44, 0.6),
             verdicts=[driven, off],
             teacher_dependence=1.0,
+            vs_vanilla_star=versus(-0.02, 1.0),
+            own=own(0.09, 0.11, "weak supervision"),
         ),
         row(
             "logconf",
             rank=(1, 1),
             pgr=0.7512,
             pgr_ci=(0.7, 0.79),
-            vs_vanilla=versus(0.07, 0.0004),
+            vs_vanilla_star=versus(0.07, 0.0004),
             verdicts=[unclear],
             teacher_dependence=0.43,
             attempts=3,
+            own=own(-0.01, 0.03, "elicitation"),
+            claim=RowClaim(holds=False, because="3 attempts on this holdout, so a claim needs --fresh"),
         ),
         row(
             "confident",
@@ -141,12 +171,18 @@ def math_rows():
             rank=(2, 3),
             pgr=-0.04,
             pgr_ci=(-0.1, 0.02),
-            vs_vanilla=versus(-0.169, 0.012),
+            vs_vanilla_star=versus(-0.169, 0.012),
             access=["embeddings", "inference"],
             verdicts=[flagged],
             unverified="guards that failed: memorisation",
         ),
-        row("zero-shot", track="elicitation", pgr=0.77, pgr_ci=(0.74, 0.8), vs_vanilla=versus(0.08, 0.001)),
+        row(
+            "zero-shot",
+            track="elicitation",
+            pgr=0.77,
+            pgr_ci=(0.74, 0.8),
+            vs_vanilla_star=versus(0.08, 0.001),
+        ),
         row(
             "broken",
             status="failed",
@@ -191,7 +227,7 @@ def code_rows():
             "logconf",
             "code",
             transfer=Transfer(mean=0.52, per_seed=[]),
-            vs_vanilla=versus(0.0037, 1.0, None),
+            vs_vanilla_star=versus(0.0037, 1.0, None),
             **none,
         ),
     ]

@@ -6,8 +6,10 @@ import pytest
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report.figures import write_figures
+from w2s_harness.report.records import Fits
+from w2s_harness.report.regularisation import c_effective
 
-NAMES = ["pgr.pdf", "pgr.svg", "accuracy.pdf", "accuracy.svg"]
+NAMES = [f"{name}.{kind}" for name in ("pgr", "accuracy", "regularisation") for kind in ("pdf", "svg")]
 
 
 @pytest.fixture
@@ -78,3 +80,15 @@ def test_a_folder_that_cannot_be_made_is_one_line(matplotlib, board, tmp_path):
 def test_no_rows_no_figures(matplotlib, board, tmp_path):
     with pytest.raises(UsageError, match="no rows"):
         write_figures(msgspec.structs.replace(board, rows=[]), tmp_path)
+
+
+def test_a_method_stands_where_its_rows_and_weights_put_it(matplotlib, board, tmp_path):
+    fit = Fits(
+        model=0, solver="exact", loss="xent", count=5, rows=(400, 400), weight=(400, 400),
+        c_effective=(0.25, 1.0), steps=(9, 12), epochs=(0, 0), sharpness=(0.5, 0.6),
+    )  # fmt: skip
+    row = msgspec.structs.replace(board.rows[0], fits=[fit])
+    assert c_effective(row) == pytest.approx(0.5)
+    assert c_effective(board.rows[0]) is None
+    without = [msgspec.structs.replace(s, vanilla_star={}) for s in board.settings]
+    assert len(write_figures(msgspec.structs.replace(board, settings=without), tmp_path)) == 4

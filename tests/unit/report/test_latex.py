@@ -27,7 +27,7 @@ def test_a_table_for_each_setting_with_as_many_cells_as_columns(board):
 def test_numbers_have_minus_signs_and_ranges_dashes(board):
     text = latex(board)
     row = next(line for line in text.splitlines() if line.startswith("2--3 & confident"))
-    assert r"confident[margin=0.3,soft=true] & $-$.04 & $-$.10 to .02" in row
+    assert r"confident[margin=0.3,soft=true] & $-$.04 & .30 to .70" in row
     assert next(line for line in text.splitlines() if "logconf" in line and "{}" in line).count(r".001") == 1
 
 

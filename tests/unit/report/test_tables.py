@@ -7,8 +7,9 @@ import pytest
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report.canonical import document_bytes
+from w2s_harness.report.csv_table import CSV_COLUMNS
 from w2s_harness.report.notation import NOT_ISOLATED
-from w2s_harness.report.tables import CSV_COLUMNS, UNVERIFIED, blocks, render
+from w2s_harness.report.tables import UNVERIFIED, blocks, render
 
 GOLDENS = Path(__file__).parent / "goldens"
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from scipy.special import ndtr, stdtrit
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import chdtri, ndtr
 
-from w2s_harness.scoring.compare import between
-from w2s_harness.scoring.interval import baselines, pgr_interval
-from w2s_harness.scoring.pool import LEAST_DF, LEAST_DF_APART, SCALE, difference_pools, pgr_pool
+from w2s_harness.scoring.compare import all_between, between
+from w2s_harness.scoring.interval import baselines, pgr_interval, pgr_intervals
+from w2s_harness.scoring.pool import SCALE, difference_pools, pgr_pool, pgr_pools
 from w2s_harness.scoring.twoway import block, one_seed, spread
 
 
@@ -33,6 +35,14 @@ def made(rng, seeds=5, questions=200, **effects):
     return base, block(range(seeds), t, range(questions)), (w, t, c), (at - aw) / (ac - aw)
 
 
+def mixture(d, v, seeds):
+    """P(|x| > d) of an estimate with V_Q + (1/S + 4) A, by a plain sum over the quantiles of chi-square."""
+    n = 20_000
+    chi = chdtri(seeds - 1, (np.arange(n) + 0.5) / n)
+    draws = np.maximum(seeds * v.seeds * (seeds - 1) / chi - seeds * v.cells, 0.0)
+    return float(np.mean(2 * ndtr(-d / np.sqrt(v.questions + (SCALE + 1 / seeds) * draws))))
+
+
 def test_the_interval_is_the_formula():
     base, transfer, (w, t, c), _ = made(np.random.default_rng(0), pool=0.3)
     gap = c.mean() - w.mean()
@@ -40,23 +50,42 @@ def test_the_interval_is_the_formula():
     v = spread([block(range(5), ((t - w) - ratio * (c - w)) / gap, range(200))])
     pool = 4 * max(0.0, 5 * (v.seeds - v.cells))
     assert pool > 0
-    df = (v.total + pool) ** 2 / ((v.seeds * 21) ** 2 / 4 + v.questions**2 / 199)
     got = pgr_pool(base, transfer)
     assert got.estimate == pytest.approx(ratio) and got.se == pytest.approx(np.sqrt(v.total + pool))
-    half = stdtrit(max(df, LEAST_DF), 0.975) * got.se
-    assert got.interval.bounds == pytest.approx((ratio - half, ratio + half))
-    assert got.normal_se == pytest.approx(half / 1.959964)
+    low, high = got.interval.bounds
+    assert (low + high) / 2 == pytest.approx(ratio)
+    assert mixture((high - low) / 2, v, 5) == pytest.approx(0.05, rel=0.01)
+    assert got.normal_se == pytest.approx((high - low) / 2 / 1.959964)
 
 
 def test_f_over_one_minus_f_is_four_where_a_seed_draws_four_fifths():
     assert pytest.approx(4.0) == SCALE
 
 
-def test_it_holds_the_interval_of_this_pool():
-    for seed in range(20):
-        base, transfer, *_ = made(np.random.default_rng(seed), pool=0.15)
-        inner, outer = pgr_interval(base, transfer), pgr_pool(base, transfer).interval
-        assert outer.low <= inner.low and inner.high <= outer.high
+@given(
+    seeds=st.integers(2, 6),
+    questions=st.integers(2, 40),
+    accuracies=st.tuples(*[st.floats(0, 1)] * 4),
+    draw=st.integers(0, 2**32 - 1),
+    alike=st.booleans(),
+)
+def test_it_holds_the_interval_of_this_pool(seeds, questions, accuracies, draw, alike):
+    rng = np.random.default_rng(draw)
+    shape = (4, 1 if alike else seeds, questions)
+    x = (rng.random(shape) < np.array(accuracies)[:, None, None]) * np.ones((4, seeds, questions))
+    clusters = rng.integers(0, 1 + questions // 2, questions) if draw % 2 else range(questions)
+    w, t, other, c = (block(range(seeds), each, clusters) for each in x)
+    base = baselines(range(seeds), x[0], x[3], clusters)
+    inner, outer = pgr_intervals(base, [t, w, c]), pgr_pools(base, [t, w, c])
+    for here, new in zip(inner, (found.interval for found in outer), strict=True):
+        assert (here.bounds is None) == (new.bounds is None)
+        assert here.bounds is None or (new.low <= here.low and here.high <= new.high)
+        assert here.bounds is None or here.low + here.high == pytest.approx(new.low + new.high)
+    for one, new in zip(all_between([t, w, c], other), difference_pools([t, w, c], other), strict=True):
+        assert (one.ci is None) == (new is None)
+        if one.ci is not None and new is not None:
+            assert new.bounds[0] <= one.ci[0] and one.ci[1] <= new.bounds[1] and new.p >= one.p
+            assert new.p > 0.05 or new.bounds[0] > 0 or new.bounds[1] < 0
 
 
 def test_seeds_that_do_not_matter_give_no_pool_variance():
@@ -138,12 +167,23 @@ def two_methods(rng, seeds=5, questions=200, **effects):
 def test_the_difference_for_new_pools_is_wider_by_the_same_part():
     (_, a, b, _), _ = two_methods(np.random.default_rng(5), pool=0.3)
     v = spread([a, b.scaled(-1.0)])
-    wide = v.total + SCALE * one_seed([a, b.scaled(-1.0)])
-    df = wide**2 / ((v.seeds * (1 + SCALE * 5)) ** 2 / 4 + v.questions**2 / 199)
-    half = stdtrit(max(df, LEAST_DF_APART), 0.975) * np.sqrt(wide)
     centre = a.values.mean() - b.values.mean()
     (got,) = difference_pools([a], b)
-    assert got == pytest.approx((centre - half, centre + half))
+    assert sum(got.bounds) / 2 == pytest.approx(centre)
+    assert mixture(got.bounds[1] - centre, v, 5) == pytest.approx(0.05, rel=0.01)
+    assert got.p == pytest.approx(mixture(abs(centre), v, 5), rel=0.01)
+
+
+def test_p_for_new_pools_keeps_its_level_in_the_tail_and_finds_what_is_there():
+    rng, null, there = np.random.default_rng(9), [], []
+    for _ in range(400):
+        (a, _, _, b), _ = two_methods(rng, 5, 200, pool=0.3, question=0.3)
+        (same, other, _, _), _ = experiment(rng, 5, 200, [0.6] * 4, pool=0.3, question=0.3)
+        alike = [block(range(5), x, range(200)) for x in (same, other)]
+        null.append(difference_pools(alike[:1], alike[1])[0].p)
+        there.append(difference_pools([b], a)[0].p)
+    assert np.mean(np.array(null) <= 0.005) <= 0.015 and np.mean(np.array(null) <= 0.05) <= 0.08
+    assert np.mean(np.array(there) <= 0.05) > 0.6
 
 
 def test_rows_together_and_rows_with_seeds_of_their_own_give_the_same():
@@ -151,7 +191,7 @@ def test_rows_together_and_rows_with_seeds_of_their_own_give_the_same():
     apart = block(range(10, 15), c.values, range(200))
     together = difference_pools([a, apart, c], b)
     alone = [difference_pools([x], b)[0] for x in (a, apart, c)]
-    assert np.array(alone) == pytest.approx(np.array(together))
+    assert alone == together
     assert difference_pools([block([0], a.values[:1], range(200))], b) == [None]
 
 
@@ -162,7 +202,7 @@ def test_a_difference_covers_over_new_pools(regime):
     held = []
     for _ in range(300):
         (_, a, b, _), truth = two_methods(rng, seeds, questions, **effects)
-        low, high = difference_pools([b], a)[0]
+        low, high = difference_pools([b], a)[0].bounds
         held.append(low <= truth[2] - truth[1] <= high)
     # .93 to 1 in a long simulation; 300 draws of .93 have a standard error of .015
     assert np.mean(held) >= 0.9

@@ -1,0 +1,91 @@
+"""Vanilla students along their settings: C of the probe, or checkpoints of trainings by steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.errors import ModelError
+from w2s_harness.models.control import Follow, PathPoint, Predicted
+from w2s_harness.models.finetune import State, Trainer
+from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.meter import Account
+from w2s_harness.models.probe import Floats, Path, fit_exact, sigmoid
+from w2s_harness.models.shelf import Reads, Shelf
+from w2s_harness.models.splits import Split
+from w2s_harness.wire.messages import pack, unpack
+
+
+def follow(order: Follow, shelf: Shelf) -> Predicted:
+    """Train at every point of the order; one array of P(label = 1) for each, in the points' order.
+
+    Raises `ModelError` where targets do not fit the rows, or a training diverges.
+    """
+    reads = Reads(shelf, order.model)
+    train, test = (Split(ref, None, order.kind, reads) for ref in (order.train, order.test))
+    index = np.asarray(unpack(order.index, dtype="i8", ndim=1), np.int64)
+    targets = np.asarray(unpack(order.targets, dtype="f8", ndim=1), np.float64)
+    if len(index) != len(targets) or not len(index):
+        raise ModelError("training needs rows, and a target for each")
+    held = RowSet(test, np.asarray(unpack(order.test_index, dtype="i8", ndim=1), np.int64))
+    account = Account(shelf.shape(order.model).parameters if order.mode == "finetune" else 0)
+    found: list[Floats] = [np.empty(0)] * len(order.points)
+
+    def predict(at: int, handle: Handle) -> None:
+        account.predict()
+        z = odd_logits(handle, held, account) if order.kind == "preference" else handle.logits(held, account)
+        if not np.isfinite(z).all():
+            raise ModelError(f"vanilla's training diverged at {order.points[at]}; take a smaller lr")
+        found[at] = sigmoid(z)
+
+    with account.clock():
+        if order.mode == "finetune":
+            _finetuned(order, shelf, RowSet(train, index), targets, predict)
+        else:
+            for at, handle in _probes(order, train.features(index), targets):
+                predict(at, handle)
+    return Predicted(tuple(pack(values) for values in found), account.total())
+
+
+def _probes(
+    order: Follow, features: npt.NDArray[np.float32], targets: Floats
+) -> Iterator[tuple[int, Handle]]:
+    for at, point in enumerate(order.points):
+        if point.epochs is None:
+            yield at, ProbeHandle(fit_exact(features, targets, order.kind, c=point.c))
+    for lr, places in _by_rate(order.points):
+        path = Path(features, targets, order.kind, c=order.points[places[0]].c, lr=lr, seed=order.seed)
+        for at in places:
+            until = order.points[at].epochs or 0.0
+            path.run(until, until)
+            yield at, ProbeHandle(path.probe())
+
+
+def _finetuned(
+    order: Follow, shelf: Shelf, rows: RowSet, targets: Floats, predict: Callable[[int, Handle], None]
+) -> None:
+    for lr, places in _by_rate(order.points):
+        trainer = shelf.trainer(order.model, order.finetune)
+        wanted = {order.points[at].epochs or 0.0: at for at in places}
+
+        def checkpoint(
+            epochs: float, state: State, trainer: Trainer = trainer, wanted: dict[float, int] = wanted
+        ) -> None:
+            if epochs in wanted:
+                predict(wanted[epochs], TunedHandle(state, lambda: trainer, order.kind))
+
+        trainer.train(
+            rows.texts(), order.kind, targets,
+            seed=order.seed, epochs=max(wanted), lr=lr, checkpoint=checkpoint,
+        )  # fmt: skip
+
+
+def _by_rate(points: Sequence[PathPoint]) -> list[tuple[float, list[int]]]:
+    """The points by steps: each learning rate with its places, by epochs."""
+    rates: dict[float, list[int]] = {}
+    for at, point in enumerate(points):
+        if point.lr is not None:
+            rates.setdefault(point.lr, []).append(at)
+    return [(lr, sorted(places, key=lambda at: points[at].epochs or 0.0)) for lr, places in rates.items()]
