@@ -25,6 +25,7 @@ class CitiesTask(Task):
 
     name = "cities"
     kind = "verify"
+    share_true = 0.5
     draw: int = 1
     """Any integer; another one, other cities in other splits."""
     difficulty: int = 2
