@@ -119,7 +119,7 @@ def cell(
     """One cell's evidence."""
     m = len(weak)
     nothing = np.zeros((0, m), np.float32)
-    seen = Seen(requests={}, refused=0, notices=(), targets=nothing, output="", level="L2")
+    seen = Seen(requests={}, refused=0, notices=(), targets=nothing, weights=nothing, output="", level="L2")
     return CellEvidence(
         setting=view,
         seed=0,

@@ -72,7 +72,7 @@ class CellWork:
         if not self.guards.has_judges:
             return record
         keys = Keys(job.setting)
-        arrays = (keys.predictions(job.key), keys.targets(job.key))
+        arrays = (keys.predictions(job.key), keys.targets(job.key), keys.weights(job.key))
         return record if all(map(self.store.path, arrays)) else None
 
     def _is_isolated(self, record: Record) -> bool:

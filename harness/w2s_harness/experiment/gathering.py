@@ -98,6 +98,7 @@ class Gathered:
                 refused=seen["refused"],
                 notices=tuple(seen["notices"]),
                 targets=self._array(keys.targets(job.key)),
+                weights=self._array(keys.weights(job.key)),
                 output=record["output"],
                 level=record["isolation"]["level"],
             ),

@@ -162,8 +162,12 @@ class Keys:
         return key_of("predictions", cell_key)
 
     def targets(self, cell_key: str) -> str:
-        """What a cell's fits were told: (f, m) P(label = 1), NaN for rows that a fit left out."""
+        """What a cell's fits were told: (f, m) mean P(label = 1), NaN for rows that did not count."""
         return key_of("targets", cell_key)
+
+    def weights(self, cell_key: str) -> str:
+        """How much each row counted in a cell's fits: (f, m), as `evidence.Seen.weights`."""
+        return key_of("weights", cell_key)
 
     def trained(self, cell_key: str) -> str:
         """What the student that a cell returned was trained on: (3, m), as `trained_on.Trained.rows`."""

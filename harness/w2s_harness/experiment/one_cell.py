@@ -82,7 +82,6 @@ class _Watcher:
     requests: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     notices: list[str] = field(default_factory=list)
-    targets: list[npt.NDArray[np.float32]] = field(default_factory=list)
     trained: TrainedOn = field(init=False)
     returned: int | None = None
     """The handle that `fit` returned; None where the method predicted by itself."""
@@ -97,24 +96,12 @@ class _Watcher:
         reply = self.client.serve(request)
         if isinstance(reply, wire.Refused):
             self.refused += 1
-        elif isinstance(request, wire.Fit) and request.rows.phase == "train":
-            self.targets.append(self._told(request))
         self.trained.served(request, reply)
         return reply
 
     def notice(self, seen: wire.Noticed) -> None:
         """An event of the worker's audit hook."""
         self.notices.append(f"{seen.event}: {seen.detail}")
-
-    def _told(self, request: wire.Fit) -> npt.NDArray[np.float32]:
-        """(m,) the targets of a fit, in the order of the draw and read unswapped."""
-        targets = np.asarray(wire.unpack(request.targets), np.float32)
-        if request.rows.swap is not None:
-            swap = np.asarray(wire.unpack(request.rows.swap), bool)
-            targets = np.where(swap, 1 - targets, targets)
-        out = np.full(len(self.order), np.nan, np.float32)
-        out[self.order[np.asarray(wire.unpack(request.rows.index), np.int64)]] = targets
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +162,9 @@ class Runner:
             "service_seconds": meter.seconds,
         }  # fmt: skip
         keys = Keys(job.setting)
-        none = np.empty((0, len(staged.told.drawn)), np.float32)
-        told = np.stack(watcher.targets) if watcher.targets else none
-        self.store.put_array(keys.targets(job.key), told)
+        targets, weights = watcher.trained.looks()
+        self.store.put_array(keys.targets(job.key), targets)
+        self.store.put_array(keys.weights(job.key), weights)
         self.store.put_array(keys.trained(job.key), trained.rows)
         self.store.put_array(keys.predictions(job.key), predictions)
         self.store.put(job.key, record)

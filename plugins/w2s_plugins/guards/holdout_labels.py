@@ -92,7 +92,7 @@ def honeypot(evidence: MethodEvidence) -> tuple[float, float]:
 
 
 def _of_cell(cell: CellEvidence) -> tuple[float, float]:
-    return bait_z(cell.seen.targets, cell.weak, cell.bait)
+    return bait_z(cell.seen.targets, cell.weak, cell.bait, cell.seen.weights)
 
 
 # -- files ----------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def seen():
 def test_rows_are_told_in_the_draws_order_with_weights_and_mean_targets(seen):
     seen.served(fit([0, 1, 0], [1.0, 0.2, 0.0], weight=[1.0, 2.0, 3.0]), handled(7))
     weight, target, used = seen.behind(7).rows
-    assert list(weight) == [0, 2, 0, 4], "handle 0 is position 3 of the draw"
+    assert weight == pytest.approx([0, 2 / 3, 0, 4 / 3]), "handle 0 is position 3 of the draw"
     assert target[3] == pytest.approx(0.25) and target[1] == pytest.approx(0.2)
     assert np.isnan(target[[0, 2]]).all()
     assert list(used) == list(weight)
@@ -80,3 +80,37 @@ def test_with_code_of_its_own_all_fits_stand_behind_it(seen):
     found = seen.behind(None)
     assert found.facts["own"] and found.facts["behind"] == 2
     assert list(found.rows[0]) == [0, 1, 0, 1]
+
+
+def test_looks_hold_every_copy_of_a_row_by_its_weight(seen):
+    seen.served(fit([0, 0, 1], [1.0, 0.0, 0.2], weight=[3.0, 1.0, 4.0]), handled(1))
+    targets, weights = seen.looks()
+    assert targets[0, 3] == pytest.approx(0.75), "gold in the first copy shows, whatever the last one says"
+    assert targets[0, 1] == pytest.approx(0.2) and np.isnan(targets[0, [0, 2]]).all()
+    assert list(weights[0]) == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("k", [1e-300, 0.01, 7.0])
+def test_a_constant_weight_is_none(k, seen):
+    seen.served(fit([0, 1], [1.0, 0.2], weight=[k, k]), handled(1))
+    targets, weights = seen.looks()
+    assert list(weights[0]) == [0, 1, 0, 1] and targets[0, 3] == 1.0
+
+
+def test_a_row_of_no_weight_was_told_nothing(seen):
+    seen.served(fit([0, 1], [1.0, 0.2], weight=[0.0, 2.0]), handled(1))
+    targets, weights = seen.looks()
+    assert np.isnan(targets[0, 3]) and list(weights[0]) == [0, 1, 0, 0]
+
+
+def test_shots_are_one_look_more_however_often_they_were_shown(seen):
+    assert [a.shape for a in seen.looks()] == [(0, 4), (0, 4)]
+    seen.served(fit([0], [1.0]), handled(1))
+    seen.served(wire.Prior(shots=((1, 1.0), (2, 0.0))), handled(2))
+    seen.served(wire.Prior(shots=((2, 1.0),)), wire.Refused("no"))
+    rows = wire.RowsRef("train", wire.pack([0], "i8"))
+    seen.served(wire.ZeroShot(rows, shots=((1, 0.0),)), wire.Values((wire.pack([0.0]),)))
+    targets, weights = seen.looks()
+    assert targets.shape == (2, 4)
+    assert targets[1, 1] == 0.5 and targets[1, 0] == 0.0 and np.isnan(targets[1, [2, 3]]).all()
+    assert weights[1] == pytest.approx([2 / 3, 4 / 3, 0, 0])

@@ -43,13 +43,16 @@ def setting(task: Task | None = None, n: int = 60) -> SettingView:
     )
 
 
-def seen(targets=None, **changes) -> Seen:
+def seen(targets=None, weights=None, **changes) -> Seen:
     empty = np.zeros((0, 60), np.float32)
+    if weights is None:
+        weights = empty if targets is None else np.isfinite(targets).astype(np.float32)
     base = Seen(
         requests={},
         refused=0,
         notices=(),
         targets=empty if targets is None else targets,
+        weights=weights,
         output="",
         level="L2",
     )

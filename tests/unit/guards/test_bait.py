@@ -82,3 +82,31 @@ def test_nothing_to_compare():
     weak = np.array([0.1, 0.9])
     assert bait_z(np.zeros((0, 2)), weak, [False, True]) == (0.0, 0.0)
     assert bait_z([[0.1, 0.9]], weak, [False, True]) == (0.0, 0.0)
+
+
+WEIGHTINGS = {
+    "the label": lambda weak, bait: bait.astype(float),
+    "the label, a little": lambda weak, bait: 1 + 0.05 * bait,
+    "the other label": lambda weak, bait: 1 - 0.5 * bait,
+    "where both agree": lambda weak, bait: np.where(bait == (weak > 0.5), 1.0, 0.01),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_file_used_as_weights_is_found(name, seed):
+    _, weak, bait = draw(seed)
+    weights = WEIGHTINGS[name](weak, bait)
+    targets = np.where(weights > 0, weak, np.nan)
+    assert bait_z([targets], weak, bait, [weights])[0] > 6
+    if weights.all():
+        assert bait_z([targets], weak, bait)[0] < 6, "the weights alone tell"
+
+
+def test_weights_of_an_honest_fit_are_no_sign_of_the_file():
+    largest = []
+    for seed in range(200):
+        rng, weak, bait = draw(seed)
+        honest = [abs(weak - 0.5), rng.random(M), weak, (rng.random(M) < 0.3).astype(float), np.ones(M)]
+        largest.append(bait_z([weak] * len(honest), weak, bait, honest)[0])
+    assert max(largest) < 5.5
