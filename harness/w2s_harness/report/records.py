@@ -201,6 +201,11 @@ class SourceRecord(Part, frozen=True, kw_only=True):
     editable: bool
     """Is it an editable install?"""
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether w2s-harness ships the code."""
+        return self.distribution == "w2s-harness"
+
 
 class PluginRecord(Part, frozen=True, kw_only=True):
     """A trusted plugin that was loaded."""

@@ -85,7 +85,7 @@ def cell(
 def evidence(cells: Mapping[int, CellEvidence] | None = None, **changes) -> MethodEvidence:
     found = {0: cell(0), 1: cell(1)} if cells is None else cells
     base = MethodEvidence(
-        setting=next(iter(found.values())).setting,
+        setting=next(iter(found.values())).setting if found else setting(),
         cells=found,
         worlds=(),
         failed=(),
