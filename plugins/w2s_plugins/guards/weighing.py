@@ -33,14 +33,15 @@ def alike(where: Bools, among: Bools, weak: npt.ArrayLike, student: npt.ArrayLik
     Methods may weigh rows by how sure either is, and on rows that both have wrong they are less sure. So each
     row in `where` is held against the `NEAREST` rows in the plane of both confidences, by rank.
     """
+    from scipy.spatial import KDTree
+
     if not where.any() or not among.any():
         return np.zeros(len(where), bool)
-    plane = np.stack([_ranks(weak), _ranks(student)])
+    plane = np.stack([_ranks(weak), _ranks(student)], axis=1)
     others = np.flatnonzero(among)
-    apart = ((plane[:, where, None] - plane[:, None, others]) ** 2).sum(axis=0)
-    near = np.argsort(apart, axis=1, kind="stable")[:, :NEAREST]
+    _, near = KDTree(plane[others]).query(plane[where], k=min(NEAREST, len(others)))
     found = np.zeros(len(where), bool)
-    found[others[near.ravel()]] = True
+    found[others[np.ravel(near)]] = True
     return found
 
 
