@@ -201,11 +201,6 @@ class SourceRecord(Part, frozen=True, kw_only=True):
     editable: bool
     """Is it an editable install?"""
 
-    @property
-    def is_shipped(self) -> bool:
-        """Whether w2s-harness ships the code."""
-        return self.distribution == "w2s-harness"
-
 
 class PluginRecord(Part, frozen=True, kw_only=True):
     """A trusted plugin that was loaded."""
