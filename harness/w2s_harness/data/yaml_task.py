@@ -47,9 +47,9 @@ class YamlTask(FileTask):
       most if given; paths are relative to the YAML;
     - optionally `columns: {prompt: question, candidate: answer, label: correct}` (field: column),
       `voters: [ann, bo]`, the names behind the votes of every row of a judged task, in their order,
-      `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs, `share_true: 0.5`
-      where that share of the rows of a verify task is true by construction, and `guards`, a mapping kept as it
-      is.
+      `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs,
+      `share_true: 0.5` where that share of the rows of a verify task is true by construction, and `guards`,
+      a mapping kept as it is.
 
     Raises `DataError` with file and line.
     """
