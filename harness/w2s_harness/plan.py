@@ -1,4 +1,4 @@
-"""The plan: tasks x pairs x methods x seeds, as cells with stable ids."""
+"""The plan: tasks, each on its pairs, x methods x seeds, as cells with stable ids."""
 
 from __future__ import annotations
 
@@ -125,6 +125,12 @@ class PlannedTask:
     """Where a directory or YAML task lies."""
     part: HoldoutPart = "whole"
     """Which part of its holdout is scored."""
+    pairs: tuple[str, ...] | None = None
+    """Pairs of the plan that it runs on, by name; None: all of them."""
+
+    def runs_on(self, pair: Pair) -> bool:
+        """Whether the plan has cells of this task on the pair."""
+        return self.pairs is None or pair.name in self.pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +225,8 @@ class Plan:
     min_gap: float = 0.02
     counterfactuals: Counterfactuals = "all"
     """Which of the counterfactual cells that guards ask for are run."""
+    own_draws: int = 1
+    """Echoes and pairs of decoys of each row and seed."""
     guards: tuple[str, ...] = ()
     """The guards that are on, by name."""
     guards_off: tuple[str, ...] = ()
@@ -237,7 +245,7 @@ class Plan:
     def cells(self) -> Iterator[Cell]:
         """Every selected cell, tasks outermost, seeds innermost."""
         for task in self.tasks:
-            for pair in self.pairs:
+            for pair in filter(task.runs_on, self.pairs):
                 for method in self.methods:
                     for seed in self.seeds:
                         cell = Cell(task.id, pair.name, method.id, seed)

@@ -78,6 +78,12 @@ class Task:
     exposure: ClassVar[Exposure] = "public"
     holds_code: ClassVar[bool] = False
     """Whether its texts hold programs, which a method with the access `text` could run."""
+    share_true: ClassVar[float | None] = None
+    """The share of true rows of a `verify` task, where it is known by construction; 1/2 of balanced classes.
+    Zero-shot readouts then call that share of the training rows true; else they keep their own zero."""
+    pair: ClassVar[str] = ""
+    """The pair that it is made for, by name: where `--pairs` is not given, it runs on that. Empty: on the
+    default pair."""
     guards: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Settings of guards for this task, by the guard's name."""
 
@@ -85,6 +91,10 @@ class Task:
     def data(self) -> Path:
         """The folder `data` beside the module that defines the task."""
         return Path(inspect.getfile(type(self))).parent / "data"
+
+    def made_for(self) -> str:
+        """The pair that the task is made for: `pair`, where none of its settings asks for another."""
+        return self.pair
 
     def load(self) -> Iterable[Example]:
         """Yield every row of the task, in an order that depends on the settings alone.
@@ -105,6 +115,8 @@ class Problem:
     """(n,) the weak teacher's P(label = 1) for each row, in [0, 1]."""
     test: Rows | None = None
     """The holdout's rows, only with the access `transductive`."""
+    share_true: float | None = None
+    """The share of true rows that the task states (`Task.share_true`); None where it states none."""
     # The access `groups` and `text` ride on the rows: `rows.group`, `rows.conflicts`, `rows.text`.
 
 
@@ -168,15 +180,21 @@ class World:
 
     name: str
     """Unique among the worlds of a method; guards that ask for one name share the run."""
-    teacher: Literal["kept", "flipped", "local", "permuted", "diluted", "other", "canary"] = "kept"
+    teacher: Literal[
+        "kept", "flipped", "local", "permuted", "diluted", "other", "canary", "echo", "decoy"
+    ] = "kept"
     """`flipped`: w becomes 1 - w. `local`: flipped in a random third of the space. `permuted`: shuffled among
     all rows. `diluted`: shuffled among a random 70 % of the rows. `other`: another weak teacher. `canary`:
-    wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right."""
+    wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right. `echo`:
+    shuffled among rows that are alike in what the untrained student says of them. `decoy`: what the teacher
+    does not share with the untrained student is replaced by another concept, as strong and as smooth."""
     inputs: Literal["kept", "ablated", "scrambled"] = "kept"
     """`ablated`: what the student reads belongs to rows of other questions; text and groups stay.
     `scrambled`: text and groups move too. Both in both phases; handles keep their gold."""
     draw: int = 0
     """Which random draw, where there are several."""
+    sign: Literal[1, -1] = 1
+    """Decoys come in pairs of one draw: the concept, and the concept turned round."""
 
     @property
     def is_repeat(self) -> bool:

@@ -113,8 +113,9 @@ def _conditions(pair: str, settings: Mapping[str, Any]) -> str:
     seeds = len(next(iter(settings.values()))["baseline_seeds"])
     return (
         f"On the pair `{pair}`, {seeds} seeds. Accuracies: {levels}. A rank is an interval from all pairwise"
-        " tests; methods of the elicitation track are not ranked among the others. Marked with `*`: the"
-        " difference from `vanilla` is significant after Holm's correction. FLOPs are over those of"
+        " tests; methods of the elicitation track are not ranked among the others. Intervals are for new"
+        " training pools. Marked with `*`: the difference from `vanilla*`, vanilla at its best settings, is"
+        " significant for new pools after Holm's correction. FLOPs are over those of"
         " `vanilla`, mean over the tasks. Sorted by mean PGR."
     )
 
@@ -133,9 +134,9 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         return "- | -"
     if row["pgr"] is None:
         return f"{row['status']}: {_plain(row['reason'] or '').replace('|', '/')} | -"
-    against = row.get("vs_vanilla") or {}
+    against = row.get("vs_vanilla_star") or {}
     mark = " *" if against.get("significant") else ""
-    ci = row["pgr_ci"]
+    ci = row["pgr_ci_pool"]
     interval = f", {_number(ci[0])} to {_number(ci[1])}" if ci else ""
     rank = row["rank"]
     place = "-" if rank is None else str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}-{rank[1]}"

@@ -5,6 +5,7 @@
         --strong plugins/w2s_plugins/pairs/tiny_models/strong [--strong FOLDER ...] \
         --data-seeds 11,12 [--surface]
 
+The task `kinds` is measured on models of its own: `--tasks kinds`, `--weak .../kinds_models/weak`.
 Features, head and the choice of C are the harness's own. PGR is that of the means over data seeds.
 """
 
@@ -14,7 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,12 @@ from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.code import CodeTask
+from w2s_tasks.kinds import KindsTask
 from w2s_tasks.math import MathTask
 
-TASKS = {"math": MathTask, "code": CodeTask, "chat": ChatTask}
+TASKS = {"math": MathTask, "code": CodeTask, "chat": ChatTask, "kinds": KindsTask}
+PERMUTED = 5
+"""Draws of a teacher whose labels were shuffled among the rows."""
 SPLITS = ("train_label", "train_unlabel", "test")
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +63,7 @@ def main() -> None:
     parser.add_argument("--weak", required=True)
     parser.add_argument("--strong", required=True, action="append")
     parser.add_argument("--data-seeds", default="11,12")
-    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--tasks", default="math,code,chat")
     parser.add_argument("--surface", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -126,18 +130,37 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
     for name, targets in (("ceiling", data.gold("train_unlabel")), ("vanilla", labels)):
         margins = fit_exact(train.features, targets, data.kind, c=c).logits(test.features)
         out[name] = _accuracy(margins, data)
-        out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
-        out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
+        if any(row.subset for row in data.rows["test"]):
+            out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
+            out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
     for column, name in enumerate(LIKELIHOODS):
         threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
         out[f"zs_{name}"] = _accuracy(test.likelihoods[:, column] - threshold, data)
+        own = (train.likelihoods[:, column] > threshold).astype(float)
+        margins = fit_exact(train.features, own, data.kind, c=c).logits(test.features)
+        out[f"zst_{name}"] = _accuracy(margins, data)
+    out["permuted"] = float(
+        np.mean([_permuted(draw, train.features, labels, data, c, test.features) for draw in range(PERMUTED)])
+    )
     return out
+
+
+def _permuted(draw: int, train: Floats, labels: Floats, data: Data, c: float, test: Floats) -> float:
+    """The accuracy of vanilla where the teacher's labels belong to other rows."""
+    order = np.argsort(np.random.default_rng(draw).random(len(labels)), kind="stable")
+    return _accuracy(fit_exact(train, labels[order], data.kind, c=c).logits(test), data)
 
 
 def surface_of(data: Data) -> dict[str, float]:
     """The surface baselines on the holdout."""
     train = [*data.rows["train_label"], *data.rows["train_unlabel"]]
-    return {f"surface_{name}": value for name, value in surface.accuracies(train, data.rows["test"]).items()}
+    out = {f"surface_{name}": value for name, value in surface.accuracies(train, data.rows["test"]).items()}
+    if data.kind == "verify":
+        # What the question itself gives away, its answer left aside.
+        asked = [[replace(row, candidate=row.prompt) for row in rows] for rows in (train, data.rows["test"])]
+        named = surface.accuracies(*asked)
+        out |= {f"surface_prompt_{name}": named[name] for name in ("characters", "words")}
+    return out
 
 
 def _accuracy(margins: Floats, data: Data, subset: str = "") -> float:
@@ -152,6 +175,7 @@ def summary(runs: Sequence[dict[str, float]]) -> str:
     mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
     gap = mean["ceiling"] - mean["weak"]
     shown = [f"weak {mean['weak']:.3f}", f"ceiling {mean['ceiling']:.3f}", f"gap {gap:.3f}"]
+    shown += [f"{key} {mean[key]:.3f}" for key in mean if key.startswith(("zs", "permuted"))]
     for key in ("vanilla", *(f"zs_{name}" for name in LIKELIHOODS)):
         shown.append(f"pgr {key} {(mean[key] - mean['weak']) / gap:.2f}")
     shown += [f"{key[8:]} {value:.3f}" for key, value in mean.items() if key.startswith("surface_")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,18 @@ def build(recipe: Recipe, vocabulary: int, end_id: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-def train(model: Any, texts: Sequence[Text], recipe: Recipe, seed: int) -> None:
-    """Train in place for `recipe.steps` batches; epochs are reshuffled. Deterministic on one machine."""
+def train(
+    model: Any,
+    texts: Sequence[Text],
+    recipe: Recipe,
+    seed: int,
+    loss_of: Callable[..., torch.Tensor] | None = None,
+) -> None:
+    """Train in place for `recipe.steps` batches; epochs are reshuffled. Deterministic on one machine.
+
+    `loss_of(model, texts)` is the loss of a batch, by default that of prompts and responses.
+    """
+    loss_of = loss_of or _loss
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon = Muon(matrices, momentum=0.95, weight_decay=0.01)
@@ -83,7 +93,7 @@ def train(model: Any, texts: Sequence[Text], recipe: Recipe, seed: int) -> None:
             queue = _batches(texts, rng)
         lr = recipe.lr * _schedule(step, recipe.steps)
         adam.param_groups[0]["lr"] = lr
-        loss = _loss(model, [texts[i] for i in queue.pop()])
+        loss = loss_of(model, [texts[i] for i in queue.pop()])
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         muon.step(lr * MUON_FACTOR)

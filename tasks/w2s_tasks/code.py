@@ -23,6 +23,7 @@ class CodeTask(Task):
 
     name = "code"
     kind = "verify"
+    share_true = 0.5
     holds_code = True
     data_seed: int | str = 1
     """Any integer, or one as a decimal or hexadecimal string."""

@@ -22,6 +22,7 @@ class MathTask(Task):
 
     name = "math"
     kind = "verify"
+    share_true = 0.5
     data_seed: int | str = 1
     """Any integer, or one as a decimal or hexadecimal string."""
     difficulty: int = 2

@@ -64,6 +64,25 @@ class Half(Method):
         return student.fit(problem.rows[at], problem.weak[at])
 
 
+class Steps(Method):
+    """Vanilla by steps."""
+
+    name = "steps"
+
+    def fit(self, problem, student, rng):
+        return student.fit(problem.rows, problem.weak, epochs=2, loss="logconf")
+
+
+class StepsCopied(Method):
+    """The same with copies and a constant weight."""
+
+    name = "steps-copied"
+
+    def fit(self, problem, student, rng):
+        rows, weak = problem.rows + problem.rows, np.tile(problem.weak, 2)
+        return student.fit(rows, weak, weight=np.full(len(weak), 300.0), epochs=2, loss="logconf")
+
+
 class Nothing(Method):
     """No row counts."""
 
@@ -75,7 +94,7 @@ class Nothing(Method):
 
 @hookimpl
 def w2s_methods():
-    return [Constant, Drawn, Copies, Masked, Half, Nothing]
+    return [Constant, Drawn, Copies, Masked, Half, Steps, StepsCopied, Nothing]
 '''
 
 

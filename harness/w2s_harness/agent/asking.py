@@ -69,9 +69,10 @@ def folder_of(given: str | None, plan: AgentPlan) -> Path:
     return Path(plan.store) / "agents" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
-def _check_tasks(task: str, pair: str, held_out: str) -> None:
-    climbed, pairs = parse_specs(task), parse_specs(pair)
-    if len(climbed) != 1 or len(pairs) != 1 or climbed[0].is_glob or pairs[0].is_glob:
+def _check_tasks(task: str, pair: str | None, held_out: str) -> None:
+    climbed, pairs = parse_specs(task), parse_specs(pair or "")
+    several = len(pairs) != (pair is not None) or any(found.is_glob for found in pairs)
+    if len(climbed) != 1 or climbed[0].is_glob or several:
         raise UsageError("agents climb one task on one pair: give one name in --tasks and one in --pairs")
     others = parse_specs(held_out)
     if not others:

@@ -31,7 +31,8 @@ class AgentPlan:
     """What agents are told to look at first, in turn; empty for nothing."""
     task: str = "chat"
     """The one that agents climb; its settings ride on the name."""
-    pair: str = "tiny"
+    pair: str | None = None
+    """None: each task runs on the pair that it is made for."""
     held_out_tasks: str = "math,code"
     beside: str = ""
     """Methods that stand on the board beside vanilla, zero-shot and the agents', such as a person's."""

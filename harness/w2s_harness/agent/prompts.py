@@ -42,8 +42,9 @@ student.fit(rows, targets, weight=None, loss="xent" | ("logconf", {}) | ("produc
 lr=None, init=None, seed=None, trace=False) -> handle; student.zero_shot(rows) -> (m,) log-odds; \
 student.embed(rows) -> (m, d); student.head(weights, bias) -> handle; student.ensemble(handles, \
 how="logit-mean") -> handle; student.chain: smaller students. handle.predict(rows) -> (m,) P(label = 1); \
-handle.losses(rows, targets). fit returns a handle. Standard library, numpy and scipy can be imported; \
-draw from rng alone.
+handle.losses(rows, targets). fit returns a handle. Of weight only the proportions matter, and copies of a \
+row are one row: neither changes how much a student is regularised. Standard library, numpy and scipy can \
+be imported; draw from rng alone.
 
 Rules:
 - What counts is measured after all agents have stopped, on questions that no query touched and on tasks \

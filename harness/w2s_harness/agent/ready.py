@@ -42,8 +42,7 @@ def selection_of(plan: AgentPlan) -> Selection:
 def check_names(plan: AgentPlan) -> None:
     """Whether the run's tasks and pair are there. Raises what `experiment.planning.build_plan` raises."""
     plugins, wanted = plugins_of(plan), replace(selection_of(plan), held_out=plan.held_out_tasks)
-    tasks_of(wanted, plugins)
-    choose_pairs(wanted, plugins)
+    choose_pairs(wanted, tasks_of(wanted, plugins), plugins)
 
 
 def model_of(plan: AgentPlan, table: Prices) -> AgentModel | None:

@@ -116,7 +116,8 @@ class AgentRun:
         """Agents, then the board; says what it does."""
         plan = self.plan
         by = "by plain search" if plan.model is None else f"of {plan.model}"
-        self.say(f"{plan.agents} agents {by} climb {plan.task} on {plan.pair}   run {self.folder}")
+        on = f" on {plan.pair}" if plan.pair else ""
+        self.say(f"{plan.agents} agents {by} climb {plan.task}{on}   run {self.folder}")
         try:
             self.say("baselines of the feedback part")
             for row in self.references.rows:

@@ -134,13 +134,12 @@ def _purse(folder: Path, plan: AgentPlan) -> Purse:
 
 
 def _claims(folder: Path) -> int | None:
-    """How many rows that agents wrote are better than vanilla after correction; None before the board."""
+    """How many rows that agents wrote carry a claim; None before the board."""
     path = folder / "leaderboard.json"
     if not path.exists():
         return None
     rows = [row for row in document.read(path).rows if row.author]
-    found = [row.vs_vanilla for row in rows]
-    return sum(c is not None and c.significant and (c.difference or 0) > 0 for c in found)
+    return sum(row.claim is not None and row.claim.holds for row in rows)
 
 
 def _spent(one: Spending) -> dict[str, Any]:

@@ -27,6 +27,9 @@ COMMANDS = {
 }
 
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
 def module_of(name: str) -> str:
     """The module of a command: `cli/NAME.py` with `_` for `-`, and one more where Python has the word."""
     plain = name.replace("-", "_")
@@ -63,6 +66,9 @@ def command(debug: bool) -> None:
 
 def main() -> None:
     """Entry point of `w2s-harness`: run a command, turn what it says into an exit code."""
+    # Before numpy loads: the host's own linear algebra must give the same bits on any number of cores, and
+    # its threads would spin beside the services, which have threads of their own.
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     debug = "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:

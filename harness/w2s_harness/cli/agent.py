@@ -40,7 +40,7 @@ def command() -> None:
 @click.option("--undirected", is_flag=True, help="No hint; default: one of a shipped dozen.")
 @click.option("--prices", metavar="FILE", help="Dollars per million tokens, above the shipped table.")
 @click.option("--tasks", "task", default="chat", show_default=True, metavar="NAME", help="What they climb.")
-@click.option("--pairs", "pair", default="tiny", show_default=True, metavar="NAME", help="On which pair.")
+@click.option("--pairs", "pair", metavar="NAME", help="On which pair. Default: as in run.")
 @click.option(
     "--held-out-tasks",
     default="math,code",

@@ -9,8 +9,8 @@ import click
 
 
 @click.command("export-rows", short_help="The rows of a setting without labels.")
-@click.option("--tasks", default="math,code,chat", show_default=True, metavar="NAMES", help="As `run`.")
-@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="As `run`.")
+@click.option("--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As `run`.")
+@click.option("--pairs", metavar="NAMES", help="As `run`.")
 @click.option("--weak", metavar="MODEL", help="As `run`.")
 @click.option("--strong", metavar="MODEL", help="As `run`.")
 @click.option("--mode", type=click.Choice(["probe", "finetune"]), help="As `run`.")

@@ -26,7 +26,7 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     """List what is installed (tasks, methods, guards, pairs) and the runs of the store."""
     trusted = metadata.entries(metadata.TRUSTED)
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "tasks": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
+        "tasks": lambda: [_task(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
         "methods": lambda: [_row(e) for e in metadata.entries(metadata.METHODS)],
         "guards": lambda: [_row(e) for e in trusted if _offers(e, hookspecs.GUARD_HOOKS)],
         "pairs": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["pairs"]})],
@@ -57,6 +57,11 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _task(entry: Entry) -> dict[str, Any]:
+    file = metadata.module_file(entry)
+    return _row(entry) | {"pair": sources.named_pair(file) if file else ""}
+
+
 def _runs(store: Path) -> list[dict[str, Any]]:
     folder = store / "runs"
     if not folder.is_dir():
@@ -73,5 +78,6 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
     width = max((len(r["name"]) for r in rows), default=0)
     for row in rows:
         origin = f"{row['distribution']} {row['version']}" if "distribution" in row else ""
+        own = f"  (on {row['pair']})" if row.get("pair") else ""
         note = "" if row.get("enabled", True) else "  (installed, not enabled: name it with -p)"
-        click.echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{note}".rstrip())
+        click.echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{own}{note}".rstrip())

@@ -35,8 +35,10 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 
 
 @click.command("power", short_help="How many seeds and rows a difference needs.")
-@click.option("--tasks", default="math,code,chat", show_default=True, metavar="NAMES", help="As in run.")
-@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="As in run.")
+@click.option(
+    "--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As in run."
+)
+@click.option("--pairs", metavar="NAMES", help="As in run.")
 @click.option(
     "--methods",
     metavar="NAMES",
@@ -105,7 +107,7 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
 def command(
     tasks: str,
-    pairs: str,
+    pairs: str | None,
     methods: str | None,
     against: str,
     difference: float,

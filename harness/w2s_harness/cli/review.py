@@ -22,7 +22,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.command("review", short_help="A dossier of a method, and a person's decision about it.")
 @click.argument("method")
 @click.option("--tasks", default="chat", show_default=True, metavar="NAMES", help="As in run.")
-@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="As in run.")
+@click.option("--pairs", metavar="NAMES", help="As in run.")
 @click.option("--weak", metavar="MODEL", help="As in run.")
 @click.option("--strong", metavar="MODEL", help="As in run.")
 @click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")

@@ -13,7 +13,7 @@ from w2s_harness.cli import config
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
-    "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "guards",
+    "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "own_draws", "guards",
     "controls", "against",
 )  # fmt: skip
 
@@ -59,12 +59,16 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--tasks",
-    default="math,code,chat",
+    default="math,code,chat,kinds",
     show_default=True,
     metavar="NAMES",
     help="Tasks by name, glob, directory or YAML file; settings ride on the name (math:data_seed=7).",
 )
-@click.option("--pairs", default="tiny", show_default=True, metavar="NAMES", help="Pairs by name or glob.")
+@click.option(
+    "--pairs",
+    metavar="NAMES",
+    help="Pairs by name or glob, for every task. Default: each task's own, tiny where it names none.",
+)
 @click.option("--weak", metavar="MODEL", help="With --strong: an ad hoc pair of hub ids or local paths.")
 @click.option("--strong", metavar="MODEL", help="With --weak: the strong student.")
 @click.option(
@@ -112,6 +116,14 @@ def _key(flag: click.Parameter) -> str:
     default="auto",
     show_default=True,
     help="How much of the guards' re-runs to do; auto: all for probes, one draw of each for fine-tuning.",
+)
+@click.option(
+    "--own-draws",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Echoes and pairs of decoys of each row and seed, which tell how much is the teacher's own.",
 )
 @click.option(
     "--controls/--no-controls",

@@ -27,8 +27,9 @@ class Terminal:
         """Say what will be run."""
         cells = sum(1 for _ in plan.cells())
         pairs = ", ".join(pair.name for pair in plan.pairs)
+        joined = "x" if all(task.runs_on(pair) for task in plan.tasks for pair in plan.pairs) else "on"
         self.say(
-            f"{_count(len(plan.tasks), 'task')} x {pairs} x {_count(len(plan.methods), 'method')} x "
+            f"{_count(len(plan.tasks), 'task')} {joined} {pairs} x {_count(len(plan.methods), 'method')} x "
             f"{_count(len(plan.seeds), 'seed')} = {_count(cells, 'cell')}   run {run_dir}"
         )
 

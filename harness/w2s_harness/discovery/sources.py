@@ -121,6 +121,17 @@ def documentation(file: Path) -> str:
     return (text or "").strip()
 
 
+def named_pair(file: Path) -> str:
+    """The pair that a module's task names as its own (`pair = "..."`), read with `ast`; '' for none."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    tasks = [node for node in tree.body if isinstance(node, ast.ClassDef) and _assigns_name(node)]
+    values = [value for task in tasks for name, value in _assignments(task) if name.id == "pair"]
+    return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
+
+
 def offered_hooks(file: Path) -> frozenset[str]:
     """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
     try:
@@ -158,7 +169,7 @@ def declared_settings(file: Path) -> dict[str, Any] | None:
     }
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[ast.Name, ast.expr]]:
+def _assignments(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[ast.Name, ast.expr]]:
     for part in tree.body:
         targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
         value = getattr(part, "value", None)

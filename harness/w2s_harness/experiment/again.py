@@ -106,6 +106,8 @@ def _settings(plan: Plan, pair: Pair) -> list[str]:
         words += ["--cell-timeout", str(plan.limits.timeout_s)]
     if plan.counterfactuals != ("all" if pair.mode == "probe" else "one"):
         words += ["--counterfactuals", plan.counterfactuals]
+    if plan.own_draws != 1:
+        words += ["--own-draws", str(plan.own_draws)]
     return words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,9 +16,12 @@ from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.own_calibration import Calibrated
+from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
 from w2s_harness.experiment.setting import Setting
@@ -42,6 +45,10 @@ class Results:
     work: CellWork
     cells: Mapping[str, Record]
     controls: Sequence[records.Control] = ()
+    readouts: Mapping[str, Starred] = field(default_factory=dict)
+    """`zero-shot*` by setting id."""
+    calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
+    """Vanilla in many draws of echo and decoy, by setting id."""
 
 
 @uncollected()
@@ -76,7 +83,7 @@ def assemble(
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[
-            _setting(references[s.id], found.baselines[s.id], found.plan, tallies[s.id], beside)
+            _setting(references[s.id], found.baselines[s.id], found, tallies[s.id], beside)
             for s in found.settings
         ],
         rows=done,
@@ -114,24 +121,27 @@ def _tallies(
     out: dict[str, list[rowing.Tally]] = {}
     for setting in found.settings:
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
-        out[setting.id] = [
+        made = [
             rowing.Tally(
                 method, references[setting.id], cells[row], verdicts.get(row, []), attempts.get(row, 1)
             )
             for method, row in rows
             if row in cells
         ]
+        out[setting.id] = with_own(
+            made, found.work.own, found.readouts.get(setting.id), found.calibrated.get(setting.id)
+        )
     return out
 
 
 def _setting(
     reference: rowing.Reference,
     baseline: Baseline,
-    plan: Plan,
+    found: Results,
     tallies: Sequence[rowing.Tally],
     beside: Beside,
 ) -> document.Setting:
-    setting = reference.setting
+    setting, plan = reference.setting, found.plan
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
     is_open = setting.task.exposure != "private"
@@ -159,6 +169,7 @@ def _setting(
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
         vanilla_star={name: _star(setting, star, is_open) for name, star in baseline.vanilla.items()},
+        own_ceiling=own_ceiling(found.controls, setting),
         zero_shot_star=None
         if (readouts := beside.zero_shot.get(setting.id)) is None
         else _star(setting, readouts, is_open),

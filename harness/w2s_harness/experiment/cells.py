@@ -12,6 +12,7 @@ from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.one_cell import Job, Record, Runner
+from w2s_harness.experiment.own_worlds import own_worlds
 from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.predictions import record as given_record
 from w2s_harness.experiment.setting import Setting
@@ -50,6 +51,8 @@ class CellWork:
         """What guards said of a method's source, by (setting, method)."""
         self.worlds: dict[tuple[str, str], list[Ended]] = {}
         """The counterfactual cells of a row, as far as they were run."""
+        self.own: dict[tuple[str, str], list[Ended]] = {}
+        """The echo and decoy cells of a row, as far as they were run."""
         self._settings = {s.id: s for s in settings}
         self._methods = {m.id: m for m in plan.methods}
         self._columns = {s.task.id: guards.columns(s.task.task) for s in settings}
@@ -90,11 +93,11 @@ class CellWork:
         real cell has failed or was skipped.
         """
         self._inspect()
-        audits = self.audits()
+        audits, own = self.audits(), self.own_audits()
         self._measure(audits)
         todo = list(reversed(self.jobs)) if reverse else list(self.jobs)
-        if audits:
-            todo += audits
+        if audits or own:
+            todo += [*audits, *own]
             random.SystemRandom().shuffle(todo)
         desk = _Desk(self.hook, log, stop_first)
         self.hook.w2s_stage_start(stage="cells", total=len(todo))
@@ -105,6 +108,10 @@ class CellWork:
             record = desk.audits.get(job.id)
             if record is not None:
                 self.worlds.setdefault(job.row, []).append(Ended(job, record))
+        for job in own:
+            record = desk.audits.get(job.id)
+            if record is not None:
+                self.own.setdefault(job.row, []).append(Ended(job, record))
         for job in self.jobs:
             desk.records.setdefault(job.cell.id, {"error": "not run: an earlier cell failed (-x)"})
         return desk.records
@@ -224,6 +231,28 @@ class CellWork:
             here = self._settings[setting]
             names = (self.plan.root_seed, here.data.digest, here.pair.name, name)
             for world, seed in spread(worlds, seeds, *names):
+                cell = by_seed[seed]
+                out.append(self._row(cell.task, cell.pair, cell.method, world)(cell))
+        return out
+
+    def own_audits(self) -> list[Job]:
+        """The echo and decoy cells of all rows that can run, whether or not guards are on."""
+        out: list[Job] = []
+        for (setting, name), jobs in self._by_row().items():
+            here = self._settings[setting]
+            known = self.store.get(Keys(here).margins("names"))
+            if (
+                any(map(self._refusal, jobs))
+                or is_predictions(jobs[0].method)
+                or not (known and known["names"])
+            ):
+                continue
+            by_seed = {job.cell.seed: job.cell for job in jobs}
+            names = (self.plan.root_seed, here.data.digest, here.pair.name, name)
+            wanted = own_worlds(
+                self.plan.own_draws, self.plan.counterfactuals, here.pair.mode, list(by_seed), *names
+            )
+            for world, seed in wanted:
                 cell = by_seed[seed]
                 out.append(self._row(cell.task, cell.pair, cell.method, world)(cell))
         return out

@@ -1,23 +1,54 @@
-"""From `--pairs`, or `--weak` and `--strong`, to pairs in the mode that is asked for."""
+"""From `--pairs`, `--weak` and `--strong`, or what the tasks name, to pairs in the mode that is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import UsageError, nearest
-from w2s_harness.experiment.selection import Selection
-from w2s_harness.plan import no_twins, parse_specs
+from w2s_harness.errors import PluginError, UsageError, nearest
+from w2s_harness.experiment.selection import DEFAULT_PAIR, Selection
+from w2s_harness.plan import PlannedTask, no_twins, parse_specs
 from w2s_harness.types import ABILITIES, Model, Pair
 
 
-def choose_pairs(wanted: Selection, plugins: Plugins) -> list[Pair]:
-    """The pairs of a selection. Raises `UsageError` or `PluginError`."""
+def choose_pairs(
+    wanted: Selection, tasks: Iterable[PlannedTask], plugins: Plugins
+) -> tuple[list[PlannedTask], list[Pair]]:
+    """The pairs of a selection, and its tasks, each with those that it runs on.
+
+    A selection that names pairs means them for every task. Raises `UsageError` or `PluginError`.
+    """
+    if wanted.pairs is not None or wanted.weak or wanted.strong:
+        return list(tasks), _named(wanted, wanted.pairs or "", plugins)
+    found: dict[str, Pair] = {}
+    placed = []
+    for task in tasks:
+        name = task.task.made_for() or DEFAULT_PAIR
+        if name not in found:
+            found[name] = _own(task, name, wanted, plugins)
+        placed.append(dataclasses.replace(task, pairs=(found[name].name,)))
+    return placed, list(found.values())
+
+
+def _own(task: PlannedTask, name: str, wanted: Selection, plugins: Plugins) -> Pair:
+    """The pair that a task names. Raises `PluginError` where no plugin offers it."""
+    pair = plugins.pair_if_known(name)
+    if pair is None:
+        raise PluginError(
+            f"task '{task.id}' is made for the pair '{name}', which no plugin offers. Install it, or name "
+            "another with --pairs."
+        )
+    return _changed(pair, wanted)
+
+
+def _named(wanted: Selection, names_of: str, plugins: Plugins) -> list[Pair]:
+    """The pairs that `--weak` and `--strong`, or `--pairs` name."""
     if wanted.weak or wanted.strong:
         return [_changed(_adhoc(wanted), wanted)]
     found = []
-    for spec in parse_specs(wanted.pairs):
+    for spec in parse_specs(names_of):
         names = spec.matches(plugins.shipped("w2s_pairs")) if spec.is_glob else [spec.name]
         found += [_changed(plugins.pair(name), wanted) for name in names]
     no_twins([p.name for p in found], "pairs")

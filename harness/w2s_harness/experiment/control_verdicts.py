@@ -94,6 +94,18 @@ def weak_strong_control(
     return _control(name, setting, ceiling, why is not None, because, numbers)
 
 
+def gap_missing(
+    setting: Setting, weak: Mapping[int, Outcomes], top: Mapping[int, Outcomes], min_gap: float
+) -> str | None:
+    """Why the setting has no gap between teacher and ceiling, or None.
+
+    :param weak: (n_test,) outcomes of the teacher, by seed. :param top: of the ceiling, by baseline seed.
+    """
+    seeds = list(top)
+    floor, ceiling = (setting.agreement(np.stack([found[s] for s in seeds])) for found in (weak, top))
+    return interval.no_gap(interval.baselines(seeds, floor, ceiling, setting.test.groups), min_gap=min_gap)
+
+
 def failed_control(name: str, setting: Setting, why: str) -> Control:
     """A control whose students could not be trained: not ok, and it says why."""
     return _control(name, setting, None, False, f"not run, for its students could not be trained: {why}", {})

@@ -1,7 +1,8 @@
 """Sanity controls: what must come out of a setting where nothing can be learned, or nothing recovered.
 
 `shuffled` and `random teacher` are vanilla on labels that hold nothing; `weak = strong` puts the weak model
-in the strong student's place. docs/controls.md says what each shows.
+in the strong student's place; the teacher of `gold oracle` is always right. docs/controls.md says what each
+shows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,11 @@ from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.control_verdicts import (
     balanced_accuracy,
     failed_control,
+    gap_missing,
     noise_control,
     weak_strong_control,
 )
+from w2s_harness.experiment.gold_oracle import ORACLE, has_readouts, oracle, oracle_control
 from w2s_harness.experiment.host_fits import Fitted, HostCell
 from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.reading import all_rows, finetune_settings, model_of, probe_settings, split_ref
@@ -34,6 +38,7 @@ from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
 from w2s_harness.report.records import Control
 from w2s_harness.scoring.accuracy import accuracy
+from w2s_harness.scoring.starred import Starred
 from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
@@ -99,11 +104,14 @@ class Controls:
             return []
         return [*self._with_gold(), *self._without_gold()]
 
-    def run(self, baselines: Mapping[str, Baseline]) -> list[Control]:
+    def run(
+        self, baselines: Mapping[str, Baseline], readouts: Mapping[str, Starred] = MappingProxyType({})
+    ) -> list[Control]:
         """Work off what is missing and judge: setting by setting, always in the same order of names.
 
         A control whose student could not be trained is not ok, and says why; it stops no run.
-        :param baselines: of every setting, by its id.
+        :param baselines: of every setting, by its id. :param readouts: `zero-shot*`, by setting id; without
+        it there is no gold oracle.
         """
         units = self.units()
         if not units:
@@ -112,13 +120,22 @@ class Controls:
         self._work_off("baseline", self._with_gold(), self._gold)
         self._work_off("worker-facing", self._without_gold(), self._noise)
         return [
-            judged for setting in self.settings for judged in self._judged(setting, baselines[setting.id])
+            judged
+            for setting in self.settings
+            for judged in self._judged(setting, baselines[setting.id], readouts.get(setting.id))
         ]
 
     # -- which draws there are --------------------------------------------------------------------------
 
     def _with_gold(self) -> list[_Unit]:
-        return [_Unit(s, WEAK_STRONG, seed) for s in self.settings for seed in self.plan.baseline_seeds]
+        weak = [_Unit(s, WEAK_STRONG, seed) for s in self.settings for seed in self.plan.baseline_seeds]
+        return weak + [_Unit(s, ORACLE, seed) for s in self.settings for seed in self._oracle_seeds(s)]
+
+    def _oracle_seeds(self, setting: Setting) -> Sequence[int]:
+        """Those of the gold oracle: every seed in `probe`, the first alone of a model that is fine-tuned."""
+        if self.plan.counterfactuals == "none" or not has_readouts(self.store, setting):
+            return ()
+        return self.plan.seeds if setting.pair.mode == "probe" else self.plan.seeds[:1]
 
     def _without_gold(self) -> list[_Unit]:
         return [
@@ -165,6 +182,15 @@ class Controls:
         self.busy_s += slots.busy_s
 
     def _gold(self, client: ServiceClient, unit: _Unit) -> float:
+        """A unit that is trained on gold; its FLOPs."""
+        if unit.name == WEAK_STRONG:
+            return self._weak_model(client, unit)
+        (key,) = unit.places()
+        record = oracle(client, self.store, unit.setting, unit.seed)
+        self.store.put(key, record)
+        return float(record["flops"])
+
+    def _weak_model(self, client: ServiceClient, unit: _Unit) -> float:
         """The ceiling of the weak model: as the setting's own ceiling, but for the model; its FLOPs."""
         setting, store = unit.setting, self.store
         unlabel, test = setting.data.splits["train_unlabel"], setting.test
@@ -210,10 +236,12 @@ class Controls:
 
     # -- judging ----------------------------------------------------------------------------------------
 
-    def _judged(self, setting: Setting, baseline: Baseline) -> list[Control]:
+    def _judged(self, setting: Setting, baseline: Baseline, starred: Starred | None) -> list[Control]:
         out = []
-        for name in (*noise_names(setting), WEAK_STRONG):
+        for name in (*noise_names(setting), WEAK_STRONG, ORACLE):
             units = [u for u in self.units() if u.setting is setting and u.name == name]
+            if not units:
+                continue
             broken = [self._errors[u.id] for u in units if u.id in self._errors]
             if broken:
                 out.append(failed_control(name, setting, broken[0]))
@@ -224,7 +252,11 @@ class Controls:
                 top = {seed: setting.agreement(right) for seed, right in kept.items()}
                 weak = {seed: setting.agreement(right) for seed, right in baseline.weak.items()}
                 out.append(weak_strong_control(name, setting, weak, top, self.plan.min_gap))
-            else:
+            elif name == ORACLE and starred is not None:
+                by_seed = {u.seed: records[u.places()[0]] for u in units}
+                why = gap_missing(setting, baseline.weak, baseline.ceiling, self.plan.min_gap)
+                out.append(oracle_control(setting, by_seed, starred, why))
+            elif name != ORACLE:
                 out.append(noise_control(name, setting, list(records.values()), enough=DRAWS))
         return out
 

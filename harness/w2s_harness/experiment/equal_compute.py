@@ -4,9 +4,9 @@
 vanilla students. Under the solver `exact`, which knows no chance, a member is trained on a bag: as many
 questions as the seed's draw has, drawn from it with replacement (Breiman 1996, "Bagging predictors"), each
 row weighted by how often its question was drawn. Rows that a bag left out are not read, so that m members
-cost at most m times vanilla. Under `path` and in `finetune` the members are vanilla itself and vanilla under
-seeds of their own. A member is named by setting, solver, seed and number alone: a smaller ensemble is the
-start of a larger one.
+cost at most m times vanilla, save for some steps of their solves; the penalty is that of so many rows. Under
+`path` and in `finetune` the members are vanilla itself and vanilla under seeds of their own. A member is
+named by setting, solver, seed and number alone: a smaller ensemble is the start of a larger one.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 import numpy as np
@@ -43,24 +43,40 @@ class Fitted:
 class HostCell:
     """A seed's draw of train_unlabel, opened on a worker-facing service; a context manager."""
 
-    def __init__(self, client: ServiceClient, store: Store, setting: Setting, seed: int) -> None:
-        self._client, self._spent = client, control.Meter()
+    def __init__(
+        self,
+        client: ServiceClient,
+        store: Store,
+        setting: Setting,
+        seed: int,
+        *,
+        drawn: Codes | None = None,
+        sees_test: bool = False,
+    ) -> None:
+        """`drawn` (m,): other rows than the seed's draw. `sees_test`: the holdout may be asked about too."""
+        self._client, self._spent, self._kind = client, control.Meter(), setting.data.kind
         facts = store.get(Keys(setting).features("strong", "train_unlabel", "facts"))
-        client.open_cell(
+        # margins of a template that asks a question need the texts
+        read = _with_texts if sees_test else _ref
+        index = setting.draw("train_unlabel", seed) if drawn is None else drawn
+        opened = client.open_cell(
             control.OpenCell(
                 model=model_of(setting, "strong"),
                 mode=setting.pair.mode,
                 kind=setting.data.kind,
-                train=_ref(store, setting, "train_unlabel"),
-                train_order=wire.pack(setting.draw("train_unlabel", seed), "i8"),
-                test=_ref(store, setting, "test"),
+                train=read(store, setting, "train_unlabel"),
+                train_order=wire.pack(index, "i8"),
+                test=read(store, setting, "test"),
                 test_order=all_rows(len(setting.test)),
                 seed=named_seed(setting.root_seed, setting.data.digest, "student", seed),
                 probe=probe_settings(store, setting, "strong", by_steps=True),
                 finetune=finetune_settings(setting, "strong"),
                 shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,
+                access=("transductive",) if sees_test else (),
             )
         )
+        self.templates = opened.templates
+        """Names of the zero-shot templates."""
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +86,23 @@ class HostCell:
     ) -> None:
         if self._client.alive:
             self._client.close_cell()
+
+    def margins(self, phase: Literal["train", "test"], template: str, n: int) -> Floats | str:
+        """(n,) log-odds of the untrained student on all rows of a phase; why not, where it has none.
+
+        A preference's are averaged over both orders.
+        """
+        index, swapped = wire.pack(np.arange(n), "i8"), wire.pack(np.ones(n, np.uint8), "u1")
+        orders = [None, swapped] if self._kind == "preference" else [None]
+        found = []
+        for swap in orders:
+            reply = self._client.serve(wire.ZeroShot(wire.RowsRef(phase, index, swap), template))
+            if isinstance(reply, wire.Refused):
+                return reply.reason
+            if not isinstance(reply, wire.Values):
+                raise WorkerError(f"the student service answered a readout with {type(reply).__name__}")
+            found.append(np.asarray(wire.unpack(reply.values), np.float64))
+        return found[0] if len(found) == 1 else (found[0] - found[1]) / 2
 
     def fit(
         self,
@@ -104,6 +137,10 @@ class HostCell:
             tokens=found.meter.tokens - before.tokens,
             flops=found.meter.flops - before.flops,
         )
+
+
+def _with_texts(store: Store, setting: Setting, split: Split) -> control.SplitRef:
+    return split_ref(store, setting, "strong", split)
 
 
 def _ref(store: Store, setting: Setting, split: Split) -> control.SplitRef:

@@ -82,6 +82,28 @@ class Keys:
         """A draw of a sanity control: its accuracies on the holdout and what it cost."""
         return key_of("control", [self._identity(), name, seed, draw, code_version("control")])
 
+    def margins(self, part: str) -> str:
+        """The untrained student's readouts: a split's (T, n) margins, or the `names` of their templates."""
+        return key_of("margins", [self._identity(), part, code_version("readouts")])
+
+    def own_labels(self, seed: int, named: int, teacher: str, sign: int) -> str:
+        """(m,) the weak labels of an echo or a decoy; `named` is the seed of its draw."""
+        share = self.setting.task.task.share_true
+        what = [seed, named, teacher, sign, share, code_version("own"), code_version("readouts")]
+        return key_of("own-labels", [self._identity(), *what])
+
+    def own_calibration(self, seed: int, worlds: int) -> str:
+        """A seed's vanilla in so many draws of echo and decoy: what each gets right, (W, n_test)."""
+        what = [seed, worlds, self.setting.task.task.share_true]
+        return key_of(
+            "own-calibration", [self._identity(), *what, code_version("own"), code_version("control")]
+        )
+
+    def readout_heads(self, seed: int) -> str:
+        """(R, n_test) P(label = 1) of heads trained on a seed's labels by each readout."""
+        share = self.setting.task.task.share_true
+        return key_of("readout-heads", [self._identity(), seed, share, code_version("readouts")])
+
     def student(
         self, solver: str, settings: Sequence[float], seed: int, number: int, part: Literal["values", "cost"]
     ) -> str:

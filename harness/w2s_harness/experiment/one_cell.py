@@ -213,6 +213,7 @@ class Runner:
                 features=opened.features,
                 templates=opened.templates,
                 abilities=setting.pair.abilities,
+                share_true=setting.task.task.share_true if setting.data.kind == "verify" else None,
                 chain=opened.chain,
                 epochs=by_steps.epochs,
                 lr=by_steps.lr,

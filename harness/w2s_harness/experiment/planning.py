@@ -42,7 +42,7 @@ def build_plan(
     plugins.use_guards(wanted.guards)
     tasks = tasks_of(wanted, plugins, drawn)
     methods = [m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe)]
-    pairs = choose_pairs(wanted, plugins)
+    tasks, pairs = choose_pairs(wanted, tasks, plugins)
     no_twins([t.id for t in tasks], "tasks")
     no_twins([m.id for m in methods], "methods")
     for noun, found in (("task", tasks), ("method", methods), ("pair", pairs)):
@@ -61,6 +61,7 @@ def build_plan(
         grants=_grants(wanted.grant),
         limits=Limits(timeout_s=wanted.cell_timeout_s),
         counterfactuals=_counterfactuals(wanted.counterfactuals, pairs),
+        own_draws=wanted.own_draws,
         guards=plugins.guards,
         guards_off=plugins.guards_off,
         plugin_settings=dict(plugins.settings),
@@ -147,6 +148,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
                 "settings": dict(t.settings),
                 "exposure": t.exposure,
                 "part": t.part,
+                "pairs": [p.name for p in plan.pairs if t.runs_on(p)],
             }
             for t in plan.tasks
         ],
@@ -163,6 +165,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "limits": dataclasses.asdict(plan.limits),
         "min_gap": plan.min_gap,
         "counterfactuals": plan.counterfactuals,
+        "own_draws": plan.own_draws,
         "controls": plan.controls,
         "against": list(plan.against),
         "guards": list(plan.guards),

@@ -117,7 +117,7 @@ class Answer:
 
 
 def answers(
-    tasks: str, pairs: str, limit: int | None, wanted: Wanted, plugins: Plugins, store: Path
+    tasks: str, pairs: str | None, limit: int | None, wanted: Wanted, plugins: Plugins, store: Path
 ) -> list[Answer]:
     """An answer for every task, pair and method.
 
@@ -125,7 +125,7 @@ def answers(
     that cannot be read, `NothingSelectedError` where no task or pair is named.
     """
     chosen = [t for spec in parse_specs(tasks) for t in choose_tasks(spec, plugins, False, {})]
-    on = choose_pairs(Selection(pairs=pairs), plugins)
+    chosen, on = choose_pairs(Selection(pairs=pairs), chosen, plugins)
     for noun, found in (("task", chosen), ("pair", on)):
         if not found:
             raise NothingSelectedError(f"no {noun} is selected. `w2s-harness list {noun}s` shows all.")
@@ -133,7 +133,7 @@ def answers(
     out = []
     for task in chosen:
         holdout = holdout_of(prepare(task.task, limit=limit).splits["test"])
-        for pair in on:
+        for pair in filter(task.runs_on, on):
             known = pilots(boards, task.id, pair.name, wanted.against)
             out += _answers(task.id, pair.name, holdout, known, wanted, plugins, store)
     return out

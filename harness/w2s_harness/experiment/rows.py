@@ -101,6 +101,8 @@ class Tally:
     verdicts: list[Verdict] = field(default_factory=list)
     attempts: int = 1
     """How many attempts the store saw on its holdout."""
+    own: records.Own | None = None
+    """How much of it is the teacher's own; None where that was not asked."""
 
     @cached_property
     def status(self) -> rank.Status:
@@ -271,6 +273,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         by_subset=tally.by_subset(),
         **_authored(tally.method.author),
         teacher_dependence=_dependence(tally),
+        own=tally.own,
         unreliable=unreliable([tally.reference.base.weak, *([] if whole is None else [whole])]),
         warnings=[bounds[0].warning] if bounds is not None and bounds[0].warning is not None else [],
         unverified=_unverified(tally, level),
@@ -286,7 +289,9 @@ def _judged(tally: Tally, lines: judged.Lines, value: float | None) -> records.J
 
 
 def _track(tally: Tally) -> Track:
-    """What a guard says, else what the method says of itself."""
+    """What echo and decoy say where they have decided, what a guard says, what the method says of itself."""
+    if tally.own is not None and tally.own.verdict == "elicitation":
+        return "elicitation"
     return next((v.track for v in tally.verdicts if v.track is not None), tally.method.track)
 
 

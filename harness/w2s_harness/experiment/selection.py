@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from w2s_harness.types import HoldoutPart
 
-_DEFAULT_TASKS = ("math", "code", "chat")
+_DEFAULT_TASKS = ("math", "code", "chat", "kinds")
+DEFAULT_PAIR = "tiny"
 _DEFAULT_METHODS = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
 
 
@@ -15,7 +16,8 @@ class Selection:
     """What the command line, the environment and `w2s.yaml` ask for, as text."""
 
     tasks: str = ",".join(_DEFAULT_TASKS)
-    pairs: str = "tiny"
+    pairs: str | None = None
+    """None: each task runs on the pair that it is made for, and on `DEFAULT_PAIR` where it names none."""
     methods: str = ",".join(_DEFAULT_METHODS)
     seeds: str = "5"
     baseline_seeds: str | None = None
@@ -29,6 +31,7 @@ class Selection:
     fresh: bool = False
     cell_timeout_s: float = 60.0
     counterfactuals: str = "auto"
+    own_draws: int = 1
     holdout: HoldoutPart = "whole"
     """Which part of the holdouts of `tasks` is scored; agents get feedback on one half."""
     held_out: str = ""

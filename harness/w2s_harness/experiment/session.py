@@ -28,9 +28,11 @@ from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.equal_compute import EqualCompute
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
+from w2s_harness.experiment.own_calibration import Calibration
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.predictions import is_predictions
+from w2s_harness.experiment.readouts import Readouts
 from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Selection
@@ -221,18 +223,24 @@ class _Session:
         jail = self.describer.jail
         baselines = Baselines(plan, settings, self.store, hook, self.cancel, self.slots)
         cells = CellWork(plan, settings, self.store, hook, guards, self.cancel, self.slots, jail)
+        readouts = Readouts(plan, settings, self.store, hook, self.cancel, self.slots)
         is_needed = not (baselines.is_complete() and cells.are_complete()) or guards.has_judges
         controls = Controls(plan, settings, self.store, hook, self.cancel, self.slots)
         with self._timed(f"{prefix}baselines"):
-            found = baselines.run(reads_needed=is_needed or not controls.is_complete())
+            reads_needed = is_needed or not (controls.is_complete() and readouts.is_complete())
+            found = baselines.run(reads_needed=reads_needed)
+        with self._timed(f"{prefix}zero-shot*"):
+            read_out = readouts.run()
+        with self._timed(f"{prefix}own"):
+            calibrated = Calibration(plan, settings, self.store, hook, self.cancel, self.slots).run()
         with self._timed(f"{prefix}controls"):
-            controlled = controls.run(found)
+            controlled = controls.run(found, read_out)
         with self._timed(f"{prefix}cells"):
             records = cells.run(
                 self.describer.zygote, log,
                 stop_first=self.options.stop_first, reverse=self.options.reverse,
             )  # fmt: skip
-        results = Results(plan, settings, found, cells, records, controlled)
+        results = Results(plan, settings, found, cells, records, controlled, read_out, calibrated)
         self.store.sync()
         return results, baselines
 
@@ -247,7 +255,7 @@ class _Session:
         with self._timed("beside"):
             found = students.run(by_setting)
         self.store.sync()
-        return Beside(found)
+        return Beside(found, zero_shot=results.readouts)
 
     def _logger(
         self, run_: runs.Run, plan: Plan, settings: Sequence[Setting]

@@ -119,7 +119,10 @@ def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
     for task in plan.tasks:
         whole = _data(task, plan.limit, store)
         data = cut(whole, task.part, root=plan.root_seed, name=task.id)
-        out += [Setting(task, pair, data, identities[pair.name], plan.root_seed) for pair in plan.pairs]
+        out += [
+            Setting(task, pair, data, identities[pair.name], plan.root_seed)
+            for pair in filter(task.runs_on, plan.pairs)
+        ]
     return out
 
 

@@ -8,11 +8,13 @@ settings are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
+from msgspec.structs import replace
 
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import Keys, named_seed
@@ -36,9 +38,15 @@ from w2s_harness.scoring.starred import Point, Starred
 from w2s_harness.wire.messages import pack as wire_pack
 from w2s_harness.wire.messages import unpack as wire_unpack
 
+Floats = npt.NDArray[np.float64]
+
 RATES = (1 / 3, 1.0, 3.0)
 """Learning rates of `path` and `finetune`, in multiples of the setting's own."""
 _GONE = "a point of the vanilla path is gone from the store; run the same command again"
+_EDGE = 1.01
+"""Values of C are half decades: further apart than rounding."""
+MOST_C = 100.0
+"""How far the path goes on where its last point is best."""
 BEYOND = 10.0
 """How far the path reaches beyond the C that was chosen, on both sides."""
 
@@ -83,30 +91,43 @@ class VanillaPath:
         return {solver: Starred(points) for solver, points in own.items()}
 
     def _points(self, solver: str) -> tuple[Point, ...]:
-        named: Sequence[dict[str, float]] = ()
-        by_seed = {}
+        by_seed: dict[int, dict[str, tuple[dict[str, float], Floats]]] = {}
         for seed in self.plan.seeds:
             points = self.store.get(Keys(self.setting).vanilla_path(solver, seed, "points"))
             right = self.store.array(Keys(self.setting).vanilla_path(solver, seed, "outcomes"))
             if points is None or right is None:
-                raise StoreError(
-                    "a point of the vanilla path is gone from the store; run the same command again"
-                )
-            named, by_seed[seed] = points["points"], np.asarray(right, np.float64)
+                raise StoreError(_GONE)
+            rows = self.setting.agreement(np.asarray(right, np.float64))
+            by_seed[seed] = {_name(p): (p, row) for p, row in zip(points["points"], rows, strict=True)}
+        first, *others = by_seed.values()
+        # some seeds may have gone on further than others
         return tuple(
-            Point(_name(settings), {s: self.setting.agreement(x[i]) for s, x in by_seed.items()}, settings)
-            for i, settings in enumerate(named)
+            Point(name, {seed: found[name][1] for seed, found in by_seed.items()}, settings)
+            for name, (settings, _) in first.items()
+            if all(name in other for other in others)
         )
 
     def _work(self, client: ServiceClient, *, solver: str, seed: int) -> None:
-        """Follow the path of one seed by one solver, and keep what its points get right."""
-        setting, keys = self.setting, Keys(self.setting)
-        order = self._order(solver, seed)
-        found = client.follow(order)
-        right = np.stack([setting.right(wire_unpack(values)) for values in found.values])
+        """Follow the path of one seed by one solver, and keep what its points get right.
+
+        It goes on by half decades of C while its last one is best.
+        """
+        keys, order = Keys(self.setting), self._order(solver, seed)
+        points, right = list(order.points), self._right(client, order)
+        while solver == "exact" and int(np.argmax(right.mean(axis=1))) == len(points) - 1:
+            more = [c for c in HALF_DECADES if points[-1].c * _EDGE < c <= MOST_C][:1]
+            if not more:
+                break
+            points.append(control.PathPoint(c=more[0]))
+            right = np.vstack([right, self._right(client, replace(order, points=tuple(points[-1:])))])
         self.store.put_array(keys.vanilla_path(solver, seed, "outcomes"), right.astype(np.float32))
-        points = [{"C": p.c} if p.epochs is None else {"epochs": p.epochs, "lr": p.lr} for p in order.points]
-        self.store.put(keys.vanilla_path(solver, seed, "points"), {"points": points})
+        named = [{"C": p.c} if p.epochs is None else {"epochs": p.epochs, "lr": p.lr} for p in points]
+        self.store.put(keys.vanilla_path(solver, seed, "points"), {"points": named})
+
+    def _right(self, client: ServiceClient, order: control.Follow) -> Floats:
+        """(P, n_test) what the points of an order get right."""
+        found = client.follow(order)
+        return np.stack([self.setting.right(wire_unpack(values)) for values in found.values])
 
     def _order(self, solver: str, seed: int) -> control.Follow:
         setting, store = self.setting, self.store
@@ -137,8 +158,7 @@ class VanillaPath:
                 control.PathPoint(c=chosen.c, epochs=e, lr=chosen.lr * r) for r in RATES for e in epochs
             )
         low, high = min(C_GRID[0], chosen.c / BEYOND), max(C_GRID[-1], chosen.c * BEYOND)
-        edge = 1.01  # values of C are half decades: further apart than rounding
-        return tuple(control.PathPoint(c=c) for c in HALF_DECADES if low / edge <= c <= high * edge)
+        return tuple(control.PathPoint(c=c) for c in HALF_DECADES if low / _EDGE <= c <= high * _EDGE)
 
 
 def _name(settings: Mapping[str, float]) -> str:

@@ -16,6 +16,7 @@ from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.release import order_key, release_order
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import Keys, named_seed
+from w2s_harness.experiment.own_worlds import kept_labels, own_labels
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Cell
@@ -194,12 +195,26 @@ class _Teacher:
                 weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
             case "canary":
                 return self._canary()
+            case "echo" | "decoy":
+                weak = self._without_own()
             case _:
                 weak = 1 - self.own
         return weak, weak != self.own, test_region
 
+    def _without_own(self) -> Floats:
+        """An echo's or a decoy's labels, made once for all methods."""
+        # a pair of decoys shares its draw, so the sign names nothing
+        named = _seed(self.setting, self.seed, self.world.teacher, str(self.world.draw))
+        key = kept_labels(self.setting, self.seed, named, self.world)
+        kept = self.store.array(key)
+        if kept is None:
+            where = space(self.store, self.setting, "train_unlabel")[self.drawn]
+            kept = own_labels(self.store, self.setting, self.seed, self.world, self.own, where, named)
+            self.store.put_array(key, kept)
+        return np.asarray(kept, np.float64)
+
     def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
-        train, test = (_space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
+        train, test = (space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
         train = train[self.drawn]
         scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
         direction = rng.standard_normal(train.shape[1]) / scale
@@ -216,7 +231,7 @@ class _Teacher:
         return weak, missed, np.zeros(len(self.setting.test), bool)
 
 
-def _space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
+def space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
     """(n, d) where a split's rows lie: the strong student's features, else counts of letters in a row."""
     if setting.pair.mode == "probe":
         return _array(store, Keys(setting).features("strong", split, "features"))

@@ -198,7 +198,7 @@ def _run(
         epochs=start.epochs,
         lr=start.lr,
     )
-    problem = Problem(start.kind, _rows(start, "train", start.train), weak, test)
+    problem = Problem(start.kind, _rows(start, "train", start.train), weak, test, start.share_true)
     try:
         result = method.fit(problem, student, np.random.default_rng(start.seed))
     except Skip as why:

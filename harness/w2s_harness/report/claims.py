@@ -92,6 +92,8 @@ def _against(row: Row) -> str:
         return f"the reference{_of_the_gap(row, '; recovers ')}"
     if row.unverified:
         return f"unverified: {row.unverified}"
+    if row.unreliable:
+        return f"no interval can be trusted here: {row.unreliable}"
     flagged = [v.guard for v in row.verdicts if v.level == "flag"]
     if flagged:
         return f"flagged by {_listed(flagged)}"
@@ -164,6 +166,9 @@ def _of_the_gap(row: Row, before: str) -> str:
         return f"{text}; how much is the teacher's own was not measured"
     if row.own.verdict not in ("weak supervision", "own, under elicitation"):
         return f"{text}, of which none is shown to be the teacher's own ({signed(own.pgr)})"
+    if own.pgr >= row.pgr:
+        # the weak floor lies above chance, so what goes without the teacher may be more than what was gained
+        return f"{text}, all of it the teacher's own ({signed(own.pgr)})"
     return f"{text}, {signed(own.pgr).removeprefix('+')} of it the teacher's own"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from w2s_harness.report.document import Row, label
-from w2s_harness.report.notation import MISSING, OFF, guards, share, signed, span, versus
+from w2s_harness.report.notation import MISSING, OFF, guards, owned, share, signed, span, versus
 from w2s_harness.review.evidence import Evidence, Place
 from w2s_harness.review.page import Block, Code, Items, Page, Section, Table, Text
 from w2s_harness.review.questions import questions
@@ -61,7 +61,7 @@ def _result(place: Place) -> Iterator[Block]:
         f"rows; weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}."
     )
     yield Table(
-        ("method", "status", "transfer", "PGR", "95 % CI", "vs vanilla", "T"),
+        ("method", "status", "transfer", "PGR", "95 % CI", "own", "vs vanilla*", "T"),
         [_numbers(row), *([_numbers(place.vanilla)] if place.vanilla and place.vanilla != row else [])],
     )
     if row.reason:
@@ -78,8 +78,9 @@ def _numbers(row: Row) -> tuple[str, ...]:
         row.status,
         share(row.transfer.mean, 3),
         share(row.pgr),
-        span(row.pgr_ci),
-        versus(row.vs_vanilla, in_pgr=False),
+        span(row.pgr_ci_pool or row.pgr_ci),
+        owned(row.own, in_pgr=False),
+        versus(row.vs_vanilla_star or row.vs_vanilla, in_pgr=False),
         share(row.teacher_dependence),
     )
 

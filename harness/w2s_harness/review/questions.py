@@ -94,13 +94,13 @@ def _gain(place: Place) -> str:
         return (
             f"It has no number ({row.status}: {row.reason}): can it be judged at all before that is mended?"
         )
-    against = row.vs_vanilla
+    against = row.vs_vanilla_star or row.vs_vanilla
     if against is None or against.difference is None:
         return (
             f"Its transfer accuracy is {share(row.transfer.mean, 3)} (PGR {share(row.pgr)}) and it is the "
             "reference itself or has none: what would be a fair one?"
         )
-    size = f"{points(against.difference)} of accuracy over vanilla ({span(against.ci, 3)})"
+    size = f"{points(against.difference)} of accuracy over {against.against} ({span(against.ci, 3)})"
     if against.pgr is not None:
         size += f", {signed(against.pgr)} in PGR"
     if against.significant and against.difference > 0:

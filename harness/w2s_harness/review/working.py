@@ -129,7 +129,8 @@ def _spelled(spec: Spec, *, without: str) -> str:
 
 def _command(asked: Asked, selection: Selection) -> str:
     """The run under the dossier, as `run` takes it."""
-    words = ["w2s-harness", "run", "--tasks", selection.tasks, "--pairs", selection.pairs]
+    words = ["w2s-harness", "run", "--tasks", selection.tasks]
+    words += ["--pairs", selection.pairs] if selection.pairs is not None else []
     words += ["--methods", selection.methods, "--seeds", selection.seeds]
     if selection.limit is not None:
         words += ["--limit", str(selection.limit)]

@@ -329,6 +329,8 @@ class Start(Message, frozen=True, tag="start"):
     """Of a fit by steps that names none."""
     lr: float = 0.01
     """Of a fit by steps that names none."""
+    share_true: float | None = None
+    """The share of true rows, where the task states it."""
     bait: dict[str, bytes] = {}
     """Files for its scratch folder before any of the method's code is loaded, by name (`a` or `a/b`)."""
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl
 
 Float = npt.NDArray[np.float64]
+BALANCED = 0.5
+"""The stated share of true rows where classes are balanced."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,11 @@ class ZeroShotTrain(Method):
 
     Preferences: m(x) = (margin(x) - margin(swap x)) / 2, which makes the two orders agree, and the label is
     [m > 0]; the surest share of the rows by |m| is trained on, and each stands beside its swap, which
-    balances them. Verify rows: the threshold is the median margin, and from each side as many rows are
-    trained on, those furthest from it. `share` = 1 keeps all but a middle row. `template` names one of the
-    pair's prompts; empty: its first.
+    balances them. Verify rows of a task with balanced classes: the threshold is the median margin, and from
+    each side as many rows are trained on, those furthest from it. Where the task states another share of true
+    rows, the threshold calls that share true; where it states none, it is the likelihood's own zero; the
+    surest rows by the distance from it are trained on. `share` = 1 keeps all but a middle row. `template`
+    names one of the pair's prompts; empty: its first.
 
     The zero-shot elicitation baseline of later weak-to-strong work, after the zero-shot baseline of Burns et
     al. (2023), arXiv:2312.09390. Ours is written from its description (zero-shot labels, made consistent,
@@ -48,8 +52,11 @@ class ZeroShotTrain(Method):
         if problem.kind == "preference":
             margins = (margins - student.zero_shot(problem.rows.swap, template)) / 2.0
             kept, labels = by_sign(margins, self.share)
-        else:
+        elif problem.share_true == BALANCED:
             kept, labels = by_half(margins, self.share)
+        else:
+            zero = 0.0 if problem.share_true is None else np.quantile(margins, 1 - problem.share_true)
+            kept, labels = by_sign(margins - zero, self.share)
         return student.fit(problem.rows[kept], labels)
 
 

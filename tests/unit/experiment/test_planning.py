@@ -9,7 +9,9 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, PluginError, UsageError, WorkerError
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.selection import Selection
+from w2s_harness.types import Task
 from w2s_harness.wire.messages import MethodInfo, Parameter
+from w2s_tasks.kinds import KindsTask
 
 INFOS = {
     "confident": [
@@ -55,14 +57,49 @@ def methods(plan, text: str) -> list[str]:
     return [m.id for m in plan(methods=text).methods]
 
 
-def test_the_defaults_are_three_tasks_one_pair_six_methods_five_seeds(plan):
+def test_the_defaults_are_four_tasks_on_their_pairs_six_methods_five_seeds(plan):
     found = plan()
-    assert [t.id for t in found.tasks] == ["math", "code", "chat"] and [p.name for p in found.pairs] == [
-        "tiny"
-    ]
+    assert [t.id for t in found.tasks] == ["math", "code", "chat", "kinds"]
+    assert [p.name for p in found.pairs] == ["tiny", "tiny-kinds"]
     assert len(found.methods) == 6 and found.seeds == found.baseline_seeds == (0, 1, 2, 3, 4)
     cells = [c.id for c in found.cells()]
-    assert len(cells) == len(set(cells)) == 90 and cells[0] == "math/tiny/vanilla/s0"
+    assert len(cells) == len(set(cells)) == 120 and cells[0] == "math/tiny/vanilla/s0"
+
+
+def test_without_pairs_each_task_runs_on_its_own(plan):
+    found = plan(tasks="chat,kinds,kinds:teacher=blind", methods="vanilla", seeds="1")
+    assert [c.id for c in found.cells()] == [
+        "chat/tiny/vanilla/s0",
+        "kinds/tiny-kinds/vanilla/s0",
+        "kinds[teacher=blind]/tiny-kinds-blind/vanilla/s0",
+    ]
+    told = describe_plan(found)["tasks"]
+    assert [task["pairs"] for task in told] == [["tiny"], ["tiny-kinds"], ["tiny-kinds-blind"]]
+
+
+def test_named_pairs_are_those_of_every_task(plan):
+    found = plan(tasks="chat,kinds", pairs="tiny,tiny-kinds", methods="vanilla", seeds="1")
+    assert [c.id.rpartition("/vanilla")[0] for c in found.cells()] == [
+        f"{task}/{pair}" for task in ("chat", "kinds") for pair in ("tiny", "tiny-kinds")
+    ]
+    (cell,) = plan(tasks="kinds", weak="a/b", strong="c/d", methods="vanilla", seeds="1").cells()
+    assert cell.pair == "a.b..c.d"
+
+
+def test_a_task_whose_pair_nobody_offers(plan, monkeypatch):
+    monkeypatch.setattr(KindsTask, "pair", "tiny-kind")
+    monkeypatch.setattr(KindsTask, "made_for", Task.made_for)
+    with pytest.raises(PluginError, match="task 'kinds' is made for the pair 'tiny-kind', which no plugin"):
+        plan(tasks="kinds")
+    assert [p.name for p in plan(tasks="kinds", pairs="tiny-kinds").pairs] == ["tiny-kinds"]
+
+
+def test_a_mode_changes_the_pairs_that_tasks_name(plan):
+    found = plan(tasks="math,kinds", mode="finetune")
+    assert [c.pair for c in found.cells() if c.method == "vanilla" and c.seed == 0] == [
+        "tiny[mode=finetune]",
+        "tiny-kinds[mode=finetune]",
+    ]
 
 
 def test_ids_hold_only_what_differs_from_the_defaults_sorted(plan):
@@ -74,7 +111,7 @@ def test_ids_hold_only_what_differs_from_the_defaults_sorted(plan):
 
 def test_globs_select_shipped_names_sorted(plan):
     assert methods(plan, "van*") == ["vanilla", "vanilla-hard"]
-    assert [t.id for t in plan(tasks="c*").tasks] == ["chat", "chat-judged", "code"]
+    assert [t.id for t in plan(tasks="c*").tasks] == ["chat", "chat-judged", "cities", "code"]
     assert [p.name for p in plan(pairs="t?ny").pairs] == ["tiny"]
     assert set(methods(plan, "all")) == set(methods(plan, "*")) >= {"vanilla", "zero-shot"}
 
@@ -97,6 +134,10 @@ def test_an_empty_selection(plan, flags):
     ("flags", "said"),
     [
         ({"tasks": "maths"}, r"unknown task 'maths' \(did you mean 'math'\?\)"),
+        (
+            {"tasks": "kinds:teacher=deaf"},
+            "teacher='deaf' is no teacher of the task 'kinds': give noisy or blind",
+        ),
         ({"pairs": "tny"}, r"unknown pair 'tny' \(did you mean 'tiny'\?\)"),
         ({"methods": "logcon"}, r"unknown method 'logcon' \(did you mean 'logconf'\?\)"),
         (
@@ -156,10 +197,10 @@ def test_an_ad_hoc_pair_is_named_after_its_models(plan, tmp_path):
 
 
 def test_mode_and_adapter_stand_in_the_pairs_name(plan):
-    assert [p.name for p in plan(mode="finetune").pairs] == ["tiny[mode=finetune]"]
-    (pair,) = plan(mode="finetune", adapter="lora").pairs
+    assert [p.name for p in plan(tasks="math", mode="finetune").pairs] == ["tiny[mode=finetune]"]
+    (pair,) = plan(tasks="math", mode="finetune", adapter="lora").pairs
     assert pair.name == "tiny[adapter=lora,mode=finetune]" and pair.finetune["adapter"] == "lora"
-    assert [p.name for p in plan(mode="probe").pairs] == ["tiny"]
+    assert [p.name for p in plan(tasks="math", mode="probe").pairs] == ["tiny"]
 
 
 def test_fresh_draws_128_bits_and_continues_with_what_was_drawn(plan):

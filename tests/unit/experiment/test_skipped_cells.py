@@ -56,4 +56,4 @@ def test_an_unknown_ability_is_one_line():
     with pytest.raises(
         UsageError, match=r"^pair 'odd': unknown ability 'fewshot' \(did you mean 'few-shot'\?\)"
     ):
-        choose_pairs(Selection(pairs="odd"), plugins)
+        choose_pairs(Selection(pairs="odd"), [], plugins)

@@ -1,0 +1,209 @@
+"""What is the teacher's own in every row of a setting, from its echo and decoy cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.experiment.gathering import Ended
+from w2s_harness.experiment.own_calibration import Calibrated
+from w2s_harness.experiment.rows import Tally
+from w2s_harness.report import records
+from w2s_harness.scoring import own_size
+from w2s_harness.scoring.starred import Starred
+from w2s_harness.types import Verdict, World
+
+Floats = npt.NDArray[np.float64]
+
+NO_READOUT = (
+    "the student has no zero-shot readout, so what it knew before training is not known and nothing can be "
+    "told from it"
+)
+DRIVEN = 0.5
+"""Agreement under a flipped teacher below which a row follows its teacher, in its sign at the least."""
+ONE_SEED = "one seed of echo and decoy cells: an interval needs two (--counterfactuals all)"
+FAILED = "an echo or decoy cell failed"
+MOST = 2.0
+"""How many times vanilla's luck is taken off a row at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """One world's cells of a row."""
+
+    seeds: tuple[int, ...]
+    real: Floats
+    """(S, n_test) what each holdout row counts in the real cells of these seeds."""
+    fake: Floats
+    """(S, n_test) likewise, mean over the draws."""
+    accuracies: Floats
+    """(S, J, K) by seed, draw and member of the draw: K is 2 for pairs of decoys."""
+    luck: Floats | None
+    """(S, n_test) what vanilla has in these draws beyond its mean over many; None where it was not asked."""
+
+    def difference(self) -> tuple[Floats, float]:
+        """(S, n_test) real minus fake, less the draws' luck; and how far the row moves with vanilla.
+
+        The factor is the regression of fake minus real on the luck over the questions of each seed, within 0
+        and `MOST`: 0 of a row that answers every world alike, 1 of vanilla itself.
+        """
+        moved = self.fake - self.real
+        if self.luck is None:
+            return -moved, 1.0
+        about = self.luck - self.luck.mean(axis=1, keepdims=True)
+        total = float(np.sum(about * about))
+        factor = float(np.sum(moved * about)) / total if total > 0 else 0.0
+        factor = min(MOST, max(0.0, factor))
+        return factor * self.luck - moved, factor
+
+
+def with_own(
+    tallies: Sequence[Tally],
+    worlds: Mapping[tuple[str, str], Sequence[Ended]],
+    starred: Starred | None,
+    calibrated: Calibrated | None = None,
+) -> list[Tally]:
+    """The tallies of one setting, each with what is the teacher's own in it.
+
+    :param worlds: the echo and decoy cells, by (setting id, method id). :param starred: `zero-shot*`, None
+    of a student without readouts. :param calibrated: vanilla in many draws; None where students are
+    fine-tuned, and then the rows' own draws say how much one is worth.
+    """
+    cells: list[dict[str, _Cells] | None] = []
+    for tally in tallies:
+        ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
+        cells.append(_cells(tally, ended, calibrated) if ended and tally.is_whole else None)
+    draws = {
+        teacher: calibrated.spread(teacher)
+        if calibrated is not None
+        else own_size.pooled([own_size.draws_variance(found[teacher].accuracies) for found in cells if found])
+        for teacher in ("echo", "decoy")
+    }
+    return [
+        _with(tally, found, worlds.get((tally.reference.setting.id, tally.method.id), ()), starred, draws)
+        for tally, found in zip(tallies, cells, strict=True)
+    ]
+
+
+def _with(
+    tally: Tally,
+    found: Mapping[str, _Cells] | None,
+    ended: Sequence[Ended],
+    starred: Starred | None,
+    draws: Mapping[str, float],
+) -> Tally:
+    if found is None:
+        return replace(tally, own=_nothing(FAILED)) if ended and tally.is_whole else tally
+    own = _own(tally, found, starred, draws)
+    return replace(tally, own=own, verdicts=settled(tally.verdicts, own))
+
+
+def _own(
+    tally: Tally, found: Mapping[str, _Cells], starred: Starred | None, draws: Mapping[str, float]
+) -> records.Own:
+    clusters = tally.reference.clusters
+    sizes = {}
+    for teacher, cells in found.items():
+        difference, factor = cells.difference()
+        # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
+        is_moved = bool((cells.real != cells.fake).any())
+        blur = draws[teacher] * max(1.0, factor) if is_moved else 0.0
+        sizes[teacher] = own_size.size(cells.seeds, difference, clusters, blur)
+    echo, decoy = sizes["echo"], sizes["decoy"]
+    word, more, reason = None, None, None
+    if starred is None:
+        reason = NO_READOUT
+    else:
+        seeds = found["echo"].seeds
+        best = np.stack([starred.best.outcomes[seed] for seed in seeds])
+        above = own_size.size(seeds, found["echo"].real - best, clusters)
+        word, more = own_size.verdict(echo, decoy, above)
+        reason = ONE_SEED if word is None else None
+    gap = tally.reference.base.gap if tally.reference.no_gap is None else None
+    return records.Own(
+        echo=_part(echo, gap),
+        decoy=_part(decoy, gap),
+        draws=found["echo"].accuracies.shape[1],
+        verdict=word,
+        seeds_more=more,
+        reason=reason,
+    )
+
+
+def _part(size: own_size.Size, gap: float | None) -> records.OwnPart:
+    bounds = size.bounds
+    return records.OwnPart(
+        accuracy=size.accuracy,
+        ci=bounds,
+        pgr=None if gap is None else size.accuracy / gap,
+        pgr_ci=None if gap is None or bounds is None else (bounds[0] / gap, bounds[1] / gap),
+    )
+
+
+def _nothing(why: str) -> records.Own:
+    return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
+
+
+def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) -> dict[str, _Cells] | None:
+    """The cells by world; None where one of them failed."""
+    if not all(e.is_well for e in ended):
+        return None
+    setting = tally.reference.setting
+    out: dict[str, _Cells] = {}
+    rows = {job.cell.seed: i for i, (job, _) in enumerate(tally.cells)}
+    real = tally.outcomes
+    for teacher in ("echo", "decoy"):
+        by_seed: dict[int, list[Ended]] = {}
+        for e in ended:
+            if e.job.world is not None and e.job.world.teacher == teacher:
+                by_seed.setdefault(e.job.cell.seed, []).append(e)
+        seeds = tuple(seed for seed in rows if seed in by_seed)
+        if not seeds:
+            return None
+        fakes = [
+            setting.agreement(setting.unpacked([e.record for e in sorted(by_seed[s], key=_draw)]))
+            for s in seeds
+        ]
+        members = 2 if teacher == "decoy" else 1
+        out[teacher] = _Cells(
+            seeds=seeds,
+            real=real[[rows[s] for s in seeds]],
+            fake=np.stack([f.mean(0) for f in fakes]),
+            accuracies=np.stack([f.mean(1).reshape(-1, members) for f in fakes]),
+            luck=None
+            if calibrated is None
+            else np.stack([calibrated.luck(teacher, s, _worlds(by_seed[s])) for s in seeds]),
+        )
+    return out
+
+
+def _worlds(ended: Sequence[Ended]) -> list[World]:
+    return [e.job.world for e in ended if e.job.world is not None]
+
+
+def _draw(ended: Ended) -> int:
+    return 0 if ended.job.world is None else ended.job.world.draw
+
+
+def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
+    """What the guards said, where echo and decoy were measured: they decide whom a row follows.
+
+    A guard's note on that (it holds A, the agreement under a flipped teacher) sends no row to another track
+    because of one bit, and asks for a `review` only where echo and decoy are unclear.
+    """
+    if own.verdict is None:
+        return list(verdicts)
+    return [_settled(v, own.verdict) if "A" in v.numbers else v for v in verdicts]
+
+
+def _settled(said: Verdict, word: own_size.OwnVerdict) -> Verdict:
+    one_bit = said.finding == "elicitation" and said.numbers["A"] < DRIVEN
+    if said.level != "note" or word == "elicitation" or not (one_bit or said.finding == "review"):
+        return said
+    if word == "unclear":
+        because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
+        return replace(said, finding="review", track=None, because=because)
+    return replace(said, finding="", track=None, because=f"{said.because}; echo and decoy say: {word}")
