@@ -51,12 +51,13 @@ class Found:
 def covered(regime: Regime, experiments: int) -> Found:
     """Experiments of a regime."""
     rng, found = np.random.default_rng(list(regime.name.encode())), Found()
-    _, t, c = regime.accuracies
+    w, t, c = regime.accuracies
+    truth = float((t - w) / (c - w))
     for _ in range(experiments):
         base, transfer = regime.experiment(rng)
         here, (new,) = pgr_interval(base, transfer), difference_pools([transfer], base.ceiling)
-        found.add("pgr_ci", here.bounds, regime.truth)
-        found.add("pgr_ci_pool", pgr_pool(base, transfer).interval.bounds, regime.truth)
+        found.add("pgr_ci", here.bounds, truth)
+        found.add("pgr_ci_pool", pgr_pool(base, transfer).interval.bounds, truth)
         found.add("ci", between(transfer, base.ceiling).ci, float(t - c))
         found.add("ci_pool", None if new is None else new.bounds, float(t - c))
         found.barred += unreliable([base.weak, transfer]) is not None

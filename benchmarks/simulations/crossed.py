@@ -51,7 +51,7 @@ class Regime:
         if not self.skewed:
             return np.array(ndtr(self.margins), np.float64)
         # by quadrature over the two exponentials of a seed's effect
-        at = -np.log1p(-(np.arange(2_000) + 0.5) / 2_000)
+        at = -np.log1p(-(np.arange(500) + 0.5) / 500)
         shift = np.sqrt(self.shared) * (1 - at)[:, None] + np.sqrt(1 - self.shared) * (1 - at)
         normal = np.sqrt(self.question**2 + self.both**2 + 1)
         scale = np.hypot(normal, self.seed)
