@@ -36,6 +36,8 @@ class Regime:
     """Baselines with seeds of their own, so many; 0 where they share the method's."""
     skewed: bool = False
     """Seed effects are exponential to the low side, less their mean: now and then a seed goes wrong."""
+    pool: float = 0.0
+    """Of the training pool, drawn anew for an experiment; seeds that draw .8 of it have half of that."""
 
     @property
     def truth(self) -> float:
@@ -47,9 +49,9 @@ class Regime:
     def accuracies(self) -> Floats:
         """(3,) of weak, transfer and ceiling over all seeds and questions."""
         if not self.skewed:
-            return np.asarray(ndtr(self.margins), np.float64)
+            return np.array(ndtr(self.margins), np.float64)
         # by quadrature over the two exponentials of a seed's effect
-        at = -np.log1p(-(np.arange(2_000) + 0.5) / 2_000)
+        at = -np.log1p(-(np.arange(500) + 0.5) / 500)
         shift = np.sqrt(self.shared) * (1 - at)[:, None] + np.sqrt(1 - self.shared) * (1 - at)
         normal = np.sqrt(self.question**2 + self.both**2 + 1)
         scale = np.hypot(normal, self.seed)
@@ -81,12 +83,13 @@ def crossed(rng: np.random.Generator, regime: Regime, seeds: int, margins: Seque
         return size * (np.sqrt(regime.shared) * common + np.sqrt(1 - regime.shared) * own)
 
     def failing(size: tuple[int, ...]) -> Floats:
-        return 1.0 - rng.exponential(size=size)
+        found: Floats = 1.0 - rng.exponential(size=size)
+        return found
 
     of_seeds = effect(regime.seed, seeds, 1, drawn=failing if regime.skewed else rng.normal)
-    level = effect(regime.question, 1, regime.questions) + of_seeds
+    level = effect(regime.question, 1, regime.questions) + of_seeds + effect(regime.pool, 1, 1)
     level = (level + effect(regime.both, seeds, regime.questions))[:, :, at]
-    scale = np.sqrt(regime.question**2 + regime.seed**2 + regime.both**2 + 1)
+    scale = np.sqrt(regime.question**2 + regime.seed**2 + regime.both**2 + regime.pool**2 + 1)
     latent = level + rng.normal(size=level.shape) + scale * np.asarray(margins)[:, None, None]
     return (latent > 0).astype(np.float64)
 
@@ -143,13 +146,27 @@ HARD = (
         for s in (3, 5, 8, 16)
     ),
     Regime("skewed seeds, questions count too", seed=0.2, skewed=True),
+    Regime("skewed seeds, not shared", seed=0.4, question=0.2, both=0.0, skewed=True, shared=0.0),
     *(
-        Regime(f"1 of 16 questions has 60 rows, {q}", questions=q, rows=(60, *(1,) * 15), question=size)
-        for q, size in ((96, 1.0), (400, 1.0), (96, 0.0), (2000, 1.0))
+        Regime(f"{q // 16} of {q} questions have 60 rows", questions=q, rows=(60, *(1,) * 15))
+        for q in (96, 400, 2000)
     ),
+    Regime("the same, rows alike by chance", questions=96, rows=(60, *(1,) * 15), question=0.0),
     Regime("1 to 60 rows a question", questions=150, rows=(1, 3, 10, 60, 2, 1)),
     Regime("50 questions", questions=50),
     Regime("50 questions, 3 seeds", questions=50, seeds=3),
     Regime("2000 questions", questions=2000),
 )
 """What broke the criterion before floors, corrections for dominant questions and the interval for pools."""
+POOLS = (
+    *(Regime(f"pool rules, {s} seeds", seeds=s, seed=0.15, pool=0.3, question=0.3) for s in (3, 5, 8, 16)),
+    Regime("pool and questions", seed=0.1, pool=0.2),
+    Regime("pool and questions, not shared", seed=0.1, pool=0.2, shared=0.2),
+    Regime("pool and questions, 3 seeds", seeds=3, seed=0.1, pool=0.2),
+    Regime("pool and 2000 questions", seed=0.05, pool=0.1, questions=2000),
+    Regime("pool, 50 questions", seed=0.1, pool=0.2, questions=50),
+    Regime("pool, near-perfect student", seed=0.1, pool=0.2, margins=NEAR),
+    Regime("pool, 60 rows", seed=0.1, pool=0.2, questions=400, rows=(60, *(1,) * 15)),
+    Regime("hardly a pool", seed=0.02, pool=0.04),
+)
+"""New training pools: for `pgr_ci_pool` and `ci_pool`."""

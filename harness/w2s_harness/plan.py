@@ -206,7 +206,10 @@ class Attempt:
     parameters: Mapping[str, Value]
     """Every parameter, defaults included."""
     p: float | None
-    """Of its test against vanilla, uncorrected; None where there was none."""
+    """That a claim about it would rest on, or of its test against vanilla, uncorrected; None where there was
+    none."""
+    holdout: str = ""
+    """Digest of the holdout that it was scored on: the plan's, or one that shares rows with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,9 @@ def test_three_files_that_differ_in_a_constant_are_three_attempts(tried):
     frozen = boards[2]["plan"]["attempts"]
     sources = [rows(b)["shrunk"]["source"]["sha256"] for b in boards]
     assert sorted(a["sha256"] for a in frozen) == sorted(sources[:2])
-    ps = {rows(b)["shrunk"]["source"]["sha256"]: rows(b)["shrunk"]["vs_vanilla"]["p"] for b in boards}
+    ps = {rows(b)["shrunk"]["source"]["sha256"]: rows(b)["shrunk"]["claim"]["p"] for b in boards}
     assert all(a["p"] == ps[a["sha256"]] for a in frozen)
-    versus = rows(boards[2])["shrunk"]["vs_vanilla"]
+    versus = rows(boards[2])["shrunk"]["claim"]
     steps, highest = sorted(ps.values()), 0.0
     for i, p in enumerate(steps[: steps.index(versus["p"]) + 1]):
         highest = max(highest, min(1.0, (3 - i) * p))

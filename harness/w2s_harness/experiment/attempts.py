@@ -2,6 +2,8 @@
 
 An attempt is a method's source and parameters, scored on a holdout with a pair's models; whatever the file
 was called, and with whatever seeds. A source may offer several methods, and each is an attempt of its own.
+Holdouts of the same models that share rows, by `--limit`, a subset or another file, are looked at as one: the
+same method on another part of them is one more attempt.
 Shipped methods with default parameters are references and no attempts. What is counted is what one store saw,
 so a number of attempts is a lower bound.
 
@@ -19,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
@@ -27,6 +31,8 @@ from w2s_harness.plan import Attempt, Plan, PlannedMethod, Value
 from w2s_harness.report.document import Row
 
 FILE = "attempts.jsonl"
+SHARED = 0.05
+"""Holdouts that share more than this, of the rows of the smaller one, are one that was looked at again."""
 Key = tuple[str, str, str, str]
 """Holdout, source, method, parameters."""
 
@@ -42,6 +48,8 @@ class _Line(msgspec.Struct, frozen=True):
     sha256: str
     parameters: dict[str, Value]
     p: float | None
+    models: str = ""
+    """What identifies the pair's models; empty in a line of before, which counts by `holdout` alone."""
 
     @property
     def key(self) -> Key:
@@ -53,7 +61,8 @@ class AttemptLog:
 
     def __init__(self, store: Store) -> None:
         """Read the log of `store`. Raises `StoreError` where it cannot be read."""
-        self._file = store.root / FILE
+        self._store, self._file = store, store.root / FILE
+        self._rows: dict[str, npt.NDArray[np.uint64] | None] = {}
         self._known = {line.key: line for line in _read(self._file)}
 
     def listener(self, plan: Plan, settings: Sequence[Setting]) -> Callable[[Mapping[str, Any]], None]:
@@ -68,6 +77,7 @@ class AttemptLog:
                 return
             line = _line(*where[f"{cell.task}/{cell.pair}"], methods[cell.method], None)
             if line.key not in self._known:
+                self._keep_rows(where[f"{cell.task}/{cell.pair}"][0], line.holdout)
                 self._append([line])
 
         return listen
@@ -81,7 +91,7 @@ class AttemptLog:
             method = by_name[row.method, _canonical(row.parameters)]
             if is_reference(method) or all(cell.accuracy is None for cell in row.transfer.per_seed):
                 continue
-            p = row.vs_vanilla.p if row.vs_vanilla is not None else None
+            p = _p(row)
             line = _line(*where[row.task, row.pair], method, p)
             before = self._known.get(line.key)
             if before is None or before.p != p:
@@ -93,7 +103,7 @@ class AttemptLog:
         rows = {(f"{c.task}/{c.pair}", c.method) for c in plan.cells()}
         found = []
         for setting in settings:
-            here = holdout(setting)
+            here, models, rows_here = holdout(setting), _models(setting), _digests(setting)
             own = {_line(setting, here, m, None).key for m in plan.methods if (setting.id, m.id) in rows}
             found += [
                 Attempt(
@@ -103,11 +113,28 @@ class AttemptLog:
                     sha256=line.sha256,
                     parameters=dict(sorted(line.parameters.items())),
                     p=line.p,
+                    holdout=line.holdout,
                 )
                 for key, line in self._known.items()
-                if line.holdout == here and key not in own
+                if key not in own
+                and (line.holdout == here or (line.models == models and self._shares(line, rows_here)))
             ]
         return tuple(sorted(found, key=_order))
+
+    def _keep_rows(self, setting: Setting, where: str) -> None:
+        """Once per holdout, what later ones are compared with."""
+        if self._rows_of(where) is None:
+            self._store.put_array(_rows_key(where), _digests(setting))
+            del self._rows[where]
+
+    def _rows_of(self, where: str) -> npt.NDArray[np.uint64] | None:
+        if where not in self._rows:
+            self._rows[where] = self._store.array(_rows_key(where))
+        return self._rows[where]
+
+    def _shares(self, line: _Line, rows: npt.NDArray[np.uint64]) -> bool:
+        other = self._rows_of(line.holdout)
+        return other is not None and overlap(other, rows) > SHARED
 
     def _append(self, lines: Sequence[_Line]) -> None:
         """Write whole lines at the end; what a killed host left torn must not swallow them."""
@@ -138,14 +165,14 @@ def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[s
     At least 1, and 1 for a reference.
     """
     methods = {m.id: m for m in plan.methods}
-    seen: dict[str, set[tuple[str, str, str]]] = {}
+    seen: dict[str, set[Key]] = {}
     for attempt in plan.attempts:
-        key = (attempt.sha256, attempt.method, _canonical(attempt.parameters))
+        key = (attempt.holdout, attempt.sha256, attempt.method, _canonical(attempt.parameters))
         seen.setdefault(f"{attempt.task}/{attempt.pair}", set()).add(key)
     for cell in plan.cells():
         method = methods[cell.method]
         if "accuracy" in records.get(cell.id, {}) and not is_reference(method):
-            key = (method.source.sha256, method.name, _canonical(method.parameters))
+            key = ("the plan's own", method.source.sha256, method.name, _canonical(method.parameters))
             seen.setdefault(f"{cell.task}/{cell.pair}", set()).add(key)
     rows = {(f"{cell.task}/{cell.pair}", cell.method) for cell in plan.cells()}
     return {
@@ -165,6 +192,33 @@ def holdout(setting: Setting) -> str:
     rows = (msgspec.msgpack.encode((r, bool(y))) for r, y in zip(test.rows, test.labels, strict=True))
     digests = sorted(hashlib.sha256(row).hexdigest() for row in rows)
     return key_of("holdout", [digests, setting.weights("weak"), setting.weights("strong"), setting.pair.mode])
+
+
+def overlap(one: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> float:
+    """The share of the smaller of two holdouts that stands in the other too; their rows by digest."""
+    fewer = min(len(one), len(other))
+    return len(np.intersect1d(one, other)) / fewer if fewer else 0.0
+
+
+def _digests(setting: Setting) -> npt.NDArray[np.uint64]:
+    """The different rows of a holdout by 64 bits of a digest of their texts, sorted."""
+    digests = (hashlib.sha256(msgspec.msgpack.encode(row)).digest()[:8] for row in setting.test.rows)
+    return np.array(sorted({int.from_bytes(digest, "little") for digest in digests}), np.uint64)
+
+
+def _rows_key(where: str) -> str:
+    return key_of("holdout-rows", where)
+
+
+def _models(setting: Setting) -> str:
+    return key_of("holdout-models", [setting.weights("weak"), setting.weights("strong"), setting.pair.mode])
+
+
+def _p(row: Row) -> float | None:
+    """The p that a claim about the row rests on, before Holm; else that of the test against vanilla."""
+    if row.claim is not None and row.claim.p is not None:
+        return row.claim.p
+    return row.vs_vanilla.p if row.vs_vanilla is not None else None
 
 
 def holdouts(settings: Sequence[Setting]) -> dict[str, str]:
@@ -197,6 +251,7 @@ def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) 
         sha256=method.source.sha256,
         parameters=dict(method.parameters),
         p=p,
+        models=_models(setting),
     )
 
 
@@ -217,7 +272,8 @@ def _read(file: Path) -> list[_Line]:
 
 
 def _order(attempt: Attempt) -> tuple[str, ...]:
-    return (attempt.task, attempt.pair, attempt.sha256, attempt.method, _canonical(attempt.parameters))
+    names = (attempt.task, attempt.pair, attempt.sha256, attempt.method)
+    return (*names, _canonical(attempt.parameters), attempt.holdout)
 
 
 def _canonical(parameters: Mapping[str, Any]) -> str:

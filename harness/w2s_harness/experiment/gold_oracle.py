@@ -78,8 +78,8 @@ def oracle_control(
 ) -> Control:
     """Judge whether the oracle comes out as weak supervision; a setting without a gap has nothing to show.
 
-    :param kept: what `oracle` gave, by seed. Where seeds or questions are too few for a verdict, sizes must
-    do.
+    :param kept: what `oracle` gave, by seed. Where seeds or questions are too few for a verdict, the sizes
+    must do.
     """
     seeds = list(kept)
     real = _outcomes(setting, kept, ["gold"])[:, 0]

@@ -150,6 +150,7 @@ class Keys:
             None if world is None else asdict(world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
             code_version("cell"),
+            self.setting.task.task.share_true,
             [self.setting.chain(), list(self.setting.pair.abilities)],
         ]
         versions = canonical(self._versions())[1:-1]

@@ -269,6 +269,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
             version=source.version,
             sha256=source.sha256,
             editable=source.editable,
+            shipped=source.is_shipped,
         ),
         by_subset=tally.by_subset(),
         **_authored(tally.method.author),

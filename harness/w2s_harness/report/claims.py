@@ -101,6 +101,8 @@ def _against(row: Row) -> str:
         return "elicitation: what it recovers is not shown to be the teacher's"
     if row.attempts > 1 and row.exposure != "fresh":
         return f"{row.attempts} attempts on this holdout, so a claim needs --fresh"
+    if row.exposure == "public" and not row.source.shipped:
+        return "its labels are public and its code could carry them: a claim needs --fresh or a private task"
     return ""
 
 

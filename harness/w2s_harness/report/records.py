@@ -200,6 +200,8 @@ class SourceRecord(Part, frozen=True, kw_only=True):
     """Digest of the code; null where it was refused unread."""
     editable: bool
     """Is it an editable install?"""
+    shipped: bool = False
+    """Does w2s-harness ship it? What others wrote needs labels that are not public for a claim."""
 
 
 class PluginRecord(Part, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from w2s_harness.discovery.metadata import OURS
@@ -11,12 +12,14 @@ from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.attempts import (
     FILE,
+    SHARED,
     AttemptLog,
     counts,
     frozen_before,
     holdout,
     holdouts,
     needs_fresh,
+    overlap,
 )
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import prepare_settings
@@ -59,6 +62,7 @@ def row(planned: PlannedMethod, p: float | None, accuracy: float | None = 0.5):
         task="words",
         pair="p",
         transfer=SimpleNamespace(per_seed=[SimpleNamespace(accuracy=accuracy)]),
+        claim=None,
         vs_vanilla=None if p is None else SimpleNamespace(p=p),
     )
 
@@ -173,6 +177,58 @@ def test_a_holdout_is_known_by_its_rows_and_the_models(plan, store, folder, mode
     assert now() == first, "the order of rows"
     (folder / "test.jsonl").write_text("".join(rows[:-2]))
     assert now() != first
+
+
+def test_another_part_of_the_same_rows_is_the_same_holdout_looked_at_again(plan, store, on, score):
+    score(method("a"))
+    for limit in (40, 44):  # rows of train splits; the holdout's follow
+        changed = replace(plan, methods=(method("a"), method("b")), limit=limit)
+        settings = prepare_settings(changed, store)
+        found = AttemptLog(store).before(changed, settings)
+        assert len(settings[0].test) < 48 and holdout(settings[0]) not in {a.holdout for a in found}
+        changed = replace(changed, attempts=found)
+        scored = {cell.id: {"accuracy": 0.5} for cell in changed.cells()}
+        before_this = 1 if limit == 40 else 3
+        assert len(found) == before_this and set(counts(changed, scored).values()) == {before_this + 2}
+        listen = AttemptLog(store).listener(changed, settings)
+        for cell in changed.cells():
+            listen({"cell": cell.id, "accuracy": 0.5})
+
+
+def test_other_rows_or_models_are_another_holdout_and_old_lines_count_by_digest(
+    plan, store, score, folder, model
+):
+    score(method("a"))
+    strong = replace(plan.pairs[0], strong=model("other", b"o"))
+    for pairs, expected in ((plan.pairs, 1), ((strong,), 0)):
+        changed = replace(plan, methods=(method("c"),), pairs=pairs, limit=40)
+        assert len(AttemptLog(store).before(changed, prepare_settings(changed, store))) == expected
+    log = store.root / FILE
+    (line,) = lines(store)
+    log.write_text(json.dumps({k: v for k, v in line.items() if k != "models"}) + "\n")
+    for limit, expected in ((None, 1), (40, 0)):
+        changed = replace(plan, methods=(method("c"),), limit=limit)
+        assert len(AttemptLog(store).before(changed, prepare_settings(changed, store))) == expected
+    rows = (folder / "test.jsonl").read_text()
+    (folder / "test.jsonl").write_text(rows.replace("test ", "another "))
+    changed = replace(plan, methods=(method("c"),))
+    assert not AttemptLog(store).before(changed, prepare_settings(changed, store))
+
+
+def test_holdouts_are_told_apart_by_the_share_of_the_smaller_one():
+    rows = np.arange(1000, dtype=np.uint64)
+    assert overlap(rows, rows[:50]) == 1 and overlap(rows[:100], rows[95:300]) == SHARED
+    assert overlap(rows[:10], rows[10:]) == 0 and overlap(rows, rows[:0]) == 0
+
+
+def test_the_p_of_an_attempt_is_the_one_that_a_claim_rests_on(store, on, score):
+    score(method("a"))
+    plan, settings = on(method("a"))
+    claimed = row(plan.methods[0], 0.01)
+    for claim, p in ((SimpleNamespace(p=0.3), 0.3), (SimpleNamespace(p=None), 0.01)):
+        claimed.claim = claim
+        AttemptLog(store).finished(plan, settings, [claimed])
+        assert lines(store)[-1]["p"] == p
 
 
 def test_counts_take_the_plan_and_what_came_before(store, on, score):

@@ -109,7 +109,9 @@ def row(method, task="math", **changes):
         "compute": Compute(fits=2, tokens=1000, flops=1e9),
         "solver": "exact",
         "exposure": "public",
-        "source": SourceRecord(distribution="w2s-harness", version="0.1.0", sha256="ef" * 32, editable=False),
+        "source": SourceRecord(
+            distribution="w2s-harness", version="0.1.0", sha256="ef" * 32, editable=False, shipped=True
+        ),
         "by_subset": {"out-of-distribution": SubsetScore(accuracy=0.8, pgr=0.75, reason=None)},
     }
     return Row(**{**fields, **changes})

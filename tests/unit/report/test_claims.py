@@ -3,7 +3,7 @@ import pytest
 
 from w2s_harness.report.claims import claims_of, decided
 from w2s_harness.report.document import Comparison, SeedTransfer, Transfer
-from w2s_harness.report.records import Own, OwnPart, VerdictRecord
+from w2s_harness.report.records import Own, OwnPart, SourceRecord, VerdictRecord
 
 
 def found(difference, against, *, p=0.001, pool=(0.01, 0.05), ci=(0.01, 0.05)):
@@ -28,6 +28,10 @@ def own(verdict="weak supervision", echo=0.08, decoy=0.06, **more):
         for name, a in (("echo", echo), ("decoy", decoy))
     }
     return Own(**parts, draws=1, verdict=verdict, **more)
+
+
+def source(shipped):
+    return SourceRecord(distribution=None, version=None, sha256="ab" * 32, editable=False, shipped=shipped)
 
 
 SEEDS = [SeedTransfer(seed=s, accuracy=0.9, pgr=0.5, error=None) for s in range(5)]
@@ -114,6 +118,15 @@ def test_guards_forbid_claims(row):
 
 def test_attempts_do_not_count_on_data_drawn_after_them(row):
     assert one(row("math", attempts=3, exposure="fresh"))[0][0].holds
+
+
+@pytest.mark.parametrize(("exposure", "holds"), [("public", False), ("private", True), ("fresh", True)])
+def test_code_of_others_claims_nothing_where_its_labels_are_public(row, exposure, holds):
+    (decision,), claim = one(row("math", source=source(False), exposure=exposure))
+    assert decision.holds is claim.significant is holds
+    said = "its labels are public and its code could carry them: a claim needs --fresh or a private task"
+    assert (said in claim.sentence) is not holds
+    assert one(row("math", source=source(True), exposure=exposure))[0][0].holds
 
 
 def test_both_references_count_and_holm_runs_over_the_plan_and_its_attempts(row):
