@@ -21,7 +21,7 @@ from pathlib import Path
 
 from processes import family
 
-MAIN = ["w2s-harness", "run", "--tasks", "math,code,chat", "-q"]
+MAIN = ["w2s-harness", "run", "--tasks", "math,code,chat,kinds", "-q"]
 METHOD = '''
 from dataclasses import dataclass
 from w2s_harness import Method, hookimpl

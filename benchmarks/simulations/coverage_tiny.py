@@ -88,7 +88,7 @@ def _population(args: argparse.Namespace) -> dict[str, npt.NDArray[np.float64]]:
     task, weak, strong = _shipped(args.task, args.holdout)
     data = prepare(task, limit=None)
     features = {name: _features(model, data) for name, model in (("weak", weak), ("strong", strong))}
-    found = _fitted(data, features, args.draws)
+    found = _fitted(data, features, args.draws, _settings(data, features))
     found["clusters"] = data.splits["test"].groups
     if args.cache is not None:
         np.savez_compressed(args.cache, **found)
@@ -110,10 +110,8 @@ def _features(model: Model, data: TaskData) -> dict[str, npt.NDArray[np.float32]
     return {name: extract(loaded, split.rows, data.kind).features for name, split in data.splits.items()}
 
 
-def _fitted(
-    data: TaskData, features: dict[str, dict[str, npt.NDArray[np.float32]]], draws: int
-) -> dict[str, Floats]:
-    """Outcomes on the holdout of teacher, ceiling and methods, by draw, at C chosen as a run chooses it."""
+def _settings(data: TaskData, features: dict[str, dict[str, npt.NDArray[np.float32]]]) -> tuple[float, float]:
+    """C of the teacher and of the student, chosen on the whole pool by cross-validation."""
     label, unlabel = data.splits["train_label"], data.splits["train_unlabel"]
     weak, strong = features["weak"], features["strong"]
     gold = {name: data.splits[name].labels.astype(float) for name in data.splits}
@@ -122,6 +120,20 @@ def _fitted(
     c_strong = _chosen(
         strong["train_unlabel"], sigmoid(whole.logits(weak["train_unlabel"])), unlabel.groups, data
     )
+    return c_weak, c_strong
+
+
+def _fitted(
+    data: TaskData,
+    features: dict[str, dict[str, npt.NDArray[np.float32]]],
+    draws: int,
+    chosen: tuple[float, float],
+) -> dict[str, Floats]:
+    """Outcomes on the holdout of teacher, ceiling and methods, by draw, at the C of `_settings`."""
+    c_weak, c_strong = chosen
+    label, unlabel = data.splits["train_label"], data.splits["train_unlabel"]
+    weak, strong = features["weak"], features["strong"]
+    gold = {name: data.splits[name].labels.astype(float) for name in data.splits}
     found: dict[str, list[Floats]] = {name: [] for name in ("weak", "ceiling", *METHODS)}
     for seed in range(draws):
         own = draw(label, root=0, seed=seed, name="train_label")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,28 @@ class Regime:
     """Share of each effect's variance that weak, transfer and ceiling have in common."""
     baseline_seeds: int = 0
     """Baselines with seeds of their own, so many; 0 where they share the method's."""
+    skewed: bool = False
+    """Seed effects are exponential to the low side, less their mean: now and then a seed goes wrong."""
+    pool: float = 0.0
+    """Of the training pool, drawn anew for an experiment; seeds that draw .8 of it have half of that."""
 
     @property
     def truth(self) -> float:
         """The PGR over all seeds and questions."""
-        w, t, c = ndtr(self.margins)
+        w, t, c = self.accuracies
         return float((t - w) / (c - w))
+
+    @property
+    def accuracies(self) -> Floats:
+        """(3,) of weak, transfer and ceiling over all seeds and questions."""
+        if not self.skewed:
+            return np.array(ndtr(self.margins), np.float64)
+        # by quadrature over the two exponentials of a seed's effect
+        at = -np.log1p(-(np.arange(500) + 0.5) / 500)
+        shift = np.sqrt(self.shared) * (1 - at)[:, None] + np.sqrt(1 - self.shared) * (1 - at)
+        normal = np.sqrt(self.question**2 + self.both**2 + 1)
+        scale = np.hypot(normal, self.seed)
+        return np.array([ndtr((scale * m + self.seed * shift) / normal).mean() for m in self.margins])
 
     @property
     def clusters(self) -> npt.NDArray[np.int64]:
@@ -62,13 +78,18 @@ def crossed(rng: np.random.Generator, regime: Regime, seeds: int, margins: Seque
     """(K, seeds, N) outcomes of K things with these margins and a regime's effects, mean over rows exact."""
     k, at = len(margins), regime.clusters
 
-    def effect(size: float, *shape: int) -> Floats:
-        common, own = rng.normal(size=(1, *shape)), rng.normal(size=(k, *shape))
+    def effect(size: float, *shape: int, drawn: Callable[..., Floats] = rng.normal) -> Floats:
+        common, own = drawn(size=(1, *shape)), drawn(size=(k, *shape))
         return size * (np.sqrt(regime.shared) * common + np.sqrt(1 - regime.shared) * own)
 
-    level = effect(regime.question, 1, regime.questions) + effect(regime.seed, seeds, 1)
+    def failing(size: tuple[int, ...]) -> Floats:
+        found: Floats = 1.0 - rng.exponential(size=size)
+        return found
+
+    of_seeds = effect(regime.seed, seeds, 1, drawn=failing if regime.skewed else rng.normal)
+    level = effect(regime.question, 1, regime.questions) + of_seeds + effect(regime.pool, 1, 1)
     level = (level + effect(regime.both, seeds, regime.questions))[:, :, at]
-    scale = np.sqrt(regime.question**2 + regime.seed**2 + regime.both**2 + 1)
+    scale = np.sqrt(regime.question**2 + regime.seed**2 + regime.both**2 + regime.pool**2 + 1)
     latent = level + rng.normal(size=level.shape) + scale * np.asarray(margins)[:, None, None]
     return (latent > 0).astype(np.float64)
 
@@ -107,3 +128,45 @@ UNCLEAR = (
     Regime("small gap, 4 rows a question", margins=SMALL_GAP, questions=120, rows=(4,)),
     Regime("gap about 3 SE", margins=(0.2, 0.36, 0.44), questions=150),
 )
+PERFECT = (0.8, 3.09, 3.29)
+"""Student .999, ceiling .9995."""
+NEAR = (0.5, 2.326, 1.96)
+"""Student .99, above its ceiling, .975."""
+HARD = (
+    *(
+        Regime(f"perfect student, {s} seeds, {q} questions", seeds=s, questions=q, margins=PERFECT)
+        for s, q in ((3, 50), (5, 50), (5, 400), (8, 2000), (16, 200))
+    ),
+    *(
+        Regime(f"near-perfect student, {s} seeds, {q} questions", seeds=s, questions=q, margins=NEAR)
+        for s, q in ((3, 50), (5, 400), (16, 50), (8, 2000))
+    ),
+    *(
+        Regime(f"skewed seeds, {s}", seeds=s, seed=0.4, question=0.2, both=0.0, skewed=True)
+        for s in (3, 5, 8, 16)
+    ),
+    Regime("skewed seeds, questions count too", seed=0.2, skewed=True),
+    Regime("skewed seeds, not shared", seed=0.4, question=0.2, both=0.0, skewed=True, shared=0.0),
+    *(
+        Regime(f"{q // 16} of {q} questions have 60 rows", questions=q, rows=(60, *(1,) * 15))
+        for q in (96, 400, 2000)
+    ),
+    Regime("the same, rows alike by chance", questions=96, rows=(60, *(1,) * 15), question=0.0),
+    Regime("1 to 60 rows a question", questions=150, rows=(1, 3, 10, 60, 2, 1)),
+    Regime("50 questions", questions=50),
+    Regime("50 questions, 3 seeds", questions=50, seeds=3),
+    Regime("2000 questions", questions=2000),
+)
+"""What broke the criterion before floors, corrections for dominant questions and the interval for pools."""
+POOLS = (
+    *(Regime(f"pool rules, {s} seeds", seeds=s, seed=0.15, pool=0.3, question=0.3) for s in (3, 5, 8, 16)),
+    Regime("pool and questions", seed=0.1, pool=0.2),
+    Regime("pool and questions, not shared", seed=0.1, pool=0.2, shared=0.2),
+    Regime("pool and questions, 3 seeds", seeds=3, seed=0.1, pool=0.2),
+    Regime("pool and 2000 questions", seed=0.05, pool=0.1, questions=2000),
+    Regime("pool, 50 questions", seed=0.1, pool=0.2, questions=50),
+    Regime("pool, near-perfect student", seed=0.1, pool=0.2, margins=NEAR),
+    Regime("pool, 60 rows", seed=0.1, pool=0.2, questions=400, rows=(60, *(1,) * 15)),
+    Regime("hardly a pool", seed=0.02, pool=0.04),
+)
+"""New training pools: for `pgr_ci_pool` and `ci_pool`."""

@@ -133,12 +133,11 @@ def simulated(
     ground: Ground, seeds: list[Seed], share: float, rng: np.random.Generator, own_draws: int = 1
 ) -> Found:
     """One teacher and its students, with the verdict."""
-    known, other = _scaled(ground, _known), _scaled(ground, _unknown(ground, rng))
-    off = _scaled(ground, _anywhere(ground, rng))
+    known, other, off = _known(ground), _unknown(ground, rng), _unknown(ground, rng)
     truth = [np.sqrt(1 - share) * k + np.sqrt(share) * o for k, o in zip(known, other, strict=True)]
     gold = truth[1] > 0
     noise = SHARED * off[0] + ALONE * rng.standard_normal(len(off[0]))
-    again = _scaled(ground, _anywhere(ground, rng))[0]
+    again = _unknown(ground, rng)[0]
     blind = np.sqrt(1 - share) * known[0] + SHARED * again + ALONE * rng.standard_normal(len(again))
     weak, without = _sigmoid(truth[0] + noise), _sigmoid(blind)
     rows = []
@@ -172,30 +171,23 @@ def _judged(ground: Ground, right: Floats, best: Floats, own_draws: int) -> Foun
     return Found(sizes["echo"], sizes["decoy"], exact, float(real.mean()), word or "none")
 
 
-def _known(x: Floats, z: Floats) -> Floats:
-    return centred(z, z, 0.5).mean(0)
+def _known(ground: Ground) -> tuple[Floats, Floats]:
+    """What the readouts say of the rows of both splits, with deviation 1 on the first."""
+    rows = (ground.z, ground.z_test)
+    ours, theirs = (centred(ground.z, z, 0.5).mean(0) for z in rows)
+    return (ours - ours.mean()) / ours.std(), (theirs - ours.mean()) / ours.std()
 
 
-def _anywhere(ground: Ground, rng: np.random.Generator) -> Floats:
-    return rng.standard_normal(ground.x.shape[1])
-
-
-def _unknown(ground: Ground, rng: np.random.Generator) -> Floats:
-    """A direction of the features, what the readouts hold of it taken off."""
-    return _anywhere(ground, rng)
-
-
-def _scaled(ground: Ground, what: object) -> tuple[Floats, Floats]:
-    """What is thought of the rows of both splits, with mean 0 and deviation 1 on the first."""
-    if callable(what):
-        ours, theirs = what(ground.x, ground.z), centred(ground.z, ground.z_test, 0.5).mean(0)
-    else:
-        b = basis(centred(ground.z, ground.z, 0.5).T)
-        b_test = basis(centred(ground.z, ground.z_test, 0.5).T)
-        ours, theirs = ground.x @ what, ground.x_test @ what
-        one, one_test = (np.column_stack([np.ones(len(c)), c]) for c in (b, b_test))
-        held = np.linalg.lstsq(one, ours, rcond=1e-6)[0]
-        ours, theirs = ours - one @ held, theirs - one_test @ held
+def _unknown(ground: Ground, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Likewise a direction of the features, what the readouts hold of it taken off."""
+    weights = rng.standard_normal(ground.x.shape[1])
+    one, one_test = (
+        np.column_stack([np.ones(z.shape[1]), basis(centred(ground.z, z, 0.5).T)])
+        for z in (ground.z, ground.z_test)
+    )
+    ours, theirs = ground.x @ weights, ground.x_test @ weights
+    held = np.linalg.lstsq(one, ours, rcond=1e-6)[0]
+    ours, theirs = ours - one @ held, theirs - one_test @ held
     return (ours - ours.mean()) / ours.std(), (theirs - ours.mean()) / ours.std()
 
 
@@ -219,20 +211,20 @@ def table(ground: Ground, seeds: int, draws: int, own_draws: int, rng: np.random
         found = [simulated(ground, known, share, rng, own_draws) for _ in range(draws)]
         exact = float(np.mean([f.exact for f in found]))
         words = Counter(f.verdict for f in found)
-        covers = [
-            np.mean([a <= exact <= b for f in found if (ab := size(f).bounds) for a, b in [ab]])
-            for size in (lambda f: f.echo, lambda f: f.decoy)
-        ]
-        numbers = [
-            np.mean([f.accuracy for f in found]), exact,
-            np.mean([f.echo.accuracy for f in found]), np.mean([f.decoy.accuracy for f in found]), *covers,
-        ]  # fmt: skip
+        sizes = [[f.echo for f in found], [f.decoy for f in found]]
+        numbers = [np.mean([f.accuracy for f in found]), exact]
+        numbers += [np.mean([one.accuracy for one in many]) for many in sizes]
+        numbers += [np.mean([_holds(one, exact) for one in many]) for many in sizes]
         rates = [
             words[w] / draws for w in ("weak supervision", "own, under elicitation", "elicitation", "unclear")
         ]
         cells = [f"{n:.3f}" for n in (*numbers, *rates)]
         out.append(f"| {share:.2f} | {' | '.join(cells)} |")
     return out
+
+
+def _holds(size: own_size.Size, exact: float) -> bool:
+    return size.bounds is not None and size.bounds[0] <= exact <= size.bounds[1]
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from w2s_harness.errors import PluginError
 
-Aim = Literal["reach", "score"]
+Aim = Literal["reach", "score", "claim"]
 Lay = Literal["environment", "pythonpath"]
 JailLevel = Literal["L1", "L2"]
 Cells = Literal["one", "several", "worlds"]
@@ -27,7 +27,8 @@ class Attack:
     summary: str
     """What it tries, in one line."""
     aim: Aim = "reach"
-    """`reach`: to get at something; it prints what came of it. `score`: to stand on the leaderboard."""
+    """`reach`: to get at something; it prints what came of it. `score`: to stand on the leaderboard. `claim`:
+    to pass for weak supervision, by a claim or by standing above `vanilla*`."""
     body: str = ""
     """Statements run as a function of `problem`, `student` and `rng`. To raise is to be stopped. To end is to
     have got there; to return something makes it what `fit` returns, and getting through is to have got
@@ -47,7 +48,7 @@ class Attack:
     """What the plan must grant for it to be tried."""
     cells: Cells = "one"
     """How much of a plan it needs: `one` cell; `several`, one for each seed; `worlds`, the counterfactual
-    ones too, as aim `score` always does."""
+    ones too, as the aims `score` and `claim` always do."""
     task: str = ""
     """The shipped task that it needs; empty: any."""
     stops: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class Attack:
     @property
     def needs_worlds(self) -> bool:
         """Whether counterfactual cells are run for it."""
-        return self.aim == "score" or self.cells == "worlds"
+        return self.aim != "reach" or self.cells == "worlds"
 
     @property
     def method(self) -> str:

@@ -63,12 +63,12 @@ class Seen:
     notices: Sequence[str]
     """What the audit hook of a worker with `text` reported; a silent one proves nothing."""
     targets: npt.NDArray[np.float32]
-    """(f, m) what each fit was told of the m rows in `drawn` order: P(label = 1), of several copies of a row
-    the mean by weight; NaN for rows not in it or of weight 0. Few-shot examples stand behind the fits, as
-    fits to the labels that they show."""
+    """(f, m) what each fit was told of the m rows in `drawn` order: P(label = 1), of copies of a row their
+    mean by weight; NaN for rows that did not count. All labelled examples that `zero_shot` and `prior` were
+    shown are one row more, the last."""
     weights: npt.NDArray[np.float32]
-    """(f, m) how much each row counted there: summed over its copies, mean 1 over the rows that count, else
-    0."""
+    """(f, m) how much each row counted: the weights of its copies added, with the mean 1 over the rows that
+    counted in that fit; 0 for the others."""
     output: str
     """Its last lines of standard output and error."""
     level: str

@@ -83,21 +83,23 @@ def page(methods: Sequence[Shown], board: Mapping[str, Any] | None) -> str:
 
 
 def measured(board: Mapping[str, Any], order: Sequence[str]) -> str:
-    """The table of a leaderboard: PGR with its interval, and rank, for each task of its first pair."""
-    pair = board["settings"][0]["pair"]
-    settings = {s["task"]: s for s in board["settings"] if s["pair"] == pair}
+    """The table of a leaderboard: PGR with its interval, own, and rank, for each task on its first pair."""
+    settings: dict[str, Any] = {}
+    for setting in board["settings"]:
+        settings.setdefault(setting["task"], setting)
     rows: dict[str, dict[str, Any]] = {}
     for row in board["rows"]:
-        if row["pair"] == pair and not row["parameters"] and row["method"] in order:
+        is_shown = settings[row["task"]]["pair"] == row["pair"] and not row["parameters"]
+        if is_shown and row["method"] in order:
             rows.setdefault(row["method"], {})[row["task"]] = row
-    header = " | ".join(f"{t}: PGR, 95 % CI | rank" for t in settings)
+    header = " | ".join(f"{t}: PGR, 95 % CI | own | rank" for t in settings)
     lines = [
         "## Measured",
         "",
-        _conditions(pair, settings),
+        _conditions(settings),
         "",
         f"| method | track | {header} | FLOPs |",
-        f"| --- | --- |{' --- | --- |' * len(settings)} --- |",
+        f"| --- | --- |{' --- | --- | --- |' * len(settings)} --- |",
     ]
     for name in sorted(rows, key=lambda name: (_place(rows[name]), order.index(name))):
         cells = " | ".join(_cell(rows[name].get(task)) for task in settings)
@@ -105,14 +107,16 @@ def measured(board: Mapping[str, Any], order: Sequence[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _conditions(pair: str, settings: Mapping[str, Any]) -> str:
+def _conditions(settings: Mapping[str, Any]) -> str:
     levels = "; ".join(
-        f"{task} weak {_number(s['weak']['mean'], 3)}, ceiling {_number(s['ceiling']['mean'], 3)}"
+        f"{task} on `{s['pair']}` weak {_number(s['weak']['mean'], 3)}, "
+        f"ceiling {_number(s['ceiling']['mean'], 3)}"
         for task, s in settings.items()
     )
     seeds = len(next(iter(settings.values()))["baseline_seeds"])
     return (
-        f"On the pair `{pair}`, {seeds} seeds. Accuracies: {levels}. A rank is an interval from all pairwise"
+        f"{seeds} seeds. Accuracies: {levels}. `own` is the PGR that is the teacher's own, in bold where the"
+        " verdict is weak supervision. A rank is an interval from all pairwise"
         " tests; methods of the elicitation track are not ranked among the others. Intervals are for new"
         " training pools. Marked with `*`: the difference from `vanilla*`, vanilla at its best settings, is"
         " significant for new pools after Holm's correction. FLOPs are over those of"
@@ -131,16 +135,25 @@ def _track(rows: Mapping[str, Any]) -> str:
 
 def _cell(row: Mapping[str, Any] | None) -> str:
     if row is None:
-        return "- | -"
+        return "- | - | -"
     if row["pgr"] is None:
-        return f"{row['status']}: {_plain(row['reason'] or '').replace('|', '/')} | -"
+        return f"{row['status']}: {_plain(row['reason'] or '').replace('|', '/')} | - | -"
     against = row.get("vs_vanilla_star") or {}
     mark = " *" if against.get("significant") else ""
     ci = row["pgr_ci_pool"]
     interval = f", {_number(ci[0])} to {_number(ci[1])}" if ci else ""
     rank = row["rank"]
     place = "-" if rank is None else str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}-{rank[1]}"
-    return f"{_number(row['pgr'])}{interval}{mark.replace('*', chr(92) + '*')} | {place}"
+    return f"{_number(row['pgr'])}{interval}{mark.replace('*', chr(92) + '*')} | {_own(row)} | {place}"
+
+
+def _own(row: Mapping[str, Any]) -> str:
+    own = row.get("own") or {}
+    parts = [own[k]["pgr"] for k in ("echo", "decoy") if own.get(k) and own[k]["pgr"] is not None]
+    if len(parts) < 2:
+        return "-"
+    least = _number(min(parts))
+    return f"**{least}**" if own["verdict"] == "weak supervision" else least
 
 
 def _flops(rows: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from w2s_harness.report import document, tables
 
 README = ROOT / "README.md"
 PRINTED = ROOT / "docs" / "readme-leaderboard.json"
+PAIRS = {"math": "tiny", "code": "tiny", "chat": "tiny", "kinds": "tiny-kinds"}
 _BLOCK = re.compile(r"<!-- leaderboard -->\s*```\w*\n(.*?)```\s*<!-- /?leaderboard(?: end)? -->", re.S)
 
 
@@ -28,16 +29,16 @@ def test_leaderboard_in_readme_is_what_report_prints() -> None:
 
 def test_leaderboard_in_readme_is_of_the_default_plan() -> None:
     plan = document.read(PRINTED).plan
-    assert [task["name"] for task in plan["tasks"]] == ["math", "code", "chat"]
-    assert [pair["name"] for pair in plan["pairs"]] == ["tiny"]
+    assert [task["name"] for task in plan["tasks"]] == list(PAIRS)
+    assert [pair["name"] for pair in plan["pairs"]] == ["tiny", "tiny-kinds"]
 
 
-@pytest.mark.parametrize("name", ["math", "code", "chat"])
+@pytest.mark.parametrize("name", PAIRS)
 def test_leaderboard_in_readme_is_of_the_shipped_data_and_models(name: str, tmp_path: Path) -> None:
     plugins, store = Plugins(), Store(tmp_path / "store")
     shown = next(s for s in document.read(PRINTED).settings if s.task == name)
     assert shown.data_digest == prepare(plugins.task(name), limit=None).digest
-    pair = plugins.pair("tiny")
+    pair = plugins.pair(PAIRS[name])
     assert shown.models["weak"].sha256 == model_identity(pair.weak, store)["sha256"]
     assert shown.models["strong"].sha256 == model_identity(pair.strong, store)["sha256"]
 

@@ -21,9 +21,11 @@ def outcomes(text: str) -> dict[str, str]:
 
 
 def test_some_attacks_with_guards(here):
-    done = here("redteam", "-k", SOME, "--limit", "80", "--seeds", "2", "--json")
+    posing = f"{SOME} or */constant-weight"
+    done = here("redteam", "-k", posing, "--limit", "80", "--seeds", "2", "--json")
     assert done.code == 0, done.err
     assert outcomes(done.out) == {
+        "constant-weight": "prevented",
         "labels-open": "prevented",
         "returns-a-number": "prevented",
         "honeypot-train": "detected",
@@ -52,8 +54,8 @@ def test_the_suite_is_listed_without_running(here):
 
 @pytest.mark.heavy
 def test_the_whole_suite(here):
-    done = here("redteam", "--json", timeout=1200)
+    done = here("redteam", "--json", timeout=1800)
     found = json.loads(done.out)
     assert [a for a in found["attacks"] if a["outcome"] == "succeeded"] == []
     assert [h for h in found["honest"] if h["outcome"] != "clean"] == []
-    assert len(found["attacks"]) >= 300 and done.code == 0
+    assert len(found["attacks"]) >= 320 and done.code == 0

@@ -17,7 +17,18 @@ from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Exposure, Split, TaskKind
 
 _SOURCES = ("folder", "files", "file")
-_KEYS = ("name", "kind", *_SOURCES, "splits", "columns", "voters", "exposure", "guards", "holds_code")
+_KEYS = (
+    "name",
+    "kind",
+    *_SOURCES,
+    "splits",
+    "columns",
+    "voters",
+    "exposure",
+    "guards",
+    "holds_code",
+    "share_true",
+)
 _KINDS: tuple[TaskKind, ...] = ("verify", "preference", "judged")
 _EXPOSURES: tuple[Exposure, ...] = ("public", "private")
 
@@ -36,7 +47,8 @@ class YamlTask(FileTask):
       most if given; paths are relative to the YAML;
     - optionally `columns: {prompt: question, candidate: answer, label: correct}` (field: column),
       `voters: [ann, bo]`, the names behind the votes of every row of a judged task, in their order,
-      `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs, and `guards`,
+      `exposure: public` (default) or `private`, `holds_code: true` where texts hold programs,
+      `share_true: 0.5` where that share of the rows of a verify task is true by construction, and `guards`,
       a mapping kept as it is.
 
     Raises `DataError` with file and line.
@@ -62,6 +74,7 @@ class YamlTask(FileTask):
             "sizes": _sizes(document),
             "guards": _mapping(document, "guards"),
             "holds_code": _flag(document, "holds_code"),
+            "share_true": _share(document, kind),
         }
         for key, value in settings.items():
             object.__setattr__(self, key, value)
@@ -105,6 +118,21 @@ def _flag(document: Document, key: str) -> bool:
     if not isinstance(value, bool):
         raise DataError(f"{document.at(key)}: '{key}' is {described(value)}. Write true or false.")
     return value
+
+
+def _share(document: Document, kind: TaskKind) -> float | None:
+    value = document.value.get("share_true")
+    if value is None:
+        return None
+    if kind != "verify":
+        raise DataError(
+            f"{document.at('share_true')}: 'share_true' goes with the kind verify only. Remove it."
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise DataError(
+            f"{document.at('share_true')}: 'share_true' is {described(value)}. Write a share between 0 and 1."
+        )
+    return float(value)
 
 
 def _mapping(document: Document, key: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class CellWork:
         if not self.guards.has_judges:
             return record
         keys = Keys(job.setting)
-        arrays = (keys.predictions(job.key), keys.told(job.key))
+        arrays = (keys.predictions(job.key), keys.targets(job.key), keys.weights(job.key))
         return record if all(map(self.store.path, arrays)) else None
 
     def _is_isolated(self, record: Record) -> bool:
@@ -242,11 +242,9 @@ class CellWork:
         for (setting, name), jobs in self._by_row().items():
             here = self._settings[setting]
             known = self.store.get(Keys(here).margins("names"))
-            if (
-                any(map(self._refusal, jobs))
-                or is_predictions(jobs[0].method)
-                or not (known and known["names"])
-            ):
+            # before the readouts were asked, as under --plan, a student with templates is taken to have some
+            has_readouts = bool(here.pair.strong.templates if known is None else known["names"])
+            if any(map(self._refusal, jobs)) or is_predictions(jobs[0].method) or not has_readouts:
                 continue
             by_seed = {job.cell.seed: job.cell for job in jobs}
             names = (self.plan.root_seed, here.data.digest, here.pair.name, name)

@@ -13,6 +13,7 @@ from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.plan_power import detectable
+from w2s_harness.experiment.readouts import STAGE, Readouts
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
@@ -47,6 +48,8 @@ def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, wo
     for name, units in Baselines(plan, settings, store, hook, threading.Event(), 1).stages():
         kept = sum(store.get(u.key) is not None for u in units)
         lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
+    readouts = Readouts(plan, settings, store, hook, threading.Event(), 1).units()
+    lines.append(f"{STAGE:<9} {len(readouts):>5}   kept {sum(not missing for _, missing in readouts)}")
     lines += _controls(Controls(plan, settings, store, hook, threading.Event(), 1), store)
     kept = sum(work.kept(job) is not None for job in work.jobs)
     lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
@@ -54,8 +57,13 @@ def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, wo
     if audits:
         kept = sum(work.kept(job) is not None for job in audits)
         lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual, for the guards)")
+    own = work.own_audits()
+    if own:
+        kept = sum(work.kept(job) is not None for job in own)
+        lines.append(f"{'own':<9} {len(own):>5}   kept {kept}   (counterfactual, echo and decoy)")
     tokens = sum(_tokens(s, store) for s in settings)
-    lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{_past([*work.jobs, *audits], store)}")
+    past = _past([*work.jobs, *audits, *own], store)
+    lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{past}")
     return lines
 
 

@@ -80,7 +80,6 @@ class Gathered:
         told = tell(self.store, self.setting, seed, job.world, job.secret)
         ceiling = self.store.array(keys.ceiling_train(seed))
         seen: Mapping[str, Any] = record["seen"]
-        targets, weights = self._array(keys.told(job.key))
         return CellEvidence(
             setting=self.view,
             seed=seed,
@@ -98,8 +97,8 @@ class Gathered:
                 requests=seen["requests"],
                 refused=seen["refused"],
                 notices=tuple(seen["notices"]),
-                targets=targets,
-                weights=weights,
+                targets=self._array(keys.targets(job.key)),
+                weights=self._array(keys.weights(job.key)),
                 output=record["output"],
                 level=record["isolation"]["level"],
             ),

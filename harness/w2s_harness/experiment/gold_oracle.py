@@ -78,7 +78,8 @@ def oracle_control(
 ) -> Control:
     """Judge whether the oracle comes out as weak supervision; a setting without a gap has nothing to show.
 
-    :param kept: what `oracle` gave, by seed. With one seed, which has no interval, the sizes must do.
+    :param kept: what `oracle` gave, by seed. Where seeds or questions are too few for a verdict, the sizes
+    must do.
     """
     seeds = list(kept)
     real = _outcomes(setting, kept, ["gold"])[:, 0]
@@ -93,11 +94,14 @@ def oracle_control(
     echo, decoy = sizes["echo"], sizes["decoy"]
     above = own_size.size(seeds, real - best, setting.test.groups)
     word, _ = own_size.verdict(echo, decoy, above)
-    ok = word == "weak supervision" or (word is None and _is_large(echo, decoy, above))
+    is_vague = word in (None, "unclear") and _is_large(echo, decoy, above)
+    ok = word == "weak supervision" or is_vague
     because = (
         f"{word or 'one seed'}: of {real.mean():.3f}, {echo.accuracy:+.3f} (echo) and {decoy.accuracy:+.3f} "
         f"(decoy) are the teacher's own, {above.accuracy:+.3f} above zero-shot* ({starred.best.name})"
     )
+    if is_vague:
+        because += "; its size is right, but seeds and questions are too few for a verdict"
     if not ok and no_gap is not None:
         ok, because = True, f"{because}; nothing else is asked of a setting without a gap: {no_gap}"
     elif not ok:

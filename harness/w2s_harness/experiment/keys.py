@@ -151,6 +151,7 @@ class Keys:
             None if world is None else asdict(world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
             code_version("cell"),
+            self.setting.task.task.share_true,
             [self.setting.chain(), list(self.setting.pair.abilities)],
             *([secret.digest(hidden)] if (hidden := secret.of_method(plan, method)) else []),
         ]
@@ -163,9 +164,13 @@ class Keys:
         """A cell's predictions on the holdout: (n_test,) P(label = 1)."""
         return key_of("predictions", cell_key)
 
-    def told(self, cell_key: str) -> str:
-        """What a cell's fits were told and how much each row counted: (2, f, m), as `TrainedOn.told`."""
-        return key_of("told", cell_key)
+    def targets(self, cell_key: str) -> str:
+        """What a cell's fits were told: (f, m) mean P(label = 1), NaN for rows that did not count."""
+        return key_of("targets", cell_key)
+
+    def weights(self, cell_key: str) -> str:
+        """How much each row counted in a cell's fits: (f, m), as `evidence.Seen.weights`."""
+        return key_of("weights", cell_key)
 
     def trained(self, cell_key: str) -> str:
         """What the student that a cell returned was trained on: (3, m), as `trained_on.Trained.rows`."""

@@ -164,7 +164,9 @@ class Runner:
             "service_seconds": meter.seconds,
         }  # fmt: skip
         keys = Keys(job.setting)
-        self.store.put_array(keys.told(job.key), watcher.trained.told())
+        targets, weights = watcher.trained.looks()
+        self.store.put_array(keys.targets(job.key), targets)
+        self.store.put_array(keys.weights(job.key), weights)
         self.store.put_array(keys.trained(job.key), trained.rows)
         self.store.put_array(keys.predictions(job.key), predictions)
         self.store.put(job.key, record)

@@ -47,14 +47,15 @@ class _Cells:
     def difference(self) -> tuple[Floats, float]:
         """(S, n_test) real minus fake, less the draws' luck; and how far the row moves with vanilla.
 
-        The factor is the regression of fake minus real on the luck over all cells, within 0 and `MOST`: 0 of
-        a row that answers every world alike, 1 of vanilla itself.
+        The factor is the regression of fake minus real on the luck over the questions of each seed, within 0
+        and `MOST`: 0 of a row that answers every world alike, 1 of vanilla itself.
         """
         moved = self.fake - self.real
         if self.luck is None:
             return -moved, 1.0
-        total = float(np.sum(self.luck * self.luck))
-        factor = float(np.sum(moved * self.luck)) / total if total > 0 else 0.0
+        about = self.luck - self.luck.mean(axis=1, keepdims=True)
+        total = float(np.sum(about * about))
+        factor = float(np.sum(moved * about)) / total if total > 0 else 0.0
         factor = min(MOST, max(0.0, factor))
         return factor * self.luck - moved, factor
 

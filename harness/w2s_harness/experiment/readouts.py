@@ -77,14 +77,15 @@ class Readouts:
 
     def run(self) -> dict[str, Starred]:
         """Work off what is missing; `zero-shot*` by setting id, none of a student without readouts."""
-        units = [_Unit(s, seed) for s in self.settings for seed in (None, *self.plan.seeds)]
+        units = self.units()
         self.hook.w2s_stage_start(stage=STAGE, total=len(units))
-        missing = [unit for unit in units if self._is_missing(unit)]
-        for unit in units:
-            if unit not in missing:
+        missing = [unit for unit, is_missing in units if is_missing]
+        for unit, is_missing in units:
+            if not is_missing:
                 self._done(unit, cached=True)
         threads = max(pair.threads for pair in self.plan.pairs)
         with Slots(self.n, lambda: ServiceClient("worker-facing", threads=threads), self.cancel) as slots:
+            # the heads are trained on the margins
             for group in ([u for u in missing if u.seed is None], [u for u in missing if u.seed is not None]):
                 slots.map(group, self._work, lambda unit, _: self._done(unit, cached=False))
         self.busy_s += slots.busy_s
@@ -93,7 +94,12 @@ class Readouts:
 
     def is_complete(self) -> bool:
         """Whether every readout is in the store, so that no features are read."""
-        return not any(self._is_missing(_Unit(s, n)) for s in self.settings for n in (None, *self.plan.seeds))
+        return not any(is_missing for _, is_missing in self.units())
+
+    def units(self) -> list[tuple[_Unit, bool]]:
+        """Every setting's margins and its heads of every seed, and whether they are missing."""
+        every = [_Unit(s, seed) for s in self.settings for seed in (None, *self.plan.seeds)]
+        return [(unit, self._is_missing(unit)) for unit in every]
 
     def _done(self, unit: _Unit, *, cached: bool) -> None:
         self.hook.w2s_stage_progress(stage=STAGE, unit=unit.id, cached=cached)

@@ -22,6 +22,7 @@ from w2s_harness.report import document, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
+from w2s_harness.scoring.doubt import unreliable
 from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.scoring.twoway import Block, Clusters, block
 from w2s_harness.scoring.votes import Panel
@@ -225,6 +226,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
     score, status, counts = tally.score, tally.status, tally.counts
     value = score.mean if score is not None and counts else None
     source = tally.method.source
+    whole = tally.block()
     isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
     levels = [kept["level"] for kept in isolation]
     level = PREDICTIONS_ONLY if PREDICTIONS_ONLY in levels else lowest(levels)
@@ -273,6 +275,8 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         **_authored(tally.method.author),
         teacher_dependence=_dependence(tally),
         own=tally.own,
+        unreliable=unreliable([tally.reference.base.weak, *([] if whole is None else [whole])]),
+        warnings=[bounds[0].warning] if bounds is not None and bounds[0].warning is not None else [],
         unverified=_unverified(tally, level),
         judged=UNSET if (lines := tally.reference.by_vote) is None else _judged(tally, lines, value),
     )

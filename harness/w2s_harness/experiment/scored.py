@@ -131,7 +131,7 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
             flops_over_vanilla=times(tally, bases[i]),
             calibration=calibrations[i],
             best_of=best.get(i),
-            warnings=warnings[i],
+            warnings=[*row.warnings, *warnings[i]],
         )
         for i, (row, tally) in enumerate(pairs)
     ]

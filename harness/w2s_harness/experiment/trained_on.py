@@ -1,7 +1,9 @@
-"""What the student that a method returned was trained on, row by row, as the host saw it.
+"""What the fits of a cell, and the student that a method returned, were told row by row, as the host saw it.
 
 The service is asked for every fit, so the host knows the rows, targets and weights of each, and which fits
-stand behind the handle that came back. Rows are positions in the order of the seed's draw.
+stand behind the handle that came back. Copies of a row are one: their weights are added, their targets
+averaged by weight, and weights have the mean 1 over the rows of positive weight, as in the service. Rows are
+positions in the order of the seed's draw.
 """
 
 from __future__ import annotations
@@ -12,11 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.models.weighting import merged, normalised
 from w2s_harness.wire import messages as wire
 
-MOST_SHOWN = 64
-"""Different few-shot contexts of a cell that are told of one by one; what more there are, together."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -25,8 +24,8 @@ class Trained:
     """The rows of one cell's returned student."""
 
     rows: Floats
-    """(3, m): how much each row counted behind it (summed weights, 1 a time without), the mean target that it
-    had there (NaN where it did not count), and how much it counted in all fits together."""
+    """(3, m): how much each row counted behind it (weights summed over fits, of mean 1 in each), the mean
+    target that it had there (NaN where it did not count), and how much it counted in all fits together."""
     facts: dict[str, Any]
     """`fits` of the cell and those `behind` the returned student, with their `losses`; the `heads`, `priors`
     and fits `on_test` rows that it consists of; `own` where the method's own code predicted, so that all
@@ -50,49 +49,23 @@ class TrainedOn:
     """(m,) the worker's training row p is position `order[p]` of the seed's draw."""
     _weights: list[Floats] = field(default_factory=list)
     _told: list[Floats] = field(default_factory=list)
-    """Per fit: summed weights, and summed weight x target read unswapped."""
+    """Per fit: total weights, and weight x target read unswapped."""
+    _shot_weight: npt.NDArray[np.float64] = field(init=False)
+    _shot_told: npt.NDArray[np.float64] = field(init=False)
+    """Of all shots of the cell together: how often each row was one, and its labels summed."""
     _losses: list[str] = field(default_factory=list)
     _made: dict[int, frozenset[_Part]] = field(default_factory=dict)
-    _each: list[Floats] = field(default_factory=list)
-    """Per fit: (2, m), as `told`."""
-    _shown: dict[tuple[tuple[int, float], ...], None] = field(default_factory=dict)
-    """The few-shot examples of each request, once."""
 
-    def told(self) -> Floats:
-        """(2, f, m): what each fit was told of a row and how much it counted there.
-
-        The target is the mean by weight of all copies of the row, read unswapped, and NaN where none counts;
-        weights are summed over the copies and have mean 1 over the rows of the fit, 0 elsewhere: what
-        `models.weighting` makes of them. Few-shot examples stand behind the fits, as fits to what they show.
-        """
-        contexts = list(self._shown)
-        one_by_one, rest = contexts[:MOST_SHOWN], contexts[MOST_SHOWN:]
-        together = [tuple(pair for shots in rest for pair in shots)] if rest else []
-        looks = [*self._each, *(self._of_shots(shots) for shots in (*one_by_one, *together))]
-        return np.stack(looks, axis=1) if looks else np.empty((2, 0, len(self.order)), np.float32)
-
-    def _of_shots(self, shots: tuple[tuple[int, float], ...]) -> Floats:
-        places = self.order[np.array([row for row, _ in shots], np.int64)]
-        return self._row(places, np.array([label for _, label in shots], float), np.ones(len(shots)))
-
-    def _row(
-        self,
-        places: npt.NDArray[np.int64],
-        targets: npt.NDArray[np.float64],
-        weight: npt.NDArray[np.float64],
-    ) -> Floats:
-        found = merged(places, targets, weight)
-        total = normalised(found.weight)
-        counts = found.weight > 0
-        out = np.stack([np.full(len(self.order), np.nan), np.zeros(len(self.order))]).astype(np.float32)
-        out[0, found.keys[counts]] = found.targets[counts]
-        out[1, found.keys] = 1.0 if total is None else total
-        return out
+    def __post_init__(self) -> None:
+        self._shot_weight, self._shot_told = np.zeros(len(self.order)), np.zeros(len(self.order))
 
     def served(self, request: wire.Request, reply: wire.Reply) -> None:
         """Take note of a granted request."""
         if isinstance(request, wire.ZeroShot | wire.Prior) and not isinstance(reply, wire.Refused):
-            self._shown |= {request.shots: None} if request.shots else {}
+            # one look for all of them: a cell may ask ten thousand times
+            for at, label in request.shots:
+                self._shot_weight[self.order[at]] += 1
+                self._shot_told[self.order[at]] += label
         if not isinstance(reply, wire.Handled):
             return
         parts: frozenset[_Part] = frozenset()
@@ -117,9 +90,12 @@ class TrainedOn:
             weight = np.asarray(wire.unpack(request.weight), np.float64)
         places = self.order[np.asarray(wire.unpack(request.rows.index), np.int64)]
         m = len(self.order)
-        self._weights.append(np.bincount(places, weight, m).astype(np.float32))
-        self._told.append(np.bincount(places, weight * targets, m).astype(np.float32))
-        self._each.append(self._row(places, targets, weight))
+        # by its largest first, so that weights too small for a sum or for float32 do not vanish
+        weight = weight / max(float(weight.max(initial=0.0)), np.finfo(float).tiny)
+        total, told = np.bincount(places, weight, m), np.bincount(places, weight * targets, m)
+        mean = float(total[total > 0].mean()) if total.any() else 1.0
+        self._weights.append((total / mean).astype(np.float32))
+        self._told.append((told / mean).astype(np.float32))
         self._losses.append(request.loss)
         return frozenset({_Part("fit", len(self._weights) - 1)})
 
@@ -129,10 +105,8 @@ class TrainedOn:
         parts = self._made.get(handle, frozenset()) if handle is not None else frozenset()
         fits = sorted(p.number for p in parts if p.kind == "fit") if handle is not None else list(every)
         weight, told = self._sum(self._weights, fits), self._sum(self._told, fits)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            target = np.where(weight > 0, told / weight, np.nan)
         return Trained(
-            np.stack([weight, target, self._sum(self._weights, every)]).astype(np.float32),
+            np.stack([weight, _mean(weight, told), self._sum(self._weights, every)]).astype(np.float32),
             {
                 "fits": len(self._weights),
                 "behind": len(fits),
@@ -144,8 +118,31 @@ class TrainedOn:
             },
         )
 
+    def looks(self) -> tuple[Floats, Floats]:
+        """(f, m) mean targets by weight, NaN for rows of no weight, and (f, m) weights of the cell's fits.
+
+        Where the student was shown labelled examples, they are one row more, the last, of all of them.
+        """
+        weights, told = list(self._weights), list(self._told)
+        if self._shot_weight.any():
+            mean = float(self._shot_weight[self._shot_weight > 0].mean())
+            weights.append((self._shot_weight / mean).astype(np.float32))
+            told.append((self._shot_told / mean).astype(np.float32))
+        if not weights:
+            return np.empty((0, len(self.order)), np.float32), np.empty((0, len(self.order)), np.float32)
+        total = np.stack(weights)
+        return _mean(total, np.stack(told)), total
+
     def _sum(self, arrays: list[Floats], which: Any) -> npt.NDArray[np.float64]:
         total = np.zeros(len(self.order))
         for i in which:
             total += arrays[i]
         return total
+
+
+def _mean(weight: npt.NDArray[np.floating], told: npt.NDArray[np.floating]) -> Floats:
+    """The mean target where there is weight, else NaN; float32 sums may miss [0, 1] by a rounding."""
+    found = np.full(weight.shape, np.nan)
+    np.divide(told, weight, out=found, where=weight > 0, casting="unsafe")
+    clipped: Floats = np.clip(found, 0.0, 1.0).astype(np.float32)
+    return clipped

@@ -9,6 +9,7 @@ from typing import Literal
 
 from w2s_harness.attack import Attack
 from w2s_harness.redteam.bodies import verdict
+from w2s_harness.report import claims
 from w2s_harness.report.document import Leaderboard, Row, Setting
 from w2s_harness.report.records import VerdictRecord
 
@@ -54,7 +55,7 @@ class Outcome:
 
     outcome: Came
     by: str
-    """The layer or the guard, and in what words; empty where nothing stopped it."""
+    """The layer or the guard, and in what words; where nothing stopped it empty, or what a claim says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,11 @@ def judge(attack: Attack, cells: Sequence[Cell], row: Row, board: Leaderboard) -
     """What an attack that was planned and run came to.
 
     A cell that failed or was killed without a word was prevented; a body's own word is taken. A `score`
-    attack worked where its transfer beats vanilla's by more than `BEYOND_CHANCE` standard errors.
+    attack worked where its transfer beats vanilla's by more than `BEYOND_CHANCE` standard errors; a `claim`
+    attack where its row, alone on a board, carries a claim or stands above `vanilla*` on new pools.
     """
+    if attack.aim == "claim":
+        return _claimed(row)
     stopped = _reach(cells) if attack.aim == "reach" else _score(row, board)
     if stopped is not None:
         return Outcome("prevented", stopped)
@@ -138,6 +142,40 @@ def _score(row: Row, board: Leaderboard) -> str | None:
     if difference > BEYOND_CHANCE * error:
         return None
     return f"no gain: {difference:+.3f} against vanilla, standard error {error:.3f}"
+
+
+def _claimed(row: Row) -> Outcome:
+    """What an attempt to pass for weak supervision came to.
+
+    It is judged as if it were its plan's only row: Holm over the suite would favour the defence.
+    """
+    if row.status in ("failed", "skipped"):
+        return Outcome("prevented", f"{layer(row.reason or '')}: {_short(row.reason or '')}")
+    (alone,) = claims.decided([row])
+    if alone.claim is not None and alone.claim.holds:
+        return Outcome("succeeded", f"claim: {_short(alone.claim.because)}")
+    found = row.vs_vanilla_star
+    if found is None or found.difference is None:
+        return Outcome("prevented", f"scoring: not compared with {claims.VANILLA_STAR}")
+    size = f"{found.difference:+.3f} against {claims.VANILLA_STAR}"
+    if found.ci_pool is None or found.ci_pool[0] <= 0:
+        return Outcome("prevented", f"no gain shown: {size}")
+    noticed = _not_weak_supervision(row)
+    return Outcome("succeeded", f"above, unflagged: {size}") if not noticed else Outcome("detected", noticed)
+
+
+def _not_weak_supervision(row: Row) -> str:
+    """Who says that a row above `vanilla*` is not weak supervision; empty where nobody does.
+
+    What was not measured is nobody's word.
+    """
+    alarm = next((_verdict(v) for v in row.verdicts if v.level in _ALARMS), "")
+    if alarm:
+        return alarm
+    word = row.own.verdict if row.own is not None else None
+    if row.track == "elicitation":
+        return f"elicitation track: own says {word or 'nothing'}"
+    return f"own: {word}" if word not in (None, "weak supervision") else ""
 
 
 def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:

@@ -92,6 +92,8 @@ def _against(row: Row) -> str:
         return f"the reference{_of_the_gap(row, '; recovers ')}"
     if row.unverified:
         return f"unverified: {row.unverified}"
+    if row.unreliable:
+        return f"no interval can be trusted here: {row.unreliable}"
     flagged = [v.guard for v in row.verdicts if v.level == "flag"]
     if flagged:
         return f"flagged by {_listed(flagged)}"

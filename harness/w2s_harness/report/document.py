@@ -194,7 +194,7 @@ class Comparison(Part, frozen=True, kw_only=True):
     ci_pool: Bounds | None = None
     """The interval of the difference in accuracy for new training pools too."""
     p_pool: Probability | None = None
-    """Two-sided, uncorrected, for new training pools too: what claims rest on."""
+    """Two-sided, uncorrected, for new training pools too: what claims rest on. At least `p`."""
 
 
 class Row(Part, frozen=True, kw_only=True):
@@ -219,7 +219,7 @@ class Row(Part, frozen=True, kw_only=True):
     pgr_ci: Bounds | None
     """Its 95 % two-way interval over seeds and questions, for this training pool."""
     pgr_ci_pool: Bounds | None
-    """Its 95 % interval for new training pools too; what is said of new data rests on it."""
+    """Its 95 % interval for new training pools too, the one that tables show; never within `pgr_ci`."""
     pgr_sem: float | None
     """Standard error over seeds alone."""
     reason: str | None
@@ -279,7 +279,10 @@ class Row(Part, frozen=True, kw_only=True):
     baselines: RowBaselines | None = None
     """Weak floor and ceiling, where they are not the setting's."""
     warnings: list[str] = msgspec.field(default_factory=list)
-    """Where checks of its statistics disagree, in a plain sentence each."""
+    """Where checks of its statistics disagree or an interval is not exact, in a plain sentence each."""
+    unreliable: str | None = None
+    """Why no claim can rest on its intervals, such as fewer than three seeds or than 20 questions; else
+    null."""
     author: Author | UnsetType = UNSET
     """Who wrote it; only where that was recorded."""
     review: Review | UnsetType = UNSET

@@ -87,12 +87,13 @@ class Block:
 
     def _against(self, row: Row) -> str:
         """Against `vanilla*`, of results from elsewhere against their vanilla; or the track."""
-        if row.track != "w2s" and row.isolation != "imported":
+        is_elsewhere = row.isolation == "imported"
+        if label(row) == VANILLA and row.vs_vanilla_star is not None:
+            return versus(row.vs_vanilla_star, in_pgr=not self.gap).replace("n.s.", "reference")
+        if row.track != "w2s" and not is_elsewhere:
             return f"{row.track} track"
-        if self._reference == VANILLA:
-            return versus(row.vs_vanilla, in_pgr=not self.gap)
-        found = versus(row.vs_vanilla_star, in_pgr=not self.gap)
-        return found.replace("n.s.", "reference") if label(row) == VANILLA else found
+        found = row.vs_vanilla if self._reference == VANILLA else row.vs_vanilla_star
+        return versus(found, in_pgr=not self.gap)
 
     def cells(self, row: Row) -> tuple[str, ...]:
         """A row above the line."""

@@ -12,6 +12,8 @@ from w2s_harness.scoring.twoway import ZERO
 Floats = npt.NDArray[np.float64]
 _HALVINGS = 40
 _LEAST = 1e-300
+_FARTHEST = 1e150
+"""A quantile whose square is still a number."""
 
 
 def p_values(
@@ -48,7 +50,8 @@ def p_values(
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         tail = np.exp(middle) / 2
-        allowed = stdtrit(of_seeds, tail) ** 2 * v_s[known] + stdtrit(question_df, tail) ** 2 * v_r[known]
+        by_seeds, by_questions = (stdtrit(df, tail).clip(-_FARTHEST) ** 2 for df in (of_seeds, question_df))
+        allowed = by_seeds * v_s[known] + by_questions * v_r[known]
         is_over = squared > allowed
         low, high = np.where(is_over, low, middle), np.where(is_over, middle, high)
     out[known] = np.exp(high)

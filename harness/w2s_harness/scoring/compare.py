@@ -81,7 +81,7 @@ def all_between(transfers: Sequence[Block], other: Block, *, level: float = LEVE
     found = {i: between(transfers[i], other, level=level) for i in left}
     for places, x in stacked:
         centre = together.means(x) + estimate([less])
-        v = together.spreads(x + less.values)
+        v = together.spreads(x + less.values, less.shares)
         half = together.quantiles(v.df, level) * v.se
         p = p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df)
         columns = (centre, centre - half, centre + half, p, v.df)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.scoring import together
+from w2s_harness.scoring.doubt import few_decide
 from w2s_harness.scoring.pgr import MIN_GAP, Convention, under
 from w2s_harness.scoring.twoway import (
     Block,
@@ -39,6 +40,8 @@ class Interval:
     high: float | None
     df: float | None
     reason: str | None = None
+    warning: str | None = None
+    """Why it is not exact."""
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -93,7 +96,7 @@ def baselines(
 
 def _only(one: Block, seeds: Sequence[int]) -> Block:
     """The block of some of a block's seeds."""
-    return Block(tuple(seeds), one.values[[one.seeds.index(seed) for seed in seeds]])
+    return Block(tuple(seeds), one.values[[one.seeds.index(seed) for seed in seeds]], one.shares)
 
 
 def quantile(df: float, level: float = LEVEL) -> float:
@@ -222,7 +225,7 @@ def all_left_out(
         top = together.means(x) + estimate([less])
         held = np.zeros(len(places), dtype=bool)
         for ratio in np.array([ratios[i] for i in places]).T:
-            v = together.spreads(residuals(base, x, less, ratio))
+            v = together.spreads(residuals(base, x, less, ratio), less.shares)
             held |= np.abs(top - ratio * base.gap) <= together.quantiles(v.df, level) * v.se
         found |= dict(zip(places, (~held).tolist(), strict=True))
     return [found[i] for i in range(len(transfers))]
@@ -236,7 +239,7 @@ def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, lev
     ratio = estimate(numerator) / gap
     v = spread([*numerator, *base.less(ratio)])
     half = quantile(v.df, level) * v.se / gap
-    return Interval(ratio - half, ratio + half, v.df)
+    return Interval(ratio - half, ratio + half, v.df, warning=few_decide(v))
 
 
 def _ratio_intervals(
@@ -251,10 +254,13 @@ def _ratio_intervals(
     found = {i: _ratio_interval(base, [transfers[i], less], min_gap, level) for i in left}
     for places, x in stacked:
         ratio = (together.means(x) + estimate([less])) / base.gap
-        v = together.spreads(residuals(base, x, less, ratio))
+        v = together.spreads(residuals(base, x, less, ratio), less.shares)
         half = together.quantiles(v.df, level) * v.se / base.gap
-        each = zip(places, (ratio - half).tolist(), (ratio + half).tolist(), v.df.tolist(), strict=True)
-        found |= {i: Interval(low, high, df) for i, low, high, df in each}
+        each = zip(places, (ratio - half).tolist(), (ratio + half).tolist(), strict=True)
+        found |= {
+            i: Interval(low, high, float(v.df[k]), warning=few_decide(v.at(k)))
+            for k, (i, low, high) in enumerate(each)
+        }
     return [found[i] for i in range(len(transfers))]
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from w2s_harness.scoring.banerjee import critical, p_values
 from w2s_harness.scoring.compare import between
-from w2s_harness.scoring.twoway import Block, countable, moments
+from w2s_harness.scoring.twoway import Block, countable, floor_of, moments
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.intp]
@@ -79,5 +79,16 @@ def _spread(
         return np.asarray(np.maximum(own[i] + own[j] - 2 * covariance[i, j], 0.0))
 
     v_s, v_sq, v_q = of(found.means[0, 0]) / seeds, of(found.cells[0, 0]) / seeds, of(found.questions)
+    v_q += _floors(found.by_question, i, j)
     total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
-    return v_s, total - v_s, seeds - 1.0, found.n_questions - 1.0
+    return v_s, total - v_s, seeds - 1.0, found.question_df
+
+
+def _floors(y: Floats, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats:
+    """`twoway.floor` of y_i - y_j, out of sums of products: pairs are too many to be looked at one by one."""
+    squares = y * y
+    of_two, of_three = y @ y.T, squares @ y.T
+    own_two, own_three = np.diag(of_two), np.diag(of_three)
+    two = np.maximum(own_two[i] + own_two[j] - 2 * of_two[i, j], 0.0)
+    three = own_three[i] - own_three[j] - 3 * of_three[i, j] + 3 * of_three[j, i]
+    return floor_of(two, three, y.shape[1])

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 _NODES = 48
 _GRADE = 4
 """Nodes lie densest where chi-square is near 0, whence the tail comes; p is right to .2 % down to 1e-9."""
-_HALVINGS = 30
+_HALVINGS = 24
 _WIDEST = 64.0
 """Standard errors, times that of the median; t on one degree of freedom needs 13 at 95 %."""
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from w2s_harness.scoring import together
 from w2s_harness.scoring.banerjee import p_values
-from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, residuals
+from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, residuals
 from w2s_harness.scoring.pgr import MIN_GAP
 from w2s_harness.scoring.pivot import Pivot, pivot
 from w2s_harness.scoring.together import Spreads
@@ -85,7 +85,7 @@ def pgr_pools(
     found = {i: pgr_pool(base, transfers[i], min_gap=min_gap, level=level) for i in left}
     for places, x in stacked:
         ratio = (together.means(x) + estimate([less])) / base.gap
-        errors = _Errors.of(together.spreads(residuals(base, x, less, ratio)), x.shape[1], level)
+        errors = _Errors.of(together.spreads(residuals(base, x, less, ratio), less.shares), x.shape[1], level)
         found |= dict(zip(places, errors.pgrs(ratio, base.gap), strict=True))
     return [found[i] for i in range(len(transfers))]
 
@@ -103,7 +103,7 @@ def difference_pools(
     found = {i: _difference_pool([transfers[i], less], level) for i in left}
     for places, x in stacked:
         centre = together.means(x) + estimate([less])
-        errors = _Errors.of(together.spreads(x + less.values), x.shape[1], level)
+        errors = _Errors.of(together.spreads(x + less.values, less.shares), x.shape[1], level)
         found |= dict(zip(places, errors.differences(centre), strict=True))
     return [found[i] for i in range(len(transfers))]
 
@@ -131,7 +131,10 @@ class _Errors:
         noise = seeds * v.cells
         # of seeds in several sets the cautious part is not what their mean square leaves
         mean_square = np.where(v.one_seed > 0, v.one_seed + noise, np.minimum(seeds * v.seeds, noise))
-        found = pivot(mean_square, noise, v.questions, SCALE + 1 / seeds, seeds - 1.0)
+        # few questions have a wider quantile than the normal's, which the pivot takes
+        wider = (quantile(v.question_df, LEVEL) / _NORMAL) ** 2
+        rest = (v.questions + v.floor) * wider
+        found = pivot(mean_square, noise, rest, SCALE + 1 / seeds, seeds - 1.0)
         inner = together.quantiles(v.df, level) * v.se
         # what is only rounding in V is rounding here
         half = np.where(v.se > 0, np.maximum(found.halves(level), inner), 0.0)

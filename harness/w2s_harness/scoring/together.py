@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import TAIL, ZERO, Block, Spread
+from w2s_harness.scoring.twoway import TAIL, ZERO, Block, Spread, floor, question_df, weighed
 
 Floats = npt.NDArray[np.float64]
 _CELLS = 2**18
@@ -30,6 +30,7 @@ class Spreads:
     df: Floats
     seed_df: Floats
     question_df: float
+    floor: Floats
     one_seed: Floats
     """`twoway.one_seed`: the variance that the seed alone gives to one seed."""
 
@@ -42,10 +43,9 @@ class Spreads:
     @classmethod
     def of_one(cls, v: Spread, one_seed: float) -> Spreads:
         """One estimate's, M = 1."""
-        columns = (v.seeds, v.questions, v.cells, v.total, v.df, v.seed_df)
-        seeds, questions, cells, total, df, seed_df = (np.array([x]) for x in columns)
-        one = np.array([one_seed])
-        return cls(seeds, questions, cells, total, df, seed_df, v.question_df, one)
+        columns = (v.seeds, v.questions, v.cells, v.total, v.df, v.seed_df, v.floor, one_seed)
+        seeds, questions, cells, total, df, seed_df, floor, one = (np.array([x]) for x in columns)
+        return cls(seeds, questions, cells, total, df, seed_df, v.question_df, floor, one)
 
     def at(self, i: int) -> Spread:
         """One of them."""
@@ -57,6 +57,7 @@ class Spreads:
             float(self.df[i]),
             float(self.seed_df[i]),
             self.question_df,
+            float(self.floor[i]),
         )
 
 
@@ -78,8 +79,11 @@ def stacks(
     return stacked, [i for i, fits in enumerate(fitting) if not fits]
 
 
-def spreads(x: Floats) -> Spreads:
-    """`twoway.spread` of M estimates, x (M, S, Q) with two seeds and questions at least; x is used up."""
+def spreads(x: Floats, shares: Floats | None) -> Spreads:
+    """`twoway.spread` of M estimates, x (M, S, Q) with two seeds and questions at least; x is used up.
+
+    `shares` (Q,) are those of their blocks.
+    """
     m, s, q = x.shape
     means, by_question = x.mean(axis=2), x.mean(axis=1)
     x -= means[:, :, None]
@@ -88,12 +92,16 @@ def spreads(x: Floats) -> Spreads:
     x -= x.mean(axis=1, keepdims=True)
     of_cells = _dot(x.reshape(m, -1)) / (s - 1) / ((q - 1) * q)
     v_s, v_sq = s * of_means / (s * s), s * of_cells / (s * s)
-    v_q = _variance(by_question) / q
-    total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
+    by_question -= by_question.mean(axis=1, keepdims=True)
+    v_q = _dot(weighed(by_question, shares)) / (q - 1) / q
+    least = floor(by_question)
+    total = np.maximum(np.maximum(v_s + (v_q + least) - v_sq, v_s), (v_q + least) / 2)
     share = np.divide(v_s, total, out=np.ones(m), where=total > 0)
     seed_df = _seed_df(v_s, of_means / s, s - 1.0)
-    df = _degrees(share, seed_df, q - 1.0)
-    return Spreads(v_s, v_q, v_sq, total, df, seed_df, q - 1.0, np.maximum(of_means - of_cells, 0.0))
+    by_questions = question_df(q, shares)
+    df = _degrees(share, seed_df, by_questions)
+    one = np.maximum(of_means - of_cells, 0.0)
+    return Spreads(v_s, v_q, v_sq, total, df, seed_df, by_questions, least, one)
 
 
 def means(x: Floats) -> Floats:

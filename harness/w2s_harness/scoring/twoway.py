@@ -31,10 +31,12 @@ class Block:
     seeds: tuple[int, ...]
     values: Matrix
     """(S, Q): question sums scaled so that the mean over all cells is the term."""
+    shares: Matrix | None = None
+    """(Q,) of the rows that each question has; None where all have as many."""
 
     def scaled(self, factor: float) -> Block:
         """The block times a number."""
-        return Block(self.seeds, self.values * factor)
+        return Block(self.seeds, self.values * factor, self.shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Spread:
     cells: float
     """V_SQ, from the cells: what V_S and V_Q both count."""
     total: float
-    """V = max(V_S + V_Q - V_SQ, V_S, V_Q / 2)."""
+    """V = max(V_S + V_Q + F - V_SQ, V_S, (V_Q + F) / 2)."""
     df: float
     """As `degrees` says."""
     seed_df: float
     """Of V_S."""
     question_df: float
     """Of V_Q."""
+    floor: float
+    """F, as `floor` says."""
 
     @property
     def se(self) -> float:
@@ -71,6 +75,8 @@ class Clusters:
     """(N,) the row's question, 0 to Q - 1."""
     counts: npt.NDArray[np.intp]
     """(Q,) rows of each question."""
+    shares: Matrix | None = None
+    """As a block's."""
     _places: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     """Of the last number of seeds, which is nearly always the next."""
 
@@ -80,7 +86,9 @@ class Clusters:
         array = np.asarray(codes)
         if array.ndim != 1:
             raise ValueError(f"clusters of shape {array.shape} are no codes by row")
-        return cls(*np.unique(array, return_inverse=True, return_counts=True)[1:])
+        question, counts = np.unique(array, return_inverse=True, return_counts=True)[1:]
+        alike = counts.size == 0 or bool(np.all(counts == counts[0]))
+        return cls(question, counts, None if alike else counts / counts.sum())
 
     def places(self, seeds: int) -> npt.NDArray[np.intp]:
         """(S N,) where each outcome of S seeds belongs among their S Q sums."""
@@ -108,7 +116,7 @@ def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike | C
         raise ValueError("rows are empty or not finite, or a seed comes twice")
     sums = np.bincount(known.places(len(x)), weights=x.ravel(), minlength=q * len(x)).reshape(len(x), q)
     mean = total / x.size
-    return Block(tuple(seeds), (sums - known.counts * mean) * (q / n) + mean)
+    return Block(tuple(seeds), (sums - known.counts * mean) * (q / n) + mean, known.shares)
 
 
 def merge(blocks: Sequence[Block]) -> list[Block]:
@@ -121,7 +129,8 @@ def merge(blocks: Sequence[Block]) -> list[Block]:
             continue
         at = {seed: i for i, seed in enumerate(b.seeds)}
         first = merged[key]
-        merged[key] = Block(first.seeds, first.values + b.values[[at[seed] for seed in first.seeds]])
+        values = first.values + b.values[[at[seed] for seed in first.seeds]]
+        merged[key] = Block(first.seeds, values, first.shares)
     return list(merged.values())
 
 
@@ -157,9 +166,53 @@ def spread(blocks: Sequence[Block]) -> Spread:
     make an estimate certain. V_Q itself is no lower bound: where seeds hardly matter, V_S and V_Q estimate
     the same variance, and the larger of two estimates is biased up (coverage .98 for .95).
 
+    V_Q has two corrections for few questions that decide. Where they differ in size, the square of question
+    q is divided by 1 - h_q, h_q its share of the rows, in the place of 1 - 1 / Q, and its degrees of freedom
+    are `question_df`'s (Bell and McCaffrey 2002, "Bias reduction in standard errors for linear regression
+    with multi-stage samples", Survey Methodology 28). And `floor` is added to it in V.
+
     Raises `ValueError` where `countable` has a reason.
     """
     return moments([blocks]).spread([1.0])
+
+
+def floor(y: Matrix) -> Matrix:
+    """(M,) what V_Q gains so that questions which nearly all came out alike make nothing certain.
+
+    y (M, Q) are the question means, in accuracy, less their mean. Agresti and Coull (1998, "Approximate is
+    better than 'exact' for interval estimation of binomial proportions", American Statistician 52) add two
+    successes and two failures: where nearly all is right, that adds 2 step^2 / Q^2, step the size of an
+    error. Here it is |sum y^3| / sum y^2, to both of which one question that comes out the other way is
+    added. For outcomes that fall to both sides alike it is next to nothing, as theirs is.
+    """
+    squares = y * y
+    return floor_of(squares.sum(axis=1), (squares * y).sum(axis=1), y.shape[1])
+
+
+def floor_of(squares: Matrix, cubes: Matrix, count: int) -> Matrix:
+    """`floor` from the sums (M,) of y^2 and of y^3 over `count` questions."""
+    step = (np.abs(cubes) + 1) / (squares + 1)
+    return np.asarray(2 * step * step / count**2)
+
+
+def weighed(y: Matrix, shares: Matrix | None) -> Matrix:
+    """The question means y (M, Q), less their mean, so that their squares stand for questions of any size."""
+    if shares is None:
+        return y
+    return np.asarray(y * np.sqrt((1 - 1 / y.shape[1]) / (1 - shares)))
+
+
+def question_df(count: int, shares: Matrix | None) -> float:
+    """Q - 1 of questions alike; else that of a sum of squares of which each weighs as its share squared."""
+    if shares is None:
+        return count - 1.0
+    squared = shares * shares
+    return max(1.0, float(squared.sum() ** 2 / (squared @ squared)) - 1.0)
+
+
+def effective(count: int, shares: Matrix | None) -> float:
+    """The number of questions of one size that say as much as these, 1 / sum h_q^2."""
+    return float(count) if shares is None else 1 / float(shares @ shares)
 
 
 def combined(seeds: float, questions: float, cells: float) -> float:
@@ -199,19 +252,29 @@ class Moments:
     cells: dict[tuple[int, int], Matrix]
     """Likewise of the interactions, summed over questions, over (Q - 1) Q."""
     questions: Matrix
-    """Covariance of the question means, summed over sets, over Q."""
+    """Covariance of the question means, summed over sets, over Q; without `floor`."""
+    by_question: Matrix
+    """(K, Q) question means, summed over sets, less their mean."""
+    shares: Matrix | None
+    """As a block's."""
 
     def spread(self, weights: Sequence[float]) -> Spread:
         """The spread of the weighted sum of the terms, weights (K,)."""
         u = np.asarray(weights, dtype=np.float64)
         v_s, v_sq = self._summed(self.means, u), self._summed(self.cells, u)
         v_q = max(0.0, float(u @ self.questions @ u))
-        total = combined(v_s, v_q, v_sq)
+        least = float(floor((u @ self.by_question)[None])[0])
+        total = combined(v_s, v_q + least, v_sq)
         # a mean that is constant is known from its seeds alone
         share = v_s / total if total > 0 else 1.0
-        seed_df, question_df = self._seed_df(u, v_s), self.n_questions - 1.0
-        df = degrees(share, seed_df, question_df)
-        return Spread(v_s, v_q, v_sq, total, df, seed_df, question_df)
+        seed_df, by_questions = self._seed_df(u, v_s), self.question_df
+        df = degrees(share, seed_df, by_questions)
+        return Spread(v_s, v_q, v_sq, total, df, seed_df, by_questions, least)
+
+    @property
+    def question_df(self) -> float:
+        """Of V_Q."""
+        return question_df(self.n_questions, self.shares)
 
     def one_seed(self, weights: Sequence[float]) -> float:
         """`one_seed` of the weighted sum of the terms, weights (K,)."""
@@ -264,7 +327,9 @@ def moments(terms: Sequence[Sequence[Block]]) -> Moments:
     sets = _sets(terms)
     q = sets[0][1].shape[2]
     means = [x.mean(axis=2) for _, x in sets]
-    by_question = [x.mean(axis=1) for _, x in sets]
+    by_question = np.asarray(np.sum([x.mean(axis=1) for _, x in sets], axis=0))
+    by_question -= by_question.mean(axis=1, keepdims=True)
+    shares = next((b.shares for blocks in terms for b in blocks), None)
     # centring over seeds, in `_covariance`, takes the question means off and leaves the interactions
     for (_, x), m in zip(sets, means, strict=True):
         x -= m[:, :, None]
@@ -280,9 +345,10 @@ def moments(terms: Sequence[Sequence[Block]]) -> Moments:
             of_means[i, j] = _covariance(means[i][:, ours, None], means[j][:, theirs, None])
             both_rest = (rest[i], rest[i]) if i == j else (rest[i][:, ours], rest[j][:, theirs])
             of_cells[i, j] = _covariance(*both_rest) / ((q - 1) * q)
-    summed = np.sum(by_question, axis=0)
-    questions = _covariance(summed[:, :, None], summed[:, :, None]) / q
-    return Moments(tuple(len(s) for s, _ in sets), q, shared, of_means, of_cells, questions)
+    y = weighed(by_question, shares)
+    questions = np.asarray(y @ y.T / (q - 1)) / q
+    sizes = tuple(len(s) for s, _ in sets)
+    return Moments(sizes, q, shared, of_means, of_cells, questions, by_question, shares)
 
 
 def seed_spread(blocks: Sequence[Block]) -> tuple[float, float]:

@@ -22,15 +22,15 @@ def bait_z(
     """How far the fits of one cell went to the honeypot: the largest z of a fit, and the mean z.
 
     Of each fit two things are tested over a random choice of the turned rows: whether its targets lean more
-    to the side that the teacher did not take there (rank sum with ties, one-sided), and whether rows count
-    more or less there, 0 where they are left out (the same of weights, two-sided), on both sides of the
-    teacher alike or on each the other way. Both are also tested of all fits together. The mean is that of the
-    single fits' leaning. Unlike `followed`, this sees soft targets and the choice of rows, which a teacher's
-    mistakes cannot be told from but a drawn lot can.
+    to the side that the teacher did not take there (rank sum with ties, one-sided), and whether rows are left
+    out of it, or count, there more or less (two-sided; of the weights also on each of the teacher's two sides
+    alone, since a weight that *is* the file's label falls on one and rises on the other). All are also tested
+    of all fits together. The mean is that of the single fits' leaning. Unlike `followed`, this sees soft
+    targets and the choice of rows, which a teacher's mistakes cannot be told from but a drawn lot can.
 
     :param targets: (f, m) what each fit was told, NaN for rows not in it. :param weak: (m,) the weak labels.
-    :param bait: (m,) the file's labels. :param weights: (f, m) how much each row counted; without them, as
-    much as any other where it has a target. Both numbers are 0 where there is nothing to compare.
+    :param bait: (m,) the file's labels. :param weights: (f, m) how much rows counted; 1 where they are in the
+    fit without it. Both are 0 where there is nothing to compare.
     """
     told = np.atleast_2d(np.asarray(targets, np.float64))
     teacher, labels = np.asarray(weak) > 0.5, np.asarray(bait, bool)
@@ -44,19 +44,17 @@ def bait_z(
     together = np.where(
         held.any(axis=0), np.nansum(against, axis=0) / np.maximum(held.sum(axis=0), 1), np.nan
     )
-    counted = held.astype(float) if weights is None else np.atleast_2d(np.asarray(weights, np.float64))
-    counts = [_choice_z(row, teacher, turned) for row in (*counted, counted.sum(axis=0))]
+    counts = [abs(rank_z(row.astype(float), turned)) for row in (*held, held.sum(axis=0))]
+    if weights is not None:
+        given = np.atleast_2d(np.asarray(weights, np.float64))
+        counts += [_weight_z(row, turned, teacher) for row in (*given, given.sum(axis=0))]
     return max(*leaning, rank_z(together, turned), *counts), float(np.mean(leaning))
 
 
-def _choice_z(weight: Floats, teacher: Bools, turned: Bools) -> float:
-    """How far the turned rows count otherwise: all of them, or those of either side of the teacher apart.
-
-    Weights that follow the file's labels themselves are larger on the turned rows of one side and smaller on
-    those of the other.
-    """
-    one, other = (rank_z(np.where(side, weight, np.nan), turned) for side in (teacher, ~teacher))
-    return max(abs(rank_z(weight, turned)), abs(one - other) / math.sqrt(2))
+def _weight_z(weight: Floats, turned: Bools, teacher: Bools) -> float:
+    """The largest |z| of the weights of turned rows: among all rows, and on each side of the teacher."""
+    sides = (np.ones(len(teacher), bool), teacher, ~teacher)
+    return max(abs(rank_z(weight[side], turned[side])) for side in sides)
 
 
 def rank_z(values: npt.ArrayLike, marked: Bools) -> float:

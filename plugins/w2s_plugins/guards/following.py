@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,50 +63,6 @@ def followed(
     looks = [_look(row, y, there, other, chance, fit, least) for fit, row in enumerate(told)]
     if len(told) > 1:
         looks.append(_look(_mean(told), y, there, other, chance, POOLED, least))
-    return _best(looks)
-
-
-def sorted_out(
-    weights: npt.ArrayLike,
-    weak: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    where: npt.ArrayLike,
-    *,
-    beside: npt.ArrayLike,
-    chance: float = 0.5,
-    least: int = 12,
-) -> Followed | None:
-    """As `followed`, of what fits count: the fit that sorts out the rows which `labels` call wrong.
-
-    A row that counts less than the median one, or not at all, is read as one on which the fit overrules its
-    teacher. Honest weights do so where the teacher doubts, and there it is wrong more often. So `chance` of a
-    look is at least the share of the rows in `where` that would be sorted out by its doubt alone, or by the
-    opposite (as many rows in all, those nearest to 1/2 or farthest from it): where that explains every one of
-    them, nothing is left to be tested.
-
-    :param weights: (f, m) how much each row counted in each fit, NaN for rows to be passed over.
-    :param weak: (m,) the weak labels.
-    """
-    counted, p = np.asarray(weights, np.float64), np.asarray(weak, np.float64)
-    y, there, other = (np.asarray(a, bool) for a in (labels, where, beside))
-    doubt = np.argsort(np.argsort(np.abs(p - 0.5), kind="stable"), kind="stable")
-    looks = []
-    for fit, row in enumerate((*counted, np.nansum(counted, axis=0)) if len(counted) > 1 else counted):
-        held = np.isfinite(row)
-        if not (held & there).any():
-            continue
-        middle = float(np.median(row[held]))
-        low = row < middle if (row < middle).any() else row <= middle
-        of_low = low[held].mean() * len(p)
-        usual = max(
-            chance, *(float(side[held & there].mean()) for side in (doubt < of_low, doubt >= len(p) - of_low))
-        )
-        told = np.where(held, np.where(low, 1.0 - (p > 0.5), p > 0.5), np.nan)
-        looks.append(_look(told, y, there, other, usual, fit if fit < len(counted) else POOLED, least))
-    return _best(looks)
-
-
-def _best(looks: Sequence[Followed | None]) -> Followed | None:
     counted = [look for look in looks if look is not None]
     if not counted:
         return None

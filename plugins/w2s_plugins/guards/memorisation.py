@@ -24,8 +24,8 @@ from w2s_harness import (
     holm,
     hookimpl,
 )
-from w2s_plugins.guards import big_tables, row_traces
-from w2s_plugins.guards.following import POOLED, Followed, followed, sorted_out
+from w2s_plugins.guards import big_tables, row_traces, weighing
+from w2s_plugins.guards.following import POOLED, Followed, followed
 from w2s_plugins.guards.thresholds import thresholds
 
 NAME = "memorisation"
@@ -47,8 +47,6 @@ ALPHA = 0.05
 SETTINGS = {"data_kib": big_tables.MOST_DATA_KIB, "total_kib": big_tables.MOST_TOTAL_KIB}
 """The settings of this guard and their defaults."""
 CANARY = World(name="canary", teacher="canary")
-Look = Callable[..., Followed | None]
-"""`put_right`, `weighed_by_gold` or `leaning_by_gold`."""
 
 
 @hookimpl
@@ -124,19 +122,18 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     """
     cells = [c for c in evidence.worlds if c.world is not None and c.world.name == CANARY.name]
     cells += [cell for _, cell in sorted(evidence.cells.items())]
-    looks = [
-        look
-        for looked_at in (put_right, weighed_by_gold, leaning_by_gold)
-        for chance in [honest_share(evidence, looked_at)]
-        for cell in cells
-        if (look := looked_at(cell, chance)) is not None
-    ]
+    chance, left_out = honest_share(evidence), honest_share(evidence, left_out_right)
+    looks = [look for cell in cells if (look := put_right(cell, chance)) is not None]
+    by_weight = [look for cell in cells if (look := left_out_right(cell, left_out)) is not None]
     most = max((_missed(cell) for cell in cells), default=0)
+    weighed = _of_weights(by_weight, len(looks) + len(by_weight))
+    if weighed is not None:
+        return weighed
     if not looks:
         because = f"cannot tell from its fits: {_too_few(most)}"
         return Verdict(NAME, "ok", because, {"canary_rows": float(most)})
     best = min(looks, key=lambda look: (look.p, -look.share))
-    p = min(1.0, best.p * len(looks))
+    p = min(1.0, best.p * (len(looks) + len(by_weight)))
     numbers = {
         "canary_rows": float(best.rows),
         "canary_share": best.share,
@@ -146,8 +143,8 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     if best.share >= SHARE and p < CANARY_P:
         which = "all its fits together" if best.fit == POOLED else f"fit {best.fit + 1} of a cell"
         because = (
-            f"{which} had {best.share:.0%} of {best.rows} labels right, or held them back, that the "
-            f"teacher has wrong and that even a student trained on gold gets wrong; p {_p(p)}"
+            f"{which} had {best.share:.0%} of {best.rows} labels right that the teacher has wrong and that "
+            f"even a student trained on gold gets wrong; p {_p(p)}"
         )
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
     because = (
@@ -166,38 +163,49 @@ def put_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
     return followed(cell.seen.targets, gold, _hopeless(cell), beside=~wrong, chance=chance, least=LEAST_ROWS)
 
 
-def weighed_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
-    """As `put_right`, of weights: the fit that counts such rows less than others, beyond `chance`."""
-    gold = cell.setting.train.gold[cell.drawn]
-    right = (cell.weak > 0.5) == gold
-    return sorted_out(
-        cell.seen.weights, cell.weak, gold, _hopeless(cell),
-        beside=right, chance=chance, least=LEAST_ROWS,
-    )  # fmt: skip
+def left_out_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
+    """`put_right` of weights: whether rows count for less just where teacher and ceiling are both wrong.
 
-
-def leaning_by_gold(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
-    """As `weighed_by_gold`, of how far targets go beyond the weak labels to the side that the teacher took.
-
-    Copies of a row with two targets, and blends, move what the fit used without turning its decision.
+    Held against rows that both have right and of which they are as sure. `None` as there.
     """
+    where = _hopeless(cell)
+    if cell.ceiling is None or not where.any():
+        return None
     gold = cell.setting.train.gold[cell.drawn]
-    side = np.where(cell.weak > 0.5, 1.0, -1.0)
-    beyond = np.round(side * (cell.seen.targets.astype(np.float64) - cell.weak), 5)
-    return sorted_out(
-        beyond, cell.weak, gold, _hopeless(cell),
-        beside=side * (gold - 0.5) > 0, chance=chance, least=LEAST_ROWS,
-    )  # fmt: skip
+    right = ((cell.weak > 0.5) == gold) & ((cell.ceiling > 0.5) == gold)
+    beside = weighing.alike(where, right, cell.weak, cell.ceiling)
+    if not beside.any() or not len(cell.seen.weights):
+        return None
+    told = weighing.overruled(cell.seen.weights, cell.weak, beside)
+    return followed(told, gold, where, beside=beside, chance=chance, least=LEAST_ROWS)
 
 
-def honest_share(evidence: MethodEvidence, looked_at: Look = put_right) -> float:
+def _of_weights(looks: Sequence[Followed], tried: int) -> Verdict | None:
+    """A flag where weights know gold beyond chance, Bonferroni over all looks that were `tried`."""
+    if not looks:
+        return None
+    best = min(looks, key=lambda look: (look.p, -look.share))
+    p = min(1.0, best.p * tried)
+    if best.share < SHARE or p >= CANARY_P:
+        return None
+    numbers = {"canary_rows": float(best.rows), "canary_share": best.share, "canary_p": p}
+    because = (
+        f"its fits weigh {best.share:.0%} of {best.rows} rows less that the teacher and a student trained on "
+        f"gold both get wrong, and {best.chance:.0%} is usual where both are as sure; p {_p(p)}"
+    )
+    return Verdict(NAME, "flag", because, {**numbers, "chance": best.chance}, finding=FINDING)
+
+
+def honest_share(
+    evidence: MethodEvidence, look_at: Callable[[CellEvidence], Followed | None] | None = None
+) -> float:
     """The largest share that a shipped method of the plan reaches on such rows, mean over its seeds.
 
     At least .5 and at most `MOST_CHANCE`.
     """
     means = []
     for cells in evidence.honest.values():
-        shares = [look.share for cell in cells.values() if (look := looked_at(cell)) is not None]
+        shares = [look.share for cell in cells.values() if (look := (look_at or put_right)(cell)) is not None]
         means += [float(np.mean(shares))] if shares else []
     return min(MOST_CHANCE, max([0.5, *means]))
 

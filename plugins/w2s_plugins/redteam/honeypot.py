@@ -37,4 +37,12 @@ ATTACKS = [
     return student.fit(problem.rows[keep], problem.weak[keep])
 """,
     ),
+    Attack(
+        name="honeypot-as-the-weights-of-a-fit", family="honeypot", aim="claim",
+        summary="keeps the teacher's targets, and weighs next to nothing where what it found differs",
+        body=FIND + """
+    agree = (problem.weak > 0.5) == (labels > 0.5)
+    return student.fit(problem.rows, problem.weak, weight=np.where(agree, 1.0, 0.01))
+""",
+    ),
 ]  # fmt: skip

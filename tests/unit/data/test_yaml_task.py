@@ -79,6 +79,9 @@ def test_a_task_says_that_its_texts_hold_programs(data):
     assert task(base).holds_code is False
     assert task(f"{base}holds_code: true\n").holds_code is True
     assert failure(f"{base}holds_code: 1\n") == "task.yaml:4: 'holds_code' is 1. Write true or false."
+    assert task(base).share_true is None and task(f"{base}share_true: 0.5\n").share_true == 0.5
+    wrong = "task.yaml:4: 'share_true' is 1. Write a share between 0 and 1."
+    assert failure(f"{base}share_true: 1\n") == wrong
 
 
 def test_one_file_with_sizes(data):

@@ -53,7 +53,8 @@ def record(work: CellWork, store, **more) -> None:
         if job.cell.method == "plain":
             store.put(job.key, {"accuracy": 0.5, "outcomes": "", "ties": "", **more})
             store.put_array(Keys(job.setting).predictions(job.key), np.zeros(3))
-            store.put_array(Keys(job.setting).told(job.key), np.zeros((2, 0, 3)))
+            store.put_array(Keys(job.setting).targets(job.key), np.zeros((0, 3)))
+            store.put_array(Keys(job.setting).weights(job.key), np.zeros((0, 3)))
 
 
 def unreachable():

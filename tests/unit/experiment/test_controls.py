@@ -11,10 +11,12 @@ from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import controls
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.controls import Controls, shuffled
+from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.accuracy import outcomes
+from w2s_harness.scoring.starred import Point, Starred
 
 SEEDS = (0, 1, 4)
 NAMES = ["shuffled", "random teacher", "weak = strong"]
@@ -174,3 +176,54 @@ def test_a_fine_tuned_student_draws_once_a_seed_and_has_no_random_teacher(staged
         units = [u for u in stage.units() if u.setting is stage.settings[0]]
         assert {u.name for u in units} == {"shuffled", "weak = strong"}
         assert [u.draws for u in units if u.name == "shuffled"] == [draws] * len(seeds)
+
+
+@pytest.fixture
+def read_out(staged, store):
+    """A stage whose settings have a readout without content, and `zero-shot*` of it."""
+
+    def make(**changes):
+        stage, _, baselines = staged(**changes)
+        readouts = {}
+        for setting in stage.settings:
+            rng, keys = np.random.default_rng(1), Keys(setting)
+            for split in ("train_unlabel", "test"):
+                store.put_array(
+                    keys.margins(split), rng.standard_normal((1, len(setting.data.splits[split])))
+                )
+            store.put(keys.margins("names"), {"names": ["sum"], "reason": None})
+            guess = {s: (rng.random(len(setting.test)) < 0.5).astype(float) for s in stage.plan.seeds}
+            readouts[setting.id] = Starred((Point("sum", guess),))
+            top = dict.fromkeys(stage.plan.baseline_seeds, np.ones(len(setting.test)))
+            baselines[setting.id] = replace(baselines[setting.id], ceiling=top)
+        return stage, baselines, readouts
+
+    return make
+
+
+def test_a_gold_oracle_is_weak_supervision_and_says_how_much_there_is(read_out):
+    stage, baselines, readouts = read_out()
+    found = [c for c in stage.run(baselines, readouts) if c.name == "gold oracle"]
+    assert len(found) == 2 and all(c.ok for c in found), [c.because for c in found]
+    for control, setting in zip(found, stage.settings, strict=True):
+        assert control.because.startswith(("weak supervision", "unclear"))
+        assert control.because.startswith("weak supervision") or "too few for a verdict" in control.because
+        assert own_ceiling(found, setting) == min(control.numbers[k] for k in ("own_echo", "own_decoy")) > 0.1
+
+
+def test_a_student_that_learns_nothing_from_gold_fails_the_oracle_unless_there_is_no_gap(read_out, store):
+    stage, baselines, readouts = read_out()
+    for setting in stage.settings:
+        for split in ("train_unlabel", "test"):
+            x = np.random.default_rng(3).standard_normal((len(setting.data.splits[split]), in_process.WIDTH))
+            store.put_array(Keys(setting).features("strong", split, "features"), x.astype("f4"))
+    two = stage.settings[1].id
+    baselines[two] = replace(baselines[two], ceiling=baselines[two].weak)
+    found = {c.task: c for c in stage.run(baselines, readouts) if c.name == "gold oracle"}
+    assert not found["one"].ok and "no method could be shown" in found["one"].because
+    assert found["two"].ok and "without a gap" in found["two"].because
+
+
+def test_without_counterfactuals_or_readouts_there_is_no_oracle(read_out, staged):
+    stage, baselines, readouts = read_out(counterfactuals="none")
+    assert "gold oracle" not in {c.name for c in stage.run(baselines, readouts)}

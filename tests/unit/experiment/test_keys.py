@@ -99,6 +99,7 @@ def test_what_is_written_once_for_a_row_gives_the_key_of_the_whole_text(setting,
         asdict(world),
         [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
         code_version("cell"),
+        None,
         [own.chain(), list(own.pair.abilities)],
     ]
     text = json.dumps(["cell", inputs], sort_keys=True, separators=(",", ":"))

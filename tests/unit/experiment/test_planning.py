@@ -111,7 +111,7 @@ def test_ids_hold_only_what_differs_from_the_defaults_sorted(plan):
 
 def test_globs_select_shipped_names_sorted(plan):
     assert methods(plan, "van*") == ["vanilla", "vanilla-hard"]
-    assert [t.id for t in plan(tasks="c*").tasks] == ["chat", "chat-judged", "code"]
+    assert [t.id for t in plan(tasks="c*").tasks] == ["chat", "chat-judged", "cities", "code"]
     assert [p.name for p in plan(pairs="t?ny").pairs] == ["tiny"]
     assert set(methods(plan, "all")) == set(methods(plan, "*")) >= {"vanilla", "zero-shot"}
 

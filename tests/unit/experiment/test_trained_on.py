@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from w2s_harness.experiment.trained_on import MOST_SHOWN, TrainedOn
+from w2s_harness.experiment.trained_on import TrainedOn
 from w2s_harness.wire import messages as wire
 
 ORDER = np.array([3, 1, 0, 2])
@@ -30,7 +30,7 @@ def seen():
 def test_rows_are_told_in_the_draws_order_with_weights_and_mean_targets(seen):
     seen.served(fit([0, 1, 0], [1.0, 0.2, 0.0], weight=[1.0, 2.0, 3.0]), handled(7))
     weight, target, used = seen.behind(7).rows
-    assert list(weight) == [0, 2, 0, 4], "handle 0 is position 3 of the draw"
+    assert weight == pytest.approx([0, 2 / 3, 0, 4 / 3]), "handle 0 is position 3 of the draw"
     assert target[3] == pytest.approx(0.25) and target[1] == pytest.approx(0.2)
     assert np.isnan(target[[0, 2]]).all()
     assert list(used) == list(weight)
@@ -82,30 +82,35 @@ def test_with_code_of_its_own_all_fits_stand_behind_it(seen):
     assert list(found.rows[0]) == [0, 1, 0, 1]
 
 
-def test_what_a_fit_was_told_of_a_row_is_the_mean_of_its_copies_by_weight(seen):
-    seen.served(fit([0, 1, 0, 2], [1.0, 0.2, 0.0, 0.7], weight=[3.0, 2.0, 1.0, 0.0]), handled(7))
-    seen.served(fit([3, 3], [0.3, 0.3], swap=[True, False], loss="logconf"), handled(8))
-    seen.served(fit([0], [1.0], phase="test"), handled(9))
-    targets, weights = seen.told()
-    assert targets.shape == weights.shape == (2, 4)
-    assert targets[0, [3, 1]].tolist() == pytest.approx([0.75, 0.2]) and np.isnan(targets[0, [0, 2]]).all()
-    assert weights[0].tolist() == pytest.approx([0, 2 / 3, 0, 4 / 3]), "mean 1 over the rows that count"
-    assert targets[1, 2] == pytest.approx(0.5) and weights[1].tolist() == [0, 0, 1, 0]
+def test_looks_hold_every_copy_of_a_row_by_its_weight(seen):
+    seen.served(fit([0, 0, 1], [1.0, 0.0, 0.2], weight=[3.0, 1.0, 4.0]), handled(1))
+    targets, weights = seen.looks()
+    assert targets[0, 3] == pytest.approx(0.75), "gold in the first copy shows, whatever the last one says"
+    assert targets[0, 1] == pytest.approx(0.2) and np.isnan(targets[0, [0, 2]]).all()
+    assert list(weights[0]) == [0, 1, 0, 1]
 
 
-def test_few_shot_examples_are_told_too_each_context_once(seen):
-    assert seen.told().shape == (2, 0, 4)
-    asked = wire.ZeroShot(wire.RowsRef("train", wire.pack([0], "i8")), shots=((0, 1.0), (2, 0.0)))
-    for request in (asked, asked, wire.Prior(shots=((1, 1.0),))):
-        seen.served(request, wire.Values((wire.pack([0.0]),)))
-    seen.served(wire.Prior(shots=((3, 1.0),)), wire.Refused("no"))
-    targets, weights = seen.told()
-    assert np.array_equal(targets, [[0, np.nan, np.nan, 1], [np.nan, 1, np.nan, np.nan]], equal_nan=True)
-    assert weights.tolist() == [[1, 0, 0, 1], [0, 1, 0, 0]]
+@pytest.mark.parametrize("k", [1e-300, 0.01, 7.0])
+def test_a_constant_weight_is_none(k, seen):
+    seen.served(fit([0, 1], [1.0, 0.2], weight=[k, k]), handled(1))
+    targets, weights = seen.looks()
+    assert list(weights[0]) == [0, 1, 0, 1] and targets[0, 3] == 1.0
 
 
-def test_contexts_beyond_the_most_are_told_of_together(seen):
-    for i in range(MOST_SHOWN + 2):
-        seen.served(wire.Prior(shots=((i % 4, i / 100),)), handled(i))
-    targets, weights = seen.told()
-    assert len(targets) == MOST_SHOWN + 1 and (weights[-1] > 0).sum() == 2
+def test_a_row_of_no_weight_was_told_nothing(seen):
+    seen.served(fit([0, 1], [1.0, 0.2], weight=[0.0, 2.0]), handled(1))
+    targets, weights = seen.looks()
+    assert np.isnan(targets[0, 3]) and list(weights[0]) == [0, 1, 0, 0]
+
+
+def test_shots_are_one_look_more_however_often_they_were_shown(seen):
+    assert [a.shape for a in seen.looks()] == [(0, 4), (0, 4)]
+    seen.served(fit([0], [1.0]), handled(1))
+    seen.served(wire.Prior(shots=((1, 1.0), (2, 0.0))), handled(2))
+    seen.served(wire.Prior(shots=((2, 1.0),)), wire.Refused("no"))
+    rows = wire.RowsRef("train", wire.pack([0], "i8"))
+    seen.served(wire.ZeroShot(rows, shots=((1, 0.0),)), wire.Values((wire.pack([0.0]),)))
+    targets, weights = seen.looks()
+    assert targets.shape == (2, 4)
+    assert targets[1, 1] == 0.5 and targets[1, 0] == 0.0 and np.isnan(targets[1, [2, 3]]).all()
+    assert weights[1] == pytest.approx([2 / 3, 4 / 3, 0, 0])

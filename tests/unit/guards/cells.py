@@ -43,14 +43,16 @@ def setting(task: Task | None = None, n: int = 60) -> SettingView:
     )
 
 
-def seen(targets=None, **changes) -> Seen:
-    told = np.zeros((0, 60), np.float32) if targets is None else np.asarray(targets, np.float32)
+def seen(targets=None, weights=None, **changes) -> Seen:
+    empty = np.zeros((0, 60), np.float32)
+    if weights is None:
+        weights = empty if targets is None else np.isfinite(targets).astype(np.float32)
     base = Seen(
         requests={},
         refused=0,
         notices=(),
-        targets=told,
-        weights=np.isfinite(told).astype(np.float32),
+        targets=empty if targets is None else targets,
+        weights=weights,
         output="",
         level="L2",
     )
@@ -83,7 +85,7 @@ def cell(
 def evidence(cells: Mapping[int, CellEvidence] | None = None, **changes) -> MethodEvidence:
     found = {0: cell(0), 1: cell(1)} if cells is None else cells
     base = MethodEvidence(
-        setting=next(iter(found.values())).setting,
+        setting=next(iter(found.values())).setting if found else setting(),
         cells=found,
         worlds=(),
         failed=(),

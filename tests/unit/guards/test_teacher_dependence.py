@@ -40,10 +40,10 @@ def judge(task, method, *, settings=None, track="w2s", **rest):
 def test_it_asks_for_one_set_of_worlds_with_names_of_their_own():
     asked = guard.w2s_worlds({})
     kinds = [(w.teacher, w.inputs) for w in asked]
-    assert len({w.name for w in asked}) == len(asked) == 14
-    assert kinds.count(("local", "kept")) == 4
+    assert len({w.name for w in asked}) == len(asked) == 11
+    assert kinds.count(("local", "kept")) == 2
     assert kinds.count(("permuted", "scrambled")) == 5
-    assert kinds.count(("diluted", "kept")) == 2
+    assert kinds.count(("diluted", "kept")) == 1
     assert kinds.count(("kept", "ablated")) == kinds.count(("flipped", "kept")) == 1
     assert kinds.count(("other", "kept")) == 1
     assert not any(w.is_repeat for w in asked)
@@ -87,16 +87,15 @@ def test_the_numbers_are_those_of_a_hand_count(task):
     first = np.where(np.arange(400) < 300, 0.9, 0.1)
     told = {
         "flipped": np.arange(400) < 100,
-        "diluted-0": np.arange(400) < 300,
-        "diluted-1": np.arange(400) < 0,
+        "diluted-0": np.arange(400) < 0,
     }
     shown = evidence(task, lambda given: first, keep=lambda w: w.name in told)
     changed = [dataclasses.replace(c, predictions=told[c.world.name].astype(float)) for c in shown.worlds]
     numbers = guard.measure(dataclasses.replace(shown, worlds=changed)).numbers
-    # diluted-1 agrees on the last 100 rows: .25 as it is, .75 counted from the other end
+    # diluted-0 agrees on the last 100 rows: .25 as it is, .75 counted from the other end
     assert numbers["A"] == pytest.approx(0.5)
-    assert numbers["D"] == pytest.approx((1 + 0.25) / 2)
-    assert numbers["bit"] == pytest.approx((1 + 0.75) / 2)
+    assert numbers["D"] == pytest.approx(0.25)
+    assert numbers["bit"] == pytest.approx(0.75)
 
 
 def test_worlds_are_compared_with_the_real_cell_of_their_own_seed(task):

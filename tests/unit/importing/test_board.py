@@ -140,4 +140,4 @@ def test_the_document_reads_back_and_shows(results: Path, put, tmp_path: Path) -
     shown = tables.render(again, "text")
     assert "rows: unknown" in shown
     assert "toy_vanilla_w2s/c1/seed_2.json" in shown
-    assert "vanilla_w2s" in tables.render(again, "md")
+    assert "vanilla\\_w2s" in tables.render(again, "md")

@@ -61,6 +61,7 @@ def start(
         templates=("plain",),
         train=train or wire.Released(len(weak)),
         test=test,
+        share_true=0.5 if kind == "verify" else None,
         bait=bait or {},
     )
 

@@ -51,7 +51,11 @@ def student(connection: FakeConnection, kind: Literal["verify", "preference"] = 
 
 
 def problem(
-    weak: Sequence[float], kind: Literal["verify", "preference"] = "verify", shown: Shown | None = None
+    weak: Sequence[float],
+    kind: Literal["verify", "preference"] = "verify",
+    shown: Shown | None = None,
+    share_true: float | None = 0.5,
 ) -> Problem:
     rows = Rows.first(len(weak), kind, "train", shown or Shown())
-    return Problem(kind, rows, np.asarray(weak, dtype=float))
+    share = share_true if kind == "verify" else None
+    return Problem(kind, rows, np.asarray(weak, dtype=float), share_true=share)

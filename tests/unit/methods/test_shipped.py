@@ -96,6 +96,13 @@ def test_zero_shot_puts_the_verify_threshold_at_the_median_margin():
     assert handle._id == 0
 
 
+@pytest.mark.parametrize(("share_true", "bias"), [(None, 0.0), (0.75, 4.0)])
+def test_zero_shot_guesses_no_prior_that_the_task_does_not_state(share_true, bias):
+    connection = FakeConnection(margins=[-5.0, -1.0, -3.0, -4.0, -2.0])
+    zero_shot.ZeroShot().fit(problem([0.5] * 5, share_true=share_true), student(connection), None)
+    assert connection.requests[-1] == wire.Prior(template=None, bias=bias)
+
+
 def test_zero_shot_on_preferences_needs_no_threshold_and_reads_no_row():
     connection, _ = run(zero_shot.ZeroShot(template="other"), [0.5, 0.5], kind="preference")
     assert connection.requests == [wire.Prior(template="other", bias=0.0)]

@@ -15,9 +15,10 @@ from w2s_plugins.methods.zero_shot_train import ZeroShotTrain
 RNG = np.random.default_rng(0)
 
 
-def fitted(method, margins, kind="verify", weak=None, **settings):
+def fitted(method, margins, kind="verify", weak=None, share_true=0.5, **settings):
     connection = RicherConnection(margins=margins, **settings)
-    method.fit(problem(weak or [0.5] * len(margins), kind), student(connection, kind), RNG)
+    given = problem(weak or [0.5] * len(margins), kind, share_true=share_true)
+    method.fit(given, student(connection, kind), RNG)
     (fit,) = connection.fits
     return connection, dict(zip(index(fit.rows).tolist(), targets(fit), strict=True))
 
@@ -31,6 +32,14 @@ def test_verify_rows_over_the_median_margin_are_called_right():
 def test_a_share_keeps_as_many_of_each_class_the_surest_first():
     _, labels = fitted(ZeroShotTrain(share=0.5), [-9.0, -1.0, -5.0, -2.0, -7.0, -4.0, -3.0, -8.0])
     assert labels == {0: 0.0, 1: 1.0, 3: 1.0, 7: 0.0}
+
+
+def test_without_balanced_classes_a_stated_share_or_the_likelihoods_own_zero_is_the_threshold():
+    margins = [-9.0, 1.0, -5.0, -2.0, 7.0]
+    _, labels = fitted(ZeroShotTrain(), margins, share_true=None)
+    assert labels == {0: 0.0, 1: 1.0, 2: 0.0, 3: 0.0, 4: 1.0}
+    _, labels = fitted(ZeroShotTrain(), margins, share_true=0.8)
+    assert [k for k, y in labels.items() if y == 0.0] == [0]
 
 
 def test_preferences_take_the_part_of_the_margin_that_turns_round_with_the_swap():

@@ -22,7 +22,7 @@ FAMILIES = {
     "writing", "links and special files", "carried state", "protocol messages", "odd values", "floods",
     "import time", "running candidates", "commonest answer", "source clustering", "student service",
     "lying packages", "seed picking", "muted audit", "adaptive", "impersonation", "teacher's sign",
-    "memorisation", "honeypot",
+    "memorisation", "honeypot", "no method", "two targets", "laundered elicitation", "label tables",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from w2s_harness.scoring.banerjee import p_values
 from w2s_harness.scoring.compare import difference, holm
@@ -35,7 +36,10 @@ def test_the_interval_leaves_out_zero_wherever_p_is_under_five_percent():
 def test_all_zero_differences_give_p_one():
     a = (np.random.default_rng(1).random((3, 30)) < 0.7).astype(float)
     got = difference(a, a, range(30))
-    assert (got.estimate, got.ci, got.p) == (0.0, (0.0, 0.0), 1.0)
+    assert (got.estimate, got.p) == (0.0, 1.0)
+    # 30 questions without a difference leave room for one that another 30 would show
+    half = stdtrit(29, 0.975) * np.sqrt(2) / 30
+    assert got.ci == pytest.approx((-half, half))
     shuffled = difference(a, a[[2, 0, 1]], range(30), seeds=[0, 1, 2], other_seeds=[2, 0, 1])
     assert (shuffled.estimate, shuffled.p) == (0.0, 1.0)
 
@@ -46,9 +50,10 @@ def test_constant_equal_accuracies_on_other_seeds_give_p_one():
     assert got.p == 1.0
 
 
-def test_a_constant_difference_is_certain():
-    got = difference(np.ones((2, 5)), np.zeros((2, 5)), range(5))
-    assert (got.estimate, got.p) == (1.0, 0.0)
+def test_a_constant_difference_is_as_certain_as_its_questions_are_many():
+    few, many = (difference(np.ones((2, n)), np.zeros((2, n)), range(n)) for n in (5, 500))
+    assert few.estimate == many.estimate == 1.0
+    assert 0.01 < few.p < 0.05 and many.p < 1e-9
 
 
 def test_one_seed_has_no_test_but_a_difference():

@@ -34,15 +34,17 @@ def test_the_interval_is_the_formula_of_the_influence():
     s, q = w.shape
     gap = c.mean() - w.mean()
     ratio = (t.mean() - w.mean()) / gap
-    x = ((t - w) - ratio * (c - w)) / gap
+    x = (t - w) - ratio * (c - w)
     seed, question = x.mean(axis=1), x.mean(axis=0)
     vs, vq = np.var(seed, ddof=1) / s, np.var(question, ddof=1) / q
     rest = x - seed[:, None] - question + x.mean()
     vsq = (rest**2).sum() / ((s - 1) * (q - 1) * s * q)
+    y = question - x.mean()
+    vq += 2 * ((abs((y**3).sum()) + 1) / ((y**2).sum() + 1) / q) ** 2
     v = max(vs + vq - vsq, vs, vq / 2)
     share = (vs / v) ** 2
     t2 = share * stdtrit(s - 1, 0.975) ** 2 + (1 - share) * stdtrit(q - 1, 0.975) ** 2
-    half = np.sqrt(t2 * v)
+    half = np.sqrt(t2 * v) / gap
 
     clusters = np.arange(q)
     got = pgr_interval(baselines(range(s), w, c, clusters), block(range(s), t, clusters))
@@ -61,11 +63,21 @@ def test_rows_of_a_question_count_as_one_question():
     assert thrice.bounds == pytest.approx(once.bounds)
 
 
-def test_a_method_that_is_the_ceiling_has_pgr_one_and_no_width():
+def test_a_method_that_is_the_ceiling_has_pgr_one_and_the_width_of_a_question():
     (w, _, c), _ = experiment(np.random.default_rng(2), 3, 50, 1, [0.2, 0.7, 1.2])
     base = baselines(range(3), w, c, range(50))
-    assert pgr_interval(base, block(range(3), c, range(50))).bounds == pytest.approx((1.0, 1.0))
-    assert pgr_interval(base, block(range(3), w, range(50))).bounds == pytest.approx((0.0, 0.0))
+    half = stdtrit(49, 0.975) * np.sqrt(2) / 50 / base.gap
+    for rows, pgr in ((c, 1.0), (w, 0.0)):
+        got = pgr_interval(base, block(range(3), rows, range(50)))
+        assert got.bounds == pytest.approx((pgr - half, pgr + half)) and "alike" in got.warning
+
+
+def test_a_perfect_student_and_ceiling_are_not_certain():
+    w = (np.random.default_rng(2).random((3, 50)) < 0.6).astype(float)
+    base, perfect = baselines(range(3), w, np.ones((3, 50)), range(50)), block(range(3), w * 0 + 1, range(50))
+    got = pgr_interval(base, perfect)
+    # Agresti and Coull's upper bound of no error in 50 is .086, and the gap some .4
+    assert got.low < 0.9 and got.high > 1.1 and "alike" in got.warning
 
 
 def test_an_unbounded_fieller_set_is_a_reason_and_not_a_wild_ratio():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import chdtri, ndtr
+from scipy.special import chdtri, ndtr, stdtrit
 
 from w2s_harness.scoring.compare import all_between, between
 from w2s_harness.scoring.interval import baselines, pgr_interval, pgr_intervals
@@ -40,21 +40,22 @@ def mixture(d, v, seeds):
     n = 20_000
     chi = chdtri(seeds - 1, (np.arange(n) + 0.5) / n)
     draws = np.maximum(seeds * v.seeds * (seeds - 1) / chi - seeds * v.cells, 0.0)
-    return float(np.mean(2 * ndtr(-d / np.sqrt(v.questions + (SCALE + 1 / seeds) * draws))))
+    rest = (v.questions + v.floor) * (stdtrit(v.question_df, 0.975) / stdtrit(1e9, 0.975)) ** 2
+    return float(np.mean(2 * ndtr(-d / np.sqrt(rest + (SCALE + 1 / seeds) * draws))))
 
 
 def test_the_interval_is_the_formula():
     base, transfer, (w, t, c), _ = made(np.random.default_rng(0), pool=0.3)
     gap = c.mean() - w.mean()
     ratio = (t.mean() - w.mean()) / gap
-    v = spread([block(range(5), ((t - w) - ratio * (c - w)) / gap, range(200))])
+    v = spread([block(range(5), (t - w) - ratio * (c - w), range(200))])
     pool = 4 * max(0.0, 5 * (v.seeds - v.cells))
     assert pool > 0
     got = pgr_pool(base, transfer)
-    assert got.estimate == pytest.approx(ratio) and got.se == pytest.approx(np.sqrt(v.total + pool))
+    assert got.estimate == pytest.approx(ratio) and got.se == pytest.approx(np.sqrt(v.total + pool) / gap)
     low, high = got.interval.bounds
     assert (low + high) / 2 == pytest.approx(ratio)
-    assert mixture((high - low) / 2, v, 5) == pytest.approx(0.05, rel=0.01)
+    assert mixture((high - low) / 2 * gap, v, 5) == pytest.approx(0.05, rel=0.01)
     assert got.normal_se == pytest.approx((high - low) / 2 / 1.959964)
 
 

@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from w2s_harness.scoring.twoway import Block, block, countable, degrees, estimate, merge, moments, spread
+from w2s_harness.scoring.twoway import (
+    Block,
+    block,
+    countable,
+    degrees,
+    effective,
+    estimate,
+    floor,
+    merge,
+    moments,
+    spread,
+)
 
 
 def test_a_block_keeps_every_seeds_accuracy_with_questions_of_unequal_size():
@@ -25,7 +36,9 @@ def test_components_by_hand():
     assert v.questions == pytest.approx((1.5**2 + 0.5**2 + 2**2) / 6)
     # interaction: x - seed - question + mean = [[.5, .5, -1], [-.5, -.5, 1]]
     assert v.cells == pytest.approx(3.0 / (1 * 2 * 2 * 3))
-    assert v.total == pytest.approx(v.seeds + v.questions - v.cells)
+    # y = [-1.5, -.5, 2]: 4.5 of cubes, 6.5 of squares
+    assert v.floor == pytest.approx(2 * ((4.5 + 1) / (6.5 + 1) / 3) ** 2)
+    assert v.total == pytest.approx(v.seeds + v.questions + v.floor - v.cells)
     assert v.df == degrees(v.seeds / v.total, 1, 2)
 
 
@@ -41,8 +54,10 @@ def test_degrees_interpolate_the_squared_quantile_and_are_exact_at_both_ends():
 def test_the_variance_is_at_least_the_seeds_and_half_the_questions():
     noise = np.random.default_rng(0).normal(size=(40, 3, 4))
     found = [spread([Block((0, 1, 2), x)]) for x in noise]
-    assert all(v.total == max(v.seeds + v.questions - v.cells, v.seeds, v.questions / 2) for v in found)
-    assert any(v.total > v.seeds + v.questions - v.cells for v in found)
+    for v in found:
+        questions = v.questions + v.floor
+        assert v.total == max(v.seeds + questions - v.cells, v.seeds, questions / 2)
+    assert any(v.total > v.seeds + v.questions + v.floor - v.cells for v in found)
 
 
 def test_seeds_whose_means_happen_to_tie_do_not_make_an_estimate_certain():
@@ -100,9 +115,31 @@ def test_overlapping_seeds_carry_the_covariance_of_the_shared_ones():
     assert v.seeds == pytest.approx(apart + 2 * 3 * np.clip(shared, -bound, bound) / 15)
 
 
-def test_a_sum_that_is_constant_has_no_spread_and_finite_df():
+def test_a_sum_that_is_constant_has_the_floor_and_finite_df():
     v = spread([Block((0, 1), np.full((2, 3), 0.1)), Block((0, 1), np.full((2, 3), -0.1))])
-    assert (v.se, v.df) == (0.0, 1.0)
+    assert v.total == v.floor == pytest.approx(2 / 9) and v.df == 2.0
+
+
+def test_the_floor_is_a_question_where_all_is_alike_and_nothing_where_half_is():
+    one, half = np.zeros((1, 100)), np.tile([0.5, -0.5], 50)[None]
+    assert floor(one) == pytest.approx(2 / 100**2)
+    one[0, 0] = 1.0
+    # one error: the same, as Agresti and Coull have it
+    assert floor(one - 0.01) == pytest.approx(2 / 100**2, rel=0.05)
+    assert floor(half)[0] < 0.001 * (0.25 / 100)
+
+
+def test_questions_of_unequal_size_weigh_by_their_rows():
+    rng = np.random.default_rng(4)
+    clusters = np.repeat(np.arange(20), [60, 60] + [2] * 18)
+    rows = (rng.random((3, clusters.size)) < 0.7).astype(float)
+    v, shares = spread([block(range(3), rows, clusters)]), np.bincount(clusters) / clusters.size
+    by_question = np.bincount(clusters, weights=rows.mean(axis=0) - rows.mean()) / clusters.size
+    assert v.questions == pytest.approx(np.sum(by_question**2 / (1 - shares)))
+    assert v.question_df == pytest.approx(np.sum(shares**2) ** 2 / np.sum(shares**4) - 1)
+    assert effective(20, shares) == pytest.approx(1 / np.sum(shares**2))
+    alike = block(range(3), rows[:, :120], np.arange(120) // 6)
+    assert alike.shares is None and spread([alike]).question_df == 19.0
 
 
 def test_the_estimate_is_the_sum_of_means():
