@@ -311,7 +311,10 @@ def _versus(name: str, ours: Block, theirs: Block) -> document.Comparison:
 
 
 def _row(name: str, ours: Floats, own: records.Own, versus: list[document.Comparison]) -> document.Row:
-    per_seed = [document.SeedTransfer(seed=s, accuracy=float(o.mean()), pgr=None, error=None) for s, o in enumerate(ours)]
+    per_seed = [
+        document.SeedTransfer(seed=s, accuracy=float(o.mean()), pgr=None, error=None)
+        for s, o in enumerate(ours)
+    ]
     return document.Row(
         method=name, parameters={}, task="t", pair="p", status="ok",
         track="elicitation" if own.verdict == "elicitation" else "w2s", rank=None, pgr=None, pgr_ci=None,
