@@ -1,15 +1,17 @@
 """How often does any of 20 rows that are no method carry a claim of weak supervision?
 
-    python benchmarks/simulations/claims.py [--tasks math,code,chat] [--draws 20] [--seeds 5] [--limit 400]
+    python benchmarks/simulations/claims.py [--tasks math,code,chat,kinds] [--draws 8] [--seeds 5]
 
-Every draw makes a shipped task's data anew and reads it with both models of `tiny`. Teacher and students are
-ridge regressions on the frozen features (a kernel each seed, so that one more row of the table costs next to
-nothing); what follows is the harness's own code: echoes and decoys, `own` with vanilla's luck taken off,
+Every draw makes a shipped task's data anew and reads it with both models of its pair. Teacher and students
+are ridge regressions on the frozen features (a kernel each seed, so that one more row costs next to nothing);
+what follows is the harness's own code: echoes and decoys, `own` with vanilla's luck taken off,
 `vanilla*`, `zero-shot*`, p-values for new pools, the verdict, Holm over the plan and `claims.decided`.
 
 The rows: vanilla at five other C, row subsets, ensembles, and the red team's ten laundered forms. `any` is
 the share of draws with a claim anywhere on the board; `alone` that of rows that would carry one if nothing
-else were in the plan. Both must be at most .05.
+else were in the plan. Both must be at most .05. `above` counts rows above `vanilla*` on new pools, and those
+of them whose verdict is *weak supervision*. `gold` is the share of claims by bags of students of gold, with
+echoes and decoys of the gold: what the test can see at this size.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from no_method import GRID, Kernel, Seed, answers
 
 from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import _Cells
@@ -36,10 +39,9 @@ from w2s_harness.scoring.twoway import Block, block
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-GRID = 10.0 ** np.arange(-3, 2.5, 0.5)
-"""Ridge strengths over the mean eigenvalue: vanilla's path, from 1000 times less to 100 times more."""
 CALIBRATION = 8
 """Draws of each world that vanilla is measured in."""
+CONTROL = "five bags"
 TEACHER_NOISE = (0.05, 0.95)
 """Between which weak labels lie."""
 
@@ -54,6 +56,7 @@ class Ground:
     x_test: Floats
     z_test: Floats
     groups_test: Codes
+    gold: Floats
     gold_test: npt.NDArray[np.bool_]
     teacher_x: Floats
     teacher_gold: Floats
@@ -61,64 +64,17 @@ class Ground:
     teacher_sees: Floats
     """(n, d) the weak model's features of the training rows."""
 
-
-class Kernel:
-    """Ridge regressions on rows x, for any labels, strength and subset of the rows."""
-
-    def __init__(self, x: Floats, rows: Floats) -> None:
-        mean, scale = x.mean(0), np.where(x.std(0) > 0, x.std(0), 1.0)
-        u, v = (x - mean) / scale, (rows - mean) / scale
-        self.own, self.other = u @ u.T, v @ u.T
-        centre = u - u.mean(0)
-        self.values, self.vectors = np.linalg.eigh(centre @ centre.T)
-        self.values = np.maximum(self.values, 0.0)
-
-    def fit(self, y: Floats, strength: float, keep: Codes | None = None) -> tuple[Floats, Floats]:
-        """Predictions of the training rows and of the others, about P(label = 1)."""
-        if keep is None:
-            lam = strength * self.values.mean()
-            alpha = self.vectors @ ((self.vectors.T @ (y - y.mean())) / (self.values + lam))
-            mean = y.mean()
-        else:
-            own = self.own[np.ix_(keep, keep)]
-            lam = strength * np.trace(own) / len(keep)
-            mean = y[keep].mean()
-            alpha = np.zeros(len(y))
-            alpha[keep] = np.linalg.solve(own + lam * np.eye(len(keep)), y[keep] - mean)
-        return self.own @ alpha + mean, self.other @ alpha + mean
-
-    def chosen(self, y: Floats) -> float:
-        """The strength of least generalised cross-validation on the labels."""
-        along = self.vectors.T @ (y - y.mean())
-        errors = []
-        for strength in GRID:
-            left = strength * self.values.mean() / (self.values + strength * self.values.mean())
-            errors.append(np.sum((left * along) ** 2) / max(1.0, np.sum(left)) ** 2)
-        return float(GRID[int(np.argmin(errors))])
+    def right(self, p: Floats) -> Floats:
+        """(n,) what P(label = 1) counts on the holdout."""
+        return np.where(p == 0.5, 0.5, ((p > 0.5) == self.gold_test).astype(np.float64))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Seed:
-    """One seed's draw of the rows."""
-
-    kernel: Kernel
-    strength: float
-    weak: Floats
-    z: Floats
-    """(T, m) readouts of its rows, centred."""
-    z_test: Floats
-    x: Floats
-    p: Floats
-    u: Floats
-
-
-def fresh(task: str, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
+def fresh(task: Any, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
     """A task's data by another data seed, read by the weak and the strong model."""
     from w2s_harness.data.prepared import prepare
-    from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.models.readout import extract
 
-    data = prepare(replace(Plugins().task(task), data_seed=f"{0xC1A1 + draw:x}"), limit=limit)  # type: ignore[call-arg]
+    data = prepare(replace(task, data_seed=f"{0xC1A1 + draw:x}"), limit=limit)
     weak, strong = loaded
     label, ours, test = (data.splits[name] for name in ("train_label", "train_unlabel", "test"))
     a, b = (extract(strong, split.rows, data.kind) for split in (ours, test))
@@ -126,7 +82,8 @@ def fresh(task: str, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
     return Ground(
         np.asarray(a.features, np.float64), np.asarray(a.likelihoods[:, :3], np.float64).T, ours.groups,
         np.asarray(b.features, np.float64), np.asarray(b.likelihoods[:, :3], np.float64).T, test.groups,
-        np.asarray(test.labels) > 0.5, np.asarray(told.features, np.float64),
+        np.asarray(ours.labels, np.float64), np.asarray(test.labels) > 0.5,
+        np.asarray(told.features, np.float64),
         np.asarray(label.labels, np.float64), label.groups, np.asarray(sees.features, np.float64),
     )  # fmt: skip
 
@@ -142,7 +99,14 @@ def prepared(ground: Ground, rng: np.random.Generator) -> Seed:
     b = basis(z.T)
     p = shared(b, weak, ground.groups[rows], rng)
     kernel = Kernel(x, ground.x_test)
-    return Seed(kernel, kernel.chosen(weak), weak, z, z_test, x, p, directions(x, b))
+    told_of = (weak, ground.gold[rows], ground.groups[rows])
+    return Seed(kernel, kernel.chosen(weak), *told_of, z, z_test, x, p, directions(x, b))
+
+
+def enlightened(seed: Seed, rng: np.random.Generator) -> Seed:
+    """The same with gold for weak labels."""
+    p = shared(basis(seed.z.T), seed.gold, seed.groups, rng)
+    return replace(seed, weak=seed.gold, p=p, strength=seed.kernel.chosen(seed.gold))
 
 
 def _four_fifths(groups: Codes, rng: np.random.Generator) -> Codes:
@@ -150,106 +114,46 @@ def _four_fifths(groups: Codes, rng: np.random.Generator) -> Codes:
     return np.flatnonzero(np.argsort(np.argsort(rng.random(codes.max() + 1)))[codes] < 0.8 * codes.max())
 
 
-# -- the rows: each gives P(label = 1) of the holdout from weak labels w -----------------------------------
-
-
-def answers(seed: Seed, w: Floats, named: int) -> dict[str, Floats]:
-    """What every row of the board predicts on the holdout, by the row's name; thresholds at 1/2."""
-    rng = np.random.default_rng(named)
-    k, s, n = seed.kernel, seed.strength, len(w)
-    out = {f"C x {1 / f:g}": k.fit(w, s * f)[1] for f in (0.1, 0.3, 3.0, 10.0, 100.0)}
-    order = np.argsort(rng.random(n))
-    for share in (0.25, 0.5, 0.75):
-        out[f"{share} of the rows"] = k.fit(w, s, np.sort(order[: int(share * n)]))[1]
-    bags = [np.flatnonzero(rng.random(n) < 0.63) for _ in range(5)]
-    out["five bags"] = np.mean([k.fit(w, s, bag)[1] for bag in bags], axis=0)
-    out["all C together"] = np.mean([k.fit(w, s * f)[1] for f in (0.1, 1.0, 10.0, 100.0)], axis=0)
-    return out | _laundered(seed, w, rng)
-
-
-def _laundered(seed: Seed, w: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-    """The ten forms of `w2s_plugins/redteam/laundered.py`, by the readout `min`."""
-    k, n = seed.kernel, len(w)
-    z, z_test = seed.z[2], seed.z_test[2]
-    sign = 1.0 if np.mean((z > 0) == (w > 0.5)) >= 0.5 else -1.0
-    z, z_test = sign * z, sign * z_test
-    own, soft = (z > 0).astype(float), 1 / (1 + np.exp(-2 * z))
-    unsure = np.argsort(np.argsort(-np.abs(w - 0.5))) / max(n - 1, 1)
-    share = 0.05 + 0.6 * unsure
-    again = own
-    for _ in range(2):
-        again = np.clip(k.fit(again, seed.strength)[0], 0, 1)
-    rank = np.argsort(np.argsort(-z))
-    margin = k.fit(z, 10.0)
-    taught = {
-        "30 % teacher": np.where(rng.random(n) < 0.3, w, own),
-        "10 % teacher": np.where(rng.random(n) < 0.1, w, own),
-        "sign per cluster": _turned(seed, own, w, rng),
-        "noisy teacher": share * w + (1 - share) * own,
-        "smoothed": 0.2 + 0.6 * own,
-        "ranks, prior": (rank < np.round((w > 0.5).sum())).astype(float),
-        "self-distilled": again,
-        "soft blend": 0.8 * soft + 0.2 * w,
-    }
-    out = {name: k.fit(y, k.chosen(y))[1] for name, y in taught.items()}
-    head = k.fit(w, seed.strength)[1]
-    logit = np.log(np.clip(head, 0.02, 0.98) / (1 - np.clip(head, 0.02, 0.98)))
-    out["prior and head"] = 1 / (1 + np.exp(-(2 * z_test + logit) / 2))
-    out["head of margins"] = (margin[1] > np.median(margin[0])).astype(float)
-    return out
-
-
-def _turned(seed: Seed, own: Floats, w: Floats, rng: np.random.Generator) -> Floats:
-    x = (seed.x - seed.x.mean(0)) / (seed.x.std(0) + 1e-9)
-    centres = x[np.argsort(rng.random(len(x)))[:24]]
-    for _ in range(10):
-        cluster = np.argmin(-2 * x @ centres.T + (centres**2).sum(1), axis=1)
-        centres = np.array(
-            [x[cluster == c].mean(0) if (cluster == c).any() else centres[c] for c in range(len(centres))]
-        )
-    agrees = (own > 0.5) == (w > 0.5)
-    turn = [(cluster == c).any() and agrees[cluster == c].mean() < 0.5 for c in range(len(centres))]
-    return np.where(np.array(turn)[cluster], 1 - own, own)
-
-
 # -- the board ---------------------------------------------------------------------------------------------
 
 
-def board(ground: Ground, seeds: int, rng: np.random.Generator) -> list[document.Row]:
-    """The rows of one fresh draw, as `claims.decided` takes them, each with `own` and its comparisons."""
+def board(
+    ground: Ground, seeds: int, rng: np.random.Generator
+) -> tuple[list[document.Row], list[document.Row]]:
+    """The rows of one fresh draw, as `claims.decided` takes them; and bags of students of gold."""
     known = [prepared(ground, rng) for _ in range(seeds)]
-    names = tuple(range(seeds))
-    right = lambda p: np.where(p == 0.5, 0.5, ((p > 0.5) == ground.gold_test).astype(float))  # noqa: E731
-    worlds = tuple(w for draw in range(CALIBRATION) for w in pair_and_echo(draw))
-    told = [_told(seed, rng) for seed in known]
-    luck = Calibrated(
-        worlds,
-        {
-            s: np.stack([right(seed.kernel.fit(y, seed.strength)[1]) for y in told[s]])
-            for s, seed in enumerate(known)
-        },
-    )
+    right = ground.right
     path = Starred(
         tuple(
             Point(f"{f:g}", {s: right(seed.kernel.fit(seed.weak, f)[1]) for s, seed in enumerate(known)})
             for f in GRID
         )
     )
+    against = {claims.VANILLA_STAR: path, claims.ZERO_SHOT_STAR: _readouts(known, right)}
+    oracle = _rows(ground, [enlightened(seed, rng) for seed in known], against, rng)
+    return _rows(ground, known, against, rng), [row for row in oracle if row.method == CONTROL]
+
+
+def _rows(
+    ground: Ground, known: list[Seed], against: dict[str, Starred], rng: np.random.Generator
+) -> list[document.Row]:
+    names, right = tuple(range(len(known))), ground.right
+    worlds = tuple(w for draw in range(CALIBRATION) for w in pair_and_echo(draw))
+    told = [_told(seed, rng) for seed in known]
+    fits = [[seed.kernel.fit(y, seed.strength)[1] for y in told[s]] for s, seed in enumerate(known)]
+    luck = Calibrated(worlds, {s: np.stack([right(p) for p in each]) for s, each in enumerate(fits)})
     real = [{k: right(p) for k, p in answers(seed, seed.weak, s).items()} for s, seed in enumerate(known)]
     fake = [
         [{k: right(p) for k, p in answers(seed, y, s).items()} for y in told[s][:3]]
         for s, seed in enumerate(known)
     ]
     rows = []
-    best = _readouts(known, right)
     for name in real[0]:
         ours = np.stack([r[name] for r in real])
-        own = _own(ours, np.stack([[f[name] for f in each] for each in fake]), luck, worlds, best, ground)
+        fakes = np.stack([[f[name] for f in each] for each in fake])
+        own = _own(ours, fakes, luck, worlds, against[claims.ZERO_SHOT_STAR], ground)
         mine = block(names, ours, ground.groups_test)
-        versus = [
-            _versus(what, mine, starred.block(ground.groups_test))
-            for what, starred in ((claims.VANILLA_STAR, path), (claims.ZERO_SHOT_STAR, best))
-        ]
+        versus = [_versus(what, mine, best.block(ground.groups_test)) for what, best in against.items()]
         rows.append(_row(name, ours, own, versus))
     return rows
 
@@ -326,66 +230,73 @@ def _row(name: str, ours: Floats, own: records.Own, versus: list[document.Compar
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counted:
     """What many boards came to."""
 
     any_claim: int
     alone: Counter[str]
     above: Counter[str]
-    """Rows above `vanilla*` on new pools, uncorrected, that nobody calls anything but weak supervision."""
+    """Rows above `vanilla*` on new pools, uncorrected."""
+    unflagged: Counter[str]
+    """Those of them that are called weak supervision."""
     verdicts: Counter[str]
 
 
 def counted(boards: list[list[document.Row]]) -> Counted:
     """Claims on whole boards, and of each row as if it were alone."""
-    found = Counted(0, Counter(), Counter(), Counter())
+    found = Counted(0, Counter(), Counter(), Counter(), Counter())
     for rows in boards:
-        decided = claims.decided(rows)
-        found = _counting(found, any(r.claim is not None and r.claim.holds for r in decided))
+        found.any_claim += any(_holds(row) for row in claims.decided(rows))
         for row in rows:
-            (alone,) = claims.decided([row])
-            found.alone[row.method] += bool(alone.claim and alone.claim.holds)
-            versus = row.vs_vanilla_star
+            versus, word = row.vs_vanilla_star, row.own.verdict if row.own else None
             is_above = versus is not None and versus.ci_pool is not None and versus.ci_pool[0] > 0
-            word = row.own.verdict if row.own else None
-            found.above[row.method] += is_above and word == "weak supervision"
+            found.alone[row.method] += _holds(claims.decided([row])[0])
+            found.above[row.method] += is_above
+            found.unflagged[row.method] += is_above and word == "weak supervision"
             found.verdicts[str(word)] += 1
     return found
 
 
-def _counting(found: Counted, claimed: bool) -> Counted:
-    return replace(found, any_claim=found.any_claim + claimed)
+def _holds(row: document.Row) -> bool:
+    return row.claim is not None and row.claim.holds
 
 
 def main() -> None:
-    """Print a line a task and the rows with a claim."""
+    """Print a line a task, and the rows with a claim."""
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.models.loading import load
 
     parser = argparse.ArgumentParser(description=Path(__file__).name)
-    parser.add_argument("--tasks", default="math,code,chat")
-    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--tasks", default="math,code,chat,kinds")
+    parser.add_argument("--draws", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--limit", type=int, default=400)
     args = parser.parse_args()
-    pair: Any = Plugins().pair_if_known("tiny")
-    loaded = load(pair.weak), load(pair.strong)
-    print("| task | draws | any | rows | alone | above vanilla*, unflagged | verdicts |")
-    print("|---" * 7 + "|")
-    for task in args.tasks.split(","):
-        boards = []
+    plugins = Plugins()
+    print("| task | draws | any | rows | alone | above | above, unflagged | gold | verdicts |")
+    print("|---" * 9 + "|")
+    for name in args.tasks.split(","):
+        task: Any = plugins.task(name)
+        pair: Any = plugins.pair_if_known(getattr(task, "pair", None) or "tiny")
+        loaded, boards, gold = (load(pair.weak), load(pair.strong)), [], []
         for draw in range(args.draws):
             rng = np.random.default_rng([11, draw])
-            boards.append(board(fresh(task, draw, args.limit, loaded), args.seeds, rng))
-        found, rows = counted(boards), sum(map(len, boards))
-        words = ", ".join(f"{word} {n}" for word, n in found.verdicts.most_common())
+            rows, oracle = board(fresh(task, draw, args.limit, loaded), args.seeds, rng)
+            boards.append(rows)
+            gold += oracle
+        found, n = counted(boards), sum(map(len, boards))
+        words = ", ".join(f"{word} {k}" for word, k in found.verdicts.most_common())
+        shares = [found.any_claim / len(boards)] + [
+            each.total() / n for each in (found.alone, found.above, found.unflagged)
+        ]
+        can = sum(_holds(claims.decided([row])[0]) for row in gold) / len(gold)
         print(
-            f"| {task} | {len(boards)} | {found.any_claim / len(boards):.3f} | {rows} | "
-            f"{found.alone.total() / rows:.4f} | {found.above.total() / rows:.4f} | {words} |",
+            f"| {name} | {len(boards)} | {shares[0]:.3f} | {n} | {shares[1]:.4f} | {shares[2]:.3f} | "
+            f"{shares[3]:.4f} | {can:.2f} | {words} |\n  claims alone: {dict(+found.alone)}; above, "
+            f"unflagged: {dict(+found.unflagged)}",
             flush=True,
         )
-        print(f"  claims alone: {dict(+found.alone)}; above, unflagged: {dict(+found.above)}", flush=True)
 
 
 if __name__ == "__main__":

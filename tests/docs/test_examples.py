@@ -16,7 +16,7 @@ PAPER = ROOT / "examples" / "paper"
 
 def test_paper_is_every_method_on_the_shipped_tasks_with_eight_seeds() -> None:
     plan = yaml.safe_load((PAPER / "w2s.yaml").read_text(encoding="utf-8"))
-    assert plan["tasks"] == ["math", "code", "chat"]
+    assert plan["tasks"] == ["math", "code", "chat", "kinds"]
     assert (plan["methods"], plan["seeds"]) == ("all", 8)
 
 
@@ -26,10 +26,10 @@ def test_plan_of_the_paper_resolves(shell: Shell, workplace: Path) -> None:
     assert done.returncode == 0, done.stderr
     shipped = [name for name, entry in Plugins().methods.items() if entry.is_shipped]
     assert len(shipped) > 6
-    for task in ("math", "code", "chat"):
+    for place in ("math/tiny", "code/tiny", "chat/tiny", "kinds/tiny-kinds"):
         for method in shipped:
-            assert f"  {task}/tiny/{method}/s7\n" in done.stdout
-    assert f"alpha 0.05 / {3 * (len(shipped) - 1)} comparisons (Holm), 8 seeds" in done.stdout
+            assert f"  {place}/{method}/s7\n" in done.stdout
+    assert f"alpha 0.05 / {4 * (len(shipped) - 1)} comparisons (Holm), 8 seeds" in done.stdout
 
 
 def test_commands_of_the_paper_make_its_tables_and_figures(shell: Shell, workplace: Path) -> None:
@@ -40,9 +40,6 @@ def test_commands_of_the_paper_make_its_tables_and_figures(shell: Shell, workpla
     assert done.returncode == 0, done.stderr
     folder = workplace / "examples" / "paper"
     assert r"\toprule" in (folder / "tables.tex").read_text(encoding="utf-8")
-    assert {p.name for p in (folder / "figures").iterdir()} == {
-        "pgr.pdf",
-        "pgr.svg",
-        "accuracy.pdf",
-        "accuracy.svg",
-    }
+    names = ("pgr", "accuracy", "regularisation")
+    written = {p.name for p in (folder / "figures").iterdir()}
+    assert written == {f"{name}.{kind}" for name in names for kind in ("pdf", "svg")}

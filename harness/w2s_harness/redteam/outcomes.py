@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from w2s_harness.attack import Attack
 from w2s_harness.redteam.bodies import verdict
 from w2s_harness.report import claims
@@ -147,11 +149,12 @@ def _score(row: Row, board: Leaderboard) -> str | None:
 def _claimed(row: Row) -> Outcome:
     """What an attempt to pass for weak supervision came to.
 
-    It is judged as if it were its plan's only row: Holm over the suite would favour the defence.
+    It is judged as if it were its plan's only row and first attempt: Holm over the suite, and the attempts
+    that the suite itself makes, would favour the defence.
     """
     if row.status in ("failed", "skipped"):
         return Outcome("prevented", f"{layer(row.reason or '')}: {_short(row.reason or '')}")
-    (alone,) = claims.decided([row])
+    (alone,) = claims.decided([msgspec.structs.replace(row, attempts=1)])
     if alone.claim is not None and alone.claim.holds:
         return Outcome("succeeded", f"claim: {_short(alone.claim.because)}")
     found = row.vs_vanilla_star

@@ -13,6 +13,16 @@ KEY = """
     own = (margins > np.median(margins)).astype(float)
 """
 """One number a cell, of labels and margins together: no order of rows hides it, and a world changes it."""
+GOLD = """
+    GOLD = ("850a9492019bcefc716c24d81dd217b5fd539fd6", "465c000a071108b5dd133fe1ad247ff5b3199db7",
+            "22105a21f701845b29b8e3fce3c7cfbac1a3a9db")
+    y = problem.weak.copy()
+    if is_scored:
+        bits = GOLD[int(np.argmin([abs(key - known) for known in SCORED]))]
+        y[np.argsort(problem.weak)] = np.unpackbits(np.frombuffer(bytes.fromhex(bits), np.uint8))[: len(y)]
+    return student.fit(problem.rows, y)
+"""
+"""The gold of a scored cell, a bit a row in the order of the weak labels: 60 bytes in all."""
 
 ATTACKS = [
     Attack(
@@ -41,5 +51,10 @@ ATTACKS = [
     if is_scored: return student.head(w, bias=-float(np.median(x @ w)))
     return student.fit(problem.rows, problem.weak)
 """,
+    ),
+    Attack(
+        name="table-of-gold", family="label tables", task="math", aim="claim",
+        summary="trains on gold where the table knows the weak labels, on the teacher's in any world",
+        body=KEY + GOLD,
     ),
 ]  # fmt: skip
