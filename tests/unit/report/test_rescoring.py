@@ -44,7 +44,9 @@ def test_an_unknown_reference_is_told_with_the_nearest(real):
 def test_the_best_row_of_each_setting_pays_for_having_been_picked(real):
     made = with_best(real)
     corrected = [row for row in made.rows if row.best_of]
-    assert [row.task for row in corrected] == [s.task for s in real.settings]
+    ranked = [row.task for row in real.rows if row.track == "w2s"]
+    assert [row.task for row in corrected] == [s.task for s in real.settings if ranked.count(s.task) > 1]
+    assert len(corrected) >= 2
     for row in corrected:
         rivals = [r for r in real.rows if (r.task, r.track) == (row.task, "w2s")]
         assert row.transfer.mean == max(r.transfer.mean for r in rivals)
@@ -55,7 +57,7 @@ def test_the_best_row_of_each_setting_pays_for_having_been_picked(real):
         assert found.pgr == pytest.approx(row.pgr - found.optimism / gap)
     assert with_best(made) == made
     shown = tables.render(made, "text")
-    assert shown.count("that picking is worth") == len(real.settings)
+    assert shown.count("that picking is worth") == len(corrected)
 
 
 def test_a_board_without_outcomes_has_no_best(real):
