@@ -24,7 +24,9 @@ NO_READOUT = (
 )
 DRIVEN = 0.5
 """Agreement under a flipped teacher below which a row follows its teacher, in its sign at the least."""
-ONE_SEED = "one seed of echo and decoy cells: an interval needs two (--counterfactuals all)"
+ONE_SEED = (
+    "echo and decoy cells of one seed: an interval needs two (more seeds; in finetune --counterfactuals all)"
+)
 FAILED = "an echo or decoy cell failed"
 MOST = 2.0
 """How many times vanilla's luck is taken off a row at most."""
