@@ -162,7 +162,8 @@ def _flops(rows: Mapping[str, Any]) -> str:
 
 
 def _number(value: float, digits: int = 2) -> str:
-    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}f}")
+    text = f"{value:.{digits}f}"
+    return re.sub(r"^(-?)0\.", r"\1.", text.removeprefix("-") if float(text) == 0 else text)
 
 
 def _overview(methods: Sequence[Shown]) -> str:

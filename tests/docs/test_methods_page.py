@@ -82,7 +82,9 @@ def test_the_table_shows_what_the_leaderboard_holds(script: ModuleType) -> None:
     low, high = (script._number(x) for x in row["pgr_ci_pool"])
     (line,) = [x for x in table.splitlines() if x.startswith("| [logconf]")]
     assert f"{script._number(row['pgr'])}, {low} to {high}" in line
-    assert "| [vanilla](#vanilla) | w2s |" in table and "zero-shot" not in table
+    tracks = sorted({row["track"] for row in board["rows"] if row["method"] == "vanilla"})
+    assert f"| [vanilla](#vanilla) | {', '.join(tracks)} |" in table and "zero-shot" not in table
+    assert script._number(-0.0007) == ".00"
 
 
 def test_a_row_without_a_score_says_why(script: ModuleType) -> None:
