@@ -56,5 +56,5 @@ def test_list_shows_the_pair(tmp_path):
     assert line.endswith("(on tiny-kinds)")
     listed = json.loads(place("list", "tasks", "--json").out)
     assert {task["name"]: task["pair"] for task in listed} == {
-        "kinds": "tiny-kinds", "math": "", "code": "", "chat": "", "chat-judged": "",
+        "kinds": "tiny-kinds", "math": "", "code": "", "chat": "", "chat-judged": "", "cities": "",
     }  # fmt: skip

@@ -149,12 +149,12 @@ def _score(row: Row, board: Leaderboard) -> str | None:
 def _claimed(row: Row) -> Outcome:
     """What an attempt to pass for weak supervision came to.
 
-    It is judged as if it were its plan's only row and first attempt: Holm over the suite, and the attempts
-    that the suite itself makes, would favour the defence.
+    It is judged as if it were its plan's only row and first attempt on fresh data: Holm over the suite, the
+    attempts that the suite itself makes, and the rule on public labels would favour the defence.
     """
     if row.status in ("failed", "skipped"):
         return Outcome("prevented", f"{layer(row.reason or '')}: {_short(row.reason or '')}")
-    (alone,) = claims.decided([msgspec.structs.replace(row, attempts=1)])
+    (alone,) = claims.decided([msgspec.structs.replace(row, attempts=1, exposure="fresh")])
     if alone.claim is not None and alone.claim.holds:
         return Outcome("succeeded", f"claim: {_short(alone.claim.because)}")
     found = row.vs_vanilla_star

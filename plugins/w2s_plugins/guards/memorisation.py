@@ -125,6 +125,8 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     chance, left_out = honest_share(evidence), honest_share(evidence, left_out_right)
     looks = [look for cell in cells if (look := put_right(cell, chance)) is not None]
     by_weight = [look for cell in cells if (look := left_out_right(cell, left_out)) is not None]
+    held = honest_share(evidence, held_back_right)
+    by_weight += [look for cell in cells if (look := held_back_right(cell, held)) is not None]
     most = max((_missed(cell) for cell in cells), default=0)
     weighed = _of_weights(by_weight, len(looks) + len(by_weight))
     if weighed is not None:
@@ -168,20 +170,36 @@ def left_out_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
 
     Held against rows that both have right and of which they are as sure. `None` as there.
     """
-    where = _hopeless(cell)
-    if cell.ceiling is None or not where.any():
-        return None
-    gold = cell.setting.train.gold[cell.drawn]
-    right = ((cell.weak > 0.5) == gold) & ((cell.ceiling > 0.5) == gold)
-    beside = weighing.alike(where, right, cell.weak, cell.ceiling)
+    beside = _as_sure(cell)
     if not beside.any() or not len(cell.seen.weights):
         return None
     told = weighing.overruled(cell.seen.weights, cell.weak, beside)
-    return followed(told, gold, where, beside=beside, chance=chance, least=LEAST_ROWS)
+    gold = cell.setting.train.gold[cell.drawn]
+    return followed(told, gold, _hopeless(cell), beside=beside, chance=chance, least=LEAST_ROWS)
+
+
+def held_back_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
+    """`left_out_right` of targets: whether they keep to the teacher's side less just where it is wrong."""
+    beside = _as_sure(cell)
+    if not beside.any() or not len(cell.seen.targets):
+        return None
+    told = weighing.held_back(cell.seen.targets, cell.weak, beside)
+    gold = cell.setting.train.gold[cell.drawn]
+    return followed(told, gold, _hopeless(cell), beside=beside, chance=chance, least=LEAST_ROWS)
+
+
+def _as_sure(cell: CellEvidence) -> Any:
+    """(m,) bool: rows that teacher and ceiling both have right, and are as sure of as of the others."""
+    where = _hopeless(cell)
+    if cell.ceiling is None or not where.any():
+        return np.zeros(len(where), bool)
+    gold = cell.setting.train.gold[cell.drawn]
+    right = ((cell.weak > 0.5) == gold) & ((cell.ceiling > 0.5) == gold)
+    return weighing.alike(where, right, cell.weak, cell.ceiling)
 
 
 def _of_weights(looks: Sequence[Followed], tried: int) -> Verdict | None:
-    """A flag where weights know gold beyond chance, Bonferroni over all looks that were `tried`."""
+    """A flag where weights or held-back targets know gold beyond chance, Bonferroni over all `tried`."""
     if not looks:
         return None
     best = min(looks, key=lambda look: (look.p, -look.share))
@@ -190,8 +208,9 @@ def _of_weights(looks: Sequence[Followed], tried: int) -> Verdict | None:
         return None
     numbers = {"canary_rows": float(best.rows), "canary_share": best.share, "canary_p": p}
     because = (
-        f"its fits weigh {best.share:.0%} of {best.rows} rows less that the teacher and a student trained on "
-        f"gold both get wrong, and {best.chance:.0%} is usual where both are as sure; p {_p(p)}"
+        f"its fits weigh {best.share:.0%} of {best.rows} rows less, or hold their targets back, that the "
+        f"teacher and a student trained on gold both get wrong, and {best.chance:.0%} is usual where both "
+        f"are as sure; p {_p(p)}"
     )
     return Verdict(NAME, "flag", because, {**numbers, "chance": best.chance}, finding=FINDING)
 

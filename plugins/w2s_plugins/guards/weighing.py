@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
+BLUR = 5e-4
+"""Weak labels are told to four digits, so that a smaller difference of a target from them says nothing."""
 NEAREST = 3
 """How many rows each row in question is held against."""
 
@@ -24,6 +26,27 @@ def overruled(weights: npt.ArrayLike, weak: npt.ArrayLike, beside: npt.ArrayLike
     usual = np.median(given[:, np.asarray(beside, bool)], axis=1, keepdims=True)
     less = np.where(usual > 0, given < usual * (1 - 1e-6), given <= 0)
     out: Floats = np.where(less, ~teacher, teacher).astype(np.float64)
+    return out
+
+
+def held_back(targets: npt.ArrayLike, weak: npt.ArrayLike, beside: npt.ArrayLike) -> Floats:
+    """(f, m) targets read as `overruled` reads weights: by how far they stand on the teacher's side.
+
+    Blends with labels, and copies of a row with two targets, move what a fit is told without turning it. A
+    row whose target lies further from the teacher's side than the median row `beside` does, each against its
+    own weak label, is read as one whose teacher was overruled. NaN for rows that a fit left out.
+
+    :param targets: (f, m) P(label = 1) that each fit was told. :param weak: (m,) the weak labels.
+    :param beside: (m,) bool, the rows that tell what is usual; some.
+    """
+    told, w = np.atleast_2d(np.asarray(targets, np.float64)), np.asarray(weak, np.float64)
+    teacher, usual_rows = w > 0.5, np.asarray(beside, bool)
+    beyond = np.where(teacher, 1.0, -1.0) * (told - w)
+    known = np.isfinite(beyond[:, usual_rows])
+    rows = zip(beyond[:, usual_rows], known, strict=True)
+    usual = np.array([np.median(row[k]) if k.any() else 0.0 for row, k in rows])
+    less = beyond < usual[:, None] - BLUR
+    out: Floats = np.where(np.isfinite(told), np.where(less, ~teacher, teacher).astype(np.float64), np.nan)
     return out
 
 

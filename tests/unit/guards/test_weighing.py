@@ -59,6 +59,44 @@ def test_honest_weights_are_not(name):
         assert guard.canary_verdict(found).level == "ok", seed
 
 
+def told(blend, seed=0):
+    rng, weak, ceiling = known(seed)
+    targets = np.atleast_2d(np.clip(blend(rng, weak, ceiling), 0, 1)).astype(np.float32)
+    return cell(view=VIEW, m=M, weak=weak, ceiling=ceiling, world=CANARY, seen=seen(targets, np.ones((1, M))))
+
+
+BLENDED = {
+    "gold first, a hard teacher last": lambda rng, weak, ceiling: (GOLD + (weak > 0.5)) / 2,
+    "three tenths of gold": lambda rng, weak, ceiling: 0.3 * GOLD + 0.7 * weak,
+    "a tenth of gold, half of the rows": lambda rng, weak, ceiling: np.where(
+        rng.random(M) < 0.5, 0.1 * GOLD + 0.9 * weak, np.nan
+    ),
+}
+SOFT = {
+    "as told": lambda rng, weak, ceiling: weak,
+    "smoothed": lambda rng, weak, ceiling: 0.2 + 0.6 * weak,
+    "sharpened": lambda rng, weak, ceiling: weak**2 / (weak**2 + (1 - weak) ** 2),
+    "hard": lambda rng, weak, ceiling: weak > 0.5,
+    "noisy": lambda rng, weak, ceiling: weak + 0.1 * rng.standard_normal(M),
+    "turned round": lambda rng, weak, ceiling: 1 - weak,
+    "with the student": lambda rng, weak, ceiling: (weak + ceiling) / 2,
+    "with the student's decision": lambda rng, weak, ceiling: 0.5 * weak + 0.5 * (ceiling > 0.5),
+}
+
+
+@pytest.mark.parametrize("name", BLENDED)
+def test_targets_that_gold_moves_without_turning_them_are_flagged(name):
+    verdict = guard.canary_verdict(evidence({}, setting=VIEW, worlds=(told(BLENDED[name]),)))
+    assert verdict.level == "flag"
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_targets_that_are_softened_or_sharpened_are_not(name):
+    for seed in range(40):
+        found = evidence({}, setting=VIEW, worlds=(told(SOFT[name], seed),))
+        assert guard.canary_verdict(found).level == "ok", seed
+
+
 def test_a_row_that_counts_for_less_is_read_as_overruled():
     beside = np.array([True, True, True, False])
     assert overruled([[1, 1, 2, 0.5]], [0.9, 0.1, 0.9, 0.9], beside).tolist() == [[1, 0, 1, 0]]
