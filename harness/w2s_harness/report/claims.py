@@ -195,7 +195,7 @@ def _size(found: Comparison) -> str:
 
 
 def _sentence(name: str, rows: Sequence[Row]) -> Claim:
-    one_pair = len({row.pair for row in rows}) == 1
+    one_pair = len({row.task for row in rows}) == len(rows)
     won = [row for row in rows if row.claim is not None and row.claim.holds]
     rest = [row for row in rows if row not in won]
     parts = []
@@ -224,7 +224,7 @@ def _seeds(rows: Sequence[Row]) -> str:
 
 
 def _where(row: Row, one_pair: bool) -> str:
-    """The task, with its pair where the method ran on several."""
+    """The task, with its pair where a task ran on several."""
     return row.task if one_pair else f"{row.task} on {row.pair}"
 
 
