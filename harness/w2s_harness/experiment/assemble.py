@@ -23,7 +23,15 @@ from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
-from w2s_harness.experiment.scored import NOTHING_BESIDE, Beside, completed, needed, noise_floor
+from w2s_harness.experiment.scored import (
+    NOTHING_BESIDE,
+    Beside,
+    completed,
+    needed,
+    noise_floor,
+    vanilla_of,
+    with_own_vanilla,
+)
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, records
@@ -75,7 +83,9 @@ def assemble(
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
-    beside = replace(beside, vanilla={name: known.vanilla for name, known in found.baselines.items()})
+    own = vanilla_of(tally for _, tally in pairs)
+    stars = {name: with_own_vanilla(known.vanilla, own.get(name)) for name, known in found.baselines.items()}
+    beside = replace(beside, vanilla=stars)
     attempts_p = [attempt.p for attempt in found.plan.attempts]
     done = decided(completed(found.plan, pairs, beside, found.work.store), attempts_p, needed(pairs, beside))
     return document.Leaderboard(
@@ -168,7 +178,9 @@ def _setting(
         models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
-        vanilla_star={name: _star(setting, star, is_open) for name, star in baseline.vanilla.items()},
+        vanilla_star={
+            name: _star(setting, star, is_open) for name, star in beside.vanilla[setting.id].items()
+        },
         own_ceiling=own_ceiling(found.controls, setting),
         zero_shot_star=None
         if (readouts := beside.zero_shot.get(setting.id)) is None

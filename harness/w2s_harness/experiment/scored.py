@@ -30,7 +30,7 @@ from w2s_harness.report.document import Row, label
 from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import bootstrap, calibration, power
-from w2s_harness.scoring.starred import Starred
+from w2s_harness.scoring.starred import Point, Starred
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
@@ -135,6 +135,22 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
         )
         for i, (row, tally) in enumerate(pairs)
     ]
+
+
+def with_own_vanilla(known: Mapping[str, Starred], vanilla: Tally | None) -> Mapping[str, Starred]:
+    """The points by solver, with the plan's own vanilla among those of its solver.
+
+    Training by steps seeds itself from what is asked, so that no point of the path is vanilla's very cell,
+    and the best point could fall short of it. Under `exact` it is the point of the chosen C already.
+    """
+    star = None if vanilla is None else known.get(vanilla.solver)
+    if vanilla is None or star is None or vanilla.solver == "exact" or not vanilla.is_whole:
+        return known
+    seeds = [job.cell.seed for job, _ in vanilla.cells]
+    if set(seeds) != set(star.best.outcomes):
+        return known
+    own = Point(VANILLA, dict(zip(seeds, vanilla.outcomes, strict=True)))
+    return {**known, vanilla.solver: Starred((*star.points, own))}
 
 
 def star_solver(tally: Tally, known: Mapping[str, Starred]) -> str | None:

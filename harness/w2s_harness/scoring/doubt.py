@@ -32,4 +32,4 @@ def few_decide(v: Spread) -> str | None:
     """A warning where nearly all questions came out alike, so that the floor is much of the variance."""
     if v.floor <= FLOOR_SHARE * v.total:
         return None
-    return "nearly all questions came out alike: the interval rests on its floor and is wide, not exact"
+    return "few questions decide, or nearly all came out alike: the interval is wide, not exact"

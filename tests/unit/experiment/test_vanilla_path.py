@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import in_process
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment import identity
 from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.scored import with_own_vanilla
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.vanilla_path import VanillaPath
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.probe import Path, fit_exact
 from w2s_harness.models.selection import C_GRID, EPOCH_GRID
+from w2s_harness.scoring.starred import Point, Starred
 
 SEEDS = (0, 3)
 
@@ -80,6 +83,22 @@ def test_the_grid_reaches_a_decade_beyond_what_was_chosen(path):
     assert [p.c for p in path._grid("exact")][-3:] == [3.0, 10.0, 30.0]
     path.store.put(Keys(path.setting).tune(), {**chosen, "strong": {"c": 1e-6}})
     assert path._grid("exact")[0].c == 1e-6, "there is no smaller one"
+
+
+def test_the_best_point_of_a_training_by_steps_is_at_least_the_plans_own_vanilla():
+    """Its seed is not that of any point, so it is one of them itself."""
+    cells = [(SimpleNamespace(cell=SimpleNamespace(seed=s)), None) for s in SEEDS]
+    own = SimpleNamespace(solver="finetune", is_whole=True, cells=cells, outcomes=np.ones((2, 6)))
+    star = Starred((Point("epochs=1", {s: np.zeros(6) for s in SEEDS}),))
+    found = with_own_vanilla({"finetune": star}, own)["finetune"]
+    assert [p.name for p in found.points] == ["epochs=1", "vanilla"] and found.best.accuracy == 1.0
+    exact = SimpleNamespace(solver="exact", is_whole=True, cells=cells, outcomes=np.ones((2, 6)))
+    assert with_own_vanilla({"exact": star}, exact)["exact"] is star, (
+        "there it is a point of the path already"
+    )
+    fewer = SimpleNamespace(solver="finetune", is_whole=True, cells=cells[:1], outcomes=np.ones((1, 6)))
+    assert with_own_vanilla({"finetune": star}, fewer)["finetune"] is star
+    assert with_own_vanilla({"finetune": star}, None)["finetune"] is star
 
 
 def test_a_point_that_is_gone_is_said(path):
