@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +87,12 @@ def unfinished(store: Store, print_of_command: str) -> Run | None:
 
 
 def start(store: Store, plan: Mapping[str, Any]) -> Run:
-    """A new run folder; it appears with its `plan.json` inside, or not at all."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    """A new run folder; it appears with its `plan.json` inside, or not at all.
+
+    Names sort by the time of their start, in milliseconds: `last` is the last of two runs of one second.
+    """
+    now = datetime.datetime.now()
+    name = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
     hidden = Run(store.runs / f".{name}")
     with writing(store.root):
         hidden.folder.mkdir(parents=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from w2s_harness.errors import StoreError, UsageError
@@ -79,3 +81,11 @@ def test_new_runs_get_folders_of_their_own(store):
 def test_the_fingerprint_hangs_on_every_argument():
     assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
     assert runs.fingerprint({"a": 1, "b": None}) == runs.fingerprint({"b": None, "a": 1})
+
+
+def test_of_two_runs_that_start_in_one_second_the_later_is_last(store):
+    started = []
+    for _ in range(8):
+        started.append(runs.start(store, {}))
+        time.sleep(0.002)
+    assert runs.all_runs(store.runs) == started
