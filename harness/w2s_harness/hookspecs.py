@@ -186,11 +186,11 @@ def w2s_run_start(plan: Plan, run_dir: str) -> None:
 
 @hookspec
 def w2s_stage_start(stage: str, total: int) -> None:
-    """Called when a group of work begins.
+    """Called when a group of work begins. `cells` and `re-runs` begin together and go on side by side.
 
     :param stage: `features`, `tune`, `weak`, `ceiling`, `controls`, `vanilla@C`, `null` (what honest fits
-        score where nothing can be learned) or `cells`; `published cells` and so on for the published data
-        beside a `--fresh` run.
+        score where nothing can be learned), `cells` or `re-runs` (a method's counterfactual cells, which
+        guards and `own` ask for); `published cells` and so on for the published data beside a `--fresh` run.
     :param total: how many units of work it holds, those in the store included.
     """
 

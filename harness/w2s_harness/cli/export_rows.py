@@ -32,8 +32,7 @@ def command(**flags: Any) -> int:
     from w2s_harness.experiment.exporting import Export, export_rows
     from w2s_harness.experiment.selection import Selection
 
-    plugins, terminal = Plugins(), Terminal(0)
-    plugins.register("terminal", terminal)
+    plugins = Plugins()
     for spec in flags["plugin"]:
         plugins.switch(spec)
     names = ("tasks", "pairs", "weak", "strong", "mode", "seeds", "root_seed", "limit")
@@ -41,6 +40,9 @@ def command(**flags: Any) -> int:
     wanted = Export(
         out=Path(flags["out"]), texts=flags["texts"], store=Path(flags["store"]), slots=flags["slots"]
     )
-    for folder in export_rows(selection, wanted, plugins, terminal.say):
+    with Terminal(0) as terminal:
+        plugins.register("terminal", terminal)
+        folders = export_rows(selection, wanted, plugins, terminal.say)
+    for folder in folders:
         click.echo(str(folder))
     return 0

@@ -39,6 +39,7 @@ def command(
 
     Exit code 0 where no attack succeeded and no honest method was accused, else 1.
     """
+    from w2s_harness.cli.terminal import Terminal
     from w2s_harness.redteam import matrix, running, suite
 
     attacks = suite.shipped()
@@ -56,7 +57,8 @@ def command(
         seeds=seeds,
         limit=limit,
     )
-    found = running.run(attacks, settings, lambda text: click.echo(text, err=True))
+    with Terminal(0) as terminal:
+        found = running.run(attacks, settings, terminal.say)
     click.echo(json.dumps(matrix.as_json(found), indent=1) if as_json else matrix.as_text(found))
     return 0 if found.is_clean else 1
 

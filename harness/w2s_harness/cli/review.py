@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from w2s_harness.cli.terminal import Terminal
     from w2s_harness.review.working import Asked
 
 
@@ -62,20 +63,17 @@ def command(method: str, **flags: Any) -> int:
 
     With --accept or --reject, --by and --reason: record a decision about its source instead.
     """
+    from w2s_harness.cli.terminal import Terminal
     from w2s_harness.review import working
 
     decision = _decision(flags)
-    asked = _asked(method, flags)
-
-    def say(text: str) -> None:
-        if not flags["quiet"]:
-            click.echo(text, err=True)
-
+    terminal = Terminal(-1 if flags["quiet"] else 0)
+    asked = _asked(method, flags, terminal)
     if decision is not None:
-        return _signed(asked, decision, flags, say)
+        return _signed(asked, decision, flags, terminal.say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    out = Path(flags["out"]) if flags["out"] else None
-    done = working.write(asked, out, say)
+    with terminal:
+        done = working.write(asked, Path(flags["out"]) if flags["out"] else None, terminal.say)
     if done.evidence is not None:
         from w2s_harness.review.questions import questions
 
@@ -100,8 +98,7 @@ def _decision(flags: dict[str, Any]) -> str | None:
     return decision
 
 
-def _asked(method: str, flags: dict[str, Any]) -> Asked:
-    from w2s_harness.cli.terminal import Terminal
+def _asked(method: str, flags: dict[str, Any], terminal: Terminal) -> Asked:
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Options
@@ -109,7 +106,7 @@ def _asked(method: str, flags: dict[str, Any]) -> Asked:
 
     def plugins() -> Plugins:
         found = Plugins(methods_env=Path(flags["methods_env"]) if flags["methods_env"] else None)
-        found.register("terminal", Terminal(-1 if flags["quiet"] else 0))
+        found.register("terminal", terminal)
         for spec in flags["plugins"]:
             found.switch(spec)
         return found

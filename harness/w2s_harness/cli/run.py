@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from w2s_harness.cli import config
+
+if TYPE_CHECKING:
+    from w2s_harness.cli.terminal import Terminal
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
@@ -187,12 +190,17 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
     The same command again goes on where the last one stopped; finished work is never done twice.
     """
     from w2s_harness.cli.terminal import Terminal
+
+    with Terminal(flags["verbose"] - flags["quiet"]) as terminal:
+        return _run(ctx, flags, terminal)
+
+
+def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
-    methods_env = Path(flags["methods_env"]) if flags["methods_env"] else None
-    plugins, terminal = Plugins(methods_env=methods_env), Terminal(flags["verbose"] - flags["quiet"])
+    plugins = Plugins(methods_env=Path(flags["methods_env"]) if flags["methods_env"] else None)
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
@@ -212,7 +220,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
         isolation=flags["isolation"],
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
-    listeners = Listeners(plugins, terminal.say, lambda text: click.echo(text, nl=False))
+    listeners = Listeners(plugins, terminal.say, terminal.show)
     # A scheduler's SIGTERM stops a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return int(run(selection, options, listeners).code)

@@ -26,6 +26,8 @@ from w2s_harness.plan import Cell, Plan
 from w2s_harness.report.uncollected import uncollected
 from w2s_harness.types import Verdict, World
 
+CELLS, RERUNS = "cells", "re-runs"
+"""The stages of the real and of the counterfactual cells, which go on together."""
 ROW_FAILED = "not run: a real cell of its row failed or was skipped"
 
 
@@ -100,7 +102,9 @@ class CellWork:
             todo += [*audits, *own]
             random.SystemRandom().shuffle(todo)
         desk = _Desk(self.hook, log, stop_first)
-        self.hook.w2s_stage_start(stage="cells", total=len(todo))
+        self.hook.w2s_stage_start(stage=CELLS, total=len(self.jobs))
+        if audits or own:
+            self.hook.w2s_stage_start(stage=RERUNS, total=len(audits) + len(own))
         missing = self._settled(todo, desk)
         if missing and not desk.stopped:
             self._work(missing, zygote(), desk)
@@ -308,7 +312,8 @@ class _Desk:
                 self.failed_rows.add(job.row)
         else:
             self.audits[job.id] = record
-        self.hook.w2s_stage_progress(stage="cells", unit=job.id, cached=cached)
+        stage = CELLS if job.world is None else RERUNS
+        self.hook.w2s_stage_progress(stage=stage, unit=job.id, cached=cached)
         self.stopped = self.stopped or (self.stop_first and job.world is None and "error" in record)
         return self.stopped
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "torch", "transformers", "scipy", "msgspec", "pandas")
+HEAVY = ("numpy", "torch", "transformers", "scipy", "msgspec", "pandas", "rich")
 
 
 def cli(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess[str]:
@@ -52,6 +52,7 @@ def test_nothing_heavy_and_no_plugin_is_imported(tmp_path, arguments):
 def test_the_control_a_run_does_import_them(tmp_path):
     done = cli("run", "--tasks", "maths", cwd=tmp_path)
     assert "numpy" in done.stderr.splitlines()[-1]
+    assert "rich" not in done.stderr.splitlines()[-1], "nothing is drawn where stderr is no terminal"
 
 
 @pytest.mark.parametrize(
