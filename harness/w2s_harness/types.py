@@ -181,13 +181,14 @@ class World:
     name: str
     """Unique among the worlds of a method; guards that ask for one name share the run."""
     teacher: Literal[
-        "kept", "flipped", "local", "permuted", "diluted", "other", "canary", "echo", "decoy"
+        "kept", "flipped", "local", "permuted", "diluted", "other", "canary", "echo", "decoy", "strict"
     ] = "kept"
     """`flipped`: w becomes 1 - w. `local`: flipped in a random third of the space. `permuted`: shuffled among
     all rows. `diluted`: shuffled among a random 70 % of the rows. `other`: another weak teacher. `canary`:
     wrong on the training rows that even the ceiling gets wrong, so that only gold puts them right. `echo`:
     shuffled among rows that are alike in what the untrained student says of them. `decoy`: what the teacher
-    does not share with the untrained student is replaced by another concept, as strong and as smooth."""
+    does not share with the untrained student is replaced by another concept, as strong and as smooth.
+    `strict`: an echo that also keeps the outlines of the student's features (components and clusters)."""
     inputs: Literal["kept", "ablated", "scrambled"] = "kept"
     """`ablated`: what the student reads belongs to rows of other questions; text and groups stay.
     `scrambled`: text and groups move too. Both in both phases; handles keep their gold."""

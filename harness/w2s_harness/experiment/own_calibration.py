@@ -19,7 +19,7 @@ import numpy.typing as npt
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.host_fits import HostCell
 from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.own_worlds import pair_and_echo
+from w2s_harness.experiment.own_worlds import pair_and_echo, strict_echo
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
@@ -32,6 +32,8 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS = 8
 """Draws of each world and seed; a pair of decoys is one."""
+STRICT_DRAWS = 4
+"""Draws of the strict echo, of which every row has one cell."""
 STAGE = "own"
 _IN_A_CELL = 48
 """Fits of one cell, which has a limit."""
@@ -96,7 +98,9 @@ class Calibration:
         """The worlds of each seed; none where no cell is asked for its own."""
         if self.plan.counterfactuals == "none":
             return ()
-        return tuple(w for draw in range(max(DRAWS, self.plan.own_draws)) for w in pair_and_echo(draw))
+        own = [w for draw in range(max(DRAWS, self.plan.own_draws)) for w in pair_and_echo(draw)]
+        is_strict = self.plan.counterfactuals == "all"
+        return (*own, *map(strict_echo, range(STRICT_DRAWS if is_strict else 0)))
 
     def run(self) -> dict[str, Calibrated]:
         """Work off what is missing; the draws by setting id. After the readouts."""

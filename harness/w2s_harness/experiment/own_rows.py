@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from w2s_harness.experiment.gathering import Ended
 from w2s_harness.experiment.own_calibration import Calibrated
+from w2s_harness.experiment.own_worlds import TEACHERS
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.report import records
 from w2s_harness.scoring import own_size
@@ -108,7 +109,8 @@ def _own(
 ) -> records.Own:
     clusters = tally.reference.clusters
     sizes = {}
-    for teacher, cells in found.items():
+    for teacher in draws:
+        cells = found[teacher]
         difference, factor = cells.difference()
         # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
         is_moved = bool((cells.real != cells.fake).any())
@@ -131,6 +133,7 @@ def _own(
         draws=found["echo"].accuracies.shape[1],
         verdict=word,
         seeds_more=more,
+        strict=float(found["strict"].difference()[0].mean()) if "strict" in found else None,
         reason=reason,
     )
 
@@ -157,12 +160,14 @@ def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) 
     out: dict[str, _Cells] = {}
     rows = {job.cell.seed: i for i, (job, _) in enumerate(tally.cells)}
     real = tally.outcomes
-    for teacher in ("echo", "decoy"):
+    for teacher in TEACHERS:
         by_seed: dict[int, list[Ended]] = {}
         for e in ended:
             if e.job.world is not None and e.job.world.teacher == teacher:
                 by_seed.setdefault(e.job.cell.seed, []).append(e)
         seeds = tuple(seed for seed in rows if seed in by_seed)
+        if not seeds and teacher == "strict":
+            continue
         if not seeds:
             return None
         fakes = [

@@ -1,4 +1,4 @@
-"""The worlds `echo` and `decoy`: which cells there are, and what their teacher says.
+"""The worlds `echo`, `decoy` and `strict`: which cells there are, and what their teacher says.
 
 Their weak labels hang on the setting, the seed and the draw alone, so that all methods of a setting are held
 against the same ones; they are made once and kept in the store.
@@ -17,14 +17,14 @@ from w2s_harness.experiment.readouts import margins_of, share_true
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Counterfactuals
-from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared, strict_basis
 from w2s_harness.scoring.readouts import centred
 from w2s_harness.types import World
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-TEACHERS = ("echo", "decoy")
+TEACHERS = ("echo", "decoy", "strict")
 
 
 def own_worlds(
@@ -38,14 +38,15 @@ def own_worlds(
 
     All seeds have `draws` of each where students are probes, whatever guards ask for, but with
     `--counterfactuals none`. Where models are trained, `all` is needed for that; `one` is one echo and one
-    pair on the seed that `names` name.
+    pair on the seed that `names` name. With `all` that seed has a strict echo too.
     """
     if how == "none":
         return []
+    one = seeds[named_seed("own", *names) % len(seeds)]
     if mode == "finetune" and how == "one":
-        one = seeds[named_seed("own", *names) % len(seeds)]
         return [(world, one) for world in pair_and_echo(0)]
-    return [(world, seed) for seed in seeds for draw in range(draws) for world in pair_and_echo(draw)]
+    every = [(world, seed) for seed in seeds for draw in range(draws) for world in pair_and_echo(draw)]
+    return every if how == "one" else [*every, (strict_echo(0), one)]
 
 
 def pair_and_echo(draw: int) -> list[World]:
@@ -57,10 +58,15 @@ def pair_and_echo(draw: int) -> list[World]:
     ]
 
 
+def strict_echo(draw: int) -> World:
+    """An echo that also keeps components and clusters of the student's features."""
+    return World(name=f"strict-{draw}", teacher="strict", draw=draw)
+
+
 def own_labels(
     store: Store, setting: Setting, seed: int, world: World, weak: Floats, space: Floats, named: int
 ) -> Floats:
-    """(m,) the weak labels of an echo or a decoy.
+    """(m,) the weak labels of an echo, strict or not, or a decoy.
 
     :param weak: (m,) the teacher's own of the seed's rows, whatever they are (the gold oracle's are gold).
     :param space: (m, d) where these rows lie. :param named: the seed of the world's draw.
@@ -70,6 +76,8 @@ def own_labels(
     b = basis(_readouts(store, setting, drawn))
     groups = setting.data.splits["train_unlabel"].groups[drawn]
     rng = np.random.default_rng(named)
+    if world.teacher == "strict":
+        return echo(weak, shared(strict_basis(b, space, rng), weak, groups, rng), rng)
     p = shared(b, weak, groups, rng)
     if world.teacher == "echo":
         return echo(weak, p, rng)

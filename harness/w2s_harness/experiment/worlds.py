@@ -220,14 +220,14 @@ class _Teacher:
                 weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
             case "canary":
                 return self._canary()
-            case "echo" | "decoy":
+            case "echo" | "decoy" | "strict":
                 weak = self._without_own()
             case _:
                 weak = 1 - self.own
         return weak, weak != self.own, test_region
 
     def _without_own(self) -> Floats:
-        """An echo's or a decoy's labels, made once for all methods."""
+        """The labels of an echo, strict or not, or a decoy, made once for all methods."""
         # a pair of decoys shares its draw, so the sign names nothing
         named = _seed(self.setting, self.seed, self.world.teacher, str(self.world.draw))
         key = kept_labels(self.setting, self.seed, named, self.world)

@@ -79,8 +79,8 @@ class Own(Part, frozen=True, kw_only=True):
     seeds_more: Count | None = None
     """Where it is unclear: seeds that it would take beyond the plan's; null where seeds do not help."""
     strict: float | None = None
-    """The echo's accuracy difference where it also keeps components and clusters of the untrained student's
-    readouts: a lower bound."""
+    """The echo's accuracy difference on one seed where it also keeps components and clusters of the untrained
+    student's features: a lower bound. Null without `--counterfactuals all`."""
     reason: str | None = None
     """Why a number is null."""
 

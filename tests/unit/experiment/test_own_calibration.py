@@ -8,7 +8,7 @@ import pytest
 
 from w2s_harness.experiment import own_calibration
 from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.own_calibration import DRAWS, Calibrated, Calibration
+from w2s_harness.experiment.own_calibration import DRAWS, STRICT_DRAWS, Calibrated, Calibration
 from w2s_harness.experiment.own_rows import _Cells
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.worlds import tell
@@ -36,7 +36,7 @@ def made(plan, store, monkeypatch):
 def test_every_draw_is_vanilla_on_the_labels_that_methods_get(made, store):
     stage, _, setting = made
     found = stage.run()[setting.id]
-    assert len(found.worlds) == 3 * DRAWS and set(found.outcomes) == set(SEEDS)
+    assert len(found.worlds) == 3 * DRAWS + STRICT_DRAWS and set(found.outcomes) == set(SEEDS)
     x, holdout = (
         store.array(Keys(setting).features("strong", split, "features"))
         for split in ("train_unlabel", "test")
