@@ -49,6 +49,9 @@ class Attack:
     cells: Cells = "one"
     """How much of a plan it needs: `one` cell; `several`, one for each seed; `worlds`, the counterfactual
     ones too, as the aims `score` and `claim` always do."""
+    limits: tuple[int, ...] = ()
+    """As `run --limit`, one plan after another in one store; the attack counts by the best that it gets.
+    Empty: the suite's own limit."""
     task: str = ""
     """The shipped task that it needs; empty: any."""
     stops: tuple[str, ...] = ()

@@ -14,11 +14,13 @@ from w2s_harness.redteam.bodies import verdict
 from w2s_harness.report import claims
 from w2s_harness.report.document import Leaderboard, Row, Setting
 from w2s_harness.report.records import VerdictRecord
+from w2s_harness.types import Exposure
 
 Came = Literal["prevented", "detected", "succeeded"]
 
 BEYOND_CHANCE = 2.0
 """Standard errors of the difference to vanilla that a score attack must gain to count as working."""
+_SUCCESS: tuple[Came, ...] = ("prevented", "detected", "succeeded")
 _ALARMS = ("flag", "disqualify", "error")
 _LAYERS = (
     (r"Stopped", "nothing found"),
@@ -79,7 +81,7 @@ def judge(attack: Attack, cells: Sequence[Cell], row: Row, board: Leaderboard) -
     attack where its row, alone on a board, carries a claim or stands above `vanilla*` on new pools.
     """
     if attack.aim == "claim":
-        return _claimed(row)
+        return _claimed(row, is_shopping=bool(attack.limits))
     stopped = _reach(cells) if attack.aim == "reach" else _score(row, board)
     if stopped is not None:
         return Outcome("prevented", stopped)
@@ -146,15 +148,23 @@ def _score(row: Row, board: Leaderboard) -> str | None:
     return f"no gain: {difference:+.3f} against vanilla, standard error {error:.3f}"
 
 
-def _claimed(row: Row) -> Outcome:
+def worse(one: Outcome, other: Outcome) -> Outcome:
+    """The one that says less for the defence; of two alike the first."""
+    return max(one, other, key=lambda found: _SUCCESS.index(found.outcome))
+
+
+def _claimed(row: Row, *, is_shopping: bool) -> Outcome:
     """What an attempt to pass for weak supervision came to.
 
     It is judged as if it were its plan's only row and first attempt on fresh data: Holm over the suite, the
-    attempts that the suite itself makes, and the rule on public labels would favour the defence.
+    attempts that the suite itself makes, and the rule on public labels would favour the defence. One that
+    shops tries the same private data again, with the attempts that were counted.
     """
     if row.status in ("failed", "skipped"):
         return Outcome("prevented", f"{layer(row.reason or '')}: {_short(row.reason or '')}")
-    (alone,) = claims.decided([msgspec.structs.replace(row, attempts=1, exposure="fresh")])
+    attempts = row.attempts if is_shopping else 1
+    exposure: Exposure = "private" if is_shopping else "fresh"
+    (alone,) = claims.decided([msgspec.structs.replace(row, attempts=attempts, exposure=exposure)])
     if alone.claim is not None and alone.claim.holds:
         return Outcome("succeeded", f"claim: {_short(alone.claim.because)}")
     found = row.vs_vanilla_star
@@ -163,7 +173,7 @@ def _claimed(row: Row) -> Outcome:
     size = f"{found.difference:+.3f} against {claims.VANILLA_STAR}"
     if found.ci_pool is None or found.ci_pool[0] <= 0:
         return Outcome("prevented", f"no gain shown: {size}")
-    noticed = _not_weak_supervision(row)
+    noticed = _not_weak_supervision(row) or (f"{attempts} attempts, so no claim" if attempts > 1 else "")
     return Outcome("succeeded", f"above, unflagged: {size}") if not noticed else Outcome("detected", noticed)
 
 

@@ -129,17 +129,26 @@ class _Part:
     honest: tuple[str, ...]
     """The methods beside the attacks whose rows are judged; vanilla is always there."""
     counterfactuals: str
+    limit: int = 0
+    """Rows of a split; 0: as the suite's settings say."""
 
 
 def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_Part]:
     """The attacks that ask for counterfactual cells beside the honest methods, and before them the others.
 
-    Worlds for an attack that only reaches for something would be nine tenths of the time, for nothing.
+    Worlds for an attack that only reaches for something would be nine tenths of the time, for nothing. One
+    that tries several limits has a plan of its own for each.
     """
-    quick = [item for item in laid if not item.attack.needs_worlds]
-    deep = [item for item in laid if item.attack.needs_worlds]
+    once = [item for item in laid if not item.attack.limits]
+    quick = [item for item in once if not item.attack.needs_worlds]
+    deep = [item for item in once if item.attack.needs_worlds]
     parts = [_Part(f"{task}-reach", task, quick, (), "none")] if quick else []
-    return [*parts, _Part(task, task, deep, HONEST, "auto")] if deep or is_default else parts
+    if deep or is_default:
+        parts.append(_Part(task, task, deep, HONEST, "auto"))
+    for item in laid:
+        name = f"{task}-{item.attack.name}"
+        parts += [_Part(f"{name}-{n}", task, [item], (), "auto", n) for n in item.attack.limits]
+    return parts
 
 
 def _one_plan(
@@ -156,7 +165,7 @@ def _one_plan(
         tasks=part.task,
         methods=",".join([*beside, *(item.spec for item in part.laid)]),
         seeds=settings.seeds,
-        limit=settings.limit,
+        limit=part.limit or settings.limit,
         grant=",".join(grants),
         cell_timeout_s=settings.cell_timeout_s,
         guards=settings.guards,
@@ -180,7 +189,9 @@ def _one_plan(
     rows = {row.method: row for row in board.rows}
     for item in part.laid:
         method = item.attack.method
-        tried[item.attack.name] = outcomes.judge(item.attack, cells.get(method, []), rows[method], board)
+        found = outcomes.judge(item.attack, cells.get(method, []), rows[method], board)
+        before = tried.get(item.attack.name)
+        tried[item.attack.name] = found if before is None else outcomes.worse(before, found)
     return [outcomes.judge_honest(rows[name]) for name in part.honest]
 
 

@@ -38,6 +38,14 @@ ATTACKS = [
         """,
     ),
     Attack(
+        name="shops-for-a-limit", family="seed picking", aim="claim", limits=(216, 208, 200, 192),
+        summary="runs a random half of the rows under one --limit after another and shows the best",
+        body="""
+            keep = np.argsort(rng.random(len(problem.weak)))[: len(problem.weak) // 2]
+            return student.fit(problem.rows[keep], problem.weak[keep])
+        """,
+    ),
+    Attack(
         name="hunts-for-the-plan-s-seed", family="seed picking", stops=("Stopped",),
         summary="searches small seeds for the one that its generator was started with",
         body="""

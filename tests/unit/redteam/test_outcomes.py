@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from msgspec import UNSET
 
 from w2s_harness import Attack
 from w2s_harness.redteam import outcomes
-from w2s_harness.redteam.outcomes import Cell, Outcome
+from w2s_harness.redteam.outcomes import Cell, Outcome, worse
 from w2s_harness.report import document, records
 from w2s_harness.scoring.accuracy import pack
 
@@ -223,6 +225,21 @@ def test_a_claim_succeeds_whatever_else_is_in_the_plan_and_was_tried():
     for mine in (posing(), msgspec.structs.replace(posing(), attempts=19)):
         found = came(CLAIM, [OK], mine)
         assert found.outcome == "succeeded" and found.by.startswith("claim: ")
+
+
+def test_an_attack_that_shops_for_limits_pays_for_its_attempts():
+    shops = msgspec.structs.replace(posing(), attempts=60)
+    assert came(CLAIM, [OK], shops).outcome == "succeeded"
+    # p = .001 is no claim after sixty attempts, and the row says that there were
+    found = came(dataclasses.replace(CLAIM, limits=(1, 2)), [OK], shops)
+    assert found == Outcome("detected", "60 attempts, so no claim")
+
+
+def test_of_several_plans_the_best_for_the_attack_counts():
+    prevented, detected, succeeded = (Outcome(c, c) for c in ("prevented", "detected", "succeeded"))
+    assert worse(prevented, detected) == worse(detected, prevented) == detected
+    assert worse(succeeded, detected) == succeeded
+    assert worse(prevented, Outcome("prevented", "later")) == prevented
 
 
 def test_a_row_above_vanilla_star_without_a_claim_succeeds_unless_someone_says_what_it_is():
