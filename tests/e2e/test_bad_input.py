@@ -88,7 +88,7 @@ NAMES = {
     "method file": (["--methods", "./nowhere.py"], "nowhere.py: cannot read the method file"),
     "method of a file": (["--methods", "./mine.py::halfs"], "no method 'halfs' (did you mean 'halves'?)"),
     "task folder": (["--tasks", "./nowhere"], "no such file or folder"),
-    "twice": (["--methods", "vanilla,vanilla"], "two methods of the plan have the id 'vanilla'"),
+    "a glob beside a name": (["--methods", "vanilla,nope*"], "--methods nope*: the pattern matches nothing"),
     "grant": (["--grant", "inferense"], "cannot give that access (did you mean 'inference'?)"),
     "seeds": (["--seeds", "many"], "give a count (5) or a list (0,1,7)"),
     "expression": (["-k", "math and"], "-k 'math and': a name is missing"),
@@ -192,7 +192,7 @@ def test_yaml_that_is_no_mapping(place, name, text):
 
 def test_an_unknown_key_of_the_configuration(place):
     (place.folder / "w2s.yaml").write_text("method: vanilla\n")
-    assert "w2s.yaml: unknown key 'method' (did you mean 'methods'?)" in refused(place)
+    assert "w2s.yaml:1: unknown key 'method' (did you mean 'methods'?)" in refused(place)
 
 
 # -- methods --------------------------------------------------------------------------------------------

@@ -47,6 +47,28 @@ def test_seeds_are_a_count_or_a_list(text, seeds):
     assert parse_seeds(text) == seeds
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("20240501", "20240501 is a count of seeds, and at most 1,000 can be run; did you mean 20240501, "),
+        ("0-4", r"give a count \(5\) or a list \(0,1,7\); did you mean 0,1,2,3,4\?"),
+        ("2..3", r"did you mean 2,3\?"),
+        ("1_000", "give a count"),
+        ("9" * 5000, "--seeds 9{57}...: give a count"),
+        (f"{2**63},", "each under 2"),
+        (",".join(map(str, range(1001))), "at most 1,000 seeds"),
+        ("3,4,3", "the seed 3 is given twice"),
+    ],
+)
+def test_what_was_taken_for_seeds_says_what_is_meant(text, said):
+    with pytest.raises(UsageError, match=said):
+        parse_seeds(text)
+
+
+def test_the_largest_count_and_a_date_as_one_seed():
+    assert len(parse_seeds("1000")) == 1000 and parse_seeds("20240501,") == (20240501,)
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "a", "", "1,1", "0,-2", "1.5", ","])
 def test_other_seeds_are_refused(text):
     with pytest.raises(UsageError, match="--seeds"):

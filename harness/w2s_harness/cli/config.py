@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from w2s_harness.data.wording import quoted
 from w2s_harness.errors import DataError, UsageError, nearest
@@ -15,6 +18,25 @@ from w2s_harness.errors import DataError, UsageError, nearest
 MAX_BYTES = 2**20
 """A longer configuration is refused."""
 _PLUGIN_LEVELS = 8
+_SPELLINGS = ("w2s.yml", ".w2s.yaml", ".w2s.yml", "w2s.toml", ".w2s.toml", "w2s-harness.yaml")
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What a flag takes, so that the value of its key can be checked with the line that it stands in."""
+
+    kind: Literal["list", "switch", "count", "whole", "number", "text"] = "text"
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +49,38 @@ class Config:
     """What `plugins: {NAME: {...}}` says, by name."""
 
 
-def find(explicit: Path | None, known: Mapping[str, bool]) -> Config:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file holds, and where in it a key stands."""
+
+    values: Any
+    at: Callable[[str], str]
+    """`file:line` of a key."""
+
+
+def find(explicit: Path | None, known: Mapping[str, Flag]) -> Config:
     """The configuration that `-c` names, else the nearest one upwards to the repository's root.
 
-    `known` are the keys, and whether each takes a list. Raises `UsageError` for a file that is no mapping,
-    holds an unknown key, or settings of a plugin that are no mapping.
+    `known` are the keys, and what each takes. Raises `UsageError` for a file that is no mapping, holds an
+    unknown key or a value that its flag does not take, or settings of a plugin that are no mapping.
     """
     for file in [explicit] if explicit else _candidates(Path.cwd()):
-        values = _read(file, required=explicit is not None)
-        if values is not None:
-            return Config(file, _checked(values, file, known), _settings(values, file))
+        found = _read(file, required=explicit is not None)
+        if found is not None:
+            return Config(file, _checked(found, known), _settings(found))
     return Config()
+
+
+def strangers(environment: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A line for each variable that begins as ours do and that no flag reads."""
+    ours = {key.upper() for key in known}
+    out = []
+    for name in sorted(n.removeprefix("W2S_") for n in environment if n.startswith("W2S_")):
+        if name not in ours:
+            close = difflib.get_close_matches(name, sorted(ours), n=1)
+            hint = f" (did you mean W2S_{close[0]}?)" if close else ""
+            out.append(f"W2S_{name}: no flag reads this variable{hint}")
+    return out
 
 
 def _candidates(start: Path) -> list[Path]:
@@ -46,25 +89,30 @@ def _candidates(start: Path) -> list[Path]:
         found += [folder / "w2s.yaml", folder / "pyproject.toml"]
         if (folder / ".git").exists():
             break
+    for name in _SPELLINGS:
+        if (start / name).is_file() and not (start / "w2s.yaml").exists():
+            raise UsageError(f"{name} is not read: call it w2s.yaml, or name it with -c {name}")
     return found
 
 
-def _read(file: Path, *, required: bool) -> Any:
+def _read(file: Path, *, required: bool) -> _Found | None:
     try:
         with file.open("rb") as opened:
             body = opened.read(MAX_BYTES + 1)
     except OSError as bad:
-        if required:
+        is_there = os.path.lexists(file) and file.name == "w2s.yaml"
+        if required or is_there:
             raise UsageError(f"{file}: cannot read the configuration: {bad.strerror}") from bad
         return None
     if len(body) > MAX_BYTES:
         raise UsageError(f"{file}: over {MAX_BYTES} bytes, too long for a configuration")
-    return _toml(body, file) if file.suffix == ".toml" else _yaml(body, file)
+    return _toml(body, file, required=required) if file.suffix == ".toml" else _yaml(body, file)
 
 
-def _toml(body: bytes, file: Path) -> Any:
+def _toml(body: bytes, file: Path, *, required: bool) -> _Found | None:
     try:
-        tool = tomllib.loads(body.decode("utf-8")).get("tool")
+        text = body.decode("utf-8")
+        tool = tomllib.loads(text).get("tool")
     except UnicodeDecodeError as bad:
         raise UsageError(f"{file}: not UTF-8 text ({bad.reason} at byte {bad.start})") from bad
     except RecursionError:
@@ -72,33 +120,64 @@ def _toml(body: bytes, file: Path) -> Any:
     except ValueError as bad:
         # tomllib's own error, or Python's for a number of thousands of digits
         raise UsageError(f"{file}: broken TOML: {bad}") from bad
-    return tool.get("w2s-harness") if isinstance(tool, dict) else None
+    tables = tool if isinstance(tool, dict) else {}
+    if "w2s-harness" not in tables:
+        near = [name for name in tables if re.fullmatch(r"w2s(.?harness)?", name)]
+        if near or required:
+            said = f"; [tool.{near[0]}] is not read" if near else ""
+            raise UsageError(f"{file}: there is no table [tool.w2s-harness]{said}. Put the keys under that.")
+        return None
+    return _Found(tables["w2s-harness"], lambda key: f"{file}:{_line(text, key)}")
 
 
-def _yaml(body: bytes, file: Path) -> Any:
+def _line(text: str, key: str) -> int:
+    """The line of a key of our table, from 1; tomllib does not tell it."""
+    lines = text.splitlines()
+    first = next((n for n, line in enumerate(lines) if re.match(r"\s*\[\s*tool\.[\"']?w2s-harness", line)), 0)
+    wanted = re.compile(
+        rf"\s*(\[\s*tool\.[\"']?w2s-harness[\"']?\s*\.\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]"
+    )
+    return next((n for n in range(first, len(lines)) if wanted.match(lines[n])), first) + 1
+
+
+def _yaml(body: bytes, file: Path) -> _Found:
     from w2s_harness.data.yaml_file import parsed
 
     try:
-        return parsed(body, file, may_be_empty=True).value
+        document = parsed(body, file, may_be_empty=True)
     except DataError as bad:
         raise UsageError(str(bad)) from bad
+    return _Found(document.value, lambda key: document.at(key))
 
 
-def _checked(values: Any, file: Path, known: Mapping[str, bool]) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise UsageError(f"{file}: the configuration must be a mapping of flags to values")
+def _checked(found: _Found, known: Mapping[str, Flag]) -> dict[str, Any]:
+    if not isinstance(found.values, dict):
+        raise UsageError(f"{found.at('')}: the configuration must be a mapping of flags to values")
     out: dict[str, Any] = {}
-    for key, value in values.items():
-        name = str(key).replace("-", "_")
+    for key, value in found.values.items():
+        name, where = str(key).replace("-", "_"), found.at(str(key))
         if name not in known:
-            raise UsageError(f"{file}: unknown key {quoted(key)}{nearest(name, known)}")
+            raise UsageError(f"{where}: unknown key {quoted(key)}{nearest(name, known)}")
+        if name in out:
+            raise UsageError(
+                f"{where}: the key {quoted(key)} a second time, with '-' and with '_'. Keep one."
+            )
         if isinstance(value, dict) and name != "plugins":
-            raise UsageError(f"{file}: '{key}' takes a value or a list, not a mapping")
+            raise UsageError(f"{where}: '{key}' takes a value or a list, not a mapping")
         if not _is_plain(value, _PLUGIN_LEVELS if name == "plugins" else 1):
-            raise UsageError(f"{file}: '{key}' takes texts and finite numbers of at most 64 bits")
+            raise UsageError(f"{where}: '{key}' takes texts and finite numbers of at most 64 bits")
         if value is not None:
-            out[name] = _as_flag(value, takes_list=known[name])
+            try:
+                out[name] = _as_flag(value, known[name])
+            except ValueError as bad:
+                raise UsageError(f"{where}: '{key}' takes {bad}, not {_shown(value)}") from None
     return out
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else "a list" if isinstance(value, list) else str(value)
 
 
 def _is_plain(value: Any, levels: int) -> bool:
@@ -114,19 +193,65 @@ def _is_plain(value: Any, levels: int) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-def _settings(values: Mapping[str, Any], file: Path) -> dict[str, Mapping[str, Any]]:
-    plugins = values.get("plugins")
+def _settings(found: _Found) -> dict[str, Mapping[str, Any]]:
+    plugins = found.values.get("plugins")
     out: dict[str, Mapping[str, Any]] = {}
     for name, block in plugins.items() if isinstance(plugins, dict) else ():
         if block is not None and not isinstance(block, dict):
-            raise UsageError(f"{file}: plugins: '{name}' takes a mapping of its settings, not {block!r}")
+            where = found.at("plugins")
+            raise UsageError(f"{where}: plugins: '{name}' takes a mapping of its settings, not {block!r}")
         if block:
             out[str(name)] = block
     return out
 
 
-def _as_flag(value: Any, *, takes_list: bool) -> Any:
-    """What click takes: text for a flag that is given once, a list for one that may be repeated."""
-    if takes_list:
-        return list(map(str, value)) if isinstance(value, list | dict) else [str(value)]
-    return ",".join(map(str, value)) if isinstance(value, list) else value
+def _as_flag(value: Any, flag: Flag) -> Any:
+    """What click takes. Raises `ValueError` that says what the flag takes, where `value` is no such thing."""
+    if flag.kind == "list":
+        items = list(value) if isinstance(value, list | dict) else [value]
+        return [_text(item, "texts") for item in items]
+    if flag.kind == "switch":
+        return _switch(value)
+    if flag.kind in ("count", "whole", "number"):
+        return _number(value, flag.kind)
+    if flag.choices:
+        return _choice(value, flag.choices)
+    if isinstance(value, list):
+        # With a comma at its end one number is a list, not a count.
+        return ",".join(_text(item, "texts") for item in value) + ("," if len(value) == 1 else "")
+    return _text(value, "text or numbers")
+
+
+def _text(value: Any, what: str) -> str:
+    # YAML reads on, off, yes and no as booleans too.
+    if value is None or isinstance(value, bool | list | dict):
+        raise ValueError(f"{what} (a word that YAML reads as something else goes in quotes)")
+    return str(value)
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    raise ValueError("true or false")
+
+
+def _number(value: Any, kind: str) -> int | float:
+    if kind == "count" and isinstance(value, bool):
+        return int(value)
+    what = "a number" if kind == "number" else "a whole number"
+    if isinstance(value, str) and re.fullmatch(r"[-+.0-9eE]+", value):
+        value = float(value) if kind == "number" else int(value) if value.lstrip("-+").isdigit() else value
+    if isinstance(value, bool) or not isinstance(value, int | float if kind == "number" else int):
+        raise ValueError(what)
+    return value
+
+
+def _choice(value: Any, choices: tuple[str, ...]) -> str:
+    spelt = {True: ("on", "yes", "true"), False: ("off", "no", "false")}
+    words = spelt[value] if isinstance(value, bool) else (value,)
+    for word in words:
+        if word in choices:
+            return str(word)
+    raise ValueError(" or ".join(choices) + (nearest(value, choices) if isinstance(value, str) else ""))

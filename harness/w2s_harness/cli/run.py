@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from w2s_harness.cli import config
 
@@ -19,18 +22,47 @@ _PLAN_FLAGS = (
     "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "own_draws", "guards",
     "controls", "against",
 )  # fmt: skip
+_OTHER_VARIABLES = ("config", "debug", "secret", "shared_data")
+"""What is read from the environment beside the flags."""
 
 
 def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     flags = {_key(p): p for p in ctx.command.params if p.name not in ("config_file", "plan_only", "help")}
     for key, flag in flags.items():
         flag.envvar = f"W2S_{key.upper()}"
-    found = config.find(Path(value) if value else None, {key: flag.multiple for key, flag in flags.items()})
+    found = config.find(Path(value) if value else None, {key: _takes(flag) for key, flag in flags.items()})
     values = {flags[key].name: text for key, text in found.values.items()}
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
     ctx.meta["w2s.settings"] = found.settings
+    ctx.meta["w2s.strangers"] = config.strangers(os.environ, (*flags, *_OTHER_VARIABLES))
     return value
+
+
+def _takes(flag: click.Parameter) -> config.Flag:
+    """What the flag's key takes in a configuration."""
+    if flag.multiple:
+        return config.Flag("list")
+    if isinstance(flag.type, click.Choice):
+        return config.Flag(choices=tuple(flag.type.choices))
+    if isinstance(flag, click.Option) and (flag.is_flag or flag.count):
+        return config.Flag("count" if flag.count else "switch")
+    kinds: dict[type[click.ParamType[Any]], Literal["whole", "number"]] = {
+        click.types.IntParamType: "whole",
+        click.types.FloatParamType: "number",
+    }
+    return config.Flag(next((kind for known, kind in kinds.items() if isinstance(flag.type, known)), "text"))
+
+
+def _nearer_pair(ctx: click.Context, flags: Mapping[str, Any]) -> dict[str, None]:
+    """Unsets `pairs`, or `weak` and `strong`, where the other was given nearer: a flag wins over a file."""
+    order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+    given = {n: ctx.get_parameter_source(n) for n in ("pairs", "weak", "strong") if flags[n] is not None}
+    near = {n: order.index(source) for n, source in given.items() if source in order}
+    own = min((near[n] for n in ("weak", "strong") if n in near), default=len(order))
+    if near.get("pairs", own) == own:
+        return {}
+    return {"pairs": None} if near["pairs"] > own else {"weak": None, "strong": None}
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -205,6 +237,8 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
     plugins.configure(ctx.meta.get("w2s.settings", {}))
+    for line in ctx.meta.get("w2s.strangers", ()):
+        terminal.say(f"warning: {line}")
     if ctx.meta.get("w2s.config"):
         terminal.say(f"configuration {ctx.meta['w2s.config']}")
     options = Options(
@@ -219,7 +253,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
         reviewed_only=flags["reviewed_only"],
         isolation=flags["isolation"],
     )
-    selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS})
+    selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS} | _nearer_pair(ctx, flags))
     listeners = Listeners(plugins, terminal.say, terminal.show)
     # A scheduler's SIGTERM stops a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

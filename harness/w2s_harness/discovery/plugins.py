@@ -117,6 +117,10 @@ class Plugins:
         """Names of shipped trusted plugins whose module defines `hook`."""
         return [e.name for e in self.trusted.values() if e.is_shipped and hook in offered(e)]
 
+    def offering(self, hook: str) -> list[str]:
+        """Names of installed trusted plugins whose module defines `hook`, read without importing them."""
+        return sorted(name for name, entry in self.trusted.items() if hook in offered(entry))
+
     # -- guards -----------------------------------------------------------------------------------------
 
     def use_guards(self, spec: str) -> None:

@@ -40,7 +40,7 @@ def choose_methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[Pla
         path, _, chosen = spec.name.partition("::")
         return _from_module(sources.from_file(Path(path)), chosen or None, spec, plugins, describe)
     shipped = [n for n, e in plugins.methods.items() if e.is_shipped]
-    names = spec.matches(shipped) if spec.is_glob else [spec.name]
+    names = spec.selected(shipped, plugins.methods, "methods")
     return [m for name in names for m in _from_module(plugins.method(name), name, spec, plugins, describe)]
 
 

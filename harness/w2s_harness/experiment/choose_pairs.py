@@ -9,7 +9,7 @@ from pathlib import Path
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, UsageError, nearest
 from w2s_harness.experiment.selection import DEFAULT_PAIR, Selection
-from w2s_harness.plan import PlannedTask, no_twins, parse_specs
+from w2s_harness.plan import PlannedTask, merged, parse_specs
 from w2s_harness.types import ABILITIES, Model, Pair
 
 
@@ -46,13 +46,17 @@ def _own(task: PlannedTask, name: str, wanted: Selection, plugins: Plugins) -> P
 def _named(wanted: Selection, names_of: str, plugins: Plugins) -> list[Pair]:
     """The pairs that `--weak` and `--strong`, or `--pairs` name."""
     if wanted.weak or wanted.strong:
+        if wanted.pairs is not None:
+            raise UsageError(
+                f"--pairs {wanted.pairs} and --{'weak' if wanted.weak else 'strong'} exclude one another: "
+                "--weak and --strong make a pair of their own. Leave one out."
+            )
         return [_changed(_adhoc(wanted), wanted)]
     found = []
     for spec in parse_specs(names_of):
-        names = spec.matches(plugins.shipped("w2s_pairs")) if spec.is_glob else [spec.name]
+        names = spec.selected(plugins.shipped("w2s_pairs"), plugins.offering("w2s_pairs"), "pairs")
         found += [_changed(plugins.pair(name), wanted) for name in names]
-    no_twins([p.name for p in found], "pairs")
-    return found
+    return merged(found, lambda pair: pair.name, lambda pair: pair, "pairs")
 
 
 def _adhoc(wanted: Selection) -> Pair:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from w2s_harness.data.resolve import data_task
@@ -14,8 +14,10 @@ from w2s_harness.plan import PlannedTask, Spec, Value, is_path, label, parse_val
 from w2s_harness.types import Task
 
 
-def choose_tasks(spec: Spec, plugins: Plugins, fresh: bool, drawn: Mapping[str, str]) -> list[PlannedTask]:
-    """The tasks that one item names. `drawn`: data seeds that an unfinished `--fresh` run drew, by task.
+def choose_tasks(
+    spec: Spec, plugins: Plugins, fresh: bool, drawn: MutableMapping[str, str]
+) -> list[PlannedTask]:
+    """The tasks that one item names. `drawn`: data seeds of a `--fresh` run, by task; new ones are added.
 
     Raises `UsageError`, `PluginError` or `DataError`.
     """
@@ -24,12 +26,12 @@ def choose_tasks(spec: Spec, plugins: Plugins, fresh: bool, drawn: Mapping[str, 
         if spec.parameters:
             raise UsageError(f"{spec.name}: a task of data files takes no parameters")
         task = data_task(path)
-        return [PlannedTask(task.name, task, {}, task.exposure, path=str(path))]
-    names = spec.matches(plugins.shipped("w2s_tasks")) if spec.is_glob else [spec.name]
+        return [PlannedTask(task.name, task, {}, task.exposure, path=spec.name)]
+    names = spec.selected(plugins.shipped("w2s_tasks"), plugins.offering("w2s_tasks"), "tasks")
     return [_planned_task(plugins.task(name), spec, fresh, drawn) for name in names]
 
 
-def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: Mapping[str, str]) -> PlannedTask:
+def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: MutableMapping[str, str]) -> PlannedTask:
     known = _settings(task)
     given = {
         key: _task_value(key, text, known, f"task '{task.name}', {key}")
@@ -39,7 +41,7 @@ def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: Mapping[str, str])
     if fresh and "data_seed" in known:
         if "data_seed" in given:
             raise UsageError(f"--fresh draws a data seed for '{task.name}'; leave data_seed out, or --fresh")
-        given["data_seed"] = drawn.get(task.name) or secrets.token_hex(16)
+        given["data_seed"] = drawn.setdefault(task.name, secrets.token_hex(16))
         exposure = "fresh"
     changed = {k: v for k, v in given.items() if v != known[k]}
     chosen = dataclasses.replace(task, **given) if given else task  # type: ignore[type-var]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import NothingSelectedError, UsageError, nearest
@@ -21,7 +21,7 @@ from w2s_harness.plan import (
     Plan,
     PlannedMethod,
     PlannedTask,
-    no_twins,
+    merged,
     parse_seeds,
     parse_specs,
 )
@@ -40,25 +40,23 @@ def build_plan(
     """
     seeds = parse_seeds(wanted.seeds)
     plugins.use_guards(wanted.guards)
-    tasks = tasks_of(wanted, plugins, drawn)
-    methods = [m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe)]
+    baseline_seeds = (
+        parse_seeds(wanted.baseline_seeds, "--baseline-seeds") if wanted.baseline_seeds else seeds
+    )
+    grants = _grants(wanted.grant)
+    tasks = _some(tasks_of(wanted, plugins, drawn), "task")
     tasks, pairs = choose_pairs(wanted, tasks, plugins)
-    no_twins([t.id for t in tasks], "tasks")
-    no_twins([m.id for m in methods], "methods")
-    for noun, found in (("task", tasks), ("method", methods), ("pair", pairs)):
-        if not found:
-            raise NothingSelectedError(
-                f"the selection holds no {noun}. `w2s-harness list {noun}s` shows all."
-            )
+    _some(pairs, "pair")
+    methods = _some(methods_of(wanted, plugins, describe), "method")
     return Plan(
         tasks=tuple(tasks),
         pairs=tuple(pairs),
         methods=tuple(methods),
         seeds=seeds,
-        baseline_seeds=parse_seeds(wanted.baseline_seeds) if wanted.baseline_seeds else seeds,
+        baseline_seeds=baseline_seeds,
         root_seed=wanted.root_seed,
         limit=wanted.limit,
-        grants=_grants(wanted.grant),
+        grants=grants,
         limits=Limits(timeout_s=wanted.cell_timeout_s),
         counterfactuals=_counterfactuals(wanted.counterfactuals, pairs),
         own_draws=wanted.own_draws,
@@ -74,14 +72,38 @@ def tasks_of(
     wanted: Selection, plugins: Plugins, drawn: Mapping[str, str] | None = None
 ) -> list[PlannedTask]:
     """The tasks of a selection, each with the part of its holdout that is scored. Raises as `build_plan`."""
-    tasks = [
-        dataclasses.replace(t, part=part)
-        for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
-        for spec in parse_specs(words)
-        for t in choose_tasks(spec, plugins, wanted.fresh, drawn or {})
-    ]
+    known = dict(drawn or {})
+    tasks = merged(
+        (
+            dataclasses.replace(t, part=part)
+            for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
+            for spec in parse_specs(words)
+            for t in choose_tasks(spec, plugins, wanted.fresh, known)
+        ),
+        lambda t: t.id,
+        lambda t: (type(t.task), dict(t.settings), t.part, Path(t.path).resolve() if t.path else None),
+        "tasks",
+    )
     _refuse_judged_feedback(tasks)
     return tasks
+
+
+def methods_of(wanted: Selection, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
+    """The methods of a selection, each once. Raises as `build_plan`."""
+    specs = parse_specs(wanted.methods)
+    found = (m for spec in specs for m in choose_methods(spec, plugins, describe))
+    return merged(
+        found, lambda m: m.id, lambda m: (m.name, m.source.sha256, m.source.filename, m.error), "methods"
+    )
+
+
+Chosen = TypeVar("Chosen", PlannedTask, PlannedMethod, Pair)
+
+
+def _some(found: list[Chosen], noun: str) -> list[Chosen]:
+    if not found:
+        raise NothingSelectedError(f"the selection holds no {noun}. `w2s-harness list {noun}s` shows all.")
+    return found
 
 
 def _against(text: str, methods: Sequence[PlannedMethod]) -> tuple[str, ...]:

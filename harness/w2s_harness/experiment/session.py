@@ -119,6 +119,8 @@ class _Session:
 
     def work(self) -> Done:
         """Plan, run, report."""
+        if self.options.expression is not None:
+            matches_expression(self.options.expression)
         command = {**asdict(self.selection), "k": self.options.expression, "lf": self.options.last_failed}
         if self.options.reviewed_only:
             command["reviewed_only"] = True
@@ -166,7 +168,7 @@ class _Session:
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.reviewed_only:
             plan = self._reviewed(plan)
-        if self.options.expression:
+        if self.options.expression is not None:
             plan = keep(plan, matches_expression(self.options.expression))
         if self.options.last_failed:
             before = unfinished.plan()["selected"] if unfinished else None

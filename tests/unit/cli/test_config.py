@@ -4,8 +4,18 @@ import pytest
 
 from w2s_harness.cli import config
 from w2s_harness.errors import UsageError
+from w2s_harness.plan import parse_seeds
 
-KNOWN = {"tasks": False, "seeds": False, "limit": False, "plugins": True, "cell_timeout": False}
+KNOWN = {
+    "tasks": config.Flag(),
+    "seeds": config.Flag(),
+    "limit": config.Flag("whole"),
+    "plugins": config.Flag("list"),
+    "cell_timeout": config.Flag("number"),
+    "x": config.Flag("switch"),
+    "v": config.Flag("count"),
+    "isolation": config.Flag(choices=("auto", "require", "best", "off")),
+}
 
 
 @pytest.fixture
@@ -41,6 +51,106 @@ def test_pyproject_counts_only_with_its_table(tree):
     assert config.find(None, KNOWN).values == {"limit": 5}
     (tree / "repo" / "w2s.yaml").write_text("limit: 6\n")
     assert config.find(None, KNOWN).values == {"limit": 6}
+
+
+def test_a_list_of_one_seed_is_that_seed(tree):
+    (tree / "repo" / "w2s.yaml").write_text("seeds: [3]\n")
+    assert parse_seeds(config.find(None, KNOWN).values["seeds"]) == (3,)
+    (tree / "repo" / "w2s.yaml").write_text("seeds: 3\n")
+    assert parse_seeds(config.find(None, KNOWN).values["seeds"]) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("x: 1", {"x": True}),
+        ("x: 0", {"x": False}),
+        ("x: true", {"x": True}),
+        ("x: off", {"x": False}),
+        ('x: "no"', {"x": False}),
+        ("v: 2", {"v": 2}),
+        ("v: true", {"v": 1}),
+        ("isolation: off", {"isolation": "off"}),
+        ("limit: '60'", {"limit": 60}),
+        ("cell_timeout: 3", {"cell_timeout": 3}),
+        ("cell_timeout: .5", {"cell_timeout": 0.5}),
+        ("tasks: 7", {"tasks": "7"}),
+    ],
+)
+def test_a_value_is_what_its_flag_takes(tree, text, values):
+    (tree / "repo" / "w2s.yaml").write_text(f"{text}\n")
+    found = config.find(None, KNOWN).values
+    assert found == values and [type(v) for v in found.values()] == [type(v) for v in values.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x: 2", "'x' takes true or false, not 2"),
+        ("x: [true]", "'x' takes true or false, not a list"),
+        ("v: high", "'v' takes a whole number, not 'high'"),
+        ("limit: true", "'limit' takes a whole number, not true"),
+        ("limit: 1.5", "'limit' takes a whole number, not 1.5"),
+        ("limit: many", "'limit' takes a whole number, not 'many'"),
+        ("cell_timeout: true", "'cell_timeout' takes a number, not true"),
+        ("isolation: on", "'isolation' takes auto or require or best or off, not true"),
+        ("isolation: bets", r"off \(did you mean 'best'\?\), not 'bets'"),
+        ("tasks: true", "'tasks' takes text or numbers .a word that YAML reads as something else goes in"),
+        ("plugins: [true]", "'plugins' takes texts"),
+        ("cell-timeout: 1\ncell_timeout: 2", "a second time, with '-' and with '_'"),
+        ("seed: 1", r"unknown key 'seed' \(did you mean 'seeds'\?\)"),
+    ],
+)
+def test_what_a_flag_does_not_take_names_the_line(tree, text, said):
+    (tree / "repo" / "w2s.yaml").write_text(f"# one\n# two\n{text}\n")
+    lines = len(text.splitlines()) + 2
+    with pytest.raises(UsageError, match=rf"w2s\.yaml:{lines}: .*{said}"):
+        config.find(None, KNOWN)
+    if "\n" not in text and text.split(": ")[1] not in ("on", "off", "many", "high", "bets"):
+        (tree / "repo" / "w2s.yaml").unlink()
+        toml = f"[tool.other]\nx = 9\n\n[tool.w2s-harness]\n# here\n{text.replace(': ', ' = ')}\n"
+        (tree / "repo" / "pyproject.toml").write_text(toml)
+        with pytest.raises(UsageError, match=r"pyproject\.toml:6: "):
+            config.find(None, KNOWN)
+
+
+@pytest.mark.parametrize("table", ["", "[tool.w2s_harness]", "[tool.w2s]", "[w2s-harness]"])
+def test_a_toml_without_our_table_is_never_ignored_in_silence(tree, table):
+    file = tree / "repo" / "mine.toml"
+    file.write_text(f"{table}\nlimit = 3\n")
+    with pytest.raises(UsageError, match=r"mine\.toml: there is no table \[tool\.w2s-harness\]"):
+        config.find(file, KNOWN)
+    if table.startswith("[tool"):
+        file.rename(tree / "repo" / "pyproject.toml")
+        with pytest.raises(UsageError, match=rf"; \{table} is not read"):
+            config.find(None, KNOWN)
+
+
+@pytest.mark.parametrize("name", ["w2s.yml", ".w2s.yaml", "w2s.toml"])
+def test_a_file_that_is_nearly_called_so_is_said(tree, name):
+    (tree / "repo" / "inner" / name).write_text("")
+    with pytest.raises(UsageError, match=f"{name} is not read: call it w2s.yaml, or name it with -c {name}"):
+        config.find(None, KNOWN)
+    (tree / "repo" / "inner" / "w2s.yaml").write_text("limit: 3\n")
+    assert config.find(None, KNOWN).values == {"limit": 3}
+
+
+def test_a_configuration_that_cannot_be_read_is_not_passed_over(tree):
+    (tree / "repo" / "w2s.yaml").symlink_to("gone")
+    with pytest.raises(UsageError, match=r"w2s\.yaml: cannot read the configuration: No such file"):
+        config.find(None, KNOWN)
+    (tree / "repo" / "w2s.yaml").unlink()
+    (tree / "repo" / "w2s.yaml").mkdir()
+    with pytest.raises(UsageError, match=r"w2s\.yaml: cannot read the configuration: Is a directory"):
+        config.find(None, KNOWN)
+
+
+def test_variables_that_no_flag_reads():
+    names = ["W2S_TASKS", "W2S_SEED", "W2S_PLAN", "HOME"]
+    assert config.strangers(names, KNOWN) == [
+        "W2S_PLAN: no flag reads this variable",
+        "W2S_SEED: no flag reads this variable (did you mean W2S_SEEDS?)",
+    ]
 
 
 def test_an_explicit_file_is_the_only_one(tree):

@@ -7,7 +7,7 @@ import pytest
 from w2s_harness.cli import config
 from w2s_harness.errors import UsageError
 
-KNOWN = {"tasks": False, "plugins": True}
+KNOWN = {"tasks": config.Flag(), "plugins": config.Flag("list")}
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def test_toml_says_the_same(read):
 
 @pytest.mark.parametrize("text", ["plugins: {a: 3}\n", "plugins: {a: [x]}\n"])
 def test_a_block_that_is_no_mapping_of_names(read, text):
-    with pytest.raises(UsageError, match=r"w2s\.yaml: plugins: 'a' takes a mapping of its settings"):
+    with pytest.raises(UsageError, match=r"w2s\.yaml:1: plugins: 'a' takes a mapping of its settings"):
         read(text)

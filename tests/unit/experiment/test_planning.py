@@ -116,17 +116,60 @@ def test_globs_select_shipped_names_sorted(plan):
     assert set(methods(plan, "all")) == set(methods(plan, "*")) >= {"vanilla", "zero-shot"}
 
 
-def test_two_things_with_one_id(plan):
-    with pytest.raises(UsageError, match="two methods of the plan have the id 'vanilla'"):
-        plan(methods="vanilla,van*")
-    with pytest.raises(UsageError, match="two tasks of the plan have the id 'math'"):
-        plan(tasks=f"math,math:data_seed={plan().tasks[0].settings['data_seed']}")
+def test_one_thing_that_is_named_twice_is_one(plan):
+    assert methods(plan, "vanilla,van*,vanilla") == ["vanilla", "vanilla-hard"]
+    assert methods(plan, "zero-shot,all")[0] == "zero-shot"
+    assert len(methods(plan, "zero-shot,all")) == len(methods(plan, "all"))
+    assert methods(plan, "confident,confident:margin=.25") == ["confident"]
     assert methods(plan, "confident,confident:margin=.3") == ["confident", "confident[margin=0.3]"]
+    assert methods(plan, "two.py,./two.py::a-one") == ["a-one", "b-two"]
+    seed = plan().tasks[0].settings["data_seed"]
+    assert [t.id for t in plan(tasks=f"math,math:data_seed={seed},ma*").tasks] == ["math"]
+    assert [p.name for p in plan(pairs="tiny,t?ny").pairs] == ["tiny"]
+    assert [t.id for t in plan(tasks="ma*,math", fresh=True).tasks] == ["math"]
+
+
+def test_two_things_with_one_id(plan, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "two.py").write_text("# another\n")
+    with pytest.raises(UsageError, match="two methods of the plan have the id 'a-one'"):
+        plan(methods="two.py,other/two.py")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"methods": "vanilla,nope*"}, r"--methods nope\*: the pattern matches nothing"),
+        ({"tasks": "math,nope?"}, r"--tasks nope\?: the pattern matches nothing. `w2s-harness list tasks`"),
+        ({"pairs": "tiny,n*"}, r"--pairs n\*: the pattern matches nothing"),
+        ({"methods": "vanilla,confident[margin=0.3]"}, "ride on the name: confident:margin=0.3"),
+        ({"pairs": "tiny", "weak": "a", "strong": "b"}, "--pairs tiny and --weak exclude one another"),
+        ({"baseline_seeds": "many"}, "--baseline-seeds many: give a count"),
+        ({"methods": "confident:margin=nan"}, "margin: 'nan' is not a finite number"),
+        ({"methods": "two.py::a-one:k=1_0"}, "k: '1_0' is not a whole number"),
+        ({"methods": f"two.py::a-one:k={'9' * 30}"}, "is not a whole number of 64 bits"),
+    ],
+)
+def test_what_would_drop_out_in_silence_is_said(plan, flags, said):
+    with pytest.raises(UsageError, match=said):
+        plan(**flags)
+
+
+def test_a_pattern_does_not_select_what_others_offer(plan, monkeypatch):
+    real = Plugins.__init__
+
+    def with_another(self, **flags):
+        real(self, **flags)
+        self.methods["my-own"] = replace(self.methods["vanilla"], name="my-own", distribution="other")
+
+    monkeypatch.setattr(Plugins, "__init__", with_another)
+    with pytest.raises(UsageError, match="selects what w2s-harness ships; name 'my-own' itself"):
+        plan(methods="vanilla,my*")
 
 
 @pytest.mark.parametrize("flags", [{"methods": ""}, {"tasks": "zz*"}, {"pairs": " , "}])
 def test_an_empty_selection(plan, flags):
-    with pytest.raises(NothingSelectedError, match="the selection holds no"):
+    with pytest.raises(NothingSelectedError, match=r"the selection holds no|matches nothing"):
         plan(**flags)
 
 

@@ -46,3 +46,14 @@ def test_words_globs_and_operators(text, expected):
 def test_a_broken_expression_says_what_is_wrong(text, said):
     with pytest.raises(UsageError, match=said):
         matches_expression(text)
+
+
+@pytest.mark.parametrize("text", ["not " * 3000 + "x", "(" * 3000 + "x" + ")" * 3000, "a or " * 6000 + "a"])
+def test_what_nobody_would_write_is_one_line(text):
+    with pytest.raises(UsageError, match=r"-k '.{60}': .*(deep|words)"):
+        matches_expression(text)
+
+
+def test_what_somebody_would_write_is_read():
+    assert matches_expression("not " * 40 + "math")(CELL) is True
+    assert matches_expression(" or ".join(["x"] * 2000 + ["math"]))(CELL) is True
