@@ -101,29 +101,25 @@ def parse_value(text: str, kind: str, where: str) -> Value:
         if kind in ("int", "float") and ("_" in text or not text.isascii()):
             raise ValueError
         if kind == "int":
-            return _within_64_bits(int(text, 0))
+            return _held(int(text, 0), where, text)
         if kind == "float":
-            return _finite(float(text))
+            return _held(float(text), where, text)
     except (KeyError, ValueError):
         raise UsageError(f"{where}: '{text}' is not {_an(kind)}") from None
     return text
 
 
-def _within_64_bits(number: int) -> int:
-    if abs(number) >= 2**63:
-        raise ValueError
-    return number
-
-
-def _finite(number: float) -> float:
+def _held(number: float, where: str, text: str) -> Value:
+    """`number`, which JSON and the wire can hold. Raises `UsageError`."""
+    if isinstance(number, int) and abs(number) >= 2**63:
+        raise UsageError(f"{where}: '{_cut(text)}' is longer than 64 bits")
     if not math.isfinite(number):
-        raise ValueError
+        raise UsageError(f"{where}: '{text}' is not finite")
     return number
 
 
 def _an(kind: str) -> str:
-    known = {"bool": "true or false", "int": "a whole number of 64 bits", "float": "a finite number"}
-    return known[kind]
+    return {"bool": "true or false", "int": "a whole number", "float": "a number"}[kind]
 
 
 def parse_seeds(text: str, flag: str = "--seeds") -> tuple[int, ...]:

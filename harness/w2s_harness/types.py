@@ -159,7 +159,7 @@ class Verdict:
     """One plain sentence."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     again: str = ""
-    """The command that shows it again; the harness fills it in where it is empty."""
+    """The command that shows it again, where it is another than the one that shows its row again."""
     finding: str = ""
     """A class in a word, such as `teacher-driven`, `shortcut` or `leak`."""
     track: Track | None = None

@@ -18,7 +18,7 @@ from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.gold_oracle import own_ceiling
 from w2s_harness.experiment.identity import code_version, library_versions
-from w2s_harness.experiment.judging import RowId, judge
+from w2s_harness.experiment.judging import Judged, RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import with_own
@@ -40,7 +40,6 @@ from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
 from w2s_harness.scoring.starred import Starred
-from w2s_harness.types import Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +58,9 @@ class Results:
     """Vanilla in many draws of echo and decoy, by setting id."""
 
 
+_UNJUDGED = Judged()
+
+
 @uncollected()
 def assemble(
     found: Results,
@@ -75,9 +77,9 @@ def assemble(
     :param attempts: how many attempts the store saw, by row. :param published: of `--fresh`, by row.
     :param beside: vanilla by other solvers and at the compute of other rows.
     """
-    verdicts = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
+    judged = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
     references = _references(found)
-    tallies = _tallies(found, references, verdicts, attempts)
+    tallies = _tallies(found, references, judged, attempts)
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
@@ -121,7 +123,7 @@ def _references(found: Results) -> dict[str, rowing.Reference]:
 def _tallies(
     found: Results,
     references: Mapping[str, rowing.Reference],
-    verdicts: Mapping[RowId, list[Verdict]],
+    judged: Mapping[RowId, Judged],
     attempts: Mapping[RowId, int],
 ) -> dict[str, list[rowing.Tally]]:
     """The rows in the making by setting, in the order of the plan's methods."""
@@ -133,7 +135,12 @@ def _tallies(
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
         made = [
             rowing.Tally(
-                method, references[setting.id], cells[row], verdicts.get(row, []), attempts.get(row, 1)
+                method,
+                references[setting.id],
+                cells[row],
+                list(judged.get(row, _UNJUDGED).verdicts),
+                attempts.get(row, 1),
+                judged.get(row, _UNJUDGED).again,
             )
             for method, row in rows
             if row in cells

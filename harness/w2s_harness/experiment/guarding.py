@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -114,11 +114,9 @@ class Guards:
         known = {"method": method, "evidence": evidence}
         return self._verdicts("w2s_judge_method", evidence.setting.task, known)
 
-    def off(self, again: Callable[[], str]) -> list[Verdict]:
-        """A note for every guard of ours that the plan goes without, with the command that shows it again."""
-        names = self.plugins.guards_off
-        words = again() if names else ""
-        return [Verdict(name, "note", OFF, again=words) for name in names]
+    def off(self) -> list[Verdict]:
+        """A note for every guard of ours that the plan goes without."""
+        return [Verdict(name, "note", OFF) for name in self.plugins.guards_off]
 
     def before(self, task: Task, method: PlannedMethod) -> list[Verdict]:
         """The verdicts of guards that failed before the method ran on the task."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 
 from w2s_harness.evidence import Published
 from w2s_harness.experiment.again import Commands
@@ -23,6 +22,15 @@ RowId = tuple[str, str]
 """(setting id, method id)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the guards say of a row."""
+
+    verdicts: Sequence[Verdict] = ()
+    again: str = ""
+    """The command that shows the row and its verdicts again; empty where there are none."""
+
+
 def judge(
     plan: Plan,
     work: CellWork,
@@ -30,8 +38,11 @@ def judge(
     *,
     attempts: Mapping[RowId, int],
     published: Mapping[RowId, Sequence[Published]],
-) -> dict[RowId, list[Verdict]]:
-    """The verdicts of every row; a `disqualify` of the whole method stands in each of its rows."""
+) -> dict[RowId, Judged]:
+    """The verdicts of every row and the command that shows them again.
+
+    A `disqualify` of the whole method stands in each of its rows.
+    """
     rows: dict[RowId, list[Ended]] = {}
     for job in work.jobs:
         rows.setdefault(job.row, []).append(Ended(job, records[job.cell.id]))
@@ -47,9 +58,9 @@ def judge(
     out = {}
     for row, said in found.items():
         jobs = [ended.job for ended in rows[row]]
-        again = partial(commands.of, jobs, shipped[row[0]])
-        off = [] if is_predictions(jobs[0].method) else work.guards.off(again)
-        out[row] = _with_command(merged([*off, *said, *spread.get(row, ())]), again)
+        off = [] if is_predictions(jobs[0].method) else work.guards.off()
+        verdicts = merged([*off, *said, *spread.get(row, ())])
+        out[row] = Judged(verdicts, commands.of(jobs, shipped[row[0]]) if verdicts else "")
     return out
 
 
@@ -167,14 +178,6 @@ def _of_methods(
 
 def _source(method: PlannedMethod) -> tuple[str, str]:
     return method.name, method.source.sha256
-
-
-def _with_command(said: Sequence[Verdict], again: Callable[[], str]) -> list[Verdict]:
-    """Every verdict with the command that shows it again, where the guard gave none."""
-    if all(verdict.again for verdict in said):
-        return list(said)
-    words = again()
-    return [verdict if verdict.again else replace(verdict, again=words) for verdict in said]
 
 
 def _shipped(methods: Mapping[str, Sequence[Ended]]) -> list[PlannedMethod]:

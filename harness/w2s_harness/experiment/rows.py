@@ -101,6 +101,8 @@ class Tally:
     verdicts: list[Verdict] = field(default_factory=list)
     attempts: int = 1
     """How many attempts the store saw on its holdout."""
+    again: str = ""
+    """The command that shows it again."""
     own: records.Own | None = None
     """How much of it is the teacher's own; None where that was not asked."""
 
@@ -260,6 +262,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
             )
             for v in tally.verdicts
         ],
+        again=tally.again,
         compute=_compute(tally),
         fits=fit_facts.of_row(r for _, r in tally.cells),
         solver=tally.solver,

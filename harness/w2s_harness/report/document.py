@@ -236,6 +236,8 @@ class Row(Part, frozen=True, kw_only=True):
     """The layers of isolation that all of its workers had."""
     verdicts: list[VerdictRecord]
     """What the guards said."""
+    again: str = ""
+    """The command that shows the row and its verdicts again; empty where no guard said anything."""
     compute: Compute
     """What it cost."""
     fits: list[Fits] = msgspec.field(default_factory=list)

@@ -138,7 +138,7 @@ class VerdictRecord(Part, frozen=True, kw_only=True):
     numbers: dict[str, float]
     """The evidence."""
     again: str
-    """The command that shows it again; may be empty."""
+    """The command that shows it again, where it is another than its row's; usually empty."""
     finding: str = ""
     """A class in a word, such as `teacher-driven` or `leak`; may be empty."""
     label_free: bool = False

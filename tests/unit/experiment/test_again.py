@@ -105,6 +105,13 @@ def test_a_task_of_files_is_named_as_it_was_typed(plan):
     assert words(replace(plan, tasks=(task,)))["--tasks"] == ["./my data/words"]
 
 
+def test_predictions_are_named_by_their_file(plan):
+    source = replace(FILE, filename="theirs/preds.jsonl")
+    method = PlannedMethod("preds", "preds", source, {})
+    found = words(replace(plan, methods=(*plan.methods[:2], method)))
+    assert found["--methods"] == ["theirs/preds.jsonl"]
+
+
 def test_what_decides_the_numbers_stands_in_it_and_guards_only_where_some_are_off(plan):
     changed = replace(
         plan,

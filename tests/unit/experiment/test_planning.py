@@ -145,9 +145,9 @@ def test_two_things_with_one_id(plan, tmp_path):
         ({"methods": "vanilla,confident[margin=0.3]"}, "ride on the name: confident:margin=0.3"),
         ({"pairs": "tiny", "weak": "a", "strong": "b"}, "--pairs tiny and --weak exclude one another"),
         ({"baseline_seeds": "many"}, "--baseline-seeds many: give a count"),
-        ({"methods": "confident:margin=nan"}, "margin: 'nan' is not a finite number"),
+        ({"methods": "confident:margin=nan"}, "margin: 'nan' is not finite"),
         ({"methods": "two.py::a-one:k=1_0"}, "k: '1_0' is not a whole number"),
-        ({"methods": f"two.py::a-one:k={'9' * 30}"}, "is not a whole number of 64 bits"),
+        ({"methods": f"two.py::a-one:k={'9' * 30}"}, "is longer than 64 bits"),
     ],
 )
 def test_what_would_drop_out_in_silence_is_said(plan, flags, said):
@@ -210,6 +210,13 @@ def test_every_method_of_a_file_or_one_of_them(plan):
     assert method.access == ("inference",) and method.source.distribution is None
     with pytest.raises(PluginError, match=r"offers no method 'a-on' \(did you mean 'a-one'\?\)"):
         plan(methods="./two.py::a-on")
+
+
+def test_a_folder_of_data_is_named_as_it_was_typed(plan, folder):
+    """`words` alone would be the name of an installed task."""
+    for typed in ("./words", "words/", str(folder)):
+        (task,) = plan(tasks=typed).tasks
+        assert (task.id, task.path) == ("words", typed)
 
 
 def test_a_shipped_methods_name_is_taken(plan):
