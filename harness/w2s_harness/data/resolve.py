@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.data.files import missing, open_regular
+from w2s_harness.data.files import missing
 from w2s_harness.data.folder import FileTask, FolderTask
 from w2s_harness.data.wording import hint, shown
 from w2s_harness.data.yaml_task import YamlTask
+from w2s_harness.disk import absence, open_regular
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.types import Task
 
@@ -28,6 +29,8 @@ def data_task(path: str | Path) -> Task:
         raise DataError(f"{shown(path)}: no such file or folder{_near(path)}. Check the path.")
     if path.is_dir():
         return FolderTask(path)
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{shown(path)}: {absence(path)}")
     if path.suffix.lower() in _YAML:
         return YamlTask(path)
     what = "a task is a folder or a .yaml file"

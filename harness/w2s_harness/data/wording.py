@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 
+from w2s_harness.disk import shown as shown
 from w2s_harness.errors import nearest
 
 _LONGEST = 60
 _MOST = 1000
-
-
-def shown(path: Path) -> str:
-    """`path` as text that stays on one line and can be printed."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)
 
 
 def quoted(name: str) -> str:

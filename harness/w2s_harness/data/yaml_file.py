@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-from w2s_harness.data.files import decoded, open_regular
 from w2s_harness.data.wording import quoted, shown
+from w2s_harness.disk import open_regular, text_of
 from w2s_harness.errors import DataError
 
 MAX_BYTES = 2**16
@@ -57,9 +57,7 @@ def parsed(body: bytes, path: Path, *, may_be_empty: bool = False) -> Document:
     """
     if len(body) > MAX_BYTES:
         raise DataError(f"{shown(path)}:1: over {MAX_BYTES} bytes. Its YAML names data files only.")
-    text = "".join(
-        decoded(line, f"{shown(path)}:{n}") for n, line in enumerate(body.splitlines(keepends=True), 1)
-    )
+    text = text_of(body, shown(path))
     lines: dict[tuple[str, ...], int] = {}
     try:
         node = _composed(_Loader(text), path)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2s_harness import hookspecs
+from w2s_harness import disk, hookspecs
 from w2s_harness.discovery import metadata, readable
 from w2s_harness.discovery.metadata import Entry
-from w2s_harness.errors import PluginError, UsageError
+from w2s_harness.errors import DataError, PluginError, UsageError
+
+MAX_FILE = 2**28
+"""Bytes; a longer method file, or file of predictions, is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ class MethodSource:
 def from_file(path: Path) -> MethodSource:
     """The method file at `path`, read and hashed once. Raises `UsageError` where it cannot be read."""
     try:
-        code = path.read_bytes()
-    except OSError as bad:
-        raise UsageError(f"{path}: cannot read the method file: {bad.strerror}. Check the path.") from bad
+        code = disk.read_bytes(path, MAX_FILE, "A method file is Python text, or predictions.")
+    except DataError as bad:
+        why = str(bad).removeprefix(f"{disk.shown(path)}: ")
+        raise UsageError(f"{disk.shown(path)}: cannot read the method file: {why}") from bad
     return MethodSource(
         name=str(path),
         module=f"w2s_method_{path.stem}".replace("-", "_"),

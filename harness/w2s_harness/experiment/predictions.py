@@ -18,7 +18,9 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from w2s_harness.data.row_ids import row_ids
+from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery import sources
+from w2s_harness.disk import HEAD, check_head, decoded
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import Setting
@@ -29,6 +31,7 @@ SUFFIX = ".jsonl"
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
 """Their isolation: no method ran."""
 _ISOLATION = {"asked": PREDICTIONS_ONLY, "level": PREDICTIONS_ONLY, "layers": ()}
+_MEND = 'Write {"id": ..., "p": 0 to 1}.'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -97,16 +100,11 @@ def parse(data: bytes, name: str) -> Predictions:
 
 
 def _lines(data: bytes, name: str) -> Iterator[tuple[int, _Line]]:
-    decoder = msgspec.json.Decoder(_Line)
-    for number, text in enumerate(data.split(b"\n"), 1):
-        if not text.strip():
-            continue
-        try:
-            yield number, decoder.decode(text)
-        except msgspec.ValidationError as bad:
-            raise DataError(f'{name}:{number}: {bad}. Write {{"id": ..., "p": 0 to 1}}.') from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
-            raise DataError(f'{name}:{number}: not JSON: {bad}. Write {{"id": ..., "p": 0 to 1}}.') from None
+    check_head(data[:HEAD], name)
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            text = decoded(line.rstrip(), f"{name}:{number}")
+            yield number, struct_of(text, _Line, name, line=number, mend=_MEND)
 
 
 # -- against a plan -----------------------------------------------------------------------------------------

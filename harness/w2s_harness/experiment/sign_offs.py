@@ -16,7 +16,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
+from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery.metadata import OURS
+from w2s_harness.disk import HEAD, check_head, decoded, read_bytes
 from w2s_harness.errors import DataError
 from w2s_harness.experiment.store import writing
 from w2s_harness.plan import PlannedMethod, Value
@@ -24,6 +26,8 @@ from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.records import Review
 
 FILE = "w2s-reviews.jsonl"
+MAX_BYTES = 2**26
+"""A longer file is refused."""
 _MEND = "Take the line out, or write it as `w2s-harness review` does."
 
 Word = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")]
@@ -122,16 +126,14 @@ def is_accepted(row: Row) -> bool:
 
 def _read(file: Path) -> Sequence[SignOff]:
     try:
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-            data = stream.read()
+        file.lstat()
     except FileNotFoundError:
         return []
-    except OSError as bad:
-        raise DataError(f"{file}: cannot be read: {bad.strerror}. Make it a plain file.") from bad
-    out = []
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
-        try:
-            out.append(msgspec.json.decode(line, type=SignOff))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
-            raise DataError(f"{file}:{number}: not a sign-off: {bad}. {_MEND}") from None
-    return out
+    if file.is_symlink():
+        raise DataError(f"{file}: is a link. Make it a plain file.")
+    data = read_bytes(file, MAX_BYTES, _MEND, no_file="Make it a plain file.")
+    check_head(data[:HEAD], str(file))
+    return [
+        struct_of(decoded(line, f"{file}:{number}"), SignOff, str(file), line=number, mend=_MEND)
+        for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1)
+    ]

@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from w2s_harness.errors import DataError
+from w2s_harness.data.strict_json import struct_of
+from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.importing.accuracies import SAME
 from w2s_harness.report.notation import printable
 from w2s_harness.scoring.pgr import recovered
@@ -149,20 +150,9 @@ def wrong_pgr(found: RunFile, weak: float, ceiling: float) -> str | None:
 def read(path: Path, kind: type[Kind]) -> tuple[Kind, bytes]:
     """A file's content, and its bytes.
 
-    Raises `DataError` naming the file, and inside it the JSON path, for what is no such file: broken JSON, a
-    missing or ill-typed field, an accuracy outside [0, 1].
+    Raises `DataError` naming the file, and inside it the JSON path, for what is no such file: JSON that
+    `strict_json` refuses, a missing or ill-typed field, an accuracy outside [0, 1].
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as bad:
-        raise DataError(f"{path}: cannot be read ({bad.strerror}). Check the file.") from None
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: over {MAX_BYTES // 2**20} MiB. Take soft labels out of it.")
-    try:
-        return msgspec.json.decode(data, type=kind), data
-    except msgspec.ValidationError as bad:
-        where = str(bad) if "`$" in str(bad) else f"{bad} - at `$`"
-        raise DataError(f"{path}: {where}. Mend the file, or leave it out.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
-        raise DataError(f"{path}: not JSON: {bad}. Mend the file, or leave it out.") from None
+    data = read_bytes(path, MAX_BYTES, "Take soft labels out of it.")
+    text = text_of(data, shown(path))
+    return struct_of(text, kind, shown(path), mend="Mend the file, or leave it out."), data

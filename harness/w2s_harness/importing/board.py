@@ -15,7 +15,7 @@ from w2s_harness.importing import comparing
 from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
 from w2s_harness.report import document, records
 from w2s_harness.report.claims import claims_of, decided
-from w2s_harness.scoring.imported import gap_interval_of, no_gap_of, pgr_interval_of
+from w2s_harness.scoring.imported import accuracy_test, gap_interval_of, no_gap_of, pgr_interval_of
 from w2s_harness.scoring.interval import Interval
 from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered, under
 
@@ -78,7 +78,7 @@ def _reference(setting: ImportedSetting) -> _Reference:
 def _setting(reference: _Reference) -> document.Setting:
     setting = reference.setting
     vanilla = [list(row.transfer.values()) for row in setting.rows if row.method == setting.reference]
-    noise = math.sqrt(2) * statistics.stdev(vanilla[0]) if vanilla and len(vanilla[0]) > 1 else None
+    spread = statistics.stdev(vanilla[0]) if vanilla and len(vanilla[0]) > 1 else 0.0
     return document.Setting(
         task=setting.task,
         pair=setting.pair,
@@ -103,7 +103,8 @@ def _setting(reference: _Reference) -> document.Setting:
         min_gap=MIN_GAP,
         models={"weak": _model(setting.weak_model), "strong": _model(setting.strong_model)},
         baseline_seeds=sorted({*setting.weak, *setting.ceiling}),
-        noise_floor=noise,
+        # equal accuracies do not tell that two runs never differ
+        noise_floor=math.sqrt(2) * spread or None,
         holdout_rows="unknown",
     )
 
@@ -143,6 +144,8 @@ def _row(
     per_seed = [recovered(t, weak, ceiling) if ceiling != weak else None for t in values]
     shown = [p for p in per_seed if p is not None] if no_gap is None else []
     compare = row.method != setting.reference and vanilla is not None
+    spread = statistics.stdev(shown) if len(shown) > 1 else 0.0
+    untested = accuracy_test(row.transfer, vanilla, setting.n_rows).reason if compare and vanilla else None
     return document.Row(
         method=row.method,
         parameters={},
@@ -154,8 +157,8 @@ def _row(
         pgr=recovered(mean(values), weak, ceiling) if no_gap is None else None,
         pgr_ci=interval.bounds if no_gap is None else None,
         pgr_ci_pool=None,
-        pgr_sem=statistics.stdev(shown) / math.sqrt(len(shown)) if len(shown) > 1 else None,
-        reason=no_gap or interval.reason or NO_POOL,
+        pgr_sem=spread / math.sqrt(len(shown)) if spread else None,
+        reason=no_gap or interval.reason or untested or NO_POOL,
         transfer=document.Transfer(
             mean=mean(values),
             per_seed=[

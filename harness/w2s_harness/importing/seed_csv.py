@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError
 from w2s_harness.importing.accuracies import Imported, ImportedRow, ImportedSetting
 
@@ -17,6 +18,8 @@ WEAK, CEILING, VANILLA = "weak", "ceiling", "vanilla"
 COLUMNS = ("seed", "accuracy", "rows")
 """The first two are needed; `rows` is the holdout's size, the same on every line of a setting."""
 MAX_BYTES = 2**24
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""Python takes `0_1`, `nan` and the digits of every script for a number too."""
 _LAYOUT = "TASK/weak.csv, TASK/ceiling.csv and TASK/METHOD.csv"
 
 
@@ -55,7 +58,7 @@ def read_folder(root: Path) -> Imported:
 def _found(root: Path, name: str) -> list[Path]:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder. Name a folder that holds {_LAYOUT}.")
-    return [path for path in root.rglob(name) if path.is_file()]
+    return [path for path in root.rglob(name) if not path.is_dir()]
 
 
 def _depth(root: Path, path: Path) -> int:
@@ -89,13 +92,7 @@ def _setting(root: Path, folder: Path, columns: dict[str, _Column]) -> ImportedS
 
 
 def _read(path: Path) -> _Column:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as bad:
-        raise DataError(f"{path}: cannot be read ({bad.strerror}). Check the file.") from None
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: over {MAX_BYTES // 2**20} MiB. One line per seed is meant.")
+    data = read_bytes(path, MAX_BYTES, "One line per seed is meant.")
     by_seed: dict[int, float] = {}
     sizes: set[int] = set()
     for at, seed, accuracy, rows in _lines(path, data):
@@ -113,16 +110,14 @@ def _read(path: Path) -> _Column:
 
 def _lines(path: Path, data: bytes) -> Iterator[tuple[str, int, float, int | None]]:
     """(where, seed, accuracy, rows) of every line below the head."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as bad:
-        number = data[: bad.start].count(b"\n") + 1
-        raise DataError(f"{path}:{number}: not UTF-8. Save the file as UTF-8.") from None
+    text = text_of(data, shown(path), takes_mark=True)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head = tuple(cell.strip() for cell in next(reader, []))
         if head not in (COLUMNS[:2], COLUMNS):
-            raise DataError(f"{path}:1: the head is not `seed,accuracy` or `seed,accuracy,rows`. Write it.")
+            other = next((mark for mark in ";\t|" if len(head) == 1 and mark in head[0]), None)
+            mend = "Write it." if other is None else f"Separate columns by `,`, not by {other!r}."
+            raise DataError(f"{path}:1: the head is not `seed,accuracy` or `seed,accuracy,rows`. {mend}")
         for cells in reader:
             at = f"{path}:{reader.line_num}"
             if len(cells) != len(head):
@@ -133,25 +128,23 @@ def _lines(path: Path, data: bytes) -> Iterator[tuple[str, int, float, int | Non
 
 
 def _seed(text: str, at: str) -> int:
-    if not (text.strip().isascii() and text.strip().isdigit() and len(text) < 20):
+    number = text.strip(" ")
+    if not (number.isascii() and number.isdigit() and len(number) < 20):
         raise DataError(f"{at}: the seed {text[:20]!r} is no whole number from 0 up. Mend it.")
-    return int(text)
+    return int(number)
 
 
 def _accuracy(text: str, at: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
+    number = text.strip(" ")
+    if not (_NUMBER.fullmatch(number) and len(number) < 400 and 0 <= float(number) <= 1):
         raise DataError(f"{at}: the accuracy {text[:20]!r} is no number in [0, 1]. Mend it.")
-    return value
+    return abs(float(number))
 
 
 def _rows(cells: list[str], at: str) -> int | None:
     if not cells:
         return None
-    text = cells[0].strip()
+    text = cells[0].strip(" ")
     if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) >= 2):
         raise DataError(f"{at}: the rows {text[:20]!r} are no whole number from 2 up. Mend it.")
     return int(text)

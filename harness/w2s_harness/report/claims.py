@@ -87,7 +87,9 @@ def _against(row: Row) -> str:
     if row.status != "ok":
         return f"{row.status}: {row.reason}"
     if row.isolation == "imported":
-        return f"imported: {VANILLA_STAR}, {ZERO_SHOT_STAR} and what is the teacher's own are not known of it"
+        unknown = f"{VANILLA_STAR}, {ZERO_SHOT_STAR} and what is the teacher's own are not known of it"
+        untested = row.pgr_ci is None or (row.vs_vanilla is not None and row.vs_vanilla.p is None)
+        return f"imported: {f'no certainty ({row.reason}); ' if untested and row.reason else ''}{unknown}"
     if label(row) == VANILLA:
         return f"the reference{_of_the_gap(row, '; recovers ')}"
     if row.unverified:

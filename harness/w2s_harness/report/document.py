@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from w2s_harness.data.strict_json import value_of
+from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError
 from w2s_harness.report.records import (
     Accuracy,
@@ -339,24 +341,17 @@ def decode(data: bytes, name: str) -> Leaderboard:
 
     Raises `DataError` with the JSON path of the first thing that breaks the format.
     """
+    value = value_of(text_of(data, name), name, mend="Give a leaderboard.json.")
     try:
-        return msgspec.json.decode(data, type=Leaderboard)
+        return msgspec.convert(value, Leaderboard)
     except msgspec.ValidationError as bad:
-        raise DataError(f"{name}: {_explained(data, str(bad))}") from bad
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
-        raise DataError(f"{name}: not a JSON document: {bad}") from bad
+        raise DataError(f"{name}: {_explained(value, str(bad))}") from bad
 
 
 def read(path: Path) -> Leaderboard:
     """The leaderboard in a file. Raises `DataError` naming the file and, inside it, the JSON path."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as bad:
-        raise DataError(f"{path}: cannot be read: {bad.strerror}. Give a leaderboard.json") from bad
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: over {MAX_BYTES // 2**20} MiB. Give a leaderboard.json")
-    return decode(data, str(path))
+    mend = "Give a leaderboard.json."
+    return decode(read_bytes(path, MAX_BYTES, mend, no_file=mend), shown(path))
 
 
 def label(row: Row) -> str:
@@ -375,11 +370,11 @@ def _plain(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _explained(data: bytes, problem: str) -> str:
+def _explained(value: Any, problem: str) -> str:
     """A problem with its path, or the version where that is what differs."""
     try:
-        found = msgspec.json.decode(data, type=_Versioned).schema
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.convert(value, _Versioned).schema
+    except msgspec.ValidationError:
         found = SCHEMA
     if found != SCHEMA:
         return f"has the schema {found!r} at `$.schema`; this w2s-harness reads {SCHEMA!r}"

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from w2s_harness.multiplicity import holm as holm
 from w2s_harness.scoring import together
 from w2s_harness.scoring.banerjee import p_values
+from w2s_harness.scoring.doubt import LEAST_SEEDS
 from w2s_harness.scoring.interval import LEVEL, quantile
 from w2s_harness.scoring.twoway import (
-    ONE_SEED,
+    ZERO,
     Block,
     block,
     countable,
@@ -22,6 +23,10 @@ from w2s_harness.scoring.twoway import (
     seed_spread,
     spread,
 )
+
+NO_SPREAD = "nothing is known of their error where the number of rows is not known"
+ALIKE = f"the seeds differ all by the same: {NO_SPREAD}"
+"""Why there is no test of two series of accuracies that run side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +105,26 @@ def welch(
     covariance counts as 0 (Welch 1947). R = p_a (1 - p_a) / n + p_b (1 - p_b) / n is the binomial variance of
     n shared rows, which no number of seeds makes smaller; it is cautious, since rows that both find hard
     would make it smaller, and left out where n is None. df is Satterthwaite's (1946), with n - 1 for each
-    binomial. Needs two seeds on each side; raises `ValueError` for accuracies outside [0, 1] or n < 2.
+    binomial. Has a reason instead of interval and p where `uncertain` has one of a side, or where V is 0.
+    Raises `ValueError` for accuracies outside [0, 1] or n < 2.
     """
     checked(a.values(), n_rows)
     checked(b.values(), n_rows)
     blocks = [_column(a, 1.0), _column(b, -1.0)]
     centre = estimate(blocks)
-    if len(a) < 2 or len(b) < 2:
-        return Difference(centre, None, None, None, ONE_SEED)
+    why = uncertain(a.values(), n_rows) or uncertain(b.values(), n_rows)
+    if why is not None:
+        return Difference(centre, None, None, None, why)
     seeds, seed_df = seed_spread(blocks)
     v, doubt = seeds, seeds**2 / seed_df
     for side in (a, b):
         rows = row_variance(side.values(), n_rows)
         v += rows
         doubt += 0.0 if n_rows is None else rows**2 / (n_rows - 1)
-    df = v**2 / doubt if doubt > 0 else float(min(len(a), len(b)) - 1)
     se = math.sqrt(v)
+    if se <= ZERO:
+        return Difference(centre, None, None, None, ALIKE)
+    df = v**2 / doubt
     half = quantile(df, level) * se
     return Difference(centre, (centre - half, centre + half), _p(centre, se, df), df)
 
@@ -129,11 +138,31 @@ def checked(accuracies: Collection[float], n_rows: int | None) -> None:
 
 
 def row_variance(accuracies: Collection[float], n_rows: int | None) -> float:
-    """The binomial p (1 - p) / n, p the mean of the accuracies; 0 where n is not known."""
+    """The binomial p (1 - p) / n, p the mean of the accuracies; 0 where n is not known.
+
+    At least 2 / n^2, what the two successes and two failures of Agresti and Coull (1998) add where all rows
+    came out alike (`twoway.floor`): that no row of n was wrong does not make it certain that none can be.
+    """
     if n_rows is None:
         return 0.0
     p = math.fsum(accuracies) / len(accuracies)
-    return p * (1 - p) / n_rows
+    return max(p * (1 - p) / n_rows, 2 / n_rows**2)
+
+
+def uncertain(accuracies: Collection[float], n_rows: int | None) -> str | None:
+    """Why accuracies by seed say nothing of how far they vary, or None.
+
+    They are under `LEAST_SEEDS`; or no number of rows is known, and one is exactly 0 or 1, or all are equal.
+    """
+    if len(accuracies) < LEAST_SEEDS:
+        seeds = "one seed" if len(accuracies) == 1 else f"{len(accuracies)} seeds"
+        return f"{seeds}: without its rows an interval needs at least {LEAST_SEEDS}"
+    if n_rows is not None:
+        return None
+    if any(x in (0.0, 1.0) for x in accuracies):
+        return "an accuracy of exactly 0 or 1 says nothing of its error where the number of rows is not known"
+    alike = max(accuracies) - min(accuracies) <= ZERO
+    return f"{len(accuracies)} equal accuracies: {NO_SPREAD}" if alike else None
 
 
 def _column(accuracies: Mapping[int, float], sign: float) -> Block:
@@ -146,6 +175,4 @@ def _p(centre: float, se: float, df: float) -> float:
 
     if abs(centre) <= 1e-12:
         return 1.0
-    if se == 0.0:
-        return 0.0
     return min(1.0, 2 * float(stdtr(df, -abs(centre) / se)))

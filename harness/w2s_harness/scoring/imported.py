@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from w2s_harness.scoring.compare import Difference, checked, row_variance, welch
+from w2s_harness.scoring.compare import NO_SPREAD, Difference, checked, row_variance, uncertain, welch
 from w2s_harness.scoring.interval import LEVEL, Interval, quantile
 from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered, under
-from w2s_harness.scoring.twoway import ONE_SEED
+from w2s_harness.scoring.twoway import ZERO
 
 
 def accuracy_test(a: Mapping[int, float], b: Mapping[int, float], n_rows: int | None) -> Difference:
@@ -24,7 +24,8 @@ def accuracy_interval(accuracies: Sequence[float], n_rows: int | None, *, level:
     """A mean accuracy -+ t sqrt(V), V = s^2 / S + p (1 - p) / n, df by Satterthwaite (1946).
 
     s^2 / S is the variance of the mean over S seeds and the binomial that of n shared rows, left out where n
-    is None. Has a reason instead of bounds with one seed; raises `ValueError` as `compare.checked`.
+    is None. Has a reason instead of bounds where `compare.uncertain` has one; raises `ValueError` as
+    `compare.checked`.
     """
     return _combined(mean(accuracies), [(1.0, accuracies)], n_rows, level)
 
@@ -69,8 +70,8 @@ def pgr_interval_of(
     With gap = c - w the derivatives are 1 / gap for t, -(1 - PGR) / gap for w and -PGR / gap for c, so
     V = (V_t + (1 - PGR)^2 V_w + PGR^2 V_c) / gap^2, each V_x that of `accuracy_interval`: seeds and rows as
     independent terms, since neither can be paired. df is Satterthwaite's (1946) over all terms. Has a reason
-    instead of bounds where `no_gap_of` has one, and where any of the three has one seed. Raises `ValueError`
-    as `compare.checked`.
+    instead of bounds where `no_gap_of` has one, or `compare.uncertain` of any of the three. Raises
+    `ValueError` as `compare.checked`.
     """
     why = no_gap_of(weak, ceiling, n_rows, min_gap=min_gap, level=level)
     if why is not None:
@@ -88,8 +89,10 @@ def _combined(
     """The interval centre -+ t sqrt(V), V the sum over terms of weight^2 (s^2 / S + p (1 - p) / n)."""
     for _, accuracies in terms:
         checked(accuracies, n_rows)
-    if any(len(accuracies) < 2 for _, accuracies in terms):
-        return Interval(None, None, None, ONE_SEED)
+    for _, accuracies in terms:
+        why = uncertain(accuracies, n_rows)
+        if why is not None:
+            return Interval(None, None, None, why)
     total = doubt = 0.0
     for weight, accuracies in terms:
         seeds = weight**2 * _mean_variance(accuracies)
@@ -97,8 +100,9 @@ def _combined(
         total += seeds + rows
         doubt += seeds**2 / (len(accuracies) - 1)
         doubt += 0.0 if n_rows is None else rows**2 / (n_rows - 1)
-    least = min(len(accuracies) for _, accuracies in terms) - 1
-    df = total**2 / doubt if doubt > 0 else float(least)
+    if math.sqrt(total) <= ZERO:
+        return Interval(None, None, None, f"no variance is left: {NO_SPREAD}")
+    df = total**2 / doubt
     half = quantile(df, level) * math.sqrt(total)
     return Interval(centre - half, centre + half, df)
 

@@ -49,6 +49,15 @@ def test_reads_a_last_line_without_newline(here):
         (b'{"x": 1, "x": 1}', "a.jsonl:2: the key 'x' stands twice. Keep one."),
         (b'{"y": {"a\\nb": 1, "a\\nb": 2}}', "a.jsonl:2: the key 'a\\nb' stands twice. Keep one."),
         (b'{"x": NaN}', "a.jsonl:2: NaN is not JSON. Write null or a number."),
+        (b'{"x": 1e400}', "a.jsonl:2: '1e400' is too large a number. Write it as text."),
+        (
+            b'{"x": 0_1}',
+            "a.jsonl:2: not JSON: Expecting ',' delimiter, column 8. Write one JSON object per line.",
+        ),
+        (
+            b'{"x": "\0"}',
+            "a.jsonl:2: byte 8 is a NUL, as in UTF-16 or a binary file. Save the file as UTF-8.",
+        ),
         (b'{"x": -Infinity}', "a.jsonl:2: -Infinity is not JSON. Write null or a number."),
         (b'{"x": "\\ud800"}', "a.jsonl:2: a \\u escape is half of a surrogate pair. Write the character."),
         (
@@ -86,9 +95,9 @@ def test_a_line_over_the_limit_is_refused_and_one_below_is_read(write, monkeypat
 
 def test_files_that_are_none(here):
     assert failure(Path("a.jsonl")) == "a.jsonl: no such file. Check the path."
-    assert failure(here).endswith(": not a regular file. Name a file.")
+    assert failure(here).endswith(": not a regular file but a folder. Name a file.")
     os.mkfifo("pipe")
-    assert failure(Path("pipe")) == "pipe: not a regular file. Name a file."
+    assert failure(Path("pipe")) == "pipe: not a regular file but a pipe. Name a file."
     assert failure(Path("a\0b")) == "'a\\x00b': not a path (it holds a NUL). Name a file."
     assert failure(Path("a" * 5000)).endswith("cannot be read (File name too long). Check the file.")
 

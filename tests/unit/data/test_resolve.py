@@ -45,7 +45,7 @@ def test_an_unreadable_file_is_named(verify_folder):
     (verify_folder / "test.jsonl").unlink()
     (verify_folder / "test.jsonl").mkdir()
     task = data_task(verify_folder)
-    with pytest.raises(DataError, match=r"^mine/test\.jsonl: not a regular file\. Name a file\.$"):
+    with pytest.raises(DataError, match=r"^mine/test\.jsonl: not a regular file but a folder\."):
         source_digest(task)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
 from pathlib import Path
 
@@ -164,14 +166,32 @@ def test_a_name_without_a_seed(results: Path, put) -> None:
         ('{"dataset_name": "toy-1", "seed": 1}', "missing required field `transfer_acc`"),
         ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": 1.5}', r"<= 1.*`\$\.transfer_acc`"),
         ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": -0.1}', r">= 0.*`\$\.transfer_acc`"),
-        ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": NaN}', "not JSON"),
+        ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": NaN}', "NaN is not JSON"),
+        ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": 1e400}', "'1e400' is too large a number"),
+        ('{"seed": 1,\n"transfer_acc": 0.5,\n"transfer_acc": 0.9}', "the key 'transfer_acc' stands twice"),
+        ('\ufeff{"seed": 1}', "byte order mark"),
         ('{"dataset_name": "toy-1", "seed": 1, "transfer_acc": "0.5"}', r"`\$\.transfer_acc`"),
-        ('{"config": {"a": ' + "[" * 100_000, "not JSON"),
+        ('{"config": {"a": ' + "[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_broken_file_is_named(results: Path, text: str, said: str) -> None:
     (results / "toy_better/c1/seed_2.json").write_text(text)
-    _refused(results, rf"toy_better/c1/seed_2\.json: .*{said}")
+    _refused(results, rf"toy_better/c1/seed_2\.json:(\d+:)? .*{said}")
+
+
+def test_the_line_of_a_second_key_is_named(results: Path) -> None:
+    text = '{"seed": 1, "config": {"a\\n": "{", "b": [{"b": 1}]},\n"transfer_acc": 0.5,\n"transfer_acc": 0.9}'
+    (results / "toy_better/c1/seed_2.json").write_text(text)
+    _refused(results, r"seed_2\.json:3: the key 'transfer_acc' stands twice\. Keep one\.")
+
+
+def test_a_compressed_file_and_a_pipe_are_named(results: Path) -> None:
+    file = results / "toy_better/c1/seed_2.json"
+    file.write_bytes(gzip.compress(file.read_bytes()))
+    _refused(results, r"seed_2\.json: is compressed \(gzip\)")
+    file.unlink()
+    os.mkfifo(file)
+    _refused(results, r"seed_2\.json: not a regular file but a pipe")
 
 
 def test_no_baselines_at_all(put, tmp_path: Path) -> None:

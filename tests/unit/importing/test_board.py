@@ -122,6 +122,39 @@ def test_baselines_that_are_known_as_means_only() -> None:
     assert (board.rows[0].pgr_ci, board.rows[0].reason) == (None, NO_BASELINES)
 
 
+def test_three_equal_numbers_are_no_certainty() -> None:
+    flat = {name: dict.fromkeys(range(3), a) for name, a in (("weak", 0.6), ("ceiling", 0.9))}
+    rows = [
+        ImportedRow(method=name, transfer=dict.fromkeys(range(3), a))
+        for name, a in (("vanilla", 0.7), ("better", 0.8))
+    ]
+    board = _board(**flat, rows=rows, n_rows=None)
+    row, setting = _row(board, "better"), board.settings[0]
+    assert row.pgr == pytest.approx(2 / 3)
+    assert (row.pgr_ci, row.pgr_sem, setting.gap_ci, setting.noise_floor) == (None, None, None, None)
+    found = row.vs_vanilla
+    assert found is not None
+    assert (found.ci, found.pgr_ci, found.p, found.significant) == (None, None, None, False)
+    assert row.reason is not None
+    assert "3 equal accuracies" in row.reason
+    assert "3 equal accuracies" in (setting.reason or "")
+    assert [r.rank for r in board.rows] == [(1, 2), (1, 2)]
+    assert not any(claim.significant for claim in board.claims)
+    assert all("3 equal accuracies" in claim.sentence for claim in board.claims)
+
+
+def test_an_untested_row_says_why() -> None:
+    rows = [
+        ImportedRow(method="vanilla", transfer=VANILLA),
+        ImportedRow(method="beside", transfer={seed: a + 0.05 for seed, a in VANILLA.items()}),
+    ]
+    row = _row(_board(rows=rows, n_rows=None), "beside")
+    assert row.pgr_ci is not None
+    assert row.vs_vanilla is not None
+    assert row.vs_vanilla.p is None
+    assert "differ all by the same" in (row.reason or "")
+
+
 def test_unknown_rows_leave_the_error_of_the_seeds() -> None:
     known, unknown = _row(_board(n_rows=200), "better"), _row(_board(n_rows=None), "better")
     assert known.pgr_ci is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,19 @@ def test_a_setting_alone_and_one_with_its_pair(folder: Path) -> None:
         ("seed,accuracy,rows\n0,.5,1\n", r"mine\.csv:2: the rows '1'"),
         ("seed,accuracy,rows\n0,.5,9\n1,.5,8\n", r"mine\.csv:3: 8 holdout rows, another number above"),
         (f'{HEAD}0,"5\n', r"mine\.csv:2: not CSV"),
-        (b"seed,accuracy\n0,\xff\n", r"mine\.csv:2: not UTF-8"),
+        (b"seed,accuracy\n0,\xff\n", r"mine\.csv:2: byte 3 is not UTF-8"),
+        (f"{HEAD}0,0_1\n", r"mine\.csv:2: the accuracy '0_1' is no number in \[0, 1\]"),
+        (f"{HEAD}0,1e400\n", r"mine\.csv:2: the accuracy '1e400'"),
+        (f"{HEAD}0,-Infinity\n", r"mine\.csv:2: the accuracy '-Infinity'"),
+        (f"{HEAD}0,\N{ARABIC-INDIC DIGIT ONE}\n", r"mine\.csv:2: the accuracy"),
+        (f"{HEAD}\N{ARABIC-INDIC DIGIT ONE},.5\n", r"mine\.csv:2: the seed"),
+        (f"{HEAD}1_0,.5\n", r"mine\.csv:2: the seed '1_0'"),
+        (f"{HEAD}0,\N{NO-BREAK SPACE}.5\n", r"mine\.csv:2: the accuracy"),
+        (f"{HEAD}0,.5\0\n", r"mine\.csv:2: byte 5 is a NUL"),
+        (HEAD.encode("utf-16"), r"mine\.csv: is UTF-16"),
+        ("seed;accuracy\n0;.5\n", r"mine\.csv:1: the head .* not by ';'"),
+        (gzip.compress(HEAD.encode()), r"mine\.csv: is compressed \(gzip\)"),
+        (b"PK\x03\x04rest", r"mine\.csv: is a zip archive \(an \.xlsx is one\)"),
     ],
 )
 def test_a_bad_line_is_named(folder: Path, text: str | bytes, said: str) -> None:
@@ -68,6 +82,24 @@ def test_a_bad_line_is_named(folder: Path, text: str | bytes, said: str) -> None
     with pytest.raises(DataError, match=said) as caught:
         read_folder(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_spreadsheet_writes_is_read(folder: Path) -> None:
+    (folder / "math" / "mine.csv").write_bytes(b"\xef\xbb\xbfseed, accuracy\r\n0, .7\r\n1,7.2e-1\r\n")
+    rows = {row.method: row for row in read_folder(folder).settings[1].rows}
+    assert rows["mine"].transfer == {0: 0.7, 1: 0.72}
+
+
+def test_what_is_no_file_is_named(folder: Path) -> None:
+    file = folder / "math" / "mine.csv"
+    file.unlink()
+    file.symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"mine\.csv: the link leads nowhere \(to nowhere\)"):
+        read_folder(folder)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(DataError, match=r"mine\.csv: not a regular file but a pipe"):
+        read_folder(folder)
 
 
 def test_two_holdouts_in_a_setting(folder: Path) -> None:

@@ -46,7 +46,7 @@ def test_what_breaks_the_format_is_named_with_file_and_path(board, tmp_path, cha
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.json: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"nowhere\.json: no such file"):
         read(tmp_path / "nowhere.json")
 
 
@@ -54,8 +54,14 @@ def test_a_file_that_is_not_there(tmp_path):
     "data", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}', b"null", b"[]", b"3"]
 )
 def test_what_is_no_leaderboard_is_one_line(data):
-    with pytest.raises(DataError, match=r"^x: "):
+    with pytest.raises(DataError, match=r"^x(:1)?: "):
         decode(data, "x")
+
+
+def test_a_key_that_stands_twice_is_refused(board):
+    text = document_bytes(board).decode().replace('"pgr":', '"pgr":0.9,\n"pgr":', 1)
+    with pytest.raises(DataError, match=r"^x:2: the key 'pgr' stands twice"):
+        decode(text.encode(), "x")
 
 
 @given(st.binary(max_size=60))

@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
 from w2s_harness.scoring.imported import (
@@ -56,11 +58,55 @@ def test_some_common_seeds_take_their_covariance_off():
     assert (got.ci[1] - got.estimate) == pytest.approx(stdtrit(2.0, 0.975) * math.sqrt(v))
 
 
-def test_equal_accuracies_give_p_one():
-    assert accuracy_test(A, A, None).p == 1.0
+def test_equal_accuracies_give_p_one_where_rows_are_known():
     assert accuracy_test(A, A, 500).p == 1.0
-    flat = {0: 0.7, 1: 0.7}
-    assert accuracy_test(flat, {5: 0.7, 6: 0.7}, None).p == 1.0
+
+
+FLAT = {0: 0.7, 1: 0.7, 2: 0.7}
+
+
+@pytest.mark.parametrize(
+    ("a", "says"),
+    [
+        (A, "differ all by the same"),
+        ({seed: x + 0.1 for seed, x in A.items()}, "differ all by the same"),
+        (FLAT, "3 equal accuracies"),
+        ({0: 0.1 + 0.2, 1: 0.3, 2: 0.3}, "3 equal accuracies"),
+        ({0: 1.0, 1: 0.9, 2: 0.95}, "exactly 0 or 1"),
+        ({0: 0.0, 1: 0.0, 2: 0.0}, "exactly 0 or 1"),
+        ({0: 0.6, 1: 0.7}, "2 seeds"),
+    ],
+)
+def test_no_variance_is_no_certainty(a, says):
+    for got in (accuracy_test(a, A, None), accuracy_test(A, a, None)):
+        assert (got.ci, got.p, got.df) == (None, None, None)
+        assert says in got.reason
+    if a is not A and "same" not in says:
+        assert says in accuracy_interval([*a.values()], None).reason
+        assert says in gap_interval_of([0.1, 0.15, 0.12], [*a.values()], None).reason
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.7, 0.70000000001, 1.0]), min_size=1, max_size=5),
+    st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), min_size=1, max_size=5),
+    st.none() | st.integers(2, 5000),
+)
+def test_no_interval_has_no_width_and_no_p_is_zero(first, second, n):
+    a, b = dict(enumerate(first)), dict(enumerate(second))
+    tested = accuracy_test(a, b, n)
+    assert (tested.ci is None) == (tested.p is None) == (tested.reason is not None)
+    assert tested.p is None or tested.p > 0
+    found = (tested.ci, accuracy_interval(first, n).bounds, gap_interval_of(first, second, n).bounds)
+    assert all(bounds is None or bounds[1] - bounds[0] > 1e-12 for bounds in found)
+    within = pgr_interval_of([0.2, 0.25, 0.3], second, a, n)
+    assert within.bounds is None or within.high - within.low > 1e-12
+
+
+def test_all_rows_right_leave_the_error_of_the_rows():
+    flawless = dict.fromkeys(range(3), 1.0)
+    got = accuracy_interval([*flawless.values()], 1000)
+    assert 0.001 < got.high - got.low < 0.01
+    assert 0 < accuracy_test(flawless, dict.fromkeys(range(3), 0.5), 1000).p < 1e-6
 
 
 def test_one_seed_has_a_reason():
