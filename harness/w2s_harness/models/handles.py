@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from w2s_harness.models.meter import Account
 from w2s_harness.models.probe import Floats, Probe, sigmoid
+from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.splits import Index, Split, Swap
 from w2s_harness.models.zero_shot import Template
 from w2s_harness.types import Kind
@@ -37,6 +38,14 @@ class RowSet:
     def __len__(self) -> int:
         return len(self.index)
 
+    def distinct(self) -> tuple[RowSet, Index | slice]:
+        """The rows once each, and the place of every row among them: what a request repeats is read once."""
+        keys = 2 * self.index + (0 if self.swap is None else self.swap)
+        first, place = np.unique(keys, return_index=True, return_inverse=True)[1:]
+        if len(first) == len(self):
+            return self, slice(None)
+        return RowSet(self.split, self.index[first], None if self.swap is None else self.swap[first]), place
+
     def swapped(self) -> RowSet:
         """The same rows, each with its responses exchanged."""
         swap = np.ones(len(self), bool) if self.swap is None else ~self.swap
@@ -55,6 +64,11 @@ class Handle(Protocol):
         """Whether a swap reverses the sign of its log-odds by construction."""
         ...
 
+    @property
+    def readings(self) -> int:
+        """How often it has a row read, so that nested ensembles cannot grow beyond all bounds."""
+        ...
+
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """(m,) log-odds; charges the account before it works."""
         ...
@@ -65,6 +79,7 @@ class ProbeHandle:
     """A linear head on the frozen features: fitted, or worked out by the method."""
 
     probe: Probe
+    readings: int = 1
 
     @property
     def is_odd(self) -> bool:
@@ -85,6 +100,7 @@ class TunedHandle:
     trainer: Callable[[], Trainer]
     kind: Kind
     is_odd: bool = True
+    readings: int = 1
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """See `Handle`."""
@@ -102,6 +118,7 @@ class PriorHandle:
     kind: Kind
     shots: Sequence[tuple[TextRow, float]] = ()
     is_odd: bool = False
+    readings: int = 1
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """See `Handle`."""
@@ -122,6 +139,12 @@ class EnsembleHandle:
     def is_odd(self) -> bool:
         """Averaged over the swap, or of odd members only."""
         return self.swap_average or all(member.is_odd for member in self.members)
+
+    @property
+    def readings(self) -> int:
+        """Those of its members, twice under a swap unless a member is odd."""
+        twice = self.swap_average
+        return sum(m.readings * (2 if twice and not m.is_odd else 1) for m in self.members)
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """See `Handle`."""
@@ -147,8 +170,12 @@ def margins(
         return rows.split.likelihoods(rows.index, rows.swap)[:, template.column].astype(np.float64)
     from w2s_harness.models import zero_shot
 
-    values, tokens = zero_shot.margins(model(), template, rows.texts(), kind, shots, notes)
-    account.read(int(tokens.sum()))
+    loaded, texts = model(), rows.texts()
+    settle = Prompts(template, texts, kind, shots, notes).charge(loaded.context, account)
+    if not texts:
+        return np.empty(0)
+    values, tokens = zero_shot.margins(loaded, template, texts, kind, shots, notes)
+    settle(int(tokens.sum()))
     return values
 
 

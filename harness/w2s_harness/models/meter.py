@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from w2s_harness.errors import BudgetError
 from w2s_harness.models.control import FitFacts, Limits, Meter
+from w2s_harness.models.probe import MOST_EVALUATIONS
 
 FORWARD = 2.0
 """FLOPs per parameter and token of a forward pass (Kaplan et al. 2020, arXiv:2001.08361)."""
@@ -33,7 +35,7 @@ class _Spent:
 
 
 class Account:
-    """A running meter with limits; charging happens before the work, save for steps known only after it."""
+    """A running meter with limits: work is charged before it is done, and a solve stops where they end."""
 
     def __init__(self, parameters: int, limits: Limits | None = None, vanilla_flops: float = 0.0) -> None:
         """Without `limits` nothing is refused."""
@@ -64,18 +66,46 @@ class Account:
         self._spent.embeds += 1
 
     def read(self, tokens: int, per_parameter: float = FORWARD) -> None:
-        """Charge the reading of `tokens` tokens. Raises `BudgetError` over the limit."""
-        self._spent.tokens += tokens
-        self._spent.flops += per_parameter * self._parameters * tokens
+        """Charge the reading of `tokens` tokens, one at least. Raises `BudgetError` over the limit."""
+        # No rows are no work, but asking every student of an ensemble for none would be for nothing too.
+        charged = max(1, tokens)
+        self._spent.tokens += charged
+        self._spent.flops += per_parameter * self._parameters * charged
         self._refuse_spent()
+
+    def afford(self, tokens: int) -> None:
+        """Raise `BudgetError` where the reading of `tokens` tokens would be over the limit."""
+        if self._spent.flops + FORWARD * self._parameters * tokens > self._most:
+            raise BudgetError(self._over())
+
+    def advance(self, tokens: int) -> Callable[[int], None]:
+        """Charge what a reading will come to about; the answer is told what it came to, which then counts.
+
+        Nothing else may be charged in between. Both raise `BudgetError` over the limit.
+        """
+        before = self._spent.tokens, self._spent.flops
+        self.read(tokens)
+
+        def settle(read: int) -> None:
+            self._spent.tokens, self._spent.flops = before
+            self.read(read)
+
+        return settle
 
     def pass_over(self, rows: int, features: int, times: float) -> None:
         """Charge passes of a probe's training, known before it. Raises `BudgetError` over the limit."""
         self.solved(rows, features, times)
         self._refuse_spent()
 
+    def evaluations_left(self, rows: int, features: int) -> int:
+        """How many evaluations of a probe's objective may still be made. Raises `BudgetError` for none."""
+        left = (self._most - self._spent.flops) / max(1.0, HEAD * rows * features)
+        if left < 1:
+            raise BudgetError(self._over())
+        return int(min(left, MOST_EVALUATIONS))
+
     def solved(self, rows: int, features: int, times: float) -> None:
-        """Charge evaluations of a probe's objective that were made; what is over is refused at the next."""
+        """Charge evaluations of a probe's objective; `evaluations_left` bounds them before."""
         self._spent.flops += HEAD * rows * features * times
 
     def trained(self, facts: FitFacts) -> None:
@@ -84,7 +114,10 @@ class Account:
 
     def _refuse_spent(self) -> None:
         if self._spent.flops > self._most:
-            raise BudgetError(f"the cell asked for more than {self._most:.3g} FLOPs of the student service")
+            raise BudgetError(self._over())
+
+    def _over(self) -> str:
+        return f"the cell asked for more than {self._most:.3g} FLOPs of the student service"
 
     def left(self) -> tuple[int, float]:
         """Fits and FLOPs that are left."""

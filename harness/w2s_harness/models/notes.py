@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from w2s_harness.errors import BudgetError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.generate import generate
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.meter import Account
+from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.rung import Rung
 from w2s_harness.types import Kind
 from w2s_harness.wire import messages as wire
@@ -30,9 +33,13 @@ class Notebook:
         template = zero_shot.resolve(author.templates, request.template, kind)
         if template.kind != "answer":
             raise WorkerError("generate needs a text with literals, not a likelihood template")
-        prompts = [zero_shot.render(template, row) for row in rows.texts()]
-        notes = generate(author.model(), prompts, request.max_tokens, author.account(account).read)
-        self._sets.append(tuple(notes))
+        loaded, metered = author.model(), author.account(account)
+        distinct, place = rows.distinct()
+        texts = distinct.texts()
+        metered.afford(max(Prompts(template, texts, kind).tokens(loaded.context)))
+        prompts = [zero_shot.render(template, row) for row in texts]
+        notes = generate(loaded, prompts, request.max_tokens, metered.read)
+        self._sets.append(tuple(notes[i] for i in np.arange(len(notes))[place]))
         return wire.Noted(len(self._sets) - 1)
 
     def read(self, number: int | None, n: int) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.errors import BudgetError
 from w2s_harness.models.targets import XENT, Loss, detached_target
 from w2s_harness.models.weighting import counted
 from w2s_harness.types import Kind
@@ -24,6 +25,8 @@ BATCH = 32
 """Rows of a minibatch of the solver `path`."""
 ROUNDS = 6
 """Refits of `logconf` and `product` under the solver `exact`."""
+MOST_EVALUATIONS = 15_000
+"""Of the objective in one fit by the solver `exact`."""
 _WARM_ROUNDS = 3
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
@@ -86,18 +89,23 @@ def solve_exact(
     c: float,
     weight: Floats | None = None,
     loss: Loss = XENT,
+    most: int = MOST_EVALUATIONS,
 ) -> Solved:
-    """`fit_exact`, with what it took."""
+    """`fit_exact`, with what it took; at most about `most` evaluations of the objective over all solves.
+
+    Raises `BudgetError` where these do not suffice.
+    """
     keep, v = counted(weight, len(features))
     features, y = np.asarray(features)[keep], np.asarray(targets, np.float64)[keep]
     probe = standardiser(features, kind)
     x = _standardised(probe, features)
-    theta, steps = _optimum(x, y, v, kind, c, np.zeros(x.shape[1] + 1))
+    theta, steps = _optimum(x, y, v, kind, c, np.zeros(x.shape[1] + 1), most)
     rounds = 0 if loss.name == "xent" else ROUNDS
     for k in range(1, rounds + 1):
         share = min(1.0, k / _WARM_ROUNDS) if loss.option("warmup") else 1.0
         own = sigmoid(x @ theta[:-1] + theta[-1])
-        theta, more = _optimum(x, detached_target(y, own, kind, loss, share, v), v, kind, c, theta)
+        aim = detached_target(y, own, kind, loss, share, v)
+        theta, more = _optimum(x, aim, v, kind, c, theta, most - steps)
         steps += more
     return Solved(replace(probe, weights=theta[:-1], bias=float(theta[-1])), 1 + rounds, steps)
 
@@ -244,7 +252,9 @@ def _standardised(probe: Probe, features: npt.NDArray[np.floating]) -> Floats:
     return (np.asarray(features, np.float64) - probe.mean) / probe.scale
 
 
-def _optimum(x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Floats) -> tuple[Floats, int]:
+def _optimum(
+    x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Floats, most: int
+) -> tuple[Floats, int]:
     """((d + 1,) weights and bias at the optimum of standardised features, evaluations that it took)."""
     from scipy.optimize import minimize
 
@@ -259,6 +269,8 @@ def _optimum(x: Floats, y: Floats, v: Floats, kind: Kind, c: float, start: Float
         gradient = np.append(residual @ x + w / (c * n), residual.sum() if has_bias else 0.0)
         return value, gradient
 
-    options = {"maxiter": 2000, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-7}
+    options = {"maxiter": 2000, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-7, "maxfun": max(1, most)}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    if found.nfev > most:
+        raise BudgetError("a fit needed more FLOPs of the student service than were left to the cell")
     return np.asarray(found.x, np.float64), int(found.nfev)

@@ -81,8 +81,7 @@ class Shelf:
         from w2s_harness.models.readout import layer_means
 
         loaded = self.model(settings)
-        every = loaded.layers * len(rows) * loaded.width * 4 <= STATES_BYTES
-        layers = list(range(loaded.layers)) if every else [layer]
+        layers = list(range(loaded.layers)) if self.holds_every_layer(loaded, len(rows)) else [layer]
         key = hashlib.sha256(_key((settings, rows, kind, layers, answer))).digest()
         if key not in self._states:
             while len(self._states) >= STATES:
@@ -90,6 +89,11 @@ class Shelf:
             self._states[key] = layer_means(loaded, rows, kind, layers, answer)
         self._states.move_to_end(key)
         return np.asarray(self._states[key][layers.index(layer)])
+
+    @staticmethod
+    def holds_every_layer(loaded: Loaded, n: int) -> bool:
+        """Whether one pass over n rows keeps the states of all layers."""
+        return loaded.layers * n * loaded.width * 4 <= STATES_BYTES
 
     def trainer(self, settings: Model, finetune: FinetuneSettings) -> Trainer:
         """What trains the model: one at a time, for it holds a copy of the weights."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from w2s_harness.errors import BudgetError, ModelError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
+from w2s_harness.models.embedding import Embeddings
 from w2s_harness.models.fits import Given, Job, Trained, facts, solver_of, steps_asked, vanilla_flops
 from w2s_harness.models.handles import (
     EnsembleHandle,
@@ -46,8 +47,8 @@ from w2s_harness.models.shelf import Shelf
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
 
-MAX_REPLY = 60 * 2**20
-"""Bytes of an embedding that is sent back."""
+MAX_READINGS = 256
+"""Of one row by an ensemble, those of the ensembles in it included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Session:
         self._account = Account(strong.shape.parameters, order.limits, vanilla_flops(order, strong))
         self._handles: list[_Kept] = []
         self._notes = Notebook(order.limits.handles)
+        self._embeddings = Embeddings(order.kind, shelf)
         self._cache: dict[bytes, Trained] = {}
         self._is_testing = False
 
@@ -193,7 +195,10 @@ class Session:
         given, settings, kind = job.given, self._order.probe, self._order.kind
         x = given.rows.split.features(given.rows.index)
         if job.solver == "exact":
-            solved = solve_exact(x, given.targets, kind, c=settings.c, weight=given.weight, loss=job.loss)
+            most = self._account.evaluations_left(*x.shape)
+            solved = solve_exact(
+                x, given.targets, kind, c=settings.c, weight=given.weight, loss=job.loss, most=most
+            )
             return Trained(ProbeHandle(solved.probe), solved.steps, solved.solves)
         if job.init is not None and not isinstance(job.init, ProbeHandle):
             raise WorkerError("init must be a handle that fit or head gave")
@@ -232,7 +237,8 @@ class Session:
         kept = self._kept(request.handle)
         rows = self._rows(request.rows, kept.model)
         self._account.predict()
-        return kept.handle.logits(rows, self._rung(kept.model).account(self._account))
+        distinct, place = rows.distinct()
+        return kept.handle.logits(distinct, self._rung(kept.model).account(self._account))[place]
 
     def _zero_shot(self, request: wire.ZeroShot) -> wire.Reply:
         rung = self._reader(request)
@@ -241,7 +247,10 @@ class Session:
         shots, notes = self._shots(request.shots), self._notes.read(request.notes, len(rows))
         self._account.predict()
         account = rung.account(self._account)
-        return _values(margins(rung.model, template, rows, self._order.kind, shots, account, notes))
+        # the copies of a row may have notes of their own
+        distinct, place = rows.distinct() if notes is None else (rows, slice(None))
+        found = margins(rung.model, template, distinct, self._order.kind, shots, account, notes)
+        return _values(found[place])
 
     def _reader(self, request: wire.ZeroShot) -> Rung:
         if request.reader == "strong":
@@ -283,7 +292,13 @@ class Session:
         digests = b"".join(member.digest for member in members)
         digest = hashlib.sha256(digests + _sha(msgspec.structs.replace(request, handles=()))).digest()
         handles = tuple(member.handle for member in members)
-        return self._keep(EnsembleHandle(handles, request.how, trim, request.swap_average), digest, model)
+        made = EnsembleHandle(handles, request.how, trim, request.swap_average)
+        if made.readings > MAX_READINGS:
+            raise WorkerError(
+                f"an ensemble that reads each row {made.readings} times is over the {MAX_READINGS} allowed; "
+                "combine fewer students"
+            )
+        return self._keep(made, digest, model)
 
     def _head(self, request: wire.Head) -> wire.Reply:
         if self._order.mode != "probe":
@@ -298,32 +313,8 @@ class Session:
         if "embeddings" not in self._order.access:
             raise WorkerError("the plan grants no embeddings to this method")
         rung, rows = self._rung(request.model), self._rows(request.rows, request.model)
-        if request.layer != "features":
-            checks.number("layer", request.layer, -rung.shape.layers, rung.shape.layers - 1)
-        if request.answer is not None and request.template is None and self._order.kind != "verify":
-            raise WorkerError("answer belongs to rows of a verify task")
         self._account.embed()
-        rung.account(self._account).read(rows.split.tokens(rows.index))
-        values = self._states(request, rung, rows)
-        if values.nbytes > MAX_REPLY:
-            raise WorkerError(
-                f"{values.nbytes} bytes of embeddings are over the {MAX_REPLY} allowed; ask by parts"
-            )
-        return wire.Values(wire.pack(values, "f4"))
-
-    def _states(self, request: wire.Embed, rung: Rung, rows: RowSet) -> npt.NDArray[np.float32]:
-        if request.template is not None:
-            template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
-            if template.kind != "answer" or request.layer == "features":
-                raise WorkerError(
-                    "embed with a template needs a text with literals and the number of a layer"
-                )
-            return zero_shot.states(rung.model(), template, rows.texts(), request.layer, request.answer)
-        if request.layer != "features":
-            return rows.split.layer_means(rows.index, request.layer, request.answer, rows.swap)
-        if request.answer is not None:
-            return rows.split.answered(rows.index, request.answer)
-        return rows.split.features(rows.index, rows.swap)
+        return self._embeddings.read(request, rung, rows, rung.account(self._account))
 
     # -- what they share --------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from w2s_harness.wire.rows import TextRow
 
 SEPARATOR = "\n"
 """Stands between the question and the response."""
+_PART = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,24 @@ def encode(tokenizer: Any, pairs: Sequence[tuple[str, str]], context: int) -> li
     room = context - len(lead) - len(trail)
     if room < 2:
         raise ModelError(f"a context of {context} tokens holds no response; raise the model's max_tokens")
-    questions = _ids(tokenizer, [question for question, _ in pairs])
-    responses = _ids(tokenizer, [response for _, response in pairs])
-    return [_join(lead, q, r, trail, room) for q, r in zip(questions, responses, strict=True)]
+    out: list[Encoded] = []
+    for part in _parts(pairs):
+        questions = _ids(tokenizer, [question for question, _ in part])
+        responses = _ids(tokenizer, [response for _, response in part])
+        out += [_join(lead, q, r, trail, room) for q, r in zip(questions, responses, strict=True)]
+    return out
+
+
+def _parts(pairs: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
+    """The pairs in runs of about `_PART` characters: tokens take many times the memory of their text."""
+    begin = characters = 0
+    for i, (question, response) in enumerate(pairs):
+        characters += len(question) + len(response)
+        if characters >= _PART:
+            yield pairs[begin : i + 1]
+            begin, characters = i + 1, 0
+    if begin < len(pairs):
+        yield pairs[begin:]
 
 
 def _ids(tokenizer: Any, strings: list[str]) -> list[list[int]]:

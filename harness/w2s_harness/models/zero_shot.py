@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATE = 2000
 """Characters of a template that a method brings itself."""
-_LITERAL = re.compile(r"\{(question|candidate|choice|first|second|note)\}")
-_BETWEEN_SHOTS = "\n\n"
+LITERAL = re.compile(r"\{(question|candidate|choice|first|second|note)\}")
+"""What stands in a template for the row's text."""
+BETWEEN_SHOTS = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def resolve(templates: Mapping[str, Template], name: str | None, kind: Kind) -> 
 
 
 def _suits(text: str, kind: Kind) -> bool:
-    names = set(_LITERAL.findall(text))
+    names = set(LITERAL.findall(text))
     return bool(names & {"candidate", "choice"}) if kind == "verify" else {"first", "second"} <= names
 
 
@@ -102,7 +103,7 @@ def render(template: Template, row: TextRow, note: str | None = None) -> str:
         "note": "{note}" if note is None else note,
     }
     # One pass, so that a literal inside a row's own text stays what it is.
-    return _LITERAL.sub(lambda found: values[found[1]], template.text)
+    return LITERAL.sub(lambda found: values[found[1]], template.text)
 
 
 def margins(
@@ -126,7 +127,7 @@ def margins(
     if template.kind == "likelihood":
         return _likelihood_margins(loaded, template, rows, kind, _right_responses(shots, kind))
     before = "".join(
-        render(template, row) + (template.yes if label > 0.5 else template.no) + _BETWEEN_SHOTS
+        render(template, row) + (template.yes if label > 0.5 else template.no) + BETWEEN_SHOTS
         for row, label in shots
     )
     given = [None] * len(rows) if notes is None else notes
@@ -136,8 +137,8 @@ def margins(
 
 def states(
     loaded: Loaded, template: Template, rows: Sequence[TextRow], layer: int, answer: Literal[0, 1] | None
-) -> npt.NDArray[np.float32]:
-    """(n, h) hidden states of a layer under an `answer` template.
+) -> tuple[npt.NDArray[np.float32], int]:
+    """((n, h) hidden states of a layer under an `answer` template, tokens read).
 
     The mean over the tokens of the answer (1 yes, 0 no), or of the whole rendered text without one.
     """
@@ -149,7 +150,7 @@ def states(
     def read(batch: Batch) -> torch.Tensor:
         return masked_mean(hidden_states(loaded, batch, every=True)[layer], batch.response)
 
-    return over_batches(loaded, encoded, loaded.width, read)
+    return over_batches(loaded, encoded, loaded.width, read), sum(len(e.ids) for e in encoded)
 
 
 def _right_responses(shots: Sequence[tuple[TextRow, float]], kind: Kind) -> str:
@@ -157,7 +158,7 @@ def _right_responses(shots: Sequence[tuple[TextRow, float]], kind: Kind) -> str:
     for row, label in shots:
         pairs = texts([row], kind)
         right = pairs if label > 0.5 else pairs[1:]
-        out += "".join(question + response + _BETWEEN_SHOTS for question, response in right[:1])
+        out += "".join(question + response + BETWEEN_SHOTS for question, response in right[:1])
     return out
 
 

@@ -30,6 +30,26 @@ REFUSED = {
     "an-endless-ensemble": (
         "h = student.fit(problem.rows, problem.weak)\nfor _ in range(100): h = student.ensemble([h] * 64)"
     ),
+    "nested-ensembles-of-no-row": (
+        "h = student.prior()\n"
+        "for _ in range(20):\n    h = student.ensemble([h] * 4)\n    h.predict(problem.rows[:0])"
+    ),
+    "gigabytes-of-one-template": "student.zero_shot(problem.rows, '{question}' * 180 + '{choice}')",
+    "thousands-of-shots": "student.zero_shot(problem.rows, shots=[(problem.rows[0], 1.0)] * 4000)",
+    "thousands-of-shots-for-no-row": (
+        "student.zero_shot(problem.rows[:0], '{question} {choice}', [(problem.rows[0], 1.0)] * 4000)"
+    ),
+    "a-student-of-thousands-of-shots": (
+        "h = student.prior('{question}' * 180 + '{choice}', shots=[(problem.rows[0], 1.0)] * 4000)\n"
+        "while True: h.predict(problem.rows)"
+    ),
+    "states-under-a-long-template": (
+        "student.embed(problem.rows, 1, template='{question}' * 180 + '{choice}')"
+    ),
+    "every-row-a-hundred-times": (
+        "rows = problem.rows[np.tile(np.arange(len(problem.weak)), 100)]\n"
+        "while True: student.embed(rows, layer=1)"
+    ),
 }
 TEMPLATES = {
     "format-syntax": ("{choice.__class__} {question} {choice}", "<class 'str'> {question} {choice}"),

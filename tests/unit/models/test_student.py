@@ -333,12 +333,18 @@ def test_passes_of_the_path_are_charged_before_it(open_cell, shelf, llama):
     assert [m.trained[0].epochs for m in (one, five)] == [1.0, 5.0]
 
 
-def test_a_solve_that_went_over_the_limit_is_the_last(open_cell, monkeypatch):
-    monkeypatch.setattr("w2s_harness.models.meter.HEAD", 1e9)
-    monkeypatch.setattr("w2s_harness.models.fits.HEAD", 1.0)
-    cell = open_cell(limits=control.Limits(vanillas=1.0))
+def test_a_solve_stops_where_the_limit_ends(open_cell, shelf, llama):
+    cell, width = open_cell(), shelf.shape(llama).features
     handle(cell.serve(fit()))
-    refused(cell.serve(fit()), "FLOPs", fatal=True)
+    (done,) = cell.close().trained
+    left = cell.serve(wire.Budget()).flops
+    few = open_cell(limits=control.Limits(vanillas=1e-9))
+    refused(few.serve(fit()), "FLOPs", fatal=True)
+    most = done.steps - 2
+    whole = cell.close().flops + left
+    start = cell.close().flops - 4 * N * width * done.steps
+    short = open_cell(limits=control.Limits(vanillas=200 * (start + 4 * N * width * most) / whole))
+    refused(short.serve(fit()), "a fit needed more FLOPs of the student service", fatal=True)
 
 
 def test_the_budget_says_what_is_left(open_cell):
