@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.types import Exposure, HoldoutPart, Pair, Task, Track
+from w2s_harness.wire import parameters
 
 Value = bool | int | float | str
 T = TypeVar("T")
@@ -106,6 +107,9 @@ def parse_value(text: str, kind: str, where: str) -> Value:
             return _held(float(text), where, text)
     except (KeyError, ValueError):
         raise UsageError(f"{where}: '{text}' is not {_an(kind)}") from None
+    why = parameters.problem("str", text)
+    if why:
+        raise UsageError(f"{where}: the value {why}")
     return text
 
 

@@ -226,10 +226,19 @@ def test_what_a_method_breaks_fails_its_cells_and_the_rest_runs(warm):
     assert "bad.py:" in rows["raises"]["transfer"]["per_seed"][0]["error"]
 
 
+def failed(place, name) -> str:
+    """Why the row of `mine.py` failed, where the one beside it did not."""
+    done = place("run", "--methods", "vanilla,./mine.py", "--seeds", "1")
+    assert done.code == 1, done.err
+    rows = {row["method"]: row for row in place.board()["rows"]}
+    assert rows["vanilla"]["status"] == "ok" and rows[name]["status"] == "failed"
+    return rows[name]["reason"]
+
+
 def test_a_name_that_is_taken(place):
     text = (place.folder / "mine.py").read_text().replace('name = "shrunk"', 'name = "vanilla"')
     (place.folder / "mine.py").write_text(text)
-    line = refused(place, "--methods", "./mine.py")
+    line = failed(place, "mine")
     assert "the name 'vanilla' is taken by w2s-harness" in line and "another `name`" in line
 
 
@@ -238,7 +247,7 @@ def test_an_access_that_cannot_be_given(place):
     (place.folder / "mine.py").write_text(
         text.replace('name = "shrunk"', 'name = "shrunk"\n    access = ("weights",)')
     )
-    line = refused(place, "--methods", "./mine.py")
+    line = failed(place, "mine")
     assert (
         "asks for the access 'weights'" in line and "It can give: embeddings, inference, transductive" in line
     )

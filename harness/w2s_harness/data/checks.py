@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from w2s_harness.data.folder import FileTask
 from w2s_harness.data.votes import check_votes, label_of
 from w2s_harness.data.wording import described, hint, quoted
-from w2s_harness.errors import DataError, PluginError, UsageError
+from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
 from w2s_harness.types import SPLITS, Example, Split, Task
 
 Located: TypeAlias = tuple[str, Example]
@@ -20,11 +20,32 @@ def located(task: Task) -> Iterator[Located]:
     if isinstance(task, FileTask):
         yield from task.located()
         return
-    rows: Any = task.load()
-    if not isinstance(rows, Iterable):
-        raise PluginError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
-    for number, example in enumerate(rows, 1):
-        yield f"task {task.name}, row {number}", example
+    yield from _generated(task)
+
+
+def _generated(task: Task) -> Iterator[Located]:
+    """Whatever the code of a task raises names the task: its author can mend it, and we cannot."""
+    number = 0
+    try:
+        rows: Any = task.load()
+        if not isinstance(rows, Iterable):
+            raise PluginError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
+        iterator = iter(rows)
+        while True:
+            try:
+                example = next(iterator)
+            except StopIteration:
+                return
+            number += 1
+            yield f"task {task.name}, row {number}", example
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as bad:
+        after = f" after {number} rows" if number else ""
+        raise PluginError(
+            f"task {task.name}: load() raised {type(bad).__name__}{after}: {bad}. Mend the task, or leave "
+            "it out."
+        ) from bad
 
 
 def check_limit(limit: int | None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pluggy
 
@@ -23,7 +23,7 @@ from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import HarnessError, PluginError, UsageError, nearest
-from w2s_harness.types import Pair, Task
+from w2s_harness.types import Pair, Task, TaskKind
 
 Named = TypeVar("Named", Task, Pair)
 
@@ -223,14 +223,18 @@ class Plugins:
         return pair
 
     def method(self, name: str) -> MethodSource:
-        """The installed method called `name`, from metadata. Raises `UsageError` for an unknown name."""
+        """The installed method called `name`. Raises as `method_entry` and `sources.from_entry`."""
+        return sources.from_entry(self.method_entry(name))
+
+    def method_entry(self, name: str) -> Entry:
+        """The entry of a method, from metadata. Raises `UsageError` for an unknown name."""
         entry = self.methods.get(name)
         if entry is None:
             raise UsageError(
                 f"unknown method '{name}'{nearest(name, self.methods)}. `w2s-harness list methods` shows "
                 "all; a method file is named by its path (./mine.py)."
             )
-        return sources.from_entry(entry)
+        return entry
 
     def pair_if_known(self, name: str) -> Pair | None:
         """The pair called `name`, or None where no plugin offers it. Raises `PluginError`."""
@@ -344,6 +348,18 @@ def _listed(impl: pluggy.HookImpl, hook: str) -> Sequence[Any]:
             f"plugin '{impl.plugin_name}': {hook}() must return a list of {kind.__name__} objects, "
             f"not {answer!r}"
         )
+    for item in answer:
+        name = getattr(item, "name", None)
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise PluginError(
+                f"plugin '{impl.plugin_name}': {hook}() returned a {type(item).__name__} without a name. "
+                'Give its class `name = "..."`.'
+            )
+        if isinstance(item, Task) and getattr(item, "kind", None) not in get_args(TaskKind):
+            raise PluginError(
+                f"plugin '{impl.plugin_name}': the task '{name}' has no kind. Give its class `kind`, one of "
+                f"{', '.join(get_args(TaskKind))}."
+            )
     return answer
 
 

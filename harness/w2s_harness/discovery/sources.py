@@ -29,6 +29,7 @@ class MethodSource:
     distribution: str | None
     version: str | None
     sha256: str
+    """Empty where its files could not be read."""
     folders: tuple[str, ...] = ()
     """Where a worker imports the module from; empty for a file."""
     reads: tuple[str, ...] = ()
@@ -102,6 +103,18 @@ def from_entry(entry: Entry) -> MethodSource:
         filename=str(file),
         editable=root is not None and not entry.is_shipped,
         refused="" if entry.is_shipped else _refusal(entry),
+        entry=entry,
+    )
+
+
+def unread(entry: Entry) -> MethodSource:
+    """An installed method whose files could not be read: nothing of it runs."""
+    return MethodSource(
+        name=entry.name,
+        module=entry.module,
+        distribution=entry.distribution,
+        version=entry.version,
+        sha256="",
         entry=entry,
     )
 

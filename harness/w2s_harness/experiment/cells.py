@@ -21,6 +21,7 @@ from w2s_harness.experiment.store import Store
 from w2s_harness.experiment.worlds import cut, spread
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.isolation.showing import said
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan
 from w2s_harness.report.uncollected import uncollected
@@ -51,6 +52,8 @@ class CellWork:
         self.gathered = {s.id: Gathered(store, s) for s in settings}
         self.inspected: dict[tuple[str, str], list[Verdict]] = {}
         """What guards said of a method's source, by (setting, method)."""
+        self._unread: dict[str, str] = {}
+        """Why no guard could be shown a method's source, by method; such a method does not run."""
         self.worlds: dict[tuple[str, str], list[Ended]] = {}
         """The counterfactual cells of a row, as far as they were run."""
         self.own: dict[tuple[str, str], list[Ended]] = {}
@@ -187,8 +190,8 @@ class CellWork:
         return lambda cell: Job(cell, setting, method, access, columns, key(cell), world, hidden)
 
     def _refusal(self, job: Job) -> Record | None:
-        if job.method.error:
-            return {"error": job.method.error}
+        if job.method.error or job.method.id in self._unread:
+            return {"error": job.method.error or self._unread[job.method.id]}
         for verdict in self.inspected.get(job.row, ()):
             if verdict.level == "disqualify":
                 return {"skipped": f"{verdict.guard}: {verdict.because}"}
@@ -211,10 +214,14 @@ class CellWork:
             return
         for (setting, name), _ in self._by_row().items():
             method = self._methods[name]
-            if not method.error and not is_predictions(method):
-                view = self.gathered[setting].view
-                said = self.guards.inspect(method, view, method.source.files())
-                self.inspected[(setting, name)] = said
+            if method.error or is_predictions(method) or name in self._unread:
+                continue
+            try:
+                files = method.source.files()
+            except Exception as bad:  # noqa: BLE001 (boundary: reading what others installed)
+                self._unread[name] = f"its source could not be read: {said(bad)}"
+                continue
+            self.inspected[(setting, name)] = self.guards.inspect(method, self.gathered[setting].view, files)
 
     def _by_row(self) -> Mapping[tuple[str, str], list[Job]]:
         rows: dict[tuple[str, str], list[Job]] = {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import PluginError, UsageError, WorkerError, nearest
+from w2s_harness.errors import PluginError, StoreError, UsageError, nearest
 from w2s_harness.experiment import predictions
+from w2s_harness.isolation.channel import Cancelled
+from w2s_harness.isolation.showing import said
 from w2s_harness.plan import (
     GRANTABLE,
     Authorship,
@@ -21,7 +24,7 @@ from w2s_harness.plan import (
     label,
     parse_value,
 )
-from w2s_harness.wire.messages import MethodInfo
+from w2s_harness.wire.messages import MethodInfo, Parameter
 
 Describe = Callable[[MethodSource], Sequence[MethodInfo]]
 """Asks a worker what methods a module offers; raises `WorkerError` where it does not load."""
@@ -41,32 +44,62 @@ def choose_methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[Pla
         return _from_module(sources.from_file(Path(path)), chosen or None, spec, plugins, describe)
     shipped = [n for n, e in plugins.methods.items() if e.is_shipped]
     names = spec.selected(shipped, plugins.methods, "methods")
-    return [m for name in names for m in _from_module(plugins.method(name), name, spec, plugins, describe)]
+    return [m for name in names for m in _installed(name, spec, plugins, describe)]
+
+
+def _installed(name: str, spec: Spec, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
+    entry = plugins.method_entry(name)
+    try:
+        source = sources.from_entry(entry)
+    except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)
+        return [_broken(name, sources.unread(entry), spec, said(bad))]
+    return _from_module(source, name, spec, plugins, describe)
 
 
 def _from_module(
     source: MethodSource, chosen: str | None, spec: Spec, plugins: Plugins, describe: Describe
 ) -> list[PlannedMethod]:
-    stem = chosen or folder_id(Path(source.filename))
+    """The methods of a module. What its author did wrong is a row's `error`, what the user did is raised."""
+    stem = chosen or _stem(source, plugins)
     if source.refused:
         return [_broken(stem, source, spec, source.refused)]
     try:
         offered = {info.name: info for info in describe(source)}
-    except (PluginError, WorkerError) as bad:
-        return [_broken(stem, source, spec, str(bad))]
+    except (UsageError, StoreError, Cancelled):
+        raise  # of the machine or the user
+    except Exception as bad:  # noqa: BLE001 (boundary: describing what others wrote)
+        return [_broken(stem, source, spec, said(bad))]
     if chosen is not None and chosen not in offered:
-        raise PluginError(
+        why = (
             f"{source.filename}: offers no method '{chosen}'{nearest(chosen, offered)}. It offers: "
             f"{', '.join(sorted(offered)) or 'none'}."
         )
+        if source.entry is None:
+            raise PluginError(why)
+        return [_broken(chosen, source, spec, why)]
     names = [chosen] if chosen is not None else sorted(offered)
-    return [_planned_method(source, offered[name], spec, plugins) for name in names]
+    return [_planned(source, offered[name], spec, plugins) for name in names]
+
+
+def _planned(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
+    try:
+        return _planned_method(source, info, spec, plugins)
+    except PluginError as bad:
+        # not under the name that it gives itself, which may be another method's
+        return _broken(source.entry.name if source.entry else _stem(source, plugins), source, spec, str(bad))
 
 
 def _broken(name: str, source: MethodSource, spec: Spec, why: str) -> PlannedMethod:
     """A method that cannot run; its row says why."""
     given = dict(spec.parameters)
-    return PlannedMethod(label(name, given), name, source, given, given, error=why)
+    plain = re.sub(r"[^\w.-]", "-", name.encode("utf-8", "replace").decode(), flags=re.ASCII)[:64]
+    return PlannedMethod(label(plain, given), plain, source, given, given, error=why)
+
+
+def _stem(source: MethodSource, plugins: Plugins) -> str:
+    """What a file's row is called while nobody knows the name of its method."""
+    stem = folder_id(Path(source.filename))
+    return f"{stem}.py" if stem in plugins.methods else stem
 
 
 def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
@@ -84,7 +117,7 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
             raise UsageError(
                 f"{where}: no such parameter{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
             )
-        values[key] = parse_value(text, known[key].type, where)
+        values[key] = _value(text, known[key], where)
     changed = {k: v for k, v in values.items() if v != known[k].default}
     return PlannedMethod(
         label(info.name, changed),
@@ -96,6 +129,13 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
         info.track,
         author=_authorship(info),
     )
+
+
+def _value(text: str, known: Parameter, where: str) -> Value:
+    """As `parse_value`; a float may be without limit (`most=inf`), and whatever its default is."""
+    if known.type == "float" and text in ("inf", "-inf", known.default):
+        return text
+    return parse_value(text, known.type, where)
 
 
 def _authorship(info: MethodInfo) -> Authorship | None:

@@ -41,12 +41,18 @@ class Describer:
         """The methods that a module offers. Raises `WorkerError` where it does not load."""
         identity = [source.sha256, source.module, source.editable, code_version("cell")]
         key = key_of("describe", identity)
-        known = self._store.get(key)
+        known = self._kept(key)
         if known is None:
-            infos = describe(self.zygote(), wire_source(source), _TIMEOUT_S, order=self.jail.order(source))
-            known = msgspec.to_builtins(infos)
-            self._store.put(key, known)
-        return msgspec.convert(known, tuple[MethodInfo, ...])
+            known = describe(self.zygote(), wire_source(source), _TIMEOUT_S, order=self.jail.order(source))
+            self._store.put(key, msgspec.to_builtins(known))
+        return known
+
+    def _kept(self, key: str) -> Sequence[MethodInfo] | None:
+        """What the module said before; None where it said what it may not."""
+        try:
+            return msgspec.convert(self._store.get(key), tuple[MethodInfo, ...])
+        except msgspec.ValidationError:
+            return None
 
     def zygote(self) -> Zygote:
         """The zygote. It knows no folder of a method's: workers add theirs when they are locked down."""

@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, get_args
+
+import msgspec
 
 from w2s_harness.discovery.metadata import module_file
 from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.errors import PluginError, nearest
 from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
 from w2s_harness.experiment import releasing
+from w2s_harness.isolation.showing import visible
 from w2s_harness.plan import Cell, PlannedMethod
 from w2s_harness.report.notation import OFF
-from w2s_harness.types import Task, Verdict, World
+from w2s_harness.types import Level, Task, Track, Verdict, World
 
 COLUMNS: frozenset[str] = frozenset().union(*releasing.COLUMNS.values())
 """All that a worker can be sent of a row beside its weak label."""
+MOST_WORDS = 2000
+"""Characters of what a guard says."""
 
 
 class Guards:
@@ -89,8 +95,9 @@ class Guards:
             known = {"method": method, "setting": view, "seeds": seeds}
             answer = self._ask(impl, "w2s_worlds", view.task, known)
             if isinstance(answer, Sequence) and all(isinstance(world, World) for world in answer):
-                bad = [w for w in answer if found.setdefault(w.name, w) != w]
-                problem = f"world '{bad[0].name}' that another guard means otherwise" if bad else None
+                problem = next(filter(None, map(_no_world, answer)), None)
+                bad = [] if problem else [w for w in answer if found.setdefault(w.name, w) != w]
+                problem = f"world '{bad[0].name}' that another guard means otherwise" if bad else problem
             else:
                 problem = None if isinstance(answer, Verdict) else f"{type(answer).__name__}, not worlds"
             if isinstance(answer, Verdict) or problem is not None:
@@ -141,20 +148,75 @@ class Guards:
         try:
             given = {**known, "settings": self.plugins.settings_for(name, task)}
             return impl.function(*[given[a] for a in impl.argnames])
-        except Exception as bad:  # noqa: BLE001 (boundary: a plugin's call)
-            inner = bad.__cause__ or bad
-            return Verdict(name, "error", f"{hook}() raised {type(inner).__name__}: {inner}")
+        except (Exception, SystemExit) as bad:  # noqa: BLE001 (boundary: a plugin's call)
+            # A PluginError is what `Plugins` made of what the guard raised.
+            inner = bad.__cause__ if isinstance(bad, PluginError) and bad.__cause__ else bad
+            return Verdict(name, "error", f"{hook}() raised {type(inner).__name__}: {_words(inner)}")
 
 
 def _signed(verdict: Verdict, impl: Any) -> Verdict:
-    """The verdict under the guard's own name, its numbers as JSON can hold them."""
+    """The verdict under the guard's own name, as a leaderboard can hold it; else an `error` that says why."""
+    name = impl.plugin_name
+    if not isinstance(verdict.because, str):
+        return Verdict(name, "error", f"gave a reason that is no text: {type(verdict.because).__name__}")
+    because = visible(verdict.because, limit=MOST_WORDS, keep="\n")
     try:
-        numbers = {str(k): float(v) for k, v in verdict.numbers.items()}
-    except (AttributeError, TypeError, ValueError):
+        numbers = {visible(str(k), limit=100): float(v) for k, v in verdict.numbers.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError):
         numbers = {"": math.nan}
     if not all(map(math.isfinite, numbers.values())):
-        return Verdict(impl.plugin_name, "error", f"gave numbers that are not finite: {verdict.because}")
-    return replace(verdict, guard=impl.plugin_name, numbers=numbers)
+        return Verdict(name, "error", f"gave numbers that are not finite: {because}")
+    if (why := _odd(verdict)) is not None:
+        return Verdict(name, "error", f"{why}: {because}")
+    return replace(
+        verdict,
+        guard=name,
+        because=because,
+        numbers=numbers,
+        again=visible(verdict.again, limit=MOST_WORDS),
+        finding=visible(verdict.finding, limit=100),
+    )
+
+
+def _odd(verdict: Verdict) -> str | None:
+    """What of a verdict no row could say; None where all is as `Verdict` has it."""
+    for what, value, known in (
+        ("level", verdict.level, get_args(Level)),
+        ("track", verdict.track, (None, *get_args(Track))),
+        ("label_free", verdict.label_free, (True, False)),
+        ("whole_method", verdict.whole_method, (True, False)),
+    ):
+        # by type as well: 1 is True, and what has an odd __eq__ may equal anything
+        if not any(type(value) is type(one) and value == one for one in known):
+            shown = visible(value, limit=80) if isinstance(value, str) else type(value).__name__
+            near = nearest(shown, [word for word in known if isinstance(word, str)])
+            return f"gave a verdict whose {what} is '{shown}'{near}, not {_or(known)}"
+    for what, text in (("again", verdict.again), ("finding", verdict.finding)):
+        if not isinstance(text, str):
+            return f"gave a verdict whose {what} is no text"
+    return None
+
+
+def _or(known: Sequence[object]) -> str:
+    *others, last = map(str, known)
+    return f"{', '.join(others)} or {last}"
+
+
+def _words(bad: BaseException) -> str:
+    try:
+        return visible(str(bad))
+    except Exception:  # noqa: BLE001 (boundary: an exception class of a plugin's)
+        return "(its message cannot be shown)"
+
+
+def _no_world(world: World) -> str | None:
+    """Why nobody could stage a world; None where all is as `World` has it."""
+    try:
+        msgspec.convert(asdict(world), World)
+    except (msgspec.ValidationError, TypeError, ValueError) as bad:
+        return f"world that is none: {visible(str(bad), limit=200)}"
+    is_plain = 0 < len(world.name) <= 100 and world.name.isprintable() and world.draw >= 0
+    return None if is_plain else f"world of a name or draw that is none: {visible(world.name, limit=100)!r}"
 
 
 def _nonsense(impl: Any, hook: str, answer: object, wanted: str) -> Verdict:

@@ -15,6 +15,7 @@ from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.one_cell import Record
 from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.store import key_of
+from w2s_harness.isolation import showing
 from w2s_harness.plan import Plan, PlannedMethod
 from w2s_harness.types import Verdict
 
@@ -120,12 +121,14 @@ def _of_row(
     said = [*guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):
         return said
+    source_now, unread = _source_now(job.method)
+    said += unread
     case = _Case(
         cells,
         work.worlds.get(row, ()),
         beside,
         attempts.get(row, 1),
-        job.method.source.digest_now(),
+        source_now,
         published.get(row, ()),
         work.plan.seeds,
     )
@@ -137,6 +140,17 @@ def _of_row(
     if key is not None and all(v.level != "error" for v in found):
         work.store.put(key, [asdict(v) for v in found])
     return said + found
+
+
+def _source_now(method: PlannedMethod) -> tuple[str, list[Verdict]]:
+    """The hash of a method's source after its cells; what kept it from being read is a verdict."""
+    if method.error:
+        return method.source.sha256, []
+    try:
+        return method.source.digest_now(), []
+    except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)
+        why = f"its source could not be read again after its cells: {showing.said(bad)}"
+        return "", [Verdict("provenance", "error", why)]
 
 
 def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gathered) -> list[Verdict]:

@@ -124,7 +124,11 @@ class Runner:
         """
         started = time.monotonic()
         output, isolation = "", None
-        order = self.jail.order(job.method.source)
+        try:
+            order = self.jail.order(job.method.source)
+        except OSError as bad:
+            why = f"its files cannot be opened to a worker: {bad}"
+            return {"error": why, "output": "", "isolation": None}
         staged = stage(self.store, job.setting, job.cell, job.world, job.secret)
         watcher = _Watcher(client, staged.train.order)
         try:

@@ -176,7 +176,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         ],
         "pairs": [_portable(p) for p in plan.pairs],
         "methods": [
-            {"id": m.id, "name": m.name, "parameters": dict(m.parameters), "sha256": m.source.sha256}
+            {"id": m.id, "name": m.name, "parameters": dict(m.parameters), "sha256": m.source.sha256 or None}
             for m in plan.methods
         ],
         "seeds": list(plan.seeds),

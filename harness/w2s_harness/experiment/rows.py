@@ -270,7 +270,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         source=records.SourceRecord(
             distribution=source.distribution,
             version=source.version,
-            sha256=source.sha256,
+            sha256=source.sha256 or None,
             editable=source.editable,
             shipped=source.is_shipped,
         ),

@@ -12,10 +12,13 @@ from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.policy import Order
 from w2s_harness.isolation.showing import raised, visible
-from w2s_harness.wire.messages import Describe, Described, MethodInfo, Raised, Source
+from w2s_harness.wire import parameters
+from w2s_harness.wire.messages import Describe, Described, MethodInfo, Parameter, Raised, Source
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_METHODS = 64
+_MAX_PARAMETERS = 64
+_LONGEST_NAME = 64
 
 
 def describe(
@@ -51,9 +54,13 @@ def _checked(shown: str, info: MethodInfo) -> MethodInfo:
             f"{shown}: '{visible(info.name, limit=80)}' is no name for a method. "
             "Use small letters, digits, '-', '_' and '.', at most 64."
         )
+    if len(info.parameters) > _MAX_PARAMETERS:
+        raise PluginError(
+            f"{shown}: {info.name} has {len(info.parameters)} parameters; at most {_MAX_PARAMETERS} are "
+            "allowed"
+        )
     for parameter in info.parameters:
-        if not parameter.name.isidentifier():
-            raise PluginError(f"{shown}: '{visible(parameter.name, limit=80)}' is no name for a parameter")
+        _check_parameter(f"{shown}: {info.name}", parameter)
     return msgspec.structs.replace(
         info,
         summary=visible(info.summary, limit=200),
@@ -61,3 +68,12 @@ def _checked(shown: str, info: MethodInfo) -> MethodInfo:
         authors=tuple(visible(a, limit=100) for a in info.authors[:50]),
         access=tuple(visible(a, limit=40) for a in info.access[:20]),
     )
+
+
+def _check_parameter(where: str, parameter: Parameter) -> None:
+    """The worker has checked this too, but what says so may be the method."""
+    if not parameter.name.isidentifier() or len(parameter.name) > _LONGEST_NAME:
+        raise PluginError(f"{where}: '{visible(parameter.name, limit=80)}' is no name for a parameter")
+    why = parameters.problem(parameter.type, parameter.default)
+    if why:
+        raise PluginError(f"{where}: the default of '{parameter.name}' {why}")

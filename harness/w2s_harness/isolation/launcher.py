@@ -19,7 +19,7 @@ from typing import IO
 import msgspec
 
 from w2s_harness.errors import WorkerError
-from w2s_harness.isolation import readable, scratch
+from w2s_harness.isolation import orders, readable, scratch
 from w2s_harness.isolation.levels import MAX_REPORT, IsolationError, Report, refusal
 from w2s_harness.isolation.policy import Folders, Limits, Order
 from w2s_harness.isolation.showing import visible
@@ -44,7 +44,7 @@ _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "import numpy.random, numpy.linalg, msgspec, pluggy; "
     "from w2s_harness.isolation.zygote import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == '1', sys.argv[5])"
+    "main(int(sys.argv[2]), sys.argv[3] == '1', int(sys.argv[4]))"
 )
 
 
@@ -250,14 +250,9 @@ class _Process:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         # The death signal is tied to the thread that starts the child, not to the process.
         tied = threading.current_thread() is threading.main_thread()
-        arguments = [
-            json.dumps(sys_path),
-            str(theirs.fileno()),
-            str(os.getpid()),
-            str(int(tied)),
-            msgspec.json.encode(base).decode(),
-        ]
-        with theirs:
+        told = orders.sealed(base)
+        arguments = [json.dumps(sys_path), str(theirs.fileno()), str(int(tied)), str(told)]
+        with theirs, os.fdopen(told, "rb"):
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-S", "-B", "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -265,7 +260,7 @@ class _Process:
                 stderr=self._errors,
                 env=ENVIRONMENT,
                 cwd="/",
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), told],
                 start_new_session=True,
             )
         self.pid = self._popen.pid
@@ -302,14 +297,22 @@ class _Process:
 
 
 def _spawn(process: _Process, order: Order) -> Worker:
+    told = orders.sealed(order)
+    try:
+        return _asked(process, order, told)
+    finally:
+        os.close(told)
+
+
+def _asked(process: _Process, order: Order, told: int) -> Worker:
     sock, their_sock = socket.socketpair()
     leash, their_leash = socket.socketpair()
     output, their_output = os.pipe()
     os.set_blocking(output, False)
     try:
         with their_sock, their_leash:
-            fds = [their_sock.fileno(), their_leash.fileno(), their_output]
-            socket.send_fds(process.control, [msgspec.json.encode(order)], fds)
+            fds = [their_sock.fileno(), their_leash.fileno(), their_output, told]
+            socket.send_fds(process.control, [orders.PACKET], fds)
         os.close(their_output)
         their_output = -1
         leash.settimeout(SPAWN_TIMEOUT_S)

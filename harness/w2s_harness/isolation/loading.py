@@ -17,6 +17,7 @@ import pluggy
 from w2s_harness import hookspecs
 from w2s_harness.errors import nearest
 from w2s_harness.types import Method
+from w2s_harness.wire import parameters
 from w2s_harness.wire.messages import MethodInfo, Parameter, Source
 
 HOOK = "w2s_methods"
@@ -76,13 +77,13 @@ def offered(module: types.ModuleType) -> dict[str, type[Method]]:
     return classes
 
 
-def build(classes: Mapping[str, type[Method]], name: str, parameters: Mapping[str, Any]) -> Method:
+def build(classes: Mapping[str, type[Method]], name: str, values: Mapping[str, Any]) -> Method:
     """The method called `name` with its parameters set. Raises `ContractError` for unknown ones."""
     if name not in classes:
         raise ContractError(f"the module offers no method '{name}', only {', '.join(sorted(classes))}")
     known = {p.name: p for p in described(name, classes[name]).parameters}
     given = {}
-    for key, value in parameters.items():
+    for key, value in values.items():
         if key not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise ContractError(f"{name}: no parameter '{key}'{nearest(key, known)}; {has}")
@@ -152,14 +153,28 @@ def _parameters(name: str, cls: type[Method]) -> tuple[Parameter, ...]:
             raise ContractError(f"{name}: parameter '{field.name}' must be a bool, an int, a float or a str")
         if field.default is MISSING:
             raise ContractError(f"{name}: parameter '{field.name}' has no default")
-        default = float(field.default) if kind == "float" else field.default
-        found.append(Parameter(field.name, cast(Any, kind), default))
+        found.append(Parameter(field.name, cast(Any, kind), _default(name, field.name, kind, field.default)))
     return tuple(found)
+
+
+def _default(name: str, field: str, kind: str, value: Any) -> Any:
+    """A default as it is told."""
+    if kind == "float" and type(value) is int:
+        try:
+            value = float(value)
+        except OverflowError:
+            raise ContractError(f"{name}: the default of '{field}' is beyond what a float can hold") from None
+    value = parameters.told(value)
+    why = parameters.problem(kind, value)
+    if why:
+        raise ContractError(f"{name}: the default of '{field}' {why}")
+    return value
 
 
 def _value(name: str, parameter: Parameter, value: Any) -> Any:
     if parameter.type == "float" and type(value) is int:
         return float(value)
+    value = parameters.meant(parameter.type, value)
     if type(value).__name__ != parameter.type:
         raise ContractError(f"{name}: parameter '{parameter.name}' is {value!r}, expected a {parameter.type}")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from w2s_harness.errors import HarnessError
 from w2s_harness.wire.messages import Raised
 
 LIMIT = 2_000
@@ -29,6 +30,17 @@ def raised(error: Raised) -> str:
     room = LIMIT - min(len(frames) + 3, LIMIT // 2)
     shown = visible(head, limit=room)
     return f"{shown} ({visible(frames, limit=LIMIT - len(shown) - 3)})" if frames else shown
+
+
+def said(bad: BaseException) -> str:
+    """What an exception says, on one line: of others its type before that. Never raises."""
+    try:
+        words = str(bad)
+    except Exception:  # noqa: BLE001 (boundary: an exception class of others)
+        words = "(its message cannot be shown)"
+    if isinstance(bad, HarnessError):
+        return visible(words)
+    return visible(f"{type(bad).__name__}: {words}" if words else type(bad).__name__)
 
 
 def _escape(char: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from w2s_harness.isolation import seccomp, worker
+from w2s_harness.isolation import orders, seccomp, worker
 from w2s_harness.isolation.kernel import LockdownError, prctl
 from w2s_harness.isolation.levels import Report
 from w2s_harness.isolation.lockdown import count_threads
@@ -33,17 +33,16 @@ READY = b"ready"
 KILL = b"kill"
 PID = struct.Struct("<i")
 STATUS = struct.Struct("<i")
-MAX_ORDER = 2**16
-"""Bytes of an order."""
+_DESCRIPTORS = 4
+_CREDENTIALS = struct.Struct("=3i")
 
 
-def main(control_fd: int, host: int, dies_with_host: bool, base: str) -> None:
+def main(control_fd: int, dies_with_host: bool, base_fd: int) -> None:
     """Serve orders until the control socket closes.
 
-    :param control_fd: this end of a SOCK_SEQPACKET pair. An order is a `policy.Order` as JSON, with three
-        descriptors: the worker's socket, its leash (below), and where its output goes.
-    :param base: what every worker may read, a `policy.Folders` as JSON.
-    :param host: process id of the host that started this.
+    :param control_fd: this end of a SOCK_SEQPACKET pair. An order is a packet with four descriptors: the
+        worker's socket, its leash (below), where its output goes, and a `policy.Order` as JSON.
+    :param base_fd: what every worker may read, a `policy.Folders` as JSON.
     :param dies_with_host: ask the kernel for a SIGKILL at the host's death as well; only where the thread
         that started this lives as long as the host, since the signal is tied to that thread.
 
@@ -52,19 +51,27 @@ def main(control_fd: int, host: int, dies_with_host: bool, base: str) -> None:
     """
     if dies_with_host:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != host:
+    control = socket.socket(fileno=control_fd)
+    if os.getppid() != _host(control):
         os._exit(1)
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    control = socket.socket(fileno=control_fd)
     # Built once here, what the decoder knows of the message types is there in every worker.
     msgspec.msgpack.Decoder(messages.ToWorker)
     msgspec.msgpack.encode(Report("L0", ()))
     with contextlib.suppress(LockdownError):
         seccomp.fixed(seccomp.machine())
-    loop = _Loop(control, msgspec.json.decode(base, type=Folders))
+    loop = _Loop(control, orders.opened(base_fd, Folders))
+    os.close(base_fd)
     gc.freeze()
     control.send(READY)
     loop.run()
+
+
+def _host(control: socket.socket) -> int:
+    """The process at the other end. It stands in no argument: every worker is a copy of this process."""
+    found = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid: int = _CREDENTIALS.unpack(found)[0]
+    return pid
 
 
 class _Child:
@@ -80,7 +87,6 @@ class _Loop:
     def __init__(self, control: socket.socket, base: Folders) -> None:
         self.control = control
         self.base = base
-        self.order = msgspec.json.Decoder(Order)
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.by_leash: dict[int, _Child] = {}
@@ -99,12 +105,22 @@ class _Loop:
 
     def _order(self) -> bool:
         try:
-            body, fds, _, _ = socket.recv_fds(self.control, MAX_ORDER, 3)
+            body, fds, _, _ = socket.recv_fds(self.control, len(orders.PACKET), _DESCRIPTORS)
         except ConnectionResetError:
             return False
-        if not body or len(fds) != 3:
+        if not body or len(fds) != _DESCRIPTORS:
             return False
-        self._fork(self.order.decode(body), *fds)
+        *ends, told = fds
+        try:
+            order: Order = orders.opened(told, Order)
+        except (ValueError, msgspec.DecodeError, OSError, MemoryError):
+            # The host finds its worker's leash closed; the next order may be better.
+            for fd in ends:
+                os.close(fd)
+        else:
+            self._fork(order, *ends)
+        finally:
+            os.close(told)
         return True
 
     def _fork(self, order: Order, sock_fd: int, leash_fd: int, output_fd: int) -> None:

@@ -124,6 +124,23 @@ def test_a_task_without_rows():
     assert failure(None, error=PluginError) == "task given: load() returned null. Yield Examples."
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize("bad", [KeyError("label"), SystemExit(2), RecursionError("deep")])
+def test_a_task_whose_load_raises_is_named(rows, bad):
+    class Torn(Task):
+        name, kind = "torn", "verify"
+
+        def load(self):
+            yield from verify(rows, "test")
+            raise bad
+
+    with pytest.raises(PluginError) as caught:
+        prepare(Torn(), limit=None)
+    after = " after 3 rows" if rows else ""
+    start = f"task torn: load() raised {type(bad).__name__}{after}: "
+    assert str(caught.value).startswith(start) and str(caught.value).endswith("or leave it out.")
+
+
 def test_an_empty_split():
     assert failure(verify(8, "train_label") + verify(8, "test")) == (
         "task given, split train_unlabel: holds no row. Every split needs rows of both classes."

@@ -33,6 +33,7 @@ def offer(plugins, name, **hooks):
 
 
 METHOD = SimpleNamespace(id="plain")
+LEVELS = "ok, note, flag, disqualify or error"
 
 
 def test_a_guard_hears_its_settings_for_the_task(plugins, view):
@@ -63,12 +64,76 @@ def test_a_guard_that_raises_has_failed(plugins, view):
         (True, "w2s_inspect_method() returned bool, expected a Verdict or None"),
         (Verdict("x", "ok", "it ran", {"z": float("nan")}), "gave numbers that are not finite: it ran"),
         (Verdict("x", "ok", "it ran", {"z": "many"}), "gave numbers that are not finite: it ran"),
+        (Verdict("x", "ok", "it ran", {"z": 10**400}), "gave numbers that are not finite: it ran"),
+        (
+            Verdict("x", "okay", "it ran"),
+            "gave a verdict whose level is 'okay' (did you mean 'ok'?), not ok, note, flag, disqualify or "
+            "error: it ran",
+        ),
+        (
+            Verdict("x", None, "it ran"),
+            "gave a verdict whose level is 'NoneType', not ok, note, flag, disqualify or error: it ran",
+        ),
+        (
+            Verdict("x", ["ok"], "it ran"),
+            "gave a verdict whose level is 'list', not ok, note, flag, disqualify or error: it ran",
+        ),
+        (
+            Verdict("x", "ok", "it ran", track="w3s"),
+            "gave a verdict whose track is 'w3s' (did you mean 'w2s'?), not None, w2s, elicitation or "
+            "unknown: it ran",
+        ),
+        (
+            Verdict("x", "disqualify", "it ran", whole_method=1),
+            "gave a verdict whose whole_method is 'int', not True or False: it ran",
+        ),
+        (Verdict("x", "ok", "it ran", finding=3), "gave a verdict whose finding is no text: it ran"),
+        (Verdict("x", "ok", None), "gave a reason that is no text: NoneType"),
     ],
 )
 def test_a_guard_that_answers_nonsense_has_failed(plugins, view, answer, because):
     offer(plugins, "odd", w2s_inspect_method=lambda method: answer)
     (verdict,) = Guards(plugins).inspect(METHOD, view, {})
     assert (verdict.level, verdict.because) == ("error", because)
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), RecursionError("deep"), MemoryError()])
+def test_whatever_a_guard_raises_is_its_verdict(plugins, view, raised):
+    def w2s_inspect_method(method):
+        raise raised
+
+    offer(plugins, "torn", w2s_inspect_method=w2s_inspect_method)
+    (verdict,) = Guards(plugins).inspect(METHOD, view, {})
+    assert verdict.level == "error" and type(raised).__name__ in verdict.because
+
+
+def test_what_a_guard_says_breaks_no_line_and_fills_no_disk(plugins, view):
+    answer = Verdict("x", "flag", "a\x1b[2J" + "b" * 10**6, again="c\nd", finding="e\u202e")
+    offer(plugins, "loud", w2s_inspect_method=lambda method: answer)
+    (verdict,) = Guards(plugins).inspect(METHOD, view, {})
+    assert verdict.level == "flag" and len(verdict.because) == 2000 and "\x1b" not in verdict.because
+    assert (verdict.again, verdict.finding) == (r"c\x0ad", r"e\u202e")
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(name="x", teacher="flippd"),
+        World(name="x", inputs="gone"),
+        World(name="x", draw="1"),
+        World(name="x", draw=-1),
+        World(name=""),
+        World(name="a\nb"),
+        World(name=7),
+        World(name="x", sign=0),
+    ],
+)
+def test_a_world_that_nobody_can_stage_is_an_error(plugins, view, task, world):
+    offer(plugins, "odd", w2s_worlds=lambda method: [world])
+    guards = Guards(plugins)
+    assert guards.worlds(METHOD, view, [0]) == []
+    (verdict,) = guards.before(task, METHOD)
+    assert verdict.level == "error" and "w2s_worlds() returned a world" in verdict.because
 
 
 def test_a_guard_speaks_for_itself_alone(plugins, view):

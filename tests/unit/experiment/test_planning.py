@@ -220,18 +220,38 @@ def test_a_folder_of_data_is_named_as_it_was_typed(plan, folder):
 
 
 def test_a_shipped_methods_name_is_taken(plan):
-    with pytest.raises(PluginError, match="the name 'vanilla' is taken by w2s-harness"):
-        plan(methods="./thief.py")
+    thief, vanilla = plan(methods="./thief.py,vanilla").methods
+    assert "the name 'vanilla' is taken by w2s-harness" in thief.error
+    assert (thief.id, vanilla.id, vanilla.error) == ("thief", "vanilla", "")
 
 
 def test_an_unknown_access_is_refused(plan):
-    with pytest.raises(PluginError, match="method 'odd' asks for the access 'telepathy'"):
-        plan(methods="./odd.py")
+    odd, vanilla = plan(methods="./odd.py,vanilla").methods
+    assert "method 'odd' asks for the access 'telepathy'" in odd.error and not vanilla.error
 
 
 def test_a_method_that_does_not_load_stays_in_the_plan_with_its_error(plan):
     broken, fine = plan(methods="./torn.py,vanilla").methods
     assert (broken.id, broken.error, fine.error) == ("torn", "torn.py: SyntaxError", "")
+
+
+def test_whatever_goes_wrong_while_a_method_is_asked_is_its_own_error(plan, tmp_path):
+    FILES["mad.py"] = RecursionError("too deep\nin it")
+    FILES["vanilla.py"] = WorkerError("gone")
+    try:
+        for name in ("mad.py", "vanilla.py"):
+            (tmp_path / name).write_text("")
+        mad, own, vanilla = plan(methods="./mad.py,./vanilla.py,vanilla").methods
+    finally:
+        del FILES["mad.py"], FILES["vanilla.py"]
+    assert (mad.id, mad.error) == ("mad", r"RecursionError: too deep\x0ain it")
+    assert (own.id, own.error, vanilla.id, vanilla.error) == ("vanilla.py", "gone", "vanilla", "")
+
+
+def test_a_number_without_limit_is_told_by_its_name(plan):
+    method = plan(methods="confident:margin=inf").methods[0]
+    assert (method.id, method.parameters["margin"]) == ("confident[margin=inf]", "inf")
+    assert plan(methods="confident:margin=-inf").methods[0].id == "confident[margin=-inf]"
 
 
 def test_grants(plan):

@@ -103,3 +103,49 @@ def test_free_text_is_made_safe(zygote):
 def test_an_installed_module_is_described_by_name(zygote):
     (info,) = describe(zygote, Source("w2s_plugins.methods.confident"), 10)
     assert (info.name, [p.name for p in info.parameters]) == ("confident", ["margin", "soft"])
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "nan"])
+def test_a_default_without_limit_is_told_by_its_name(zygote, word):
+    code = TEMPLATE.replace("margin: float = 1", f"margin: float = float('{word}')")
+    assert describe(zygote, source(code), 10)[0].parameters[0] == Parameter("margin", "float", word)
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ("rounds: int = 2**63", "one: the default of 'rounds' is beyond 64 bits"),
+        ("rounds: int = 10**400", "one: the default of 'rounds' is beyond 64 bits"),
+        ("rounds: float = 10**400", "the default of 'rounds' is beyond what a float can hold"),
+        ("rounds: int = 1.5", "the default of 'rounds' is of type float, not int"),
+        ("rounds: int = True", "the default of 'rounds' is of type bool, not int"),
+        ("rounds: float = None", "the default of 'rounds' is of type NoneType, not float"),
+        ("rounds: float = (float('nan'), (float('nan'),))", "is of type tuple, not float"),
+        ("rounds: str = 'x' * 10**7", "the default of 'rounds' is longer than 1,000 characters"),
+        ("rounds: str = '\\udcff'", "the default of 'rounds' is no text"),
+        ("rounds: int = 3; authored_hours = float('nan')", "mine.py: "),
+        ("rounds: int = 3; authored_usd = float('inf')", "mine.py: "),
+        ("rounds: int = 3; access = 7", "mine.py: TypeError"),
+    ],
+)
+def test_a_default_that_json_cannot_hold_is_one_line(zygote, new, message):
+    with pytest.raises(PluginError, match=message) as bad:
+        describe(zygote, source(TEMPLATE.replace("rounds: int = 3", new)), 10)
+    assert "\n" not in str(bad.value) and len(str(bad.value)) < 3000
+
+
+FORGED = """
+import msgspec, os
+from w2s_harness.wire import frames, messages as wire
+import socket
+sock = socket.socket(fileno=os.dup(3))
+info = wire.MethodInfo("one", parameters=(wire.Parameter("p", "float", {default}),))
+frames.send(sock, wire.Described((info,)))
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("default", ["float('inf')", "float('nan')", "'x' * 2000", "7"])
+def test_the_host_believes_no_default_that_a_worker_forges(zygote, default):
+    with pytest.raises(PluginError, match=r"mine\.py: one: the default of 'p'"):
+        describe(zygote, source(FORGED.format(default=default)), 10)

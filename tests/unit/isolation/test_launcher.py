@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from worker_cells import Service, method, start
 
@@ -21,7 +22,7 @@ from w2s_harness.experiment.conversation import Finished, converse
 from w2s_harness.isolation import scratch
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
-from w2s_harness.isolation.policy import Order
+from w2s_harness.isolation.policy import Folders, Order
 
 
 def is_alive(pid: int) -> bool:
@@ -135,7 +136,7 @@ HOST = """
 import os, sys, threading
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
-from w2s_harness.isolation.policy import Order
+from w2s_harness.isolation.policy import Folders, Order
 
 def hold():
     zygote = Zygote(worker_path()).__enter__()
@@ -185,3 +186,30 @@ def test_worker_path_names_folders_of_packages_only(tmp_path, monkeypatch):
     path = worker_path([tmp_path / "extra"])
     assert str(tmp_path) not in path and "" not in path
     assert path[-1] == str(tmp_path / "extra") and len(set(path)) == len(path)
+
+
+def test_an_order_of_any_size_reaches_the_zygote(zygote, tmp_path):
+    for i in range(3000):
+        (tmp_path / f"{i:04d}-{'x' * 80}").touch()
+    folders = Folders(read=tuple(map(str, tmp_path.iterdir())))
+    assert len(msgspec.json.encode(folders)) > 2**18
+    with zygote.spawn(Order(folders=folders)) as worker:
+        assert worker.report.level in ("L1", "L2")
+
+
+def test_an_order_that_utf8_cannot_hold_fails_its_own_worker(zygote):
+    with pytest.raises(WorkerError, match="is not UTF-8"):
+        zygote.spawn(Order(folders=Folders(read=("/tmp/\udcff",))))
+    before = zygote.pid
+    with zygote.spawn():
+        assert zygote.pid == before
+
+
+def test_an_order_that_is_none_fails_its_own_worker(zygote, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("w2s_harness.isolation.orders.sealed", lambda order: os.memfd_create("nothing"))
+        with pytest.raises(WorkerError, match="no worker could be started"):
+            zygote.spawn()
+    before = zygote.pid
+    with zygote.spawn():
+        assert zygote.pid == before
