@@ -81,7 +81,7 @@ def baseline(n_test: int) -> Baseline:
         weak={s: right(rng, 0.6, n_test) for s in range(SEEDS)},
         ceiling={s: right(rng, 0.9, n_test) for s in range(SEEDS)},
         weak_label_acc=dict.fromkeys(range(SEEDS), 0.6),
-        chosen={"strong": {"c": 1.0}, "grid": {}},
+        chosen={"strong": {"c": 1.0}, "ceiling": {"c": 1.0}, "grid": {}},
         n_cut=0,
     )
 
@@ -94,7 +94,7 @@ def work_of(plan: Plan, settings: list[Setting], store: Store) -> CellWork:
 
 def fill(folder: Path, plan: Plan, n_test: int) -> None:
     store, rng = Store(folder), np.random.default_rng(1)
-    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in plan.pairs]
+    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in filter(t.runs_on, plan.pairs)]
     for job in work_of(plan, settings, store).jobs:
         values = right(rng, 0.75, n_test)
         outcomes, ties = pack(values)
@@ -116,7 +116,7 @@ def no_worker() -> Zygote:
 
 
 def timed(folder: Path, plan: Plan, n_test: int) -> tuple[int, float]:
-    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in plan.pairs]
+    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in filter(t.runs_on, plan.pairs)]
     known = {s.id: baseline(n_test) for s in settings}
     began = time.perf_counter()
     store = Store(folder)

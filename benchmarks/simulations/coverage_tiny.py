@@ -140,7 +140,8 @@ def _fitted(
         rows = draw(unlabel, root=0, seed=seed, name="train_unlabel")
         teacher = fit_exact(weak["train_label"][own], gold["train_label"][own], data.kind, c=c_weak)
         said = sigmoid(teacher.logits(weak["train_unlabel"][rows]))
-        sure = np.abs(said - 0.5) > 0.25
+        # the surer half: under some pools' teachers no label is as far from 1/2 as the method's own margin
+        sure = np.abs(said - 0.5) >= np.median(np.abs(said - 0.5))
         x = strong["train_unlabel"][rows]
         students = {
             "ceiling": fit_exact(x, gold["train_unlabel"][rows], data.kind, c=c_strong),

@@ -79,7 +79,10 @@ def assemble(
     """
     judged = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
     references = _references(found)
-    tallies = _tallies(found, references, judged, attempts)
+    tallies = {
+        name: with_own(made, found.work.own, found.readouts.get(name), found.calibrated.get(name))
+        for name, made in _tallies(found, references, judged, attempts).items()
+    }
     pairs = []
     for setting in found.settings:
         by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
@@ -107,7 +110,7 @@ def assemble(
 
 
 def unjudged(found: Results) -> list[rowing.Tally]:
-    """The rows of all settings before their verdicts."""
+    """The rows of all settings, without their verdicts and without what is the teacher's own in them."""
     tallies = _tallies(found, _references(found), {}, {})
     return [tally for setting in found.settings for tally in tallies[setting.id]]
 
@@ -133,7 +136,7 @@ def _tallies(
     out: dict[str, list[rowing.Tally]] = {}
     for setting in found.settings:
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
-        made = [
+        out[setting.id] = [
             rowing.Tally(
                 method,
                 references[setting.id],
@@ -145,9 +148,6 @@ def _tallies(
             for method, row in rows
             if row in cells
         ]
-        out[setting.id] = with_own(
-            made, found.work.own, found.readouts.get(setting.id), found.calibrated.get(setting.id)
-        )
     return out
 
 
