@@ -8,6 +8,9 @@ questions. Under the balanced crossed model with random effects
 the mean has variance seed / S + question / Q + cell / (S Q) and is independent of the mean squares S V_S,
 Q V_Q and S Q V_SQ, which are independent multiples of chi-square with S - 1, Q - 1 and (S - 1) (Q - 1)
 degrees of freedom (Searle, Casella and McCulloch 1992, *Variance Components*, section 4.3).
+
+A claim also holds for new training pools: there the mean varies by f / (1 - f) seed more, which no number of
+seeds makes smaller, and the test is that of `pool.difference_pools`.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring.pivot import pivot
+from w2s_harness.scoring.pool import SCALE
 from w2s_harness.scoring.twoway import Block, spread
 
 ALPHA = 0.05
@@ -85,8 +90,18 @@ def component_ranges(a: Block, b: Block, *, level: float = 0.8) -> tuple[Compone
     return Components(seed[0], question[0], low * cell), Components(seed[1], question[1], high * cell)
 
 
-def power_of(c: Components, difference: float, seeds: int, questions: int, alpha: float = ALPHA) -> float:
+def power_of(
+    c: Components,
+    difference: float,
+    seeds: int,
+    questions: int,
+    alpha: float = ALPHA,
+    *,
+    new_pools: bool = False,
+) -> float:
     """The chance that a true difference in accuracy ends significant (either sign) at `alpha`.
+
+    :param new_pools: for new training pools too, as a claim needs it.
 
     The expectation of P(|mean| > t(df) sqrt(V)) over the mean squares, with V and df of `twoway.spread`.
     A noncentral t with Satterthwaite's df at the expected V would take V and df as if they were known: with
@@ -94,19 +109,25 @@ def power_of(c: Components, difference: float, seeds: int, questions: int, alpha
     (`docs/power.md`). Under Holm over m comparisons, alpha / m is the level that the first has to pass.
     Raises `ValueError` for fewer than two seeds or questions and for an alpha outside (0, 1).
     """
-    return _Test(c, seeds, questions, alpha).power(difference)
+    return _Test(c, seeds, questions, alpha, new_pools=new_pools).power(difference)
 
 
 def minimum_detectable(
-    c: Components, seeds: int, questions: int, *, alpha: float = ALPHA, power: float = POWER
+    c: Components,
+    seeds: int,
+    questions: int,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    new_pools: bool = False,
 ) -> float:
     """The smallest true difference in accuracy that ends significant with the chance `power`.
 
-    Above 1 where no difference of accuracies would do. Raises `ValueError` as `power_of`, and for a power
-    that is not above alpha and under 1.
+    `new_pools` as in `power_of`. Above 1 where no difference of accuracies would do. Raises `ValueError` as
+    `power_of`, and for a power that is not above alpha and under 1.
     """
     _check_power(alpha, power)
-    test = _Test(c, seeds, questions, alpha)
+    test = _Test(c, seeds, questions, alpha, new_pools=new_pools)
     if test.se == 0.0:
         return 0.0
     high = test.se
@@ -158,13 +179,15 @@ def questions_needed(
 class _Test:
     """The two-way t test of a plan: its half widths over the mean squares that it may meet."""
 
-    def __init__(self, c: Components, seeds: int, questions: int, alpha: float) -> None:
+    def __init__(self, c: Components, seeds: int, questions: int, alpha: float, *, new_pools: bool) -> None:
         if seeds < 2 or questions < 2:
             raise ValueError(f"{seeds} seeds and {questions} questions: the test needs two of each")
         if not 0 < alpha < 1:
             raise ValueError(f"alpha {alpha} is not between 0 and 1")
-        self.se = math.sqrt(c.variance(seeds, questions))
+        self.se = math.sqrt(c.variance(seeds, questions) + (SCALE * c.seed if new_pools else 0.0))
         self.halves = self._half_widths(c, seeds, questions, alpha)
+        if new_pools:
+            self.halves = np.maximum(self.halves[:, None], self._of_pools(c, seeds, questions, alpha)).ravel()
 
     def _half_widths(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
         from scipy.special import stdtrit
@@ -179,6 +202,14 @@ class _Test:
         of_seeds, of_questions = stdtrit([seeds - 1, questions - 1], 1 - alpha / 2) ** 2
         found: Floats = np.sqrt(of_seeds * v_s + of_questions * (total - v_s)).ravel()
         return found
+
+    def _of_pools(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
+        """Half widths over the mean squares between seeds; questions are known well beside them."""
+        noise = c.cell / questions
+        met = (c.seed + noise) * _mean_squares(seeds - 1)
+        rest = np.full(len(met), (c.question + c.cell / seeds) / questions)
+        found = pivot(met, np.full(len(met), noise), rest, SCALE + 1 / seeds, seeds - 1.0)
+        return np.asarray(found.halves(1 - alpha))
 
     def power(self, difference: float) -> float:
         """P(|mean| > half width), the mean normal around `difference`."""

@@ -54,3 +54,28 @@ def test_twenty_methods_without_an_effect_are_rarely_called_different(seeds, que
     found = loaded("family").share(seeds, questions, rows, 300, np.random.default_rng([3, seeds]))
     # 300 experiments: two standard errors above .05 are .075
     assert found <= 0.05 + 2 * (0.05 * 0.95 / 300) ** 0.5
+
+
+@pytest.mark.parametrize(("seeds", "questions", "chance"), [(5, 200, 0.8), (8, 150, 0.4)])
+def test_power_on_new_pools_is_that_of_their_test(seeds, questions, chance):
+    from w2s_harness.scoring.pool import SCALE, difference_pools
+    from w2s_harness.scoring.power import Components, minimum_detectable
+    from w2s_harness.scoring.twoway import block
+
+    c, rng = Components(0.0004, 0.05, 0.08), np.random.default_rng([5, seeds])
+    difference = minimum_detectable(c, seeds, questions, power=chance, new_pools=True)
+    assert power_of(c, difference, seeds, questions, new_pools=True) == pytest.approx(chance, abs=1e-6)
+    assert difference > minimum_detectable(c, seeds, questions, power=chance)
+    codes, none = np.arange(questions), np.zeros((seeds, questions))
+    seen = 0
+    for _ in range(400):
+        pool = difference + rng.normal(0, (SCALE * c.seed) ** 0.5)
+        of_seeds, of_questions, both = (
+            rng.normal(0, sd**0.5, size)
+            for sd, size in ((c.seed, (seeds, 1)), (c.question, (1, questions)), (c.cell, none.shape))
+        )
+        made = block(range(seeds), pool + of_seeds + of_questions + both, codes)
+        (found,) = difference_pools([made], block(range(seeds), none, codes))
+        seen += found.p < 0.05
+    # 400 experiments: 2.5 standard errors
+    assert seen / 400 == pytest.approx(chance, abs=2.5 * (chance * (1 - chance) / 400) ** 0.5 + 0.01)
