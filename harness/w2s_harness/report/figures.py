@@ -98,7 +98,6 @@ def _pgr_panel(axes: Any, block: Block) -> None:
         axes.axvline(value, color="black", linewidth=0.6, linestyle=style)
     for y, row in enumerate(_sorted(block)):
         if row.pgr is None:
-            _note(axes, y, row)
             continue
         bounds = row.pgr_ci if row.pgr_ci_pool is None else row.pgr_ci_pool
         if bounds is not None:
@@ -114,9 +113,6 @@ def _accuracy_panel(axes: Any, block: Block) -> None:
             axes.axvline(line, color="black", linewidth=0.6, linestyle=style)
     for y, row in enumerate(_sorted(block)):
         found = [seed.accuracy for seed in row.transfer.per_seed if seed.accuracy is not None]
-        if not found:
-            _note(axes, y, row)
-            continue
         _dots(axes, found, [y] * len(found), _kind(row), size=8)
     axes.set_xlabel("transfer accuracy by seed")
 
@@ -125,22 +121,25 @@ def _dots(axes: Any, x: Sequence[float], y: Sequence[int], kind: str, size: int)
     axes.scatter(x, y, s=size, marker=_MARKS[kind], color=COLOURS[kind], linewidths=0.8, zorder=3)
 
 
-def _note(axes: Any, y: int, row: Row) -> None:
-    """A row without a number says why."""
-    axes.annotate(
-        row.status, (0.02, y), xycoords=("axes fraction", "data"), va="center", color=COLOURS["out"]
-    )
-
-
 def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
-    """Names on the left, the first row on top, a line above each group but the first."""
-    axes.set_yticks(range(len(rows)), [printable(label(row)) for row in rows])
-    for text in axes.get_yticklabels():
+    """Names on the left, the first row on top, a line above each group but the first.
+
+    What became of a row below the line stands beside its name, where nothing is drawn.
+    """
+    axes.set_yticks(range(len(rows)), [_named(row) for row in rows])
+    for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_parse_math(False)
+        if _kind(row) == "out":
+            text.set_color(COLOURS["out"])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     for y in range(1, len(rows)):
         if _kind(rows[y]) != _kind(rows[y - 1]):
             axes.axhline(y - 0.5, color="#bfbfbf", linewidth=0.6)
+
+
+def _named(row: Row) -> str:
+    name = printable(label(row))
+    return f"{name} ({row.status})" if _kind(row) == "out" else name
 
 
 def _legend(figure: Any, kinds: set[str]) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.legend import basis, explained
 from w2s_harness.report.notation import MISSING, printable, share, span
 from w2s_harness.report.tables import Block, blocks, corrected, stars
 
@@ -30,19 +31,17 @@ _ESCAPES = {
     "'": r"\textquotesingle{}",
 }
 """`\\textquotedbl` needs T1 and `\\textquotesingle` textcomp, as the head of the file says."""
-_HEAD = (
-    "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; made by w2s-harness, do not edit",
-    "% PGR: 95 % intervals for new training pools, seeds and questions; p against vanilla* after Holm",
-)
+_HEAD = "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; made by w2s-harness, do not edit"
 
 
 def latex(document: Leaderboard) -> str:
     """A `table` for each setting, ending in a newline; text of others is escaped, controls included.
 
-    Rows are in the order of the terminal's table. Failed controls stand in comments and in every caption.
+    Rows are in the order of the terminal's table. Notes under each explain its columns and say of every row
+    without a claim why; a failed control stands in its caption, the sentences for all settings in comments.
     """
     failed = [c for c in document.controls if not c.ok]
-    parts = ["\n".join(_HEAD)]
+    parts = [_HEAD]
     for block in blocks(document):
         mine = [c.name for c in failed if (c.task, c.pair) == (block.setting.task, block.setting.pair)]
         parts.append("\n".join(_table(block, mine)))
@@ -52,8 +51,8 @@ def latex(document: Leaderboard) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text of others in which LaTeX sees no command: one line, no control characters."""
-    return "".join(_ESCAPES.get(c, c) for c in printable(text))
+    """Text of others in which LaTeX sees no command and no dash: one line, no control characters."""
+    return "".join(_ESCAPES.get(c, c) for c in printable(text)).replace("--", "-{}-")
 
 
 def _table(block: Block, failed: Sequence[str]) -> list[str]:
@@ -71,7 +70,23 @@ def _table(block: Block, failed: Sequence[str]) -> list[str]:
     ]
     if block.below:
         found += [r"\midrule", *(_under(row, len(heads)) for row in block.below)]
-    return [*found, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return [*found, r"\bottomrule", r"\end{tabular}", *_notes(block), r"\end{table}"]
+
+
+def _notes(block: Block) -> list[str]:
+    """Below a table: its columns explained, and of each row what is claimed or why nothing is."""
+    rows = [*block.above, *block.below]
+    said = explained([block.setting], rows, block.columns, has_reasons=False)
+    for row in rows:
+        if row.claim is not None:
+            said.append(f"{'Claim' if row.claim.holds else 'No claim'}: {label(row)}: {row.claim.because}.")
+    lines = [_cell(text).replace(r"\textquotesingle{}", "'") + r"\par" for text in said]
+    return [
+        r"\par\medskip",
+        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
+        *lines,
+        r"\end{minipage}",
+    ]
 
 
 def _caption(block: Block, failed: Sequence[str]) -> str:
@@ -84,6 +99,7 @@ def _caption(block: Block, failed: Sequence[str]) -> str:
     else:
         text += f", gap {_cell(share(setting.gap, 3))} ({_cell(span(setting.gap_ci, 3))})"
     best = "".join(f" {escaped(f'{label(r)}: {corrected(r.best_of)}')}." for r in block.above if r.best_of)
+    text += f"; {escaped(basis(setting, [*block.above, *block.below]))}"
     if known := stars(block):
         text += f"; {escaped(known).replace('   ', ', ')}"
     alarm = f" \\textbf{{Failed controls: {escaped(', '.join(failed))}.}}" if failed else ""

@@ -17,6 +17,11 @@ OFF = "this guard was switched off"
 _LEVELS = ("ok", "note", "flag", "error", "disqualify")
 
 
+def counted(n: int, noun: str) -> str:
+    """A count with its noun: `1 seed`, `2 seeds`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def share(value: float | None, digits: int = 2) -> str:
     """A share without the leading zero: `.70`, `-.05`, `1.02`; `-` for None."""
     if value is None:

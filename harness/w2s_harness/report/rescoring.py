@@ -38,7 +38,7 @@ def compared_with(document: Leaderboard, references: Sequence[str]) -> Leaderboa
     known = sorted({label(row) for row in document.rows})
     rows = scored(document)
     columns = []
-    for name in references:
+    for name in dict.fromkeys(references):
         if name not in known:
             raise UsageError(f"--against {name}: the leaderboard has no such row{nearest(name, known)}")
         if not any(label(s.row) == name and s.transfer is not None for s in rows):

@@ -11,10 +11,13 @@ from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT, ZERO_SHOT_STAR
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.csv_table import comma_separated
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.fitting import is_wide, phrases, table, wrapped
+from w2s_harness.report.legend import basis, claims, explained
 from w2s_harness.report.notation import (
     ELSEWHERE,
     NOT_ISOLATED,
     access,
+    counted,
     owned,
     printable,
     ranks,
@@ -23,29 +26,17 @@ from w2s_harness.report.notation import (
     versus,
     vouched,
 )
-from w2s_harness.report.records import BestOf, Claim, Judged
+from w2s_harness.report.records import BestOf, Judged
 from w2s_harness.scoring.rank import Entry, order
 
 VIEWS = ("text", "md", "csv", "json")
-NOTES = (
-    "95 % CI: for new training pools, seeds and questions.",
-    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s.: not significant.",
-    "zero-shot*: the best readout of the untrained student; both are chosen on the holdout in their favour.",
-)
-OWN = (
-    "own: PGR that is the teacher's own, neither known to the untrained student nor regularised away, "
-    "with its 95 % CI."
-)
 ALARM = "CONTROL FAILED"
 """How a line begins that says that nothing above or below it can be trusted."""
 UNVERIFIED = "Isolation L0: rows are unverified."
-IMPORTED = (
-    "95 % CI: Student t over seeds, with the binomial error of the holdout's rows added for each accuracy by "
-    "itself, since imported rows cannot be paired (rows: unknown). "
-    "vs vanilla: n.s. is not significant after Holm."
-)
 PREDICTIONS_ONLY = "Predictions-only: computed elsewhere, with whatever was known there; rows are unverified."
-_HEAD_WIDTH = 18
+_HEAD_WIDTH, _RULE = 18, 20
+_USUAL = {"guards": "ok", "access": "strict"}
+"""The columns that vouch for a row, and what they say where there is nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ class Block:
             *numbers,
             *(("own",) if self._has_own else ()),
             f"vs {self._reference}",
-            *(f"vs {printable(name)}" for name in self.against),
+            *(f"vs {printable(name)}" for name in self._others),
             "guards",
             "access",
         )
@@ -85,13 +76,18 @@ class Block:
     def _reference(self) -> str:
         return VANILLA_STAR if self.setting.vanilla_star else VANILLA
 
+    @property
+    def _others(self) -> tuple[str, ...]:
+        """References that do not have a column already."""
+        return tuple(name for name in self.against if name != self._reference)
+
     def _against(self, row: Row) -> str:
         """Against `vanilla*`, of results from elsewhere against their vanilla; or the track."""
         is_elsewhere = row.isolation == "imported"
         if label(row) == VANILLA and row.vs_vanilla_star is not None:
             return versus(row.vs_vanilla_star, in_pgr=not self.gap).replace("n.s.", "reference")
         if row.track != "w2s" and not is_elsewhere:
-            return f"{row.track} track"
+            return row.track
         found = row.vs_vanilla if self._reference == VANILLA else row.vs_vanilla_star
         return versus(found, in_pgr=not self.gap)
 
@@ -101,7 +97,7 @@ class Block:
         bounds = row.pgr_ci if row.isolation == "imported" else row.pgr_ci_pool
         numbers = (share(row.transfer.mean, 3),) if self.gap else (share(row.pgr), span(bounds))
         own = (owned(row.own, in_pgr=not self.gap),) if self._has_own else ()
-        others = (self._versus(row, name) for name in self.against)
+        others = (self._versus(row, name) for name in self._others)
         return (
             ranks(row.rank),
             printable(label(row)),
@@ -117,10 +113,13 @@ class Block:
         return versus(next((c for c in row.versus if c.against == name), None), in_pgr=not self.gap)
 
 
-def render(document: Leaderboard, view: str) -> str:
-    """The document in one of `VIEWS`, ending in a newline. Raises `UsageError` for another name."""
+def render(document: Leaderboard, view: str, width: int | None = None) -> str:
+    """The document in one of `VIEWS`, ending in a newline. Raises `UsageError` for another name.
+
+    :param width: columns of the terminal that a text is for; None: lines are as long as they come.
+    """
     makers: dict[str, Callable[[Leaderboard], str]] = {
-        "text": text,
+        "text": lambda d: text(d, width),
         "md": markdown,
         "csv": lambda d: comma_separated((b.setting, r) for b in blocks(d) for r in (*b.above, *b.below)),
         "json": lambda d: canonical.document_bytes(d).decode("utf-8"),
@@ -130,19 +129,21 @@ def render(document: Leaderboard, view: str) -> str:
     return makers[view](document)
 
 
-def text(document: Leaderboard) -> str:
+def text(document: Leaderboard, width: int | None = None) -> str:
     """Aligned text: per setting a head line with weak and ceiling, then a table."""
-    parts = ["\n".join(_text_block(block)) for block in blocks(document)]
-    alarms = ["\n".join(found)] if (found := _alarms(document)) else []
-    return "\n\n".join([*alarms, *parts, "\n".join(_notes(document))]) + "\n"
+    parts = ["\n".join(_text_block(block, width)) for block in blocks(document)]
+    alarms = [line for alarm in _alarms(document) for line in wrapped(alarm, width)]
+    below = (_legend(document), _notes(document))
+    said = ["\n".join(line for note in notes for line in wrapped(note, width)) for notes in below]
+    return "\n\n".join(filter(None, ["\n".join(alarms), *parts, *said])) + "\n"
 
 
 def markdown(document: Leaderboard) -> str:
     """A heading, a line and a table per setting."""
     parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
     alarms = [f"**{escaped(line)}**" for line in _alarms(document)]
-    notes = "  \n".join(map(escaped, _notes(document)))
-    return "\n\n".join([*alarms, *parts, notes]) + "\n"
+    notes = ["  \n".join(map(escaped, found)) for found in (_legend(document), _notes(document))]
+    return "\n\n".join(filter(None, [*alarms, *parts, *notes])) + "\n"
 
 
 def blocks(document: Leaderboard) -> list[Block]:
@@ -177,25 +178,65 @@ def _head(setting: Setting) -> str:
     return printable(f"{setting.task} on {setting.pair}")
 
 
-def _text_block(block: Block) -> list[str]:
-    setting = block.setting
-    lines = f"weak {share(setting.weak.mean, 3)} {'-' * 20} ceiling {share(setting.ceiling.mean, 3)}"
-    found = [f"{_head(setting).ljust(_HEAD_WIDTH)}  {lines}{_hyper(setting)}"]
-    if known := stars(block):
-        found.append(f" {printable(known)}")
+def _text_block(block: Block, width: int | None) -> list[str]:
+    shown, constant, beside = _narrowed([block.columns, *(block.cells(row) for row in block.above)], width)
+    found = wrapped(_head_line(block.setting, width), width, "   ")
+    found += wrapped(f" {basis(block.setting, [*block.above, *block.below])}", width, "   ")
+    found += phrases(_stars(block), width)
     if block.gap:
-        found.append(f" no-gap: {printable(block.gap)}; transfer accuracy instead of PGR")
-    table = _aligned([block.columns, *(block.cells(row) for row in block.above)])
-    found += table
+        no_gap = f" no-gap: {printable(block.gap)}; transfer accuracy instead of PGR"
+        found += wrapped(no_gap, width, "   ")
+    found += [f" {constant}"] if constant else []
+    rows = table(shown, width)
+    for lines, said in zip(rows, beside, strict=True):
+        found += [*lines, *(wrapped(f"         {said}", width, " " * 11) if said else ())]
     if block.below:
-        width = max(len(line) for line in table)
-        found.append(" " + "-" * (width - 1))
-        found += _aligned([("    ", *_outcome(row)) for row in block.below])
+        found.append(" " + "-" * (max(len(line) for lines in rows for line in lines) - 1))
+        for (line,) in table([_outcome(row) for row in block.below]):
+            found += wrapped(f"       {line.strip()}", width, " " * 9)
     return found
+
+
+def _narrowed(
+    shown: list[tuple[str, ...]], width: int | None
+) -> tuple[list[tuple[str, ...]], str, list[str]]:
+    """The table for a terminal on which it is too wide: without the columns that vouch for its rows.
+
+    With it what these say of every row, and for each line what they say of this one.
+    """
+    heads, *rows = shown
+    vouching = [i for i, head in enumerate(heads) if head in _USUAL]
+    if not is_wide(shown, width) or not rows:
+        return shown, "", [""] * len(shown)
+    moved = [i for i in vouching if len({row[i] for row in rows}) == 1]
+    if is_wide(_less(shown, moved), width):
+        moved = vouching
+    same = [i for i in moved if len({row[i] for row in rows}) == 1]
+    usual = {i: rows[0][i] if i in same else _USUAL[heads[i]] for i in moved}
+    beside = ["; ".join(f"{heads[i]} {row[i]}" for i in moved if row[i] != usual[i]) for row in rows]
+    constant = ", ".join(f"{heads[i]} {usual[i]}" for i in moved)
+    where = "every row" if len(same) == len(moved) else "where nothing else is said"
+    return _less(shown, moved), f"{where}: {constant}" if constant else "", ["", *beside]
+
+
+def _less(rows: list[tuple[str, ...]], columns: Sequence[int]) -> list[tuple[str, ...]]:
+    return [tuple(cell for i, cell in enumerate(row) if i not in columns) for row in rows]
+
+
+def _head_line(setting: Setting, width: int | None) -> str:
+    """Task and pair, weak and ceiling with a rule between them that a narrow terminal shortens."""
+    start = f"{_head(setting).ljust(_HEAD_WIDTH)}  weak {share(setting.weak.mean, 3)} "
+    end = f" ceiling {share(setting.ceiling.mean, 3)}{_hyper(setting)}"
+    room = _RULE if width is None else min(_RULE, width - len(start) - len(end))
+    return f"{start}{'-' * max(4, room)}{end}"
 
 
 def stars(block: Block) -> str:
     """The references chosen in their own favour, and the most that can be the teacher's: one line, or ''."""
+    return "   ".join(_stars(block))
+
+
+def _stars(block: Block) -> list[str]:
     setting, weak = block.setting, block.setting.weak.mean
 
     def shown(accuracy: float) -> str:
@@ -210,7 +251,7 @@ def stars(block: Block) -> str:
     if setting.own_ceiling is not None:
         most = setting.own_ceiling if block.gap or not setting.gap else setting.own_ceiling / setting.gap
         parts.append(f"own of a perfect teacher {share(most)}")
-    return "   ".join(parts)
+    return [printable(part) for part in parts]
 
 
 def _hyper(setting: Setting) -> str:
@@ -218,13 +259,6 @@ def _hyper(setting: Setting) -> str:
     chosen = {"C": setting.hyper.C, "epochs": setting.hyper.epochs, "lr": setting.hyper.lr}
     shown = ", ".join(f"{name} {value:g}" for name, value in chosen.items() if value is not None)
     return f"   {shown}" if shown else ""
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        (" " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows
-    ]
 
 
 def _outcome(row: Row) -> tuple[str, str]:
@@ -239,6 +273,7 @@ def _markdown_block(block: Block) -> list[str]:
         line += f"; no-gap: {escaped(printable(block.gap))}; transfer accuracy instead of PGR"
     else:
         line += f", gap {share(setting.gap, 3)} ({span(setting.gap_ci, 3)})"
+    line += f"; {basis(setting, [*block.above, *block.below])}"
     if known := stars(block):
         line += f"; {escaped(printable(known)).replace('   ', ', ')}"
     found = [f"### {escaped(_head(setting))}", "", line, ""]
@@ -260,18 +295,22 @@ def escaped(cell: str) -> str:
     return cell
 
 
+def _legend(document: Leaderboard) -> list[str]:
+    """A sentence for each column and word of the tables."""
+    columns = [head for block in blocks(document) for head in block.columns]
+    has_reasons = not all(claim.significant for claim in document.claims)
+    return explained(document.settings, document.rows, columns, has_reasons=has_reasons)
+
+
 def _notes(document: Leaderboard) -> list[str]:
-    imported = any(setting.holdout_rows == "unknown" for setting in document.settings)
-    notes = [IMPORTED] if imported else list(NOTES)
-    notes += [
+    """What is to be known of these numbers beside them, and what is claimed."""
+    notes = [
         printable(f"{_head(s)}: {_judged(s.judged)}.")
         for s in document.settings
         if isinstance(s.judged, Judged)
     ]
     if any(row.unverified == ELSEWHERE for row in document.rows):
         notes.append(PREDICTIONS_ONLY)
-    if any(row.own is not None for row in document.rows):
-        notes.append(OWN)
     if any(row.unverified == NOT_ISOLATED for row in document.rows):
         notes.append(UNVERIFIED)
     broken = sorted(
@@ -288,7 +327,7 @@ def _notes(document: Leaderboard) -> list[str]:
             notes.append(printable(f"{where}: {corrected(row.best_of)}."))
     notes += dict.fromkeys(_signed(row) for row in document.rows if row.review)
     notes += [printable(f"Mismatch: {line}") for line in document.mismatches]
-    return [*notes, *_claims(document)]
+    return [*notes, *claims(document)]
 
 
 def _signed(row: Row) -> str:
@@ -298,9 +337,9 @@ def _signed(row: Row) -> str:
 
 def _judged(found: Judged) -> str:
     """What the votes of a judged setting are like."""
-    who = "anonymous voters" if found.voters is None else f"{found.voters} voters"
+    who = "anonymous voters" if found.voters is None else counted(found.voters, "voter")
     agree = f"agreement {share(found.agreement, 3)}, alpha {share(found.alpha, 3)}"
-    cast = f"{found.votes} votes of {who}: noise ceiling {share(found.noise_ceiling, 3)}"
+    cast = f"{counted(found.votes, 'vote')} of {who}: noise ceiling {share(found.noise_ceiling, 3)}"
     return f"accuracy is agreement with a voter drawn at random. {cast}, {agree}"
 
 
@@ -314,13 +353,3 @@ def corrected(found: BestOf) -> str:
     """What is left of the best of several rows."""
     at = f"PGR {share(found.pgr)}" if found.pgr is not None else f"accuracy {share(found.accuracy, 3)}"
     return f"the best of {found.k}; less the {share(found.optimism, 3)} that picking is worth, {at}"
-
-
-def _claims(document: Leaderboard) -> list[str]:
-    """What holds after correction, then why the rest does not: a line for each method."""
-    first = sorted(document.claims, key=lambda claim: not claim.significant)
-    return [f"{'Claim' if c.significant else 'No claim'}: {_plain_claim(c)}." for c in first]
-
-
-def _plain_claim(claim: Claim) -> str:
-    return printable(claim.sentence.replace(f"{claim.method}: no claim; ", f"{claim.method}: ", 1))

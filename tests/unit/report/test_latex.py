@@ -60,6 +60,14 @@ def test_a_failed_control_stands_in_its_caption(board):
     assert "Failed" not in latex(board)
 
 
+def test_notes_under_a_table_explain_its_columns_and_say_why_a_row_has_no_claim(board):
+    math, code = re.findall(r"\\end\{tabular\}(.*?)\\end\{table\}", latex(board), re.S)
+    assert r"No claim: logconf: 3 attempts on this holdout, so a claim needs -{}-fresh.\par" in math
+    for column in ("rank", "PGR", "95 \\% CI", "own", "vs vanilla*", "guards", "access"):
+        assert f"\n{column}: " in math, column
+    assert "\ntransfer: " in code and "\nPGR: " not in code and "No claim" not in code
+
+
 def test_claims_stand_in_comments(board):
     line = next(line for line in latex(board).splitlines() if "beats vanilla" in line)
     assert line.startswith("% ")

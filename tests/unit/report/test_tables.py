@@ -1,13 +1,16 @@
 import csv
 import io
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from w2s_harness.errors import UsageError
+from w2s_harness.report import document
 from w2s_harness.report.canonical import document_bytes
 from w2s_harness.report.csv_table import CSV_COLUMNS
+from w2s_harness.report.legend import basis, brief
 from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.report.tables import UNVERIFIED, blocks, render
 
@@ -61,6 +64,21 @@ def test_one_seed_still_shows_pgr(board):
     assert "PGR" in block.columns
 
 
+def test_a_reference_that_has_a_column_gets_no_second_one(board):
+    bare = [msgspec.structs.replace(s, vanilla_star={}) for s in board.settings]
+    rows = [
+        msgspec.structs.replace(r, versus=[r.vs_vanilla_star] if r.vs_vanilla_star else [])
+        for r in board.rows
+    ]
+    for row in rows:
+        row.versus[:] = [msgspec.structs.replace(c, against="vanilla") for c in row.versus]
+    block = blocks(msgspec.structs.replace(board, settings=bare, rows=rows))[0]
+    assert block.columns.count("vs vanilla") == 1
+    assert {len(block.cells(row)) for row in block.above} == {len(block.columns)}
+    starred = blocks(msgspec.structs.replace(board, rows=rows))[0]
+    assert [c for c in starred.columns if c.startswith("vs")] == ["vs vanilla*", "vs vanilla"]
+
+
 def test_unverified_rows_and_failed_controls_are_said(board):
     assert UNVERIFIED not in render(board, "text")
     rows = [msgspec.structs.replace(board.rows[0], isolation="L0", unverified=NOT_ISOLATED)]
@@ -68,6 +86,77 @@ def test_unverified_rows_and_failed_controls_are_said(board):
     said = render(msgspec.structs.replace(board, rows=rows, controls=controls), "text")
     assert UNVERIFIED in said
     assert said.startswith("CONTROL FAILED weak=strong on math, tiny: it has a gap\n\n")
+
+
+def texts(board, real):
+    long = [msgspec.structs.replace(r, method=f"{r.method}-by-somebody") for r in board.rows]
+    return [board, real, msgspec.structs.replace(board, rows=long)]
+
+
+@pytest.fixture(scope="module")
+def real():
+    """The leaderboard of the README's run."""
+    return document.read(Path(__file__).parents[3] / "docs" / "readme-leaderboard.json")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_lines_fit_the_terminal_and_end_between_words(board, real, width):
+    for each in texts(board, real):
+        shown = render(each, "text", width)
+        assert max(map(len, shown.splitlines())) <= width
+        whole = set(re.split(r"[\s]+|(?<=[\[,/])", render(each, "text")))
+        broken = set(re.split(r"[\s]+|(?<=[\[,/])", shown)) - whole
+        assert {
+            w for w in broken if not re.fullmatch(r"-+|every|row:|where|nothing|else|is|said:|ok,|\w+;", w)
+        } == set()
+
+
+def test_a_wide_terminal_shows_what_a_file_holds(board, real):
+    for each in (board, real):
+        assert render(each, "text", 500) == render(each, "text")
+
+
+def test_on_a_narrow_terminal_what_vouches_for_a_row_stands_below_it(board):
+    lines = render(board, "text", 80).splitlines()
+    at = next(i for i, line in enumerate(lines) if "logconf" in line)
+    assert lines[at + 1] == "         guards review, attempts >= 3"
+    assert " where nothing else is said: guards ok, access strict" in lines
+    assert "guards" in render(board, "text", 150).splitlines()[3]
+
+
+def test_a_table_says_what_it_rests_on(board, real):
+    assert " 2 seeds, 4 holdout rows, 2 questions\n" in render(board, "text")
+    assert render(real, "text").count(" 5 seeds, 2000 holdout rows, 500 questions\n") == 2
+    first = board.settings[0]
+    bare = msgspec.structs.replace(first, clusters=None, n_test=1, baseline_seeds=[0])
+    assert basis(bare, board.rows) == "2 seeds, weak and ceiling 1 seed, 1 holdout row"
+
+
+def test_every_column_is_explained(board, real):
+    for each in (board, real):
+        said = render(each, "text")
+        for column in {head for block in blocks(each) for head in block.columns} - {"method"}:
+            assert f"\n{column}: " in said, column
+        assert "\nC: " in said and "\nelicitation: " in said
+    assert "review: a guard cannot tell" in render(board, "text")
+    assert "w2s-harness show math/tiny/logconf/s0" in render(board, "text")
+    assert "\nreview: " not in render(real, "text"), "no row asks for it"
+
+
+def test_each_method_without_a_claim_says_why_in_one_line(real):
+    lines = [line for line in render(real, "text").splitlines() if line.startswith("No claim: ")][1:]
+    assert len(lines) == len({row.method for row in real.rows})
+    assert "No claim: vanilla-hard: math, code and kinds: not above vanilla*; chat: elicitation." in lines
+    assert "No claim: zero-shot: elicitation." in lines and max(map(len, lines)) < 150
+
+
+def test_what_would_decide_a_comparison_stays_in_the_short_reason(board):
+    row = next(r for r in board.rows if (r.method, r.task) == ("logconf", "math"))
+    because = "not shown to be above vanilla* (+.05 PGR, new pools -.01 to .11; needs 14 seeds)"
+    claim = msgspec.structs.replace(row.claim, because=because)
+    assert (
+        brief(msgspec.structs.replace(row, claim=claim)) == "not shown to be above vanilla* (needs 14 seeds)"
+    )
 
 
 def test_no_view_passes_a_control_character_on(board):
