@@ -9,6 +9,7 @@ from typing import Any
 from w2s_harness.agent import science
 from w2s_harness.errors import UsageError
 from w2s_harness.report.figures import FORMATS, METADATA, STYLE
+from w2s_harness.report.notation import counted
 
 _COLOURS = ("#0072b2", "#d55e00")
 """Of the run and of the one beside it."""
@@ -47,7 +48,7 @@ def draw(folders: Sequence[Path], into: Path) -> list[Path]:
 
 
 def _run(panels: Any, run: dict[str, Any], colour: str) -> None:
-    name = f"{run['model'] or 'plain search'}, {run['agents']} agents"
+    name = f"{run['model'] or 'plain search'}, {counted(run['agents'], 'agent')}"
     steps, last = run["frontier"], run["complexity"][-1:]
     for axes, key in ((panels[0][0], "agent_hours"), (panels[0][1], "usd")):
         x, y = [p[key] for p in steps], [p["pgr"] for p in steps]

@@ -27,6 +27,7 @@ from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.session import Options
 from w2s_harness.report import agents, tables
+from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
 from w2s_harness.scoring.oracle import Oracle, OracleLimits
 
@@ -34,16 +35,24 @@ Say = Callable[[str], None]
 
 
 def work(
-    folder: Path, slots: str, say: Say, show: Say, out: Path | None, *, finish: bool = False
+    folder: Path,
+    slots: str,
+    say: Say,
+    show: Say,
+    out: Path | None,
+    *,
+    finish: bool = False,
+    width: int | None = None,
 ) -> ExitCode:
     """Work an agent run off from where it stands; the same call goes on after a kill.
 
     :param finish: agents that have not ended are not asked again.
+    :param width: columns of the terminal that `show` writes to; None: lines are as long as they come.
 
     Raises `HarnessError`s for what the user can mend.
     """
     plan = planning.read(folder)
-    return AgentRun(folder, plan, slots, say, finish=finish).work(show, out)
+    return AgentRun(folder, plan, slots, say, finish=finish).work(show, out, width)
 
 
 class AgentRun:
@@ -112,12 +121,13 @@ class AgentRun:
             max_submissions=self.plan.max_submissions,
         )
 
-    def work(self, show: Say, out: Path | None) -> ExitCode:
+    def work(self, show: Say, out: Path | None, width: int | None = None) -> ExitCode:
         """Agents, then the board; says what it does."""
         plan = self.plan
         by = "by plain search" if plan.model is None else f"of {plan.model}"
         on = f" on {plan.pair}" if plan.pair else ""
-        self.say(f"{plan.agents} agents {by} climb {plan.task}{on}   run {self.folder}")
+        climb = f"{counted(plan.agents, 'agent')} {by} {'climbs' if plan.agents == 1 else 'climb'}"
+        self.say(f"{climb} {plan.task}{on}   run {self.folder}")
         try:
             self.say("baselines of the feedback part")
             for row in self.references.rows:
@@ -127,7 +137,7 @@ class AgentRun:
                 self._agents()
             if not (self.folder / "done").exists():
                 (self.folder / "done").write_text("agents have stopped\n", encoding="ascii")
-            return self._board(show, out)
+            return self._board(show, out, width)
         except (KeyboardInterrupt, InterruptedRunError):
             self.cancel.set()
             self.stop.set()
@@ -177,12 +187,13 @@ class AgentRun:
 
     # -- the board --------------------------------------------------------------------------------------
 
-    def _board(self, show: Say, out: Path | None) -> ExitCode:
+    def _board(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
         found = board.unique(submitting.submissions(self.folder, kinds.known(self.folder)))
         if not found:
             self.say("nothing was handed in, so there is no board")
             return ExitCode.NOTHING_SELECTED
-        self.say(f"{len(found)} submissions: feedback, final and held-out tasks ({self.plan.held_out_tasks})")
+        handed = counted(len(found), "submission")
+        self.say(f"{handed}: feedback, final and held-out tasks ({self.plan.held_out_tasks})")
         ledgers = board.Ledgers(
             attempts=self.oracle.attempts, cost=lambda one: submitting.cost(one, self.purse),
             head=Ledger(self.folder / "ledger.jsonl").head,
@@ -190,8 +201,8 @@ class AgentRun:
         made = board.measure(
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"
             )  # fmt: skip
-        show(tables.render(made, "text"))
-        show(f"\n{agents.text(made)}")
+        show(tables.render(made, "text", width))
+        show(f"\n{agents.text(made, width)}")
         show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
         return ExitCode.OK
 

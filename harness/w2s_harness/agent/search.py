@@ -10,6 +10,7 @@ from w2s_harness.agent.contract import Toolbox, ToolResult
 from w2s_harness.agent.grammar import Genome, crossed, mutated, random_genome, source
 from w2s_harness.agent.journal import Journal
 from w2s_harness.experiment.keys import named_seed
+from w2s_harness.report.notation import counted
 
 ELITE = 4
 """Of the best so far, from which the next one is made."""
@@ -99,7 +100,7 @@ class SearchAgent:
                 {
                     "method_file": f"{genome.name}.py",
                     "title": what,
-                    "summary": f"Found by plain search after {len(self._tried)} evaluations.",
+                    "summary": f"Found by plain search after {counted(len(self._tried), 'evaluation')}.",
                     "family": genome.family,
                 },
             )

@@ -16,6 +16,7 @@ from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import Purse, Spending
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.report import document
+from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
 
 
@@ -82,11 +83,11 @@ def science(folder: Path, against: Path | None, *, as_json: bool = False) -> str
     if as_json:
         return json.dumps(found, indent=1) + "\n"
     by = found["model"] or "plain search"
-    out = [f"{folder}: {found['ideas']} ideas of {found['agents']} agents ({by})"]
+    out = [f"{folder}: {counted(found['ideas'], 'idea')} of {counted(found['agents'], 'agent')} ({by})"]
     out += [f"  {count:4d}  {family}" for family, count in found["families"].items()]
     for last in found["entropy"][-1:]:
         out.append(
-            f"entropy of families {last['bits']:.2f} bits over {last['agents']} agents "
+            f"entropy of families {last['bits']:.2f} bits over {counted(last['agents'], 'agent')} "
             f"(bootstrap {last['low']:.2f} to {last['high']:.2f})"
         )
     out.append(f"duplicates {len(found['duplicates'])} of {found['ideas']}")
@@ -108,7 +109,7 @@ def _compared(found: Mapping[str, Any]) -> list[str]:
             ci = run["final_ci"]
             interval = f" ({ci[0]:.2f} to {ci[1]:.2f})" if ci else ""
             out.append(
-                f"    {name}: {run['evaluations']} evaluations, ${run['usd']:.2f}, feedback "
+                f"    {name}: {counted(run['evaluations'], 'evaluation')}, ${run['usd']:.2f}, feedback "
                 f"{_two(run['feedback'])}, final {_two(run['final'])}{interval}"
             )
     return out

@@ -117,17 +117,13 @@ def resume(folder: str, **flags: Any) -> int:
 
 def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    quiet = flags["quiet"]
-
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text, err=True)
+    from w2s_harness.cli.terminal import Terminal, columns
 
     out = Path(flags["out"]) if flags["out"] else None
     finish = bool(flags.get("finish"))
-    return int(
-        running.work(folder, flags["slots"], say, lambda text: click.echo(text, nl=False), out, finish=finish)
-    )
+    with Terminal(-1 if flags["quiet"] else 0, doing="agents at work") as terminal:
+        told = terminal.say, terminal.show
+        return int(running.work(folder, flags["slots"], *told, out, finish=finish, width=columns()))
 
 
 def _folder_argument(function: Any) -> Any:

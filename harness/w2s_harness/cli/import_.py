@@ -24,6 +24,7 @@ def command(folder: str, form: str, out: str) -> int:
     Where files contradict themselves or each other, a line for each says so.
     """
     from w2s_harness.cli.failure import one_line
+    from w2s_harness.cli.terminal import columns
     from w2s_harness.errors import UsageError
     from w2s_harness.importing import aar, board, seed_csv
     from w2s_harness.report import canonical, tables
@@ -38,6 +39,6 @@ def command(folder: str, form: str, out: str) -> int:
     for line in made.mismatches:
         click.echo(f"mismatch: {one_line(line)}", err=True)
     canonical.write(made, path)
-    click.echo(tables.render(made, "text"), nl=False)
+    click.echo(tables.render(made, "text", columns()), nl=False)
     click.echo(f"leaderboard  {path}")
     return 0

@@ -57,7 +57,7 @@ def command(
         seeds=seeds,
         limit=limit,
     )
-    with Terminal(0) as terminal:
+    with Terminal(0, doing="attacks at work") as terminal:
         found = running.run(attacks, settings, terminal.say)
     click.echo(json.dumps(matrix.as_json(found), indent=1) if as_json else matrix.as_text(found))
     return 0 if found.is_clean else 1

@@ -31,9 +31,11 @@ def command(
     store: str,
 ) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
+    from w2s_harness.cli.terminal import columns
     from w2s_harness.experiment.sign_offs import SignOffs, accepted_only
     from w2s_harness.report import document, latex, tables
     from w2s_harness.report.figures import write_figures
+    from w2s_harness.report.notation import counted
     from w2s_harness.report.rescoring import compared_with, with_best
 
     found = SignOffs(Path(store)).shown_on(document.read(_leaderboard(run, Path(store))))
@@ -44,13 +46,13 @@ def command(
     if reviewed_only:
         whole, found = found, accepted_only(found)
         if left_out := len(whole.rows) - len(found.rows):
-            click.echo(f"left out: {left_out} rows whose source nobody accepted", err=True)
+            click.echo(f"left out: {counted(left_out, 'row')} whose source nobody accepted", err=True)
     if by is not None:
         from w2s_harness.report.authors import by_author
 
-        click.echo(by_author(found, form), nl=False)
+        click.echo(by_author(found, form, columns()), nl=False)
         return 0
-    click.echo(latex.latex(found) if form == "latex" else tables.render(found, form), nl=False)
+    click.echo(latex.latex(found) if form == "latex" else tables.render(found, form, columns()), nl=False)
     for path in write_figures(found, Path(figures)) if figures else ():
         click.echo(f"figure  {path}", err=True)
     return 0

@@ -228,6 +228,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
 
 
 def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
+    from w2s_harness.cli.terminal import columns
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
@@ -254,7 +255,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
         isolation=flags["isolation"],
     )
     selection = Selection(**{name: flags[name] for name in _PLAN_FLAGS} | _nearer_pair(ctx, flags))
-    listeners = Listeners(plugins, terminal.say, terminal.show)
+    listeners = Listeners(plugins, terminal.say, terminal.show, columns())
     # A scheduler's SIGTERM stops a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return int(run(selection, options, listeners).code)

@@ -54,13 +54,17 @@ class Terminal:
 
     As a context manager it draws from the start to the end of the block. `-q` (a verbosity under 0) says
     nothing, `-v` (over 0) every unit of work.
+
+    :param doing: what stands beside the spinner until a run begins.
     """
 
-    def __init__(self, verbosity: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, verbosity: int, clock: Callable[[], float] = time.monotonic, *, doing: str = PLANNING
+    ) -> None:
         self.verbosity, self.clock = verbosity, clock
         self.began = self.spoke = clock()
         self.stages: dict[str, Stage] = {}
-        self.doing = PLANNING
+        self.doing = doing
         self.failed = 0
         self._bars: Bars | None = None
 
@@ -158,6 +162,20 @@ class Terminal:
         ended = self.stages.pop(stage)
         if self.verbosity == 0 and ended.total:
             self.say(ended.line())
+
+
+def columns() -> int | None:
+    """How wide the terminal is that standard output goes to; None for a file or a pipe.
+
+    `COLUMNS` in the environment has the last word.
+    """
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return (os.get_terminal_size(sys.stdout.fileno()).columns or None) if sys.stdout.isatty() else None
+    except (OSError, ValueError):
+        return None
 
 
 def is_drawable() -> bool:

@@ -73,6 +73,8 @@ class Listeners:
     """One line of progress or warning."""
     show: Callable[[str], None]
     """Text of the result."""
+    width: int | None = None
+    """Columns of the terminal that shows it; None: its lines are as long as they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ class _Session:
         if self.options.out:
             canonical.write(board, self.options.out)
         self.hook.w2s_run_finish(leaderboard=msgspec.to_builtins(board), run_dir=str(run_.folder))
-        self.listeners.show(tables.render(board, "text"))
+        self.listeners.show(tables.render(board, "text", self.listeners.width))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
         return Done(_exit_code(board), board, results)
 

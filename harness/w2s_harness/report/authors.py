@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from w2s_harness.errors import UsageError
+from w2s_harness.report import fitting
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import guards, printable, ranks, share, span
 
@@ -14,8 +15,10 @@ _HEAD = ("rank", "method", "by", "PGR", "95 % CI", "hours", "USD", "lines", "att
 NOTE = "hours, USD: what the authors say of themselves; of agents, what the host counted."
 
 
-def by_author(board: Leaderboard, view: str) -> str:
+def by_author(board: Leaderboard, view: str, width: int | None = None) -> str:
     """A table for each setting, its rows by who wrote them; methods that name no work stand last.
+
+    :param width: columns of the terminal that a text is for; None: lines are as long as they come.
 
     Raises `UsageError` for a view that it does not have.
     """
@@ -27,8 +30,9 @@ def by_author(board: Leaderboard, view: str) -> str:
         if rows:
             table = _table(rows)
             title = f"{setting.task} on {setting.pair}"
-            out.append(_markdown(title, table) if view == "md" else _text(title, table))
-    return "\n".join(out) + f"\n{NOTE}\n"
+            out.append(_markdown(title, table) if view == "md" else _text(title, table, width))
+    note = "\n".join(fitting.wrapped(NOTE, width if view == "text" else None))
+    return "\n".join(out) + f"\n{note}\n"
 
 
 def _table(rows: Sequence[Row]) -> list[tuple[str, list[list[str]]]]:
@@ -59,16 +63,11 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _text(title: str, table: Sequence[tuple[str, list[list[str]]]]) -> str:
-    lines = [list(_HEAD), *(cells for _, rows in table for cells in rows)]
-    widths = [max(len(cells[k]) for cells in lines) for k in range(len(_HEAD))]
-
-    def line(cells: Sequence[str]) -> str:
-        return " " + "  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip()
-
-    out = [title, line(_HEAD)]
+def _text(title: str, table: Sequence[tuple[str, list[list[str]]]], width: int | None) -> str:
+    head, *lines = fitting.table([_HEAD, *(cells for _, rows in table for cells in rows)], width)
+    out, rest = [printable(title), *head], iter(lines)
     for kind, rows in table:
-        out += [f"{kind}:", *map(line, rows)]
+        out += [f"{kind}:", *(line for _ in rows for line in next(rest))]
     return "".join(f"{one}\n" for one in out)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from w2s_harness.multiplicity import holm
 from w2s_harness.report.comparing import ALPHA, VANILLA
 from w2s_harness.report.document import Comparison, Row, label
-from w2s_harness.report.notation import least_own, signed, span
+from w2s_harness.report.notation import counted, least_own, signed, span
 from w2s_harness.report.records import Claim, Own, RowClaim
 
 ZERO_SHOT = "zero-shot"
@@ -112,7 +112,7 @@ def _not_better(row: Row, needed: Needed) -> str:
     """Why the row is not shown to be better than the two references."""
     seeds = len(row.transfer.per_seed)
     if seeds < LEAST_SEEDS:
-        return f"{seeds} seed{'' if seeds == 1 else 's'}: a claim needs at least {LEAST_SEEDS}"
+        return f"{counted(seeds, 'seed')}: a claim needs at least {LEAST_SEEDS}"
     for name, found in ((VANILLA_STAR, row.vs_vanilla_star), (ZERO_SHOT_STAR, row.vs_zero_shot_star)):
         if found is None or found.difference is None:
             return f"not compared with {name}"
@@ -144,7 +144,7 @@ def _holds_on_new_pools(found: Comparison) -> bool:
 
 
 def _more(own: Own) -> str:
-    return "" if own.seeds_more is None else f"; {own.seeds_more} seeds more may tell"
+    return "" if own.seeds_more is None else f"; {counted(own.seeds_more, 'seed')} more may tell"
 
 
 # -- what is said -----------------------------------------------------------------------------------------
@@ -236,4 +236,4 @@ def _listed(items: Sequence[str]) -> str:
 
 def seeds_sentence(seeds: int | None) -> str:
     """What a comparison needs, from a count of seeds; None: seeds alone do not decide it."""
-    return "needs more holdout questions" if seeds is None else f"needs {seeds} seeds"
+    return "needs more holdout questions" if seeds is None else f"needs {counted(seeds, 'seed')}"

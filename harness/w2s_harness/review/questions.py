@@ -5,11 +5,11 @@ from __future__ import annotations
 from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import label
-from w2s_harness.report.notation import OFF, share, signed, span
+from w2s_harness.report.notation import OFF, counted, share, signed, span
 from w2s_harness.review.evidence import Evidence, Place
 from w2s_harness.review.standing import Beside
 from w2s_harness.review.treatment import Treatment
-from w2s_harness.review.wording import percent, points, valued
+from w2s_harness.review.wording import amount, percent, points, valued
 
 _LEAST = 0.005
 """Shares of rows under it are no matter for a question."""
@@ -89,7 +89,7 @@ def _reweighted(seen: Treatment) -> str:
 
 
 def _gain(place: Place) -> str:
-    row, seeds = place.row, len(place.row.transfer.per_seed)
+    row, seeds = place.row, counted(len(place.row.transfer.per_seed), "seed")
     if row.transfer.mean is None:
         return (
             f"It has no number ({row.status}: {row.reason}): can it be judged at all before that is mended?"
@@ -100,7 +100,8 @@ def _gain(place: Place) -> str:
             f"Its transfer accuracy is {share(row.transfer.mean, 3)} (PGR {share(row.pgr)}) and it is the "
             "reference itself or has none: what would be a fair one?"
         )
-    size = f"{points(against.difference)} of accuracy over {against.against} ({span(against.ci, 3)})"
+    beside = "to" if against.difference < 0 else "over"
+    size = f"{amount(against.difference)} of accuracy {beside} {against.against} ({span(against.ci, 3)})"
     if against.pgr is not None:
         size += f", {signed(against.pgr)} in PGR"
     if against.significant and against.difference > 0:
@@ -109,15 +110,14 @@ def _gain(place: Place) -> str:
         if equal is not None and equal.difference is not None:
             cost += f", and {points(equal.difference)} over vanilla students of the same compute"
         return (
-            f"It gains {size} on {seeds} seeds{cost}: is that gain large enough to matter where it would be "
-            "used?"
+            f"It gains {size} on {seeds}{cost}: is that gain large enough to matter where it would be used?"
         )
     verb = "gains" if against.difference > 0 else "loses" if against.difference < 0 else "changes"
     return (
-        f"It {verb} {size} on {seeds} seeds, which is not significant after Holm (p = "
+        f"It {verb} {size} on {seeds}, which is not significant after Holm (p = "
         f"{share(against.p_holm, 3)}): what would you expect on new data, and how many seeds would tell?"
         if not against.significant
-        else f"It {verb} {size} on {seeds} seeds: what is it good for?"
+        else f"It {verb} {size} on {seeds}: what is it good for?"
     )
 
 
@@ -205,7 +205,7 @@ def _worst(found: Evidence, place: Place) -> str:
     lost = min(marks, key=lambda s: s.difference, default=None)
     if lost is not None and lost.difference < 0:
         return (
-            f"It loses {points(lost.difference)} to vanilla on '{lost.name}' ({lost.rows} rows; "
+            f"It loses {amount(lost.difference)} to vanilla on '{lost.name}' ({lost.rows} rows; "
             f"{share(lost.accuracy, 3)} against {share(lost.vanilla, 3)}): would whoever uses it accept that?"
         )
     near, times = found.nearest, place.row.flops_over_vanilla

@@ -19,6 +19,11 @@ def points(difference: float | None) -> str:
     return MISSING if difference is None else f"{100 * difference:+.1f} points"
 
 
+def amount(difference: float) -> str:
+    """The size of a difference, where a verb says which way it goes: `1.2 points`."""
+    return points(abs(difference)).removeprefix("+")
+
+
 def valued(value: Value) -> str:
     """A parameter's value as it is typed."""
     return str(value).lower() if isinstance(value, bool) else str(value)

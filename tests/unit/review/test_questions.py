@@ -92,7 +92,7 @@ def test_rows_that_nobody_saw():
     [
         (VERSUS, "large enough to matter"),
         (VERSUS | {"significant": False, "p_holm": 0.3}, "not significant after Holm (p = .300)"),
-        (VERSUS | {"difference": -0.05, "ci": [-0.08, -0.02]}, "It loses -5.0 points"),
+        (VERSUS | {"difference": -0.05, "ci": [-0.08, -0.02]}, "It loses 5.0 points of accuracy to vanilla"),
         (None, "the reference itself"),
     ],
 )
@@ -129,6 +129,6 @@ def test_the_worst_is_a_flag_then_a_lost_subset_then_the_unknown():
     assert (
         "'shortcuts' says flag: follows length. Is" in asked(place(row=row(verdicts=[flag]), subsets=lost))[4]
     )
-    assert "loses -10.0 points to vanilla on 'hard'" in asked(place(subsets=lost))[4]
+    assert "loses 10.0 points to vanilla on 'hard'" in asked(place(subsets=lost))[4]
     assert "80 % like 'confident'" in asked(place())[4]
     assert "like" not in asked(place(), near=None)[4].replace("likeliest", "")
