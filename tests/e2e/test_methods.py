@@ -154,8 +154,10 @@ def test_stop_at_the_first_failure_then_only_what_failed(place):
     found = rows(place)
     assert "ZeroDivisionError" in found["shrunk"]["transfer"]["per_seed"][0]["error"]
     assert found["vanilla-hard"]["transfer"]["per_seed"][1]["error"].startswith(
-        "not run: an earlier cell failed"
+        "not run: words/narrow..wide/shrunk/s"
     )
+    assert "ZeroDivisionError" in found["vanilla-hard"]["transfer"]["per_seed"][1]["error"]
+    assert "ZeroDivisionError" in found["shrunk"]["reason"]
     (place.folder / "mine.py").write_text(text)
     again = place("run", "--methods", "./mine.py::shrunk,vanilla-hard", "--lf", "-n", "1")
     assert again.code == 0, again.err

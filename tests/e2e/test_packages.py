@@ -73,9 +73,10 @@ def test_both_are_listed_from_metadata(packaged):
     assert methods["cautious"]["distribution"] == "w2s-cautious" and methods["cautious"]["version"] == "0.1"
     assert methods["cautious"]["about"].startswith("Train on weak labels with weights")
     tasks = packaged("list", "tasks").out
-    assert "vowels" in tasks and "installed, not enabled" in tasks
+    assert "vowels" in tasks and "(not ours: --tasks vowels loads it)" in tasks
     guards = {g["name"]: g for g in json.loads(packaged("list", "guards", "--json").out)}
     assert guards["vowels"]["enabled"] is False
+    assert guards["vowels"]["enabled_by"] == "--guards default,vowels"
 
 
 def test_the_method_runs_by_its_name(packaged):

@@ -73,6 +73,9 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         code = command.main(args=arguments, prog_name="w2s-harness", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as bad:
+        click.echo(bad.ctx.get_help() if bad.ctx else bad.format_message())
+        code = 0
     except click.Abort:
         click.echo("interrupted: the same command goes on from here", err=True)
         code = 2

@@ -86,7 +86,7 @@ def command() -> None:
 @click.option("--store", default=".w2s", show_default=True, help="Where results are kept.")
 @click.option("--dir", "folder", metavar="DIR", help="The run's folder; default: STORE/agents/ID.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
-@click.option("-q", "quiet", is_flag=True, help="Less output.")
+@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
     from w2s_harness.agent import asking, plan, prices, ready, running
@@ -107,7 +107,7 @@ def run(**flags: Any) -> int:
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
 @click.option("--finish", is_flag=True, help="Ask agents no more: measure what they have handed in.")
-@click.option("-q", "quiet", is_flag=True, help="Less output.")
+@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
 def resume(folder: str, **flags: Any) -> int:
     """Go on after an interrupt or a kill: no paid call and no evaluation is done twice."""
     from w2s_harness.agent import running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from w2s_harness import hookspecs
+from w2s_harness.cli import past
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
 
@@ -27,10 +27,10 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     trusted = metadata.entries(metadata.TRUSTED)
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "tasks": lambda: [_task(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
-        "methods": lambda: [_row(e) for e in metadata.entries(metadata.METHODS)],
-        "guards": lambda: [_row(e) for e in trusted if _offers(e, hookspecs.GUARD_HOOKS)],
-        "pairs": lambda: [_row(e) for e in trusted if _offers(e, {_HOOK["pairs"]})],
-        "runs": lambda: _runs(Path(store)),
+        "methods": lambda: [_row(e, "methods") for e in metadata.entries(metadata.METHODS)],
+        "guards": lambda: [_row(e, "guards") for e in trusted if _offers(e, hookspecs.GUARD_HOOKS)],
+        "pairs": lambda: [_row(e, "pairs") for e in trusted if _offers(e, {_HOOK["pairs"]})],
+        "runs": lambda: [past.described(run) for run in past.folders(Path(store))],
     }
     found = {name: make() for name, make in makers.items() if kind in (None, name)}
     if as_json:
@@ -46,7 +46,7 @@ def _offers(entry: Entry, hooks: Set[str]) -> bool:
     return file is not None and bool(sources.offered_hooks(file) & hooks)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry, kind: str) -> dict[str, Any]:
     file = metadata.module_file(entry)
     return {
         "name": entry.name,
@@ -54,23 +54,13 @@ def _row(entry: Entry) -> dict[str, Any]:
         "version": entry.version,
         "about": sources.summary(file) if file else "its module is missing",
         "enabled": entry.is_shipped or entry.group == metadata.METHODS,
+        "enabled_by": f"--{kind} {'default,' if kind == 'guards' else ''}{entry.name}",
     }
 
 
 def _task(entry: Entry) -> dict[str, Any]:
     file = metadata.module_file(entry)
-    return _row(entry) | {"pair": sources.named_pair(file) if file else ""}
-
-
-def _runs(store: Path) -> list[dict[str, Any]]:
-    folder = store / "runs"
-    if not folder.is_dir():
-        return []
-    names = sorted(n for n in os.listdir(folder) if not n.startswith("."))  # noqa: PTH208
-    return [
-        {"name": n, "about": "finished" if (folder / n / "leaderboard.json").is_file() else "unfinished"}
-        for n in names
-    ]
+    return _row(entry, "tasks") | {"pair": sources.named_pair(file) if file else ""}
 
 
 def _print(name: str, rows: list[dict[str, Any]]) -> None:
@@ -79,5 +69,5 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         origin = f"{row['distribution']} {row['version']}" if "distribution" in row else ""
         own = f"  (on {row['pair']})" if row.get("pair") else ""
-        note = "" if row.get("enabled", True) else "  (installed, not enabled: name it with -p)"
+        note = "" if row.get("enabled", True) else f"  (not ours: {row['enabled_by']} loads it)"
         click.echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{own}{note}".rstrip())

@@ -182,20 +182,27 @@ def _lines(answer: Answer, wanted: Wanted) -> list[str]:
     return [
         f"{answer.method or 'any method'} {_counted(answer.seeds, 'seeds')} on this holdout; "
         f"with {wanted.seeds} seeds it {_counted(answer.rows, 'holdout rows')}.",
-        f"  {wanted.seeds} seeds on this holdout see {answer.detectable:.2f} PGR. Standard deviations "
+        f"  {wanted.seeds} seeds on this holdout see {_seen(answer.detectable)}. Standard deviations "
         f"({origin}): {c.seed**0.5:.3f} by seed, {c.question**0.5:.3f} by question, "
         f"{c.cell**0.5:.3f} by both.",
     ]
 
 
+def _seen(least: float) -> str:
+    """The smallest difference that is seen, where it is one that a method could have."""
+    return f"{least:.2f} PGR" if least < 1 else "no difference under 1 PGR"
+
+
 def _counted(found: Range, noun: str) -> str:
     """`needs 20 seeds (11 to 72)`, or that none will do."""
-    ends = ""
-    if found.has_range and found.low is not None:
-        ends = f" ({found.low:,} or more)" if found.high is None else f" ({found.low:,} to {found.high:,})"
+    at_best = found.low if found.has_range else None
     if found.count is None:
-        return f"is out of reach of any number of {noun}{ends}"
-    return f"needs {found.count:,} {noun}{ends}"
+        hope = f"; with the lowest variances of the range {at_best:,} would do" if at_best is not None else ""
+        return f"is out of reach of any number of {noun}{hope}"
+    if at_best is None:
+        return f"needs {found.count:,} {noun}"
+    most = f"to {found.high:,}" if found.high is not None else "or more; with the highest none will do"
+    return f"needs {found.count:,} {noun} ({at_best:,} {most})"
 
 
 def _print_json(found: list[Answer], wanted: Wanted) -> None:

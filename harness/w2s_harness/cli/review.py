@@ -57,7 +57,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.option("--reject", is_flag=True, help="Sign that the method's source is not to be trusted.")
 @click.option("--by", metavar="NAME", help="With --accept or --reject: who decides.")
 @click.option("--reason", metavar="TEXT", help="With --accept or --reject: why.")
-@click.option("-q", "quiet", is_flag=True, help="Less output.")
+@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
 def command(method: str, **flags: Any) -> int:
     """Run METHOD beside vanilla and zero-shot and write a dossier: numbers, code, diff, guards, questions.
 

@@ -30,8 +30,15 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     flags = {_key(p): p for p in ctx.command.params if p.name not in ("config_file", "plan_only", "help")}
     for key, flag in flags.items():
         flag.envvar = f"W2S_{key.upper()}"
-    found = config.find(Path(value) if value else None, {key: _takes(flag) for key, flag in flags.items()})
-    values = {flags[key].name: text for key, text in found.values.items()}
+    short = {word.lstrip("-").replace("-", "_"): flag for flag in flags.values() for word in flag.opts}
+    spelt = short | flags
+    found = config.find(Path(value) if value else None, {key: _takes(flag) for key, flag in spelt.items()})
+    values: dict[str, Any] = {}
+    for key, text in found.values.items():
+        name = str(spelt[key].name)
+        if name in values:
+            raise click.UsageError(f"{found.file}: the key '{key}' is another spelling of one before it", ctx)
+        values[name] = text
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
     ctx.meta["w2s.settings"] = found.settings
@@ -213,8 +220,8 @@ def _key(flag: click.Parameter) -> str:
 @click.option(
     "--plan", "plan_only", is_flag=True, help="Print stages, cells and estimated cost; run nothing."
 )
-@click.option("-q", "quiet", count=True, help="Less output.")
-@click.option("-v", "verbose", count=True, help="More output.")
+@click.option("-q", "--quiet", "quiet", count=True, help="Less output.")
+@click.option("-v", "--verbose", "verbose", count=True, help="More output.")
 @click.pass_context
 def command(ctx: click.Context, /, **flags: Any) -> int:
     """Run the cross product tasks x pairs x methods x seeds and print a PGR leaderboard.

@@ -6,6 +6,8 @@ import ast
 import io
 import tokenize
 
+from w2s_harness.discovery import syntax
+
 _NO_CODE = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,
@@ -16,7 +18,7 @@ def code_lines(source: str) -> int:
     """Lines that are neither blank, comment nor docstring; all that are not blank where it does not parse."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-        documented = _docstrings(ast.parse(source))
+        documented = _docstrings(syntax.tree(source))
     except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError):
         return sum(bool(line.strip()) for line in source.splitlines())
     used = {

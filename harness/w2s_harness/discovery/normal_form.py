@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from w2s_harness.discovery import syntax
+
 OWN = "own"
 """Stands for a name that the source itself gave."""
 VALUE = "value"
@@ -24,7 +26,7 @@ def normal_form(source: str) -> str:
     a line. Of source that does not parse, all but comments and spacing stays.
     """
     try:
-        tree = ast.parse(source)
+        tree = syntax.tree(source)
         own = _Own.of(tree)
         bare = _Bare(own, dict(_imported(tree))).visit(tree)
         return "\n".join(sorted(ast.dump(_Numbered(own).visit(piece)) for piece in _pieces(bare.body)))

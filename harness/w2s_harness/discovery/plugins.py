@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args
 import pluggy
 
 from w2s_harness import hookspecs
-from w2s_harness.discovery import metadata, sources
+from w2s_harness.discovery import metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import HarnessError, PluginError, UsageError, nearest
@@ -119,7 +119,7 @@ class Plugins:
 
     def offering(self, hook: str) -> list[str]:
         """Names of installed trusted plugins whose module defines `hook`, read without importing them."""
-        return sorted(name for name, entry in self.trusted.items() if hook in offered(entry))
+        return sorted(self._candidates(hook))
 
     # -- guards -----------------------------------------------------------------------------------------
 
@@ -230,10 +230,7 @@ class Plugins:
         """The entry of a method, from metadata. Raises `UsageError` for an unknown name."""
         entry = self.methods.get(name)
         if entry is None:
-            raise UsageError(
-                f"unknown method '{name}'{nearest(name, self.methods)}. `w2s-harness list methods` shows "
-                "all; a method file is named by its path (./mine.py)."
-            )
+            raise UsageError(wrong_names.method(name, self.methods))
         return entry
 
     def pair_if_known(self, name: str) -> Pair | None:
@@ -254,23 +251,25 @@ class Plugins:
         if name not in known and name in self.blocked:
             raise UsageError(f"{noun} '{name}': its plugin is switched off. Take -p no:{name} away.")
         if name not in known:
-            names = {*known, *(n for n, e in self.trusted.items() if hook in offered(e))}
-            raise UsageError(
-                f"unknown {noun} '{name}'{nearest(name, names)}. `w2s-harness list {noun}s` shows all."
-            )
+            own = [item.name for impl in self._impls(hook, name) for item in _listed(impl, hook)]
+            raise UsageError(wrong_names.thing(name, noun, known, own, self._candidates(hook)))
         return known[name]
+
+    def _impls(self, hook: str, plugin: str) -> list[pluggy.HookImpl]:
+        return [i for i in getattr(self.hook, hook).get_hookimpls() if i.plugin_name == plugin]
+
+    def _candidates(self, hook: str) -> dict[str, Entry]:
+        """The installed plugins whose module defines `hook`, by name."""
+        return {name: entry for name, entry in self.trusted.items() if hook in offered(entry)}
 
     def _offers(self, hook: str) -> dict[str, Any]:
         found: dict[str, tuple[str, Any]] = {}
         for impl in getattr(self.hook, hook).get_hookimpls():
             for item in _listed(impl, hook):
                 self._refuse_ours(item.name, impl.plugin_name, hook)
-                other, _ = found.setdefault(item.name, (impl.plugin_name, item))
-                if other != impl.plugin_name:
-                    raise PluginError(
-                        f"the plugins '{other}' and '{impl.plugin_name}' both offer the {hook[4:-1]} "
-                        f"'{item.name}'. Switch one off (-p no:NAME)."
-                    )
+                other, first = found.setdefault(item.name, (impl.plugin_name, item))
+                if first is not item:
+                    raise PluginError(wrong_names.twins(item.name, hook[4:-1], other, impl.plugin_name))
         return {name: item for name, (_, item) in found.items()}
 
     def _refuse_ours(self, name: str, plugin: str, hook: str) -> None:

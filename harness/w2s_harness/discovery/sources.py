@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness import disk, hookspecs
-from w2s_harness.discovery import metadata, readable
+from w2s_harness.discovery import metadata, readable, syntax
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import DataError, PluginError, UsageError
 
@@ -127,7 +127,7 @@ def summary(file: Path) -> str:
 def documentation(file: Path) -> str:
     """The docstring of the class that a plugin module names, else the module's own; '' if unreadable."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = syntax.tree(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ""
     documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
@@ -141,12 +141,31 @@ def documentation(file: Path) -> str:
 def named_pair(file: Path) -> str:
     """The pair that a module's task names as its own (`pair = "..."`), read with `ast`; '' for none."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = syntax.tree(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ""
     tasks = [node for node in tree.body if isinstance(node, ast.ClassDef) and _assigns_name(node)]
     values = [value for task in tasks for name, value in _assignments(task) if name.id == "pair"]
     return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
+
+
+def declared_names(file: Path) -> list[str]:
+    """The names that a module's classes give themselves (`name = "..."`), read with `ast`, sorted."""
+    try:
+        tree = syntax.tree(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    values = [value for node in tree.body if isinstance(node, ast.ClassDef) for value in _named(node)]
+    return sorted({v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)})
+
+
+def _named(node: ast.ClassDef) -> Iterator[ast.expr]:
+    """What a class assigns to `name`, alone or beside others."""
+    for part in node.body:
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Tuple):
+            pairs = zip(part.targets[0].elts, getattr(part.value, "elts", ()), strict=False)
+            yield from (value for name, value in pairs if isinstance(name, ast.Name) and name.id == "name")
+    yield from (value for name, value in _assignments(node) if name.id == "name")
 
 
 def offered_hooks(file: Path) -> frozenset[str]:
@@ -160,7 +179,7 @@ def offered_hooks(file: Path) -> frozenset[str]:
 @functools.lru_cache(maxsize=256)
 def _hooks_of(code: bytes) -> frozenset[str]:
     try:
-        return _hooks(ast.parse(code))
+        return _hooks(syntax.tree(code))
     except (SyntaxError, ValueError):
         return frozenset()
 
@@ -172,7 +191,7 @@ def declared_settings(file: Path) -> dict[str, Any] | None:
     `None` where the module declares none, so that nobody knows which it takes.
     """
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = syntax.tree(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
     assigned = {name.id: value for name, value in _assignments(tree)}

@@ -120,7 +120,8 @@ class CellWork:
             if record is not None:
                 self.own.setdefault(job.row, []).append(Ended(job, record))
         for job in self.jobs:
-            desk.records.setdefault(job.cell.id, {"error": "not run: an earlier cell failed (-x)"})
+            why = f"not run: {desk.stopped_by} (-x)"
+            desk.records.setdefault(job.cell.id, {"error": why, "not_run": True})
         return desk.records
 
     @uncollected()
@@ -306,6 +307,8 @@ class _Desk:
         self.failed_rows: set[tuple[str, str]] = set()
         self.stopped = False
         """Whether `stop_first` has ended the run."""
+        self.stopped_by = ""
+        """The cell that ended it, and why it failed."""
 
     def settle(self, job: Job, record: Record, *, cached: bool = False) -> bool:
         """Keep and tell a result; whether to stop."""
@@ -321,7 +324,9 @@ class _Desk:
             self.audits[job.id] = record
         stage = CELLS if job.world is None else RERUNS
         self.hook.w2s_stage_progress(stage=stage, unit=job.id, cached=cached)
-        self.stopped = self.stopped or (self.stop_first and job.world is None and "error" in record)
+        if self.stop_first and job.world is None and "error" in record and not self.stopped:
+            first = str(record["error"]).partition("\n")[0]
+            self.stopped, self.stopped_by = True, f"{job.cell.id} failed before it: {first}"
         return self.stopped
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from w2s_harness.data.resolve import data_task
+from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.plan import PlannedTask, Spec, Value, is_path, label, parse_value
@@ -21,14 +22,42 @@ def choose_tasks(
 
     Raises `UsageError`, `PluginError` or `DataError`.
     """
-    if is_path(spec.name, (".yaml", ".yml")):
+    if is_path(spec.name, (".yaml", ".yml", ".py")):
         path = Path(spec.name)
+        _refuse_python(path)
         if spec.parameters:
             raise UsageError(f"{spec.name}: a task of data files takes no parameters")
         task = data_task(path)
         return [PlannedTask(task.name, task, {}, task.exposure, path=spec.name)]
     names = spec.selected(plugins.shipped("w2s_tasks"), plugins.offering("w2s_tasks"), "tasks")
-    return [_planned_task(plugins.task(name), spec, fresh, drawn) for name in names]
+    return [_planned_task(_installed(name, plugins), spec, fresh, drawn) for name in names]
+
+
+def _installed(name: str, plugins: Plugins) -> Task:
+    """The task that a plugin offers. Raises `UsageError`, which says where a path was meant."""
+    try:
+        return plugins.task(name)
+    except UsageError as bad:
+        if Path(name).exists() or Path(f"{name}.yaml").is_file():
+            here = name if Path(name).exists() else f"{name}.yaml"
+            what = "folder" if Path(here).is_dir() else "file"
+            path = here if here.startswith(("/", ".")) else f"./{here}"
+            raise UsageError(
+                f"unknown task '{name}'. There is a {what} of that name here: name it by its path, {path}."
+            ) from bad
+        raise
+
+
+def _refuse_python(path: Path) -> None:
+    """A task in a Python file is a plugin, which is trusted: it loads by -p alone."""
+    if path.suffix != ".py" or not path.is_file():
+        return
+    names = ",".join(sources.declared_names(path)) or "NAME"
+    if "w2s_methods" in sources.offered_hooks(path):
+        raise UsageError(f"--tasks {path}: the file offers methods. Give --methods {path}.")
+    if "w2s_tasks" not in sources.offered_hooks(path):
+        raise UsageError(f"--tasks {path}: the file has no w2s_tasks(), so it offers no task.")
+    raise UsageError(f"--tasks {path}: a task in Python is a plugin. Give -p {path} --tasks {names}.")
 
 
 def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: MutableMapping[str, str]) -> PlannedTask:

@@ -44,11 +44,21 @@ def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: in
     if len(measured) < len(methods):
         cases.append(Assumed().components(holdout.rows_per_question))
     least = [_least(c, seeds, holdout.questions, level) for c in cases]
-    size = _span([f"{x:.3f}" for x in (min(least), max(least))])
-    pgr = ""
-    if known.gap is not None:
-        pgr = f" ({_span([f'{x / known.gap:.2f}' for x in (min(least), max(least))])} PGR)"
-    return f"{size} accuracy{pgr}, variances {_origin(len(measured), len(methods))}"
+    return f"{_size(min(least), max(least), known.gap)}, variances {_origin(len(measured), len(methods))}"
+
+
+def _size(low: float, high: float, gap: float | None) -> str:
+    """From `low` to `high` accuracy, and as PGR where the gap is known; never a number that none can have."""
+    if gap is None:
+        if low >= 1:
+            return "nothing, not even all of an accuracy's range"
+        return f"{_span([f'{min(x, 1.0):.3f}' for x in (low, high)])} accuracy"
+    size = f"{_span([f'{min(x, 1.0):.3f}' for x in (low, high)])} accuracy"
+    if low >= gap:
+        return f"nothing below 1 PGR can be seen (it takes {size}, the gap is {gap:.3f})"
+    if high >= gap:
+        return f"{size} ({low / gap:.2f} PGR; with the larger variances nothing below 1 can be seen)"
+    return f"{size} ({_span([f'{x / gap:.2f}' for x in (low, high)])} PGR)"
 
 
 def _least(c: Components, seeds: int, questions: int, level: float) -> float:

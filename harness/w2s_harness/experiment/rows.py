@@ -328,7 +328,8 @@ def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None)
     """Why a number is null or the row is not ok; the first failed seed's own words."""
     if status == "disqualified":
         return next(v.because for v in tally.verdicts if v.level == "disqualify")
-    for job, record in tally.cells:
+    # With -x the seeds that were not run stand before the one that failed, as often as not.
+    for job, record in sorted(tally.cells, key=lambda cell: cell[1].get("not_run", False)):
         if "error" in record:
             first = str(record["error"]).partition("\n")[0]
             return f"seed {job.cell.seed}: {first}"

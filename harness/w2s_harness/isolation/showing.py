@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from w2s_harness.errors import HarnessError
+from w2s_harness.isolation.missing import hint
 from w2s_harness.wire.messages import Raised
 
 LIMIT = 2_000
@@ -29,7 +30,10 @@ def raised(error: Raised) -> str:
     frames = "; ".join(error.frames)
     room = LIMIT - min(len(frames) + 3, LIMIT // 2)
     shown = visible(head, limit=room)
-    return f"{shown} ({visible(frames, limit=LIMIT - len(shown) - 3)})" if frames else shown
+    if frames:
+        shown = f"{shown} ({visible(frames, limit=LIMIT - len(shown) - 3)})"
+    mend = hint(error)
+    return f"{shown}. {mend}" if mend and len(shown) + len(mend) + 2 <= LIMIT else shown
 
 
 def said(bad: BaseException) -> str:

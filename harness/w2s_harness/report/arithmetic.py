@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec import UNSET
 
@@ -15,67 +16,85 @@ NEAR = 1e-6
 """How far a number may lie from what it follows from; imported ones are rounded."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """A number of a leaderboard."""
+
+    what: str
+    """Its name, as a reader of the tables knows it."""
+    path: str
+    """Its place in the document."""
+
+
 def check(board: Leaderboard, name: str) -> int:
     """Check accuracies against outcomes, means, gaps, PGR and optimism; returns how many held.
 
-    Raises `DataError` for the first that does not, with its path in the document; `name` is what the error
-    calls the document. Outcomes themselves, intervals and verdicts are taken as they stand.
+    Raises `DataError` for the first that does not, with its name and its path in the document; `name` is what
+    the error calls the document. Outcomes themselves, intervals and verdicts are taken as they stand.
     """
     held = 0
     try:
         for where, says, follows in _claims(board):
             if not math.isclose(says, follows, rel_tol=0, abs_tol=NEAR):
-                raise DataError(f"{where} is {says:.6g}, and from the numbers under it {follows:.6g}")
+                what = f"{where.what} is {says:.6g}, and from the numbers under it {follows:.6g}"
+                raise DataError(f"{what} ({where.path})")
             held += 1
     except DataError as bad:
         raise DataError(f"{name}: {bad}") from bad
     return held
 
 
-def _claims(board: Leaderboard) -> Iterator[tuple[str, float, float]]:
-    """(path, what stands there, what it follows to be) of every number that can be checked."""
+def _claims(board: Leaderboard) -> Iterator[tuple[_Where, float, float]]:
+    """(where, what stands there, what it follows to be) of every number that can be checked."""
     settings: dict[tuple[str, str], Setting] = {}
     for i, setting in enumerate(board.settings):
         settings[setting.task, setting.pair] = setting
-        at = f"$.settings[{i}]"
+        at, named = f"$.settings[{i}]", f"{setting.task} on {setting.pair}"
         for part, line in (("weak", setting.weak), ("ceiling", setting.ceiling)):
-            yield from _accuracies(f"{at}.{part}", line.per_seed, line.mean, setting)
+            here = _Where(f"{named}: the {part} accuracy", f"{at}.{part}")
+            yield from _accuracies(here, line.per_seed, line.mean, setting)
         if setting.gap is not None and setting.weak.mean is not None and setting.ceiling.mean is not None:
-            yield f"{at}.gap", setting.gap, setting.ceiling.mean - setting.weak.mean
+            gap = setting.ceiling.mean - setting.weak.mean
+            yield _Where(f"{named}: the gap", f"{at}.gap"), setting.gap, gap
     for i, row in enumerate(board.rows):
         at = f"$.rows[{i}]"
         known = settings.get((row.task, row.pair))
         if known is None:
-            raise DataError(f"{at} ({label(row)}): there is no setting {row.task}, {row.pair}")
-        yield from _accuracies(f"{at}.transfer", row.transfer.per_seed, row.transfer.mean, known)
-        yield from _row(at, row, known)
+            raise DataError(f"{label(row)}: there is no setting {row.task}, {row.pair} ({at})")
+        named = f"{row.task} on {row.pair}: {label(row)}'s"
+        here = _Where(f"{named} transfer accuracy", f"{at}.transfer")
+        yield from _accuracies(here, row.transfer.per_seed, row.transfer.mean, known)
+        yield from _row(at, named, row, known)
 
 
-def _row(at: str, row: Row, setting: Setting) -> Iterator[tuple[str, float, float]]:
+def _row(at: str, named: str, row: Row, setting: Setting) -> Iterator[tuple[_Where, float, float]]:
     weak, ceiling = setting.weak.mean, setting.ceiling.mean
     if row.baselines is not None:
         weak, ceiling = row.baselines.weak, row.baselines.ceiling
     transfer = row.transfer.mean
     if weak is not None and ceiling is not None and row.pgr is not None and transfer is not None:
         # compared as accuracy: what is rounded off an accuracy is more as PGR, by one over the gap
-        yield f"{at}.pgr", weak + row.pgr * (ceiling - weak), transfer
+        place = _Where(f"{named} PGR as an accuracy", f"{at}.pgr")
+        yield place, weak + row.pgr * (ceiling - weak), transfer
     if isinstance(row.final, float) and row.pgr is not None:
-        yield f"{at}.final", row.final, row.pgr
+        yield _Where(f"{named} final PGR", f"{at}.final"), row.final, row.pgr
     if isinstance(row.optimism, float) and isinstance(row.feedback, float) and isinstance(row.final, float):
-        yield f"{at}.optimism", row.optimism, row.feedback - row.final
+        place = _Where(f"{named} optimism", f"{at}.optimism")
+        yield place, row.optimism, row.feedback - row.final
 
 
 def _accuracies(
-    at: str, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
-) -> Iterator[tuple[str, float, float]]:
+    here: _Where, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
+) -> Iterator[tuple[_Where, float, float]]:
     for i, seed in enumerate(seeds):
         if seed.accuracy is not None and isinstance(seed.outcomes, str):
             ties = None if seed.ties is UNSET else seed.ties
+            at, named = f"{here.path}.per_seed[{i}]", f"{here.what} of seed {seed.seed}"
             try:
                 (values,) = counted([(seed.outcomes, ties)], setting.n_test, largest(setting))
             except DataError as bad:
-                raise DataError(f"{at}.per_seed[{i}].{bad}") from bad
-            yield f"{at}.per_seed[{i}].accuracy", seed.accuracy, accuracy(values)
+                raise DataError(f"{named}: {bad} ({at})") from bad
+            yield _Where(named, f"{at}.accuracy"), seed.accuracy, accuracy(values)
     known = [seed.accuracy for seed in seeds if seed.accuracy is not None]
     if mean is not None and known and len(known) == len(seeds):
-        yield f"{at}.mean", mean, math.fsum(known) / len(known)
+        yield _Where(f"{here.what}, the mean,", f"{here.path}.mean"), mean, math.fsum(known) / len(known)

@@ -119,7 +119,9 @@ def _of_member(name: str, data: bytes) -> Iterator[Record]:
 def _array(data: bytes) -> Array | None:
     """The array of a `.npy` file. One of objects is never read."""
     try:
-        array: Array = np.load(io.BytesIO(data), allow_pickle=False)
+        # numpy warns of a header that Python 2 wrote; the user did not write it
+        with warnings.catch_warnings(action="ignore"):
+            array: Array = np.load(io.BytesIO(data), allow_pickle=False)
     except _BROKEN:
         return None
     return array

@@ -77,6 +77,27 @@ def test_a_wrong_command_line_is_one_line_and_exit_4(tmp_path, arguments, said):
     assert first.startswith("error: ") and said in first and len(rest) == 1
 
 
+@pytest.mark.parametrize("group", [[], ["agent"]], ids=["the program", "agent"])
+def test_a_group_alone_is_a_question_and_not_a_mistake(tmp_path, group):
+    done = cli(*group, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == cli(*group, "--help", cwd=tmp_path).stdout
+    assert "error" not in done.stderr
+
+
+def test_the_module_is_the_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "w2s_harness", "run", "--limit", "0"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 4 and done.stderr.startswith("error: ") and "w2s-harness run" in done.stderr
+
+
+def test_a_shell_is_told_what_can_follow(tmp_path):
+    asked = {"_W2S_HARNESS_COMPLETE": "bash_complete", "COMP_WORDS": "w2s-harness re", "COMP_CWORD": "1"}
+    done = cli(cwd=tmp_path, env=asked)
+    assert done.stdout.splitlines() == ["plain,redteam", "plain,report", "plain,review"]
+
+
 def test_help_names_every_command(tmp_path):
     text = cli("--help", cwd=tmp_path).stdout
     assert all(name in text for name in ("list", "report", "run", "schema", "show"))

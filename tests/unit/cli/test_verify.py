@@ -64,8 +64,8 @@ def test_a_changed_leaderboard_is_an_error(run):
     body = json.loads(BOARD.read_text(encoding="utf-8"))
     body["settings"][0]["gap"] = 0.9
     (run / "leaderboard.json").write_text(json.dumps(body))
-    assert "settings[0].gap is 0.9" in str(verified(run).exception)
-    assert "settings[0].gap is 0.9" in str(verified(run / "leaderboard.json").exception)
+    assert "the gap is 0.9" in str(verified(run).exception)
+    assert "the gap is 0.9" in str(verified(run / "leaderboard.json").exception)
 
 
 @pytest.mark.parametrize("name", ["nothing.jsonl", "empty"])

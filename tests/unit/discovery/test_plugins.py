@@ -190,3 +190,38 @@ def test_what_is_switched_off_is_not_loaded(site):
     with pytest.raises(UsageError, match=r"task 'arith': its plugin is switched off\. Take -p no:arith away"):
         plugins.task("arith")
     assert "fake_arith" not in sys.modules
+
+
+def test_a_task_with_another_name_than_its_plugin(site):
+    plant(
+        site,
+        "fake-sums",
+        points={TRUSTED: {"sums": "fake_sums"}},
+        files={"fake_sums.py": TASK.format(name="adding")},
+    )
+    with pytest.raises(
+        UsageError, match=r"'sums' offers no task 'sums' but 'adding'\. Give -p sums --tasks a"
+    ):
+        Plugins(folders=[site]).task("sums")
+    with pytest.raises(UsageError, match=r"'adding' is the plugin sums's\. Give -p sums --tasks adding"):
+        Plugins(folders=[site]).task("adding")
+    plugins = Plugins(folders=[site])
+    plugins.switch("sums")
+    assert plugins.task("adding").name == "adding"
+
+
+def test_a_method_file_that_was_named_without_its_path(site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"a method file is named by its path \(\./mine\.py\)"):
+        Plugins(folders=[site]).method("mine")
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(UsageError, match=r"the file here is \./mine\.py\."):
+        Plugins(folders=[site]).method("mine")
+
+
+def test_two_tasks_of_one_name_in_one_plugin(file):
+    text = TASK.format(name="double").replace("return [T()]", "return [T(), T()]")
+    plugins = Plugins()
+    plugins.switch(file("doubles.py", text))
+    with pytest.raises(PluginError, match="plugin 'doubles': it offers two tasks called 'double'"):
+        plugins.task("double")

@@ -132,3 +132,17 @@ def test_offered_hooks_are_read_without_import(tmp_path):
     path = tmp_path / "m.py"
     path.write_text("1 / 0\ndef w2s_tasks(): ...\ndef other(): ...\nclass A:\n    def w2s_pairs(self): ...\n")
     assert sources.offered_hooks(path) == {"w2s_tasks"}
+
+
+def test_what_the_compiler_thinks_of_others_code_is_not_said(tmp_path, recwarn):
+    file = tmp_path / "m.py"
+    file.write_text('"""A \\d method."""\n\ndef w2s_methods():\n    return 1 is 1\n')
+    assert sources.documentation(file) == "A \\d method."
+    assert sources.offered_hooks(file) == {"w2s_methods"}
+    assert not recwarn.list
+
+
+def test_source_that_is_nested_too_deeply_is_unreadable(tmp_path):
+    file = tmp_path / "m.py"
+    file.write_text("x = " + "(" * 100_000)
+    assert sources.documentation(file) == "" and sources.declared_names(file) == []

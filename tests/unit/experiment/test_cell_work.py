@@ -129,7 +129,8 @@ def test_listeners_hear_every_cell_once(make, store, plugins):
 
 def test_stopping_at_the_first_failure_leaves_the_rest_undone(make):
     found = make().run(unreachable, lambda event: None, stop_first=True)
-    assert found["words/p/plain/s0"] == {"error": "not run: an earlier cell failed (-x)"}
+    why = "not run: words/p/torn/s0 failed before it: torn.py: SyntaxError (-x)"
+    assert found["words/p/plain/s0"] == {"error": why, "not_run": True}
     assert found["words/p/torn/s0"]["error"] == "torn.py: SyntaxError"
 
 

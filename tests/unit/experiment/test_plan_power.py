@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from w2s_harness.experiment.plan_power import detectable
+from w2s_harness.experiment.plan_power import _size, detectable
 from w2s_harness.experiment.powering import Assumed, holdout_of
 from w2s_harness.scoring.power import minimum_detectable
 
@@ -31,3 +31,21 @@ def test_nothing_is_said_where_nothing_is_compared(plan, with_vanilla, setting, 
     assert detectable(plan, [setting()], store) == []
     alone = replace(with_vanilla, methods=with_vanilla.methods[:1])
     assert detectable(alone, [setting()], store) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "gap", "said"),
+    [
+        (0.02, 0.04, None, "0.020 to 0.040 accuracy"),
+        (1.2, 2.0, None, "nothing, not even all of an accuracy's range"),
+        (0.02, 0.02, 0.2, "0.020 accuracy (0.10 PGR)"),
+        (0.02, 0.04, 0.2, "0.020 to 0.040 accuracy (0.10 to 0.20 PGR)"),
+        (0.097, 0.097, 0.02, "nothing below 1 PGR can be seen (it takes 0.097 accuracy, the gap is 0.020)"),
+        (
+            0.01, 0.097, 0.02,
+            "0.010 to 0.097 accuracy (0.50 PGR; with the larger variances nothing below 1 can be seen)",
+        ),
+    ],
+)  # fmt: skip
+def test_no_difference_that_no_method_can_have_is_foretold(low, high, gap, said):
+    assert _size(low, high, gap) == said

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from w2s_harness.cli.power import command
+from w2s_harness.cli.power import _counted, _seen, command
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.experiment.pilots import boards_of, items, names, pilots
-from w2s_harness.experiment.powering import Assumed
+from w2s_harness.experiment.powering import Assumed, Range
 from w2s_harness.report import canonical, document
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.scoring.power import components, minimum_detectable, seeds_needed
@@ -187,3 +187,22 @@ def test_numbers_out_of_bounds_are_refused(arguments):
 def test_nothing_beside_the_reference_is_nothing(tmp_path):
     with pytest.raises(NothingSelectedError):
         asked("--tasks", "math", "--gap", 0.3, "--methods", "vanilla", "--store", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Range(20), "needs 20 seeds"),
+        (Range(20, 11, 72, True), "needs 20 seeds (11 to 72)"),
+        (Range(20, 11, None, True), "needs 20 seeds (11 or more; with the highest none will do)"),
+        (Range(None), "is out of reach of any number of seeds"),
+        (Range(None, None, None, True), "is out of reach of any number of seeds"),
+        (
+            Range(None, 21, None, True),
+            "is out of reach of any number of seeds; with the lowest variances of the range 21 would do",
+        ),
+    ],
+)
+def test_what_no_number_reaches_is_not_said_to_be_reached(found, said):
+    assert _counted(found, "seeds") == said
+    assert (_seen(0.5), _seen(4.85)) == ("0.50 PGR", "no difference under 1 PGR")

@@ -32,3 +32,14 @@ def test_escapes_have_the_shortest_form():
 def test_a_breach_of_the_contract_shows_no_kind():
     assert raised(Raised("", "m: no")) == "m: no"
     assert raised(Raised("E", "no", ("f.py:1 in g: x",))) == "E: no (f.py:1 in g: x)"
+
+
+def test_a_module_that_no_worker_has_says_what_to_do():
+    def shown(name: str, kind: str = "ModuleNotFoundError") -> str:
+        return raised(Raised(kind, f"No module named '{name}'", ("m.py:1 in <module>: import x",)))
+
+    assert shown("torch.nn").endswith("a method trains and reads the model through `student`.")
+    assert "hypothesis is installed here, but a worker sees only what" in shown("hypothesis.strategies")
+    assert ". Install not_there, and put it into the dependencies" in shown("not_there")
+    assert shown("torch", "ValueError").endswith("import x)")
+    assert shown("os.path; rm").endswith("import x)")

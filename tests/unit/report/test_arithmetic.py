@@ -27,16 +27,25 @@ def test_a_leaderboard_of_a_run_holds():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda b: scored(b).update(pgr=0.97), r"\$\.rows\[\d+\]\.pgr"),
-        (lambda b: scored(b)["transfer"].update(mean=0.9), r"transfer\.mean is 0\.9"),
+        (lambda b: scored(b).update(pgr=0.97), r" on .*'s PGR as an accuracy is .* \(\$\.rows\[\d+\]\.pgr\)"),
+        (
+            lambda b: scored(b)["transfer"].update(mean=0.9),
+            r"y, the mean, is 0\.9.*transfer\.mean\)",
+        ),
         (
             lambda b: scored(b)["transfer"]["per_seed"][1].update(accuracy=0.9),
-            r"transfer\.per_seed\[1\]\.acc",
+            r"'s transfer accuracy of seed \d+ is 0\.9.*per_seed\[1\]\.accuracy\)",
         ),
-        (lambda b: b["settings"][0].update(gap=0.5), r"\$\.settings\[0\]\.gap is 0\.5"),
-        (lambda b: b["settings"][0]["weak"].update(mean=0.1), r"\$\.settings\[0\]\.weak\.mean"),
-        (lambda b: scored(b).update(final=0.01), r"\.final is 0\.01"),
-        (lambda b: scored(b).update(feedback=0.5, final=scored(b)["pgr"], optimism=2.0), r"\.optimism is 2"),
+        (lambda b: b["settings"][0].update(gap=0.5), r"the gap is 0\.5.* \(\$\.settings\[0\]\.gap\)"),
+        (
+            lambda b: b["settings"][0]["weak"].update(mean=0.1),
+            r"the mean, is 0\.1.*\.weak\.mean\)",
+        ),
+        (lambda b: scored(b).update(final=0.01), r"final PGR is 0\.01.*\.final\)"),
+        (
+            lambda b: scored(b).update(feedback=0.5, final=scored(b)["pgr"], optimism=2.0),
+            r"optimism is 2.*\.optimism\)",
+        ),
         (lambda b: scored(b).update(task="else"), r"there is no setting else"),
         (lambda b: scored(b)["transfer"]["per_seed"][0].update(outcomes="////"), "outcomes holds 3 bytes"),
     ],
