@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     INTERNAL = 3
     """A bug in w2s-harness."""
     USAGE = 4
-    """The command line, a plan, a data file or a plugin is not usable."""
+    """The command line, a plan, a file, a folder or a plugin is not usable."""
     NOTHING_SELECTED = 5
     """The selection holds no cell."""
 

@@ -87,7 +87,7 @@ def test_a_wrong_call_is_one_line(here: Place, results: Path, arguments: tuple[s
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("toy_better/c1/seed_1.json", "{", "toy_better/c1/seed_1.json: not JSON"),
+        ("toy_better/c1/seed_1.json", "{", "toy_better/c1/seed_1.json:1: not JSON"),
         ("toy_better/c1/seed_1.json", '{"dataset_name": "toy", "seed": 1, "transfer_acc": 2}', "<= 1"),
         ("toy_better/c1/seed_01.json", '{"dataset_name": "toy", "seed": 1, "transfer_acc": 0.5}', "seed 1"),
         ("toy_better/c2/seed_9.json", '{"dataset_name": "toy", "seed": 9, "transfer_acc": 0.5}', "mixed"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from w2s_harness.agent import directions
 from w2s_harness.agent.plan import AgentPlan
+from w2s_harness.destination import folder_for
 from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
 
@@ -64,8 +65,8 @@ def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:
 
 def folder_of(given: str | None, plan: AgentPlan) -> Path:
     """The run's folder: what the user gave, else a new one in the store."""
-    if given:
-        return Path(given)
+    if given is not None:
+        return folder_for(given, "--dir")
     return Path(plan.store) / "agents" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from w2s_harness.errors import UsageError
+from w2s_harness.disk import read_bytes, shown, text_of
+from w2s_harness.errors import DataError, UsageError
 
 SHIPPED = Path(__file__).parent / "directions.yaml"
 MAX_BYTES = 2**16
@@ -34,15 +35,13 @@ def read(path: Path | None = None) -> list[str]:
 
 
 def _parsed(file: Path) -> object:
+    mend = "Give a list of short directions."
     try:
-        with file.open("rb") as opened:
-            body = opened.read(MAX_BYTES + 1)
-    except OSError as bad:
-        raise UsageError(f"{file}: cannot be read: {bad.strerror}") from bad
-    if len(body) > MAX_BYTES:
-        raise UsageError(f"{file}: over {MAX_BYTES} bytes, so it is no list of short directions")
+        text = text_of(read_bytes(file, MAX_BYTES, mend, no_file=mend), shown(file))
+    except DataError as bad:
+        raise UsageError(str(bad)) from bad
     try:
-        return yaml.safe_load(body.decode())
+        return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as bad:
         mark = getattr(bad, "problem_mark", None)
         where = f":{mark.line + 1}" if mark is not None else ""

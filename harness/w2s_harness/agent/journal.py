@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
-from w2s_harness.errors import DataError, StoreError
+from w2s_harness.data.jsonl import row_of
+from w2s_harness.disk import shown
+from w2s_harness.errors import StoreError
 
 
 class Journal:
@@ -41,15 +43,7 @@ class Journal:
         if not self.path.is_file():
             return []
         *lines, _ = self.path.read_bytes().split(b"\n")
-        out = []
-        for n, line in enumerate(lines, 1):
-            try:
-                out.append(msgspec.json.decode(line, type=dict[str, Any]))
-            except msgspec.DecodeError as bad:
-                raise DataError(
-                    f"{self.path}:{n}: not a JSON object: {bad}. It was changed by hand."
-                ) from bad
-        return out
+        return [row_of(line, shown(self.path), n) for n, line in enumerate(lines, 1)]
 
     def _mend(self) -> None:
         """Cut off what a killed process left behind the last line."""

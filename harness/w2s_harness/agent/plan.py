@@ -10,11 +10,16 @@ import msgspec
 
 from w2s_harness.agent import prices
 from w2s_harness.agent.prices import Prices
-from w2s_harness.errors import DataError, UsageError
+from w2s_harness.data.strict_json import struct_of
+from w2s_harness.disk import read_bytes, shown, text_of
+from w2s_harness.errors import UsageError
 from w2s_harness.isolation.jail import Choice
 
 FORMAT = "w2s-agent-run/1"
+MAX_BYTES = 2**22
+"""A longer plan or price table is refused."""
 _PRICES = "prices.yaml"
+_MEND = "It was written by another version, or changed by hand."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +81,9 @@ def write(plan: AgentPlan, folder: Path, own_prices: Path | None = None) -> None
         raise UsageError(
             f"{folder} exists. `w2s-harness agent resume {folder}` goes on with it; else give another --dir."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if own_prices is not None:
-        (folder / _PRICES).write_bytes(own_prices.read_bytes())
+        (folder / _PRICES).write_bytes(read_bytes(own_prices, MAX_BYTES, "A price table is short."))
     path = folder / "plan.json"
     waiting = folder / ".plan.json"
     waiting.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
@@ -88,16 +93,10 @@ def write(plan: AgentPlan, folder: Path, own_prices: Path | None = None) -> None
 def read(folder: Path) -> AgentPlan:
     """The plan of an agent run. Raises `UsageError` where there is none, `DataError` for a broken one."""
     path = folder / "plan.json"
-    try:
-        body = path.read_bytes()
-    except OSError:
-        raise UsageError(
-            f"{folder}: no agent run (no plan.json). `w2s-harness agent run` starts one."
-        ) from None
-    try:
-        return msgspec.json.decode(body, type=AgentPlan, strict=True)
-    except msgspec.DecodeError as bad:
-        raise DataError(f"{path}: {bad}. It was written by another version, or changed by hand.") from bad
+    if not path.exists():
+        raise UsageError(f"{folder}: no agent run (no plan.json). `w2s-harness agent run` starts one.")
+    body = read_bytes(path, MAX_BYTES, _MEND, no_file=_MEND)
+    return struct_of(text_of(body, shown(path)), AgentPlan, shown(path), mend=_MEND)
 
 
 def prices_of(folder: Path) -> Prices:

@@ -7,6 +7,7 @@ import keyword
 import os
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 
 import click
 
@@ -51,6 +52,13 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; a broken pipe ends it as `failure.explain` says, not with click's 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as bad:
+            return importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=is_debugged())
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -62,6 +70,16 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def command(debug: bool) -> None:
     """Weak-to-strong supervision experiments whose numbers can be trusted."""
+    try:
+        Path.cwd()
+    except OSError:
+        gone = "the working folder is gone: no relative path leads anywhere. Change to one that is there."
+        raise importlib.import_module("w2s_harness.errors").UsageError(gone) from None
+
+
+def is_debugged() -> bool:
+    """Whether tracebacks are wanted."""
+    return "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
 
 
 def main() -> None:
@@ -69,7 +87,7 @@ def main() -> None:
     # Before numpy loads: the host's own linear algebra must give the same bits on any number of cores, and
     # its threads would spin beside the services, which have threads of their own.
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    debug = "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
+    debug = is_debugged()
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         code = command.main(args=arguments, prog_name="w2s-harness", standalone_mode=False)

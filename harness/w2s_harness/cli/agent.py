@@ -92,6 +92,7 @@ def run(**flags: Any) -> int:
     from w2s_harness.agent import asking, plan, prices, ready, running
 
     asked = asking.plan_of(flags)
+    _out(flags)
     own_prices = Path(flags["prices"]) if flags["prices"] else None
     ready.check_names(asked)
     ready.model_of(asked, prices.load(own_prices))
@@ -115,11 +116,17 @@ def resume(folder: str, **flags: Any) -> int:
     return _go(running, Path(folder), flags)
 
 
+def _out(flags: dict[str, Any]) -> Path | None:
+    from w2s_harness.destination import file_for
+
+    return None if flags["out"] is None else file_for(flags["out"], "--out")
+
+
 def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from w2s_harness.cli.terminal import Terminal, columns
 
-    out = Path(flags["out"]) if flags["out"] else None
+    out = _out(flags)
     finish = bool(flags.get("finish"))
     with Terminal(-1 if flags["quiet"] else 0, doing="agents at work") as terminal:
         told = terminal.say, terminal.show
@@ -171,12 +178,14 @@ def cost(folder: str, as_json: bool) -> int:
 def science(folder: str, against: str | None, figures: str | None, as_json: bool) -> int:
     """Families of ideas and their entropy, duplicates, progress and length of methods through time."""
     from w2s_harness.agent import showing
+    from w2s_harness.destination import folder_for
 
+    into = None if figures is None else folder_for(figures, "--figures")
     other = Path(against) if against else None
     click.echo(showing.science(Path(folder), other, as_json=as_json), nl=False)
-    if figures:
+    if into is not None:
         from w2s_harness.agent import drawing
 
-        for path in drawing.draw([Path(folder), *([other] if other else [])], Path(figures)):
+        for path in drawing.draw([Path(folder), *([other] if other else [])], into):
             click.echo(f"figure  {path}", err=True)
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from w2s_harness.data.wording import quoted
+from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError, UsageError, nearest
 
 MAX_BYTES = 2**20
@@ -96,25 +97,26 @@ def _candidates(start: Path) -> list[Path]:
 
 
 def _read(file: Path, *, required: bool) -> _Found | None:
-    try:
-        with file.open("rb") as opened:
-            body = opened.read(MAX_BYTES + 1)
-    except OSError as bad:
-        is_there = os.path.lexists(file) and file.name == "w2s.yaml"
-        if required or is_there:
-            raise UsageError(f"{file}: cannot read the configuration: {bad.strerror}") from bad
+    needed = required or (os.path.lexists(file) and file.name == "w2s.yaml")
+    # a pyproject.toml above that is no file, or somebody else's, is no matter of ours
+    if not needed and not os.access(file, os.R_OK):
         return None
-    if len(body) > MAX_BYTES:
-        raise UsageError(f"{file}: over {MAX_BYTES} bytes, too long for a configuration")
+    try:
+        body = read_bytes(file, MAX_BYTES, "That is too long for a configuration.")
+    except DataError as bad:
+        if not needed and not file.is_file():
+            return None
+        why = str(bad).removeprefix(f"{shown(file)}: ")
+        raise UsageError(f"{shown(file)}: cannot read the configuration: {why}") from bad
     return _toml(body, file, required=required) if file.suffix == ".toml" else _yaml(body, file)
 
 
 def _toml(body: bytes, file: Path, *, required: bool) -> _Found | None:
     try:
-        text = body.decode("utf-8")
+        text = text_of(body, shown(file))
         tool = tomllib.loads(text).get("tool")
-    except UnicodeDecodeError as bad:
-        raise UsageError(f"{file}: not UTF-8 text ({bad.reason} at byte {bad.start})") from bad
+    except DataError as bad:
+        raise UsageError(str(bad)) from bad
     except RecursionError:
         raise UsageError(f"{file}: broken TOML: it is nested too deeply") from None
     except ValueError as bad:

@@ -28,6 +28,7 @@ def command(**flags: Any) -> int:
     Predictions for the holdout's ids are scored with `run --methods FILE.jsonl`.
     """
     from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.destination import folder_for
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.exporting import Export, export_rows
     from w2s_harness.experiment.selection import Selection
@@ -38,7 +39,10 @@ def command(**flags: Any) -> int:
     names = ("tasks", "pairs", "weak", "strong", "mode", "seeds", "root_seed", "limit")
     selection = Selection(**{name: flags[name] for name in names}, methods="vanilla", guards="none")
     wanted = Export(
-        out=Path(flags["out"]), texts=flags["texts"], store=Path(flags["store"]), slots=flags["slots"]
+        out=folder_for(flags["out"], "--out"),
+        texts=flags["texts"],
+        store=Path(flags["store"]),
+        slots=flags["slots"],
     )
     with Terminal(0) as terminal:
         plugins.register("terminal", terminal)

@@ -25,13 +25,12 @@ def command(folder: str, form: str, out: str) -> int:
     """
     from w2s_harness.cli.failure import one_line
     from w2s_harness.cli.terminal import columns
+    from w2s_harness.destination import file_for
     from w2s_harness.errors import UsageError
     from w2s_harness.importing import aar, board, seed_csv
     from w2s_harness.report import canonical, tables
 
-    path = Path(out)
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--out {path}: there is no folder {path.parent}. Make it first.")
+    path = file_for(out, "--out")
     if not Path(folder).is_dir():
         raise UsageError(f"{folder}: no such folder. Name the folder that holds the results.")
     read = aar.read_folder if form == "aar" else seed_csv.read_folder

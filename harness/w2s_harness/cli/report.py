@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -32,12 +33,14 @@ def command(
 ) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
     from w2s_harness.cli.terminal import columns
+    from w2s_harness.destination import folder_for
     from w2s_harness.experiment.sign_offs import SignOffs, accepted_only
     from w2s_harness.report import document, latex, tables
     from w2s_harness.report.figures import write_figures
     from w2s_harness.report.notation import counted
     from w2s_harness.report.rescoring import compared_with, with_best
 
+    into = None if figures is None else folder_for(figures, "--figures")
     found = SignOffs(Path(store)).shown_on(document.read(_leaderboard(run, Path(store))))
     if against:
         found = compared_with(found, [name.strip() for name in against.split(",") if name.strip()])
@@ -53,7 +56,7 @@ def command(
         click.echo(by_author(found, form, columns()), nl=False)
         return 0
     click.echo(latex.latex(found) if form == "latex" else tables.render(found, form, columns()), nl=False)
-    for path in write_figures(found, Path(figures)) if figures else ():
+    for path in write_figures(found, into) if into is not None else ():
         click.echo(f"figure  {path}", err=True)
     return 0
 
@@ -62,7 +65,7 @@ def _leaderboard(name: str, store: Path) -> Path:
     from w2s_harness.errors import UsageError
     from w2s_harness.experiment import runs
 
-    if Path(name).is_file():
+    if os.path.lexists(name) and not Path(name).is_dir():
         return Path(name)
     found = runs.find(store, name)
     if not found.leaderboard.is_file():

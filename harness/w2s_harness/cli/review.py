@@ -64,16 +64,18 @@ def command(method: str, **flags: Any) -> int:
     With --accept or --reject, --by and --reason: record a decision about its source instead.
     """
     from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.destination import folder_for
     from w2s_harness.review import working
 
     decision = _decision(flags)
+    out = None if flags["out"] is None else folder_for(flags["out"], "--out")
     terminal = Terminal(-1 if flags["quiet"] else 0)
     asked = _asked(method, flags, terminal)
     if decision is not None:
         return _signed(asked, decision, flags, terminal.say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with terminal:
-        done = working.write(asked, Path(flags["out"]) if flags["out"] else None, terminal.say)
+        done = working.write(asked, out, terminal.say)
     if done.evidence is not None:
         from w2s_harness.review.questions import questions
 

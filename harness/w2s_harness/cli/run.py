@@ -236,6 +236,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
 
 def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     from w2s_harness.cli.terminal import columns
+    from w2s_harness.destination import file_for
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
@@ -251,7 +252,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
         terminal.say(f"configuration {ctx.meta['w2s.config']}")
     options = Options(
         store=Path(flags["store"]),
-        out=Path(flags["out"]) if flags["out"] else None,
+        out=file_for(flags["out"], "--out") if flags["out"] is not None else None,
         slots=flags["slots"],
         expression=flags["expression"],
         stop_first=flags["stop_first"],

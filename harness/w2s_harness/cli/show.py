@@ -73,7 +73,9 @@ def _run(store: Path, name: str) -> dict[str, Any]:
 def _settings(run: Run) -> list[dict[str, Any]]:
     if not run.leaderboard.is_file():
         return []
-    found = json.loads(run.leaderboard.read_text(encoding="utf-8"))["settings"]
+    from w2s_harness.report import canonical, document
+
+    found = json.loads(canonical.document_bytes(document.read(run.leaderboard)))["settings"]
     names = ("task", "pair", "mode", "solver", "n_test", "n_cut", "gap", "gap_ci", "weak_label_acc", "hyper")
     return [
         {k: s[k] for k in names} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]} for s in found

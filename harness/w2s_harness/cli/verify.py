@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def _checked(path: Path) -> Iterator[str]:
         if board.is_file():
             yield _leaderboard(board)
             _check_head(board, ledger)
-    elif not path.is_file():
+    elif not os.path.lexists(path):
         raise UsageError(f"{path}: there is no such file or folder.")
     else:
         yield _ledger(path) if path.suffix == ".jsonl" else _leaderboard(path)

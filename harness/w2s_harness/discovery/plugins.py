@@ -22,7 +22,8 @@ from w2s_harness import hookspecs
 from w2s_harness.discovery import metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import HarnessError, PluginError, UsageError, nearest
+from w2s_harness.disk import open_regular
+from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError, nearest
 from w2s_harness.types import Pair, Task, TaskKind
 
 Named = TypeVar("Named", Task, Pair)
@@ -378,8 +379,10 @@ class _importing:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UsageError(f"-p {path}: no such file")
+    try:
+        open_regular(path, "Name a Python file.").close()
+    except DataError as bad:
+        raise UsageError(f"-p {bad}") from bad
     name = f"w2s_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -12,8 +12,13 @@ from typing import Any
 
 import msgspec
 
-from w2s_harness.errors import StoreError, UsageError, nearest
+from w2s_harness.data.strict_json import value_of
+from w2s_harness.disk import read_bytes, shown, text_of
+from w2s_harness.errors import DataError, StoreError, UsageError, nearest
 from w2s_harness.experiment.store import Store, key_of, replace_file, writing
+
+MAX_PLAN = 2**28
+"""Bytes of a `plan.json`; a longer one is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,12 @@ class Run:
         """`plan.json`. Raises `StoreError` where it is missing or broken."""
         file = self.folder / "plan.json"
         try:
-            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as bad:
-            raise StoreError(f"{file}: cannot be read ({bad}). Start the run again.") from bad
+            data = read_bytes(file, MAX_PLAN, "It is no plan.")
+            found = value_of(text_of(data, shown(file)), shown(file), mend="It is no plan.")
+        except DataError as bad:
+            raise StoreError(f"{file}: cannot be read ({bad}) Start the run again.") from bad
+        if not isinstance(found, dict):
+            raise StoreError(f"{file}: cannot be read (it holds no plan). Start the run again.")
         return found
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:

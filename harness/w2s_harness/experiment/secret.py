@@ -16,6 +16,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from w2s_harness.disk import read_bytes
 from w2s_harness.errors import StoreError, UsageError
 from w2s_harness.experiment.store import Store, writing
 
@@ -53,7 +54,7 @@ def of_store(store: Store, *, make: bool = True) -> str:
             if not make:
                 return ""
             _draw(store)
-        found = file.read_text(encoding="utf-8", errors="replace").strip()
+        found = read_bytes(file, 2**10, "A secret is short.").decode("utf-8", "replace").strip()
     if not _HEX.fullmatch(found):
         raise StoreError(f"{file}: not 64 hexadecimal digits. Remove it, and a new secret is drawn.")
     return found

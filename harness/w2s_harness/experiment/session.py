@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from w2s_harness import destination
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import ExitCode, NothingSelectedError, UsageError
+from w2s_harness.errors import ExitCode, NothingSelectedError
 from w2s_harness.evidence import Published
 from w2s_harness.experiment import estimate, published, runs, secret
 from w2s_harness.experiment.assemble import Results, assemble, unjudged
@@ -92,8 +93,8 @@ def run(selection: Selection, options: Options, listeners: Listeners) -> Done:
 
     Raises `HarnessError`s for what the user can mend; a failed cell is a row of the leaderboard instead.
     """
-    if options.out is not None and not options.out.absolute().parent.is_dir():
-        raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}. Make it first.")
+    if options.out is not None:
+        destination.check_file(options.out, "--out")
     store = Store(options.store, warn=listeners.say)
     try:
         jail = Jail(options.isolation, cell_timeout_s=selection.cell_timeout_s)

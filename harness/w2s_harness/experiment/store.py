@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +24,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import StoreError
+from w2s_harness.disk import read_bytes
+from w2s_harness.errors import DataError, StoreError
 
 FORMAT = 1
+_LONGEST = 2**16
 _STALE_S = 3600.0
 _FSYNC_EVERY_S = 0.25
 
@@ -60,7 +63,11 @@ class Store:
     """Results by key. Safe for threads of one process and for several processes at once."""
 
     def __init__(self, root: Path, *, warn: Callable[[str], None] = lambda _: None) -> None:
-        """Open or create the store at `root`. Raises `StoreError` for one written by a newer version."""
+        """Open the store at `root`, or make one for its owner alone (0700).
+
+        Raises `StoreError` for one written by a newer version, for what is no store, and where nothing can be
+        written.
+        """
         self.root = root
         self.objects = root / "objects"
         self.runs = root / "runs"
@@ -73,7 +80,9 @@ class Store:
             self.objects.mkdir(parents=True, exist_ok=True)
             self.runs.mkdir(exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._log = os.open(root / "log.jsonl", flags, 0o644)
+            self._log = os.open(root / "log.jsonl", flags | os.O_NONBLOCK, 0o644)
+        if not stat.S_ISREG(os.fstat(self._log).st_mode):
+            raise StoreError(f"{root / 'log.jsonl'}: not a regular file. Name another store with --store.")
         self._index = dict(self._read_log())
         self._sweep()
 
@@ -178,14 +187,15 @@ class Store:
 
     def _check_format(self) -> None:
         file = self.root / "store.json"
-        try:
-            found = json.loads(file.read_text(encoding="utf-8")).get("format")
-        except FileNotFoundError:
+        if not os.path.lexists(file):
             with writing(self.root):
-                self.root.mkdir(parents=True, exist_ok=True)
+                # what stands in it is its owner's: predictions, drawn data seeds, what was asked of a task
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 replace_file(file, json.dumps({"format": FORMAT}).encode())
             return
-        except (OSError, ValueError, AttributeError) as bad:
+        try:
+            found = json.loads(read_bytes(file, _LONGEST, "It is no store's.")).get("format")
+        except (DataError, ValueError, AttributeError) as bad:
             raise StoreError(
                 f"{file}: not a store of w2s-harness ({bad}). Name another with --store."
             ) from bad

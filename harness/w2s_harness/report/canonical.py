@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from w2s_harness import destination
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.report.document import Leaderboard
 from w2s_harness.report.uncollected import uncollected
@@ -58,36 +57,16 @@ def stable_bytes(document: Leaderboard) -> bytes:
 
 
 def write(document: Leaderboard, path: Path) -> None:
-    """Check a document and write it whole or not at all (temporary file, fsync, rename).
+    """Check a document and write it whole or not at all, as `destination.write`.
 
     Raises `DataError` where it breaks the schema, `StoreError` where the file cannot be written.
     """
     data = document_bytes(document)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        destination.write(path, data)
     except OSError as bad:
         raise StoreError(f"{path}: the leaderboard cannot be written: {bad.strerror}") from bad
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # mkstemp's 0600 would hide a shared leaderboard
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _checked(document: Leaderboard) -> dict[str, Any]:

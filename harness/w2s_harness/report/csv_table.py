@@ -56,20 +56,27 @@ CSV_COLUMNS = (
     "review",
     "reason",
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a field begins that spreadsheets run; the last four are wide ones, which some take for the first."""
 
 
 def comma_separated(rows: Iterable[tuple[Setting, Row]]) -> str:
-    """A line per row, columns `CSV_COLUMNS`: numbers in full, null empty, text as `printable` has it."""
+    """A line per row, columns `CSV_COLUMNS`: numbers in full, null empty, text as `cell` has it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for setting, row in rows:
-        writer.writerow(_plain(value) for value in _record(setting, row))
+        writer.writerow(cell(value) for value in _record(setting, row))
     return out.getvalue()
 
 
-def _plain(value: str | int | float | None) -> str | int | float:
-    return "" if value is None else printable(value) if isinstance(value, str) else value
+def cell(value: str | int | float | None) -> str | int | float:
+    """A value as it stands in CSV; a text that a spreadsheet would run as a formula gets a ' before it."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = printable(value)
+    # whatever its quotes, a spreadsheet takes a field that starts so for a formula
+    return f"'{text}" if value.startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
 def _extras(row: Row) -> tuple[float | None, ...]:
@@ -105,7 +112,14 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         row.transfer.mean,
         *(setting.weak.mean, setting.ceiling.mean, setting.gap),
         *(*compared, *_starred(row)),
-        *(row.teacher_dependence, guards(row), access(row), row.isolation, row.exposure, row.solver),
+        *(
+            row.teacher_dependence,
+            guards(row) if row.verdicts else None,
+            access(row),
+            row.isolation,
+            row.exposure,
+            row.solver,
+        ),
         *(row.attempts, row.flops_over_vanilla, *_extras(row)),
         *(row.unverified, row.review.decision if row.review else None, row.reason),
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.data.jsonl import row_of
+from w2s_harness.disk import open_regular
 from w2s_harness.errors import DataError, StoreError
 
 FIRST = "0" * 64
@@ -85,7 +87,10 @@ def verify(path: Path) -> Checked:
     `StoreError` where the file cannot be read.
     """
     try:
-        body = path.read_bytes()
+        with open_regular(path, "Name a ledger.jsonl.") as file:
+            body = file.read()
+    except DataError as bad:
+        raise StoreError(str(bad)) from bad
     except OSError as bad:
         raise StoreError(f"{path}: {bad.strerror or bad}") from bad
     head, entries = FIRST, []
@@ -110,10 +115,11 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _decoded(path: Path, number: int, text: bytes) -> dict[str, Any]:
     try:
-        line = json.loads(text)
-    except ValueError as bad:
-        raise DataError(f"{path}:{number}: no line of a ledger: {bad}") from bad
-    if not isinstance(line, dict) or _OWN - line.keys():
+        line = row_of(text, str(path), number)
+    except DataError as bad:
+        why = str(bad).removeprefix(f"{path}:{number}: ")
+        raise DataError(f"{path}:{number}: no line of a ledger: {why}") from bad
+    if _OWN - line.keys():
         raise DataError(f"{path}:{number}: no line of a ledger: it needs n, previous and sha256")
     return line
 

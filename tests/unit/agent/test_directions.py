@@ -31,7 +31,7 @@ def test_a_list_of_ones_own(tmp_path):
         (b"- [a, b]\n", "direction 1 is no text"),
         (b"- " + b"x" * 600, "direction 1 is over 500 characters"),
         (b"- a\n- [b\n", "not YAML"),
-        (b"- \xff\xfe\n", "not YAML in UTF-8"),
+        (b"- \xff\xfe\n", "byte 3 is not UTF-8"),
         (b"- " + b"[" * 30_000, "not YAML"),
         (b"- x\n" * 30_000, "over 65536 bytes"),
     ],
@@ -46,5 +46,5 @@ def test_a_file_that_is_none_is_one_line_that_names_it(tmp_path, body, says):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match=r"gone\.yaml: cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"gone\.yaml: no such file"):
         directions.read(tmp_path / "gone.yaml")

@@ -27,7 +27,7 @@ def test_a_torn_last_line_is_dropped_and_written_over(tmp_path):
 def test_a_broken_line_in_the_middle_is_named(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"n":1}\n[2]\n{"n":3}\n')
-    with pytest.raises(DataError, match=r"a\.jsonl:2: not a JSON object"):
+    with pytest.raises(DataError, match=r"a\.jsonl:2: the line holds no object"):
         Journal(path).read()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from w2s_harness.cli import config
@@ -137,11 +139,30 @@ def test_a_file_that_is_nearly_called_so_is_said(tree, name):
 
 def test_a_configuration_that_cannot_be_read_is_not_passed_over(tree):
     (tree / "repo" / "w2s.yaml").symlink_to("gone")
-    with pytest.raises(UsageError, match=r"w2s\.yaml: cannot read the configuration: No such file"):
+    with pytest.raises(UsageError, match=r"w2s\.yaml: cannot read the configuration: the link leads nowhere"):
         config.find(None, KNOWN)
     (tree / "repo" / "w2s.yaml").unlink()
     (tree / "repo" / "w2s.yaml").mkdir()
-    with pytest.raises(UsageError, match=r"w2s\.yaml: cannot read the configuration: Is a directory"):
+    with pytest.raises(UsageError, match=r"w2s\.yaml: .*: not a regular file but a folder"):
+        config.find(None, KNOWN)
+    (tree / "repo" / "w2s.yaml").rmdir()
+    os.mkfifo(tree / "repo" / "w2s.yaml")
+    with pytest.raises(UsageError, match=r"w2s\.yaml: .* not a regular file but a pipe"):
+        config.find(None, KNOWN)
+
+
+def test_another_file_above_that_is_none_is_passed_over(tree):
+    os.mkfifo(tree / "repo" / "pyproject.toml")
+    assert config.find(None, KNOWN) == config.Config()
+
+
+def test_an_encoding_that_is_none_is_named(tree):
+    (tree / "repo" / "w2s.yaml").write_bytes("seeds: 3\n".encode("utf-16"))
+    with pytest.raises(UsageError, match=r"w2s\.yaml: is UTF-16"):
+        config.find(None, KNOWN)
+    (tree / "repo" / "w2s.yaml").unlink()
+    (tree / "repo" / "pyproject.toml").write_bytes(b"\xef\xbb\xbf[tool.w2s-harness]\n")
+    with pytest.raises(UsageError, match=r"pyproject\.toml:1: starts with a byte order mark"):
         config.find(None, KNOWN)
 
 
@@ -241,7 +262,7 @@ def test_hostile_yaml_is_one_line(tree, text, said):
         ("[tool.w2s-harness]\nlimit = 2024-01-01\n", "'limit' takes texts and finite numbers"),
         ("[tool.w2s-harness]\nlimit = inf\n", "'limit' takes texts and finite numbers"),
         (f"[tool.w2s-harness]\nplugins.x.{'a.' * 50}a = 1\n", "'plugins' takes texts and finite numbers"),
-        ("#" * 2**21, "over 1048576 bytes"),
+        ("#" * 2**21, "over 1 MiB"),
     ],
 )
 def test_hostile_toml_is_one_line(tree, text, said):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 from installed import METHOD, TASK, plant
@@ -146,3 +147,16 @@ def test_source_that_is_nested_too_deeply_is_unreadable(tmp_path):
     file = tmp_path / "m.py"
     file.write_text("x = " + "(" * 100_000)
     assert sources.documentation(file) == "" and sources.declared_names(file) == []
+
+
+def test_a_method_file_that_is_none_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "gone.py").symlink_to("nowhere.py")
+    for name, said in (
+        ("pipe.py", "not a regular file but a pipe"),
+        ("folder.py", "not a regular file but a folder"),
+        ("gone.py", "the link leads nowhere"),
+    ):
+        with pytest.raises(UsageError, match=rf"{name}: cannot read the method file: {said}"):
+            sources.from_file(tmp_path / name)

@@ -1,6 +1,7 @@
 """Sign-offs: who decided what about which source."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -68,4 +69,10 @@ def test_a_link_is_not_followed(place, tmp_path):
     (tmp_path / "elsewhere").write_text("")
     (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataError, match="plain file"):
+        SignOffs(place)
+
+
+def test_a_pipe_is_not_waited_for(place):
+    os.mkfifo(place.parent / FILE)
+    with pytest.raises(DataError, match="not a regular file but a pipe"):
         SignOffs(place)

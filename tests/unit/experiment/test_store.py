@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -216,3 +217,28 @@ def test_a_key_depends_on_stage_and_inputs_not_on_their_order():
     assert len({key_of("a", [1]), key_of("b", [1]), key_of("a", [2]), key_of("a", ["1"])}) == 4
     with pytest.raises(ValueError, match="JSON"):
         key_of("a", float("nan"))
+
+
+def test_a_new_store_is_its_owners_alone_and_an_old_one_is_left(tmp_path):
+    Store(tmp_path / "new" / "store").close()
+    assert stat.S_IMODE((tmp_path / "new" / "store").stat().st_mode) == 0o700
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old").chmod(0o775)
+    Store(tmp_path / "old").close()
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o775
+
+
+@pytest.mark.parametrize("name", ["store.json", "log.jsonl"])
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path, name):
+    Store(tmp_path / "s").close()
+    (tmp_path / "s" / name).unlink()
+    os.mkfifo(tmp_path / "s" / name)
+    with pytest.raises(StoreError, match=rf"{name}: .*not a regular file"):
+        Store(tmp_path / "s")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"format": "x"}', b""])
+def test_a_format_that_is_none_is_one_line(tmp_path, body):
+    (tmp_path / "store.json").write_bytes(body)
+    with pytest.raises(StoreError, match=r"store\.json"):
+        Store(tmp_path)

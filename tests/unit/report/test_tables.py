@@ -162,3 +162,16 @@ def test_what_would_decide_a_comparison_stays_in_the_short_reason(board):
 def test_no_view_passes_a_control_character_on(board):
     for view in ("text", "md", "csv"):
         assert all(c == "\n" or c.isprintable() for c in render(board, view))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d"])
+def test_csv_hands_a_spreadsheet_no_formula_and_keeps_numbers(board, start):
+    evil = f'{start}HYPERLINK("http://x")'
+    row = msgspec.structs.replace(board.rows[0], method=evil, reason=evil, pgr=-0.25, parameters={})
+    found = list(csv.reader(io.StringIO(render(msgspec.structs.replace(board, rows=[row]), "csv"))))[1]
+    line = dict(zip(CSV_COLUMNS, found, strict=True))
+    assert line["method"].startswith("'")
+    assert line["reason"].endswith('HYPERLINK("http://x")')
+    assert line["pgr"] == "-0.25"
+    for field in found:
+        assert not field.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d")) or float(field) <= 0

@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 
 import pytest
@@ -130,3 +131,20 @@ def test_an_entry_that_is_none(path, entry):
     with pytest.raises(ValueError):
         Ledger(path).append(entry)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"n": 1, "n": 1}', b'{"a": NaN}', b'{"a": 1e400}', b"[" * 100_000, b"\xff", b'{"a": "\\ud800"}'],
+)
+def test_a_line_that_is_no_strict_json_is_named(tmp_path, text):
+    (tmp_path / "a.jsonl").write_bytes(text + b"\n")
+    with pytest.raises(DataError, match=r"a\.jsonl:1: no line of a ledger: ") as caught:
+        verify(tmp_path / "a.jsonl")
+    assert str(caught.value).isprintable()
+
+
+def test_a_pipe_is_no_ledger_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(StoreError, match="not a regular file but a pipe"):
+        verify(tmp_path / "a.jsonl")
