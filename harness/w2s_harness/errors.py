@@ -69,6 +69,10 @@ class BudgetError(WorkerError):
     """A cell asked for more than the plan allows it."""
 
 
+class UnableError(WorkerError):
+    """A model was asked for what it cannot do, as an encoder for a prediction; the row is `skipped`."""
+
+
 class Skip(HarnessError):
     """Raised by a method's `fit` that cannot work on this pair or task, with the reason in a sentence.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from w2s_harness import arguments
 from w2s_harness.arguments import StudentError
+from w2s_harness.errors import Skip
 from w2s_harness.rows import Rows
 from w2s_harness.wire import messages as wire
 
@@ -84,8 +85,10 @@ class Notes:
 
 
 def ask(connection: Connection, request: wire.Request, kind: type[_Answer]) -> _Answer:
-    """The reply to a request. Raises `StudentError` where it was refused."""
+    """The reply to a request. Raises `StudentError` where it was refused, `Skip` where no request can do."""
     reply = connection.call(request)
+    if isinstance(reply, wire.Refused) and reply.unable:
+        raise Skip(reply.reason)
     if isinstance(reply, wire.Refused):
         raise StudentError(reply.reason)
     if not isinstance(reply, kind):

@@ -254,9 +254,12 @@ def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
 def _model(setting: Setting, role: str) -> records.ModelRecord:
     spec = setting.pair.weak if role == "weak" else setting.pair.strong
     known = setting.models[role]
+    seen = known.get("seen") or {}
     return records.ModelRecord(
-        source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"]
-    )
+        source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"],
+        commit=known.get("commit"), context=seen.get("context"), readout=seen.get("readout"),
+        device=seen.get("device"), notes=list(seen.get("notes") or ()),
+    )  # fmt: skip
 
 
 def _harness(plugins: Plugins) -> records.HarnessRecord:

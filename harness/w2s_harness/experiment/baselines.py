@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import READS, Keys, Role, named_seed
+from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.reading import (
     all_rows,
     finetune_settings,
@@ -78,10 +79,18 @@ class Baselines:
         self.flops = 0.0
         self._lock = threading.Lock()
 
-    def run(self, *, reads_needed: bool) -> dict[str, Baseline]:
-        """Compute what is missing. `reads_needed`: later stages will read features and weak labels."""
+    def run(self, *, reads_needed: bool, looks: Looks | None = None) -> dict[str, Baseline]:
+        """Compute what is missing. `reads_needed`: later stages will read features and weak labels.
+
+        `looks` may hand over a service that has the models in memory already.
+        """
         threads = max(pair.threads for pair in self.plan.pairs)
-        with Slots(self.n, lambda: ServiceClient("baseline", threads=threads), self.cancel) as slots:
+
+        def start() -> ServiceClient:
+            known = None if looks is None else looks.hand_over()
+            return known or ServiceClient("baseline", threads=threads)
+
+        with Slots(self.n, start, self.cancel) as slots:
             for name, units in self.stages():
                 self._stage(slots, name, units, checked=reads_needed)
         self.busy_s = slots.busy_s

@@ -5,7 +5,8 @@ from __future__ import annotations
 from w2s_harness.discovery import readable
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.store import Store
-from w2s_harness.models.loading import locate
+from w2s_harness.models import hub
+from w2s_harness.models.places import is_hub_id, locate
 from w2s_harness.plan import Plan
 
 
@@ -19,6 +20,7 @@ def plan_paths(plan: Plan) -> list[str]:
     """The plan's data files and the folders of its models' weights, as far as they are on this machine."""
     models = [model for pair in plan.pairs for model in (pair.weak, pair.strong, *pair.students)]
     places = [place for place in map(locate, models) if place is not None]
+    places += [hub.folder(model.source) for model in models if is_hub_id(model.source)]
     tasks = [planned.task for planned in plan.tasks]
     files = [file for task in tasks for file in getattr(task, "files", {}).values()]
     folders = [task.data for task in tasks if not hasattr(task, "files")]

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import w2s_harness
+from w2s_harness.errors import ModelError
 from w2s_harness.experiment.store import Store, key_of
-from w2s_harness.models.loading import locate
+from w2s_harness.models import hub
+from w2s_harness.models.places import locate
 from w2s_harness.types import Model
 
 _STAGES = {
     "all": ("",),
     "data": ("data", "types.py"),
-    "features": ("models/loading.py", "models/text.py", "models/readout.py", "models/zero_shot.py"),
+    "features": (
+        "models/loading.py",
+        "models/weights.py",
+        "models/wrappers.py",
+        "models/places.py",
+        "models/text.py",
+        "models/readout.py",
+        "models/zero_shot.py",
+    ),
     "fit": (
         "models",
         "data/draw.py",
@@ -111,21 +121,35 @@ def _version(name: str) -> str | None:
 
 
 def model_identity(model: Model, store: Store) -> dict[str, Any]:
-    """What identifies a model: the digest of its files where it is local, else hub id and revision.
+    """What identifies a model whose files are here: the digest of what is read of them, and its commit.
 
-    The digest is remembered under the files' names, sizes and times, so that big weights are read once.
+    `revision` and `commit` are the model's own; a hub id must name a commit (`looking.Looks` sees to it). The
+    digest is remembered under the files' places, sizes, inodes and times of change, so that big weights are
+    read once. Raises `ModelError` for a model that is not here.
     """
     place = locate(model)
     if place is None:
-        return {"source": model.source, "revision": model.revision, "sha256": None}
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-    seen = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+        raise ModelError(
+            f"'{model.source}' is not in the hub's cache; name its commit, or run it online once"
+        )
+    files = _files_read(place)
+    # The time of change, unlike that of modification, cannot be set back by a copy.
+    seen = [(str(f), s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for f in files if (s := f.stat())]
     key = key_of("model-digest", seen)
     digest = store.get(key)
     if digest is None:
         digest = _digest(files, place)
         store.put(key, digest)
-    return {"source": "/".join(place.parts[-3:]), "revision": model.revision, "sha256": digest}
+    is_of_hub = hub.is_commit(model.revision)
+    source = model.source if is_of_hub else "/".join(place.parts[-3:])
+    return {"source": source, "revision": model.revision, "commit": model.revision, "sha256": digest}
+
+
+def _files_read(place: Path) -> list[Path]:
+    """The files of a model that loading may read: neither notes beside them nor checkpoints in folders."""
+    if not place.is_dir():
+        return [place]
+    return sorted({f for pattern in hub.PATTERNS for f in place.glob(pattern) if f.is_file()})
 
 
 def _digest(files: list[Path], place: Path) -> str:

@@ -29,6 +29,7 @@ from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.equal_compute import EqualCompute
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
+from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.own_calibration import Calibration
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep
 from w2s_harness.experiment.predictions import check as check_predictions
@@ -100,7 +101,9 @@ def run(selection: Selection, options: Options, listeners: Listeners) -> Done:
         jail = Jail(options.isolation, cell_timeout_s=selection.cell_timeout_s)
         jail.close_off(closed_paths(listeners.plugins, store))
         with Describer(store, jail) as describer:
-            return _Session(selection, options, listeners, store, describer).work()
+            session = _Session(selection, options, listeners, store, describer)
+            with session.looks:
+                return session.work()
     finally:
         store.close()
 
@@ -114,6 +117,7 @@ class _Session:
         self.hook = listeners.plugins.hook
         self.guards = Guards(listeners.plugins)
         self.attempts = AttemptLog(store)
+        self.looks = Looks(store, say=listeners.say, loads=not options.plan_only)
         self.sign_offs = SignOffs(store.root)
         self.cancel = options.cancel
         self.slots = slot_count(options.slots)
@@ -138,7 +142,7 @@ class _Session:
         self.describer.jail.expect(m.source for m in plan.methods if not is_predictions(m))
         self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):
-            settings = prepare_settings(plan, self.store)
+            settings = prepare_settings(plan, self.store, self.looks)
         check_predictions(plan, settings)
         if self.options.plan_only:
             self.listeners.show(self._estimate(plan, settings))
@@ -166,7 +170,7 @@ class _Session:
         twin = published.twin(plan, self.listeners.plugins) if self.selection.fresh else None
         if twin is None:
             return text
-        return text + estimate.published(twin, prepare_settings(twin, self.store), *where)
+        return text + estimate.published(twin, prepare_settings(twin, self.store, self.looks), *where)
 
     def _selected(self, plan: Plan, unfinished: runs.Run | None) -> Plan:
         if self.options.reviewed_only:
@@ -236,7 +240,7 @@ class _Session:
         controls = Controls(plan, settings, self.store, hook, self.cancel, self.slots)
         with self._timed(f"{prefix}baselines"):
             reads_needed = is_needed or not (controls.is_complete() and readouts.is_complete())
-            found = baselines.run(reads_needed=reads_needed)
+            found = baselines.run(reads_needed=reads_needed, looks=self.looks)
         with self._timed(f"{prefix}zero-shot*"):
             read_out = readouts.run()
         with self._timed(f"{prefix}own"):
@@ -283,7 +287,7 @@ class _Session:
         stopped = self.options.stop_first and any("error" in r for r in fresh.cells.values())
         if plan is None or stopped:
             return {}
-        settings = prepare_settings(plan, self.store)
+        settings = prepare_settings(plan, self.store, self.looks)
         scored = self.attempts.listener(plan, settings)
 
         def log(event: dict[str, Any]) -> None:

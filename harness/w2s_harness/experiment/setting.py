@@ -18,11 +18,12 @@ from w2s_harness.data.draw import draw
 from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
 from w2s_harness.errors import DataError
-from w2s_harness.experiment.identity import code_version, model_identity
+from w2s_harness.experiment.identity import code_version
+from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.store import Store, canonical, key_of
 from w2s_harness.plan import Plan, PlannedTask
 from w2s_harness.scoring.accuracy import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
-from w2s_harness.types import Model, Pair, Split, Task
+from w2s_harness.types import Pair, Split, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class Setting:
     pair: Pair
     data: TaskData
     models: Mapping[str, Mapping[str, Any]]
-    """`weak`, `strong` and `student0`, ...: source, revision and digest of the weights."""
+    """`weak`, `strong` and `student0`, ...: source, revision, commit and digest of the weights, and `seen`:
+    what loading them showed, or None."""
     root_seed: int
 
     @cached_property
@@ -70,9 +72,8 @@ class Setting:
         return draw(self.data.splits[split], root=self.root_seed, seed=seed, name=name)
 
     def weights(self, role: str) -> dict[str, Any]:
-        """What identifies a role's model: the digest of its weights wherever they lie, else its hub id."""
-        known = dict(self.models[role])
-        return known | {"source": None} if known["sha256"] is not None else known
+        """What identifies a role's model: the digest of its files, wherever they lie."""
+        return {"source": None, "revision": None, "sha256": self.models[role]["sha256"]}
 
     def identity(self) -> dict[str, Any]:
         """`_identity`, made once: thousands of cells share it."""
@@ -106,29 +107,23 @@ class Setting:
         return [asdict(model) | self.weights(f"student{k}") for k, model in enumerate(self.pair.students)]
 
 
-def prepare_settings(plan: Plan, store: Store) -> list[Setting]:
-    """Load and validate every task of the plan (once per content) and look at every model.
+def prepare_settings(plan: Plan, store: Store, looks: Looks | None = None) -> list[Setting]:
+    """Look at every model, then load and validate every task of the plan (once per content).
 
-    Raises `DataError` or `ModelError` before any work is done.
+    `looks` says which commits hub ids mean, and loads models that it has not seen; without it they are looked
+    at only from outside. Raises `DataError` or `ModelError` before any work is done.
     """
-    identities = {
-        pair.name: {role: model_identity(model, store) for role, model in _models(pair).items()}
-        for pair in plan.pairs
-    }
+    looks = looks or Looks(store, loads=False, checks=False)
+    seen = {pair.name: looks.at(pair) for pair in plan.pairs}
     out = []
     for task in plan.tasks:
         whole = _data(task, plan.limit, store)
         data = cut(whole, task.part, root=plan.root_seed, name=task.id)
         out += [
-            Setting(task, pair, data, identities[pair.name], plan.root_seed)
+            Setting(task, seen[pair.name].pair, data, seen[pair.name].models, plan.root_seed)
             for pair in filter(task.runs_on, plan.pairs)
         ]
     return out
-
-
-def _models(pair: Pair) -> dict[str, Model]:
-    smaller = {f"student{k}": model for k, model in enumerate(pair.students)}
-    return {"weak": pair.weak, "strong": pair.strong} | smaller
 
 
 def _data(planned: PlannedTask, limit: int | None, store: Store) -> TaskData:

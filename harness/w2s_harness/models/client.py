@@ -18,6 +18,7 @@ import numpy as np
 
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
 from w2s_harness.models import control
+from w2s_harness.types import Model
 from w2s_harness.wire.frames import PeerGone, receive, send
 from w2s_harness.wire.messages import Array, Message, Reply, Request, pack, unpack
 
@@ -88,6 +89,10 @@ class ServiceClient:
     def pid(self) -> int:
         """The service's process id."""
         return self._process.pid
+
+    def look(self, model: Model) -> control.Looked:
+        """Load a model and say what it is."""
+        return self._ask(control.Look(model), control.Looked)
 
     def extract(self, order: control.Extract) -> control.Extracted:
         """Features, likelihoods and token counts of any number of texts."""
@@ -166,7 +171,10 @@ class ServiceClient:
         finally:
             self.busy_s += time.perf_counter() - start
         if isinstance(answer, control.Failed):
-            raise _ERRORS[answer.error](answer.reason)
+            bad = _ERRORS[answer.error](answer.reason)
+            if answer.trace:
+                bad.add_note(f"in the student service:\n{answer.trace}")
+            raise bad
         if not isinstance(answer, kind):
             raise WorkerError(f"the student service answered with {type(answer).__name__}")
         return answer
@@ -191,6 +199,9 @@ def _environment(threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "TOKENIZERS_PARALLELISM": "false",
         "TQDM_DISABLE": "1",
+        # What is read was brought into the cache by the host, under its commit.
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
     }
     return passed | fixed | dict.fromkeys(_THREADS, str(threads))
 

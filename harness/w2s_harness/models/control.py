@@ -41,6 +41,8 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hidden states by layer, the embeddings included."""
     features: int
     """Width of the readout's vector."""
+    predicts: bool = True
+    """Whether it predicts tokens; an encoder does not."""
 
 
 class ProbeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +86,12 @@ class Extract(Message, frozen=True, tag="extract"):
     model: Model
     kind: Kind
     rows: tuple[TextRow, ...]
+
+
+class Look(Message, frozen=True, tag="look"):
+    """Load a model and say what it is; `Looked`."""
+
+    model: Model
 
 
 class Tune(Message, frozen=True, tag="tune"):
@@ -203,11 +211,33 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 
 
 ToService = (
-    Extract | Tune | FitPredict | Follow | OpenCell | Serve | BeginTest | PredictTest | CloseCell | Shutdown
+    Look
+    | Extract
+    | Tune
+    | FitPredict
+    | Follow
+    | OpenCell
+    | Serve
+    | BeginTest
+    | PredictTest
+    | CloseCell
+    | Shutdown
 )
 
 
 # -- service to host -----------------------------------------------------------------------------------
+
+
+class Looked(Message, frozen=True, tag="looked"):
+    """Answer to `Look`: what loading a model showed."""
+
+    context: int
+    """Tokens of a text at most."""
+    readout: str
+    device: str
+    notes: tuple[str, ...]
+    """What was done to the checkpoint, or left out of it."""
+    shape: Shape
 
 
 class Extracted(Message, frozen=True, tag="extracted"):
@@ -307,6 +337,8 @@ class Failed(Message, frozen=True, tag="failed"):
 
     error: ErrorName
     reason: str
+    trace: str = ""
+    """Where an exception that nobody foresaw came from; shown with `--debug`."""
 
 
-FromService = Extracted | Tuned | Predicted | Opened | Served | Began | Meter | Failed
+FromService = Looked | Extracted | Tuned | Predicted | Opened | Served | Began | Meter | Failed

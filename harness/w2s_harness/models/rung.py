@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from w2s_harness.errors import UnableError
 from w2s_harness.models.control import OpenCell, Shape, SplitRef
 from w2s_harness.models.meter import Account
 from w2s_harness.models.shelf import Reads, Shelf
@@ -29,8 +30,26 @@ class Rung:
 
         Raises `ModelError` for templates that break their form.
         """
-        self.templates: Mapping[str, Template] = parse_templates(settings.templates, order.kind)
+        self._templates = parse_templates(settings.templates, order.kind)
         self._settings, self._order, self._shelf, self._is_strong = settings, order, shelf, is_strong
+
+    @property
+    def templates(self) -> Mapping[str, Template]:
+        """The ways to ask the untrained model, by name; none of a model that predicts no tokens."""
+        return self._templates if self.shape.predicts else {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the templates, whatever the model turns out to be."""
+        return tuple(self._templates)
+
+    def predicting(self) -> Self:
+        """The model itself, where it predicts tokens. Raises `UnableError` for an encoder."""
+        if not self.shape.predicts:
+            raise UnableError(
+                f"'{self._settings.source}' is an encoder: it predicts no tokens and cannot be asked"
+            )
+        return self
 
     def model(self) -> Loaded:
         """The model in memory. Raises `ModelError`."""

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from typing import get_args
 
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
@@ -22,10 +23,12 @@ from w2s_harness.models.baseline import fit_predict, tune
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.student import Session
 from w2s_harness.models.vanilla_path import follow
+from w2s_harness.types import Model
 from w2s_harness.wire.frames import PeerGone, receive, send
 from w2s_harness.wire.messages import pack
 
 _PR_SET_PDEATHSIG = 1
+_MAX_TEXT, _MAX_TRACE = 400, 8000
 _BASELINE_ONLY = (control.Tune, control.FitPredict, control.Follow)
 _CELL_ONLY = (control.OpenCell, control.Serve, control.BeginTest, control.PredictTest, control.CloseCell)
 
@@ -45,6 +48,13 @@ class Service:
             return self._cell(message) if isinstance(message, _CELL_ONLY) else self._work(message)
         except HarnessError as bad:
             return control.Failed(_name(bad), str(bad))
+        except Exception as bad:  # noqa: BLE001 (boundary: whatever a model's own code does is told, not died of)
+            return unforeseen(bad, self._role, self._model_of(message))
+
+    def _model_of(self, message: control.ToService) -> Model | None:
+        """The model that a message is about."""
+        own: Model | None = getattr(message, "model", None)
+        return own or (None if self._session is None else self._session.model)
 
     def _check_role(self, message: control.ToService) -> None:
         forbidden = _BASELINE_ONLY if self._role == "worker-facing" else _CELL_ONLY
@@ -53,6 +63,8 @@ class Service:
 
     def _work(self, message: control.ToService) -> control.FromService:
         match message:
+            case control.Look():
+                return self._look(message)
             case control.Extract():
                 return self._extract(message)
             case control.Tune():
@@ -62,6 +74,13 @@ class Service:
             case control.Follow():
                 return follow(message, self._shelf)
         raise WorkerError(f"no answer to {type(message).__name__}")
+
+    def _look(self, message: control.Look) -> control.Looked:
+        loaded = self._shelf.model(message.model)
+        return control.Looked(
+            loaded.context, loaded.settings.readout, str(loaded.device), loaded.notes,
+            self._shelf.shape(message.model),
+        )  # fmt: skip
 
     def _extract(self, message: control.Extract) -> control.Extracted:
         from w2s_harness.models.readout import extract
@@ -135,6 +154,25 @@ def _watch(fd: int) -> None:
     while not poll.poll():
         pass
     os._exit(0)
+
+
+def unforeseen(bad: Exception, role: control.Role, model: Model | None) -> control.Failed:
+    """An exception that is no `HarnessError`, as one line: its type and message, the model, the mend."""
+    text = " ".join(str(bad).split())
+    text = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "..."
+    source = "" if model is None else f"'{model.source}': "
+    reason = f"{source}{type(bad).__name__}{': ' if text else ''}{text}. {_mend(bad)}"
+    trace = "".join(traceback.format_exception(bad))[-_MAX_TRACE:]
+    # A cell's own failure fails the cell; what all cells share ends the run.
+    return control.Failed("ModelError" if role == "baseline" else "WorkerError", reason, trace)
+
+
+def _mend(bad: Exception) -> str:
+    if isinstance(bad, MemoryError) or "out of memory" in str(bad).lower():
+        return "Free memory, or take fewer slots (-n 1), --dtype bfloat16 or a smaller --context"
+    if isinstance(bad, IndexError) or "index out of range" in str(bad):
+        return "A text may be longer than the model's positions: try a smaller --context"
+    return "--debug shows where; another --dtype, --device or --context may do"
 
 
 def _name(bad: HarnessError) -> control.ErrorName:

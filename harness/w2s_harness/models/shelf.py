@@ -53,11 +53,11 @@ class Shelf:
         return self._loaded[key]
 
     def shape(self, settings: Model) -> Shape:
-        """Parameters, layers and width of the model."""
+        """Parameters, layers and width of the model, and whether it predicts tokens."""
         from w2s_harness.models.readout import width
 
         loaded = self.model(settings)
-        return Shape(loaded.parameters, loaded.layers, width(loaded))
+        return Shape(loaded.parameters, loaded.layers, width(loaded), loaded.is_causal)
 
     def extraction(self, settings: Model, rows: Sequence[TextRow], kind: Kind) -> Extraction:
         """What one pass of the model over all rows of a split gives; kept for the cells that follow."""

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.errors import BudgetError, ModelError, WorkerError
+from w2s_harness.errors import BudgetError, ModelError, UnableError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
 from w2s_harness.models.embedding import Embeddings
@@ -44,6 +44,7 @@ from w2s_harness.models.probe import (
 )
 from w2s_harness.models.rung import Rung
 from w2s_harness.models.shelf import Shelf
+from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
 
@@ -79,10 +80,18 @@ class Session:
         self._is_testing = False
 
     @property
+    def model(self) -> Model:
+        """The strong student's."""
+        return self._order.model
+
+    @property
     def opened(self) -> Opened:
         """What the worker is told of the student."""
         size = self._measured(self._rungs[0])
-        strong, *chain = (tuple(rung.templates) for rung in self._rungs)
+        own, *smaller = self._rungs
+        strong = tuple(own.templates)
+        # those of the ladder are not loaded to be asked whether they predict tokens
+        chain = [rung.names for rung in smaller]
         return Opened(size.layers, size.features, strong, tuple(chain))
 
     def serve(self, request: wire.Request) -> wire.Reply:
@@ -92,6 +101,8 @@ class Session:
                 return self._answer(request)
             except BudgetError as spent:
                 return wire.Refused(str(spent), fatal=True)
+            except UnableError as unable:
+                return wire.Refused(str(unable), unable=True)
             except (WorkerError, ModelError) as refused:
                 return wire.Refused(str(refused))
 
@@ -241,7 +252,7 @@ class Session:
         return kept.handle.logits(distinct, self._rung(kept.model).account(self._account))[place]
 
     def _zero_shot(self, request: wire.ZeroShot) -> wire.Reply:
-        rung = self._reader(request)
+        rung = self._reader(request).predicting()
         rows = self._rows_of(rung, request.rows)
         template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
         shots, notes = self._shots(request.shots), self._notes.read(request.notes, len(rows))
@@ -271,10 +282,10 @@ class Session:
         if "generate" not in self._order.access:
             raise WorkerError("the plan does not let this method generate")
         rows = self._rows(request.rows)
-        return self._notes.write(request, self._rungs[0], rows, self._order.kind, self._account)
+        return self._notes.write(request, self._rungs[0].predicting(), rows, self._order.kind, self._account)
 
     def _prior(self, request: wire.Prior) -> wire.Reply:
-        rung = self._rung(request.model)
+        rung = self._rung(request.model).predicting()
         template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
         bias = checks.number("bias", request.bias, -1e6, 1e6)
         shots = tuple(self._shots(request.shots))

@@ -119,11 +119,21 @@ class ModelRecord(Part, frozen=True, kw_only=True):
     source: str
     """Hub id, or the name of a packaged or local model."""
     revision: str | None
-    """Hub revision."""
+    """Hub revision as it was named; null for the main branch and for models that are no hub's."""
     dtype: str
     """Number type of the weights in use."""
     sha256: str | None
-    """Digest of the weights; null where it could not be had."""
+    """Digest of the weights, config and tokenizer; null where it could not be had."""
+    commit: str | None = None
+    """The hub commit that was read; null for models that are no hub's."""
+    context: int | None = None
+    """Tokens of a text at most; a longer one is cut (`n_cut`)."""
+    readout: str | None = None
+    """How a response becomes a vector: surprise, mean or last."""
+    device: str | None = None
+    """Where the model was first loaded: cpu, cuda:0, ..."""
+    notes: list[str] = msgspec.field(default_factory=list)
+    """What was done to its checkpoint, or left out of it, in a phrase each."""
 
 
 class VerdictRecord(Part, frozen=True, kw_only=True):

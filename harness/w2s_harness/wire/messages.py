@@ -384,6 +384,8 @@ class Refused(Message, frozen=True, tag="refused"):
 
     reason: str
     fatal: bool = False
+    unable: bool = False
+    """The pair's model cannot do this at all: the worker sees a `Skip`."""
 
 
 Reply = Handled | Values | Noted | Measured | Left | Refused

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from w2s_harness.errors import ModelError
@@ -31,10 +33,36 @@ def test_a_local_model_is_its_bytes_wherever_it_lies(store, tmp_path):
     assert model_identity(one, store)["sha256"] != first["sha256"]
 
 
-def test_a_hub_model_is_its_id_and_revision(store):
-    assert model_identity(Model(source="org/name", revision="abc"), store) == {
-        "source": "org/name", "revision": "abc", "sha256": None
-    }  # fmt: skip
+def test_a_hub_model_is_the_bytes_of_its_commit(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    commit = "a" * 40
+    with pytest.raises(ModelError, match="not in the hub's cache"):
+        model_identity(Model(source="org/name", revision=commit), store)
+    local = model(tmp_path / "local" / "m")
+    model(tmp_path / "hub" / "models--org--name" / "snapshots" / commit)
+    found = model_identity(Model(source="org/name", revision=commit), store)
+    assert found["source"] == "org/name" and found["commit"] == commit
+    assert found["sha256"] == model_identity(local, store)["sha256"]
+
+
+def test_a_digest_is_of_the_bytes_even_where_size_and_time_are_those_of_others(store, tmp_path):
+    one = model(tmp_path / "m")
+    first, file = model_identity(one, store)["sha256"], tmp_path / "m" / "model.safetensors"
+    times = file.stat()
+    file.write_bytes(b"wEights")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert model_identity(one, store)["sha256"] != first
+
+
+def test_what_lies_beside_the_weights_and_is_never_read_is_no_part_of_the_model(store, tmp_path):
+    one = model(tmp_path / "m")
+    first = model_identity(one, store)["sha256"]
+    (tmp_path / "m" / "README.md").write_text("notes")
+    (tmp_path / "m" / "checkpoint-500").mkdir()
+    (tmp_path / "m" / "checkpoint-500" / "model.safetensors").write_bytes(b"others")
+    assert model_identity(one, store)["sha256"] == first
+    (tmp_path / "m" / "tokenizer.json").write_text("{}")
+    assert model_identity(one, store)["sha256"] != first
 
 
 def test_a_path_that_is_no_model(store, tmp_path):

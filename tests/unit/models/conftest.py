@@ -61,12 +61,15 @@ def save(name: str, tokenizer, folder: Path) -> Path:
         "vocab_size": len(tokenizer),
         "max_position_embeddings": 96,
     }
-    if name != "Bert":
+    if name in ("Roberta", "MPNet", "XLMRoberta"):
+        size |= {"pad_token_id": 1, "max_position_embeddings": 66}
+    elif name != "Bert":
         size |= {"num_key_value_heads": 2, "initializer_range": 0.3}
     if name == "Qwen3":
         size["head_dim"] = 8
     config = getattr(transformers, f"{name}Config")(**size)
-    kind = "Model" if name == "Bert" else "ForCausalLM"
+    kinds = {"Bert": "Model", "Roberta": "ForMaskedLM", "MPNet": "ForMaskedLM", "XLMRoberta": "ForMaskedLM"}
+    kind = kinds.get(name, "ForCausalLM")
     network = getattr(transformers, f"{name}{kind}")(config)
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -9,14 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from w2s_harness.errors import ModelError, WorkerError
+from w2s_harness.errors import ModelError, Skip, WorkerError
+from w2s_harness.handles import ask
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.selection import C_GRID
+from w2s_harness.models.service import Service
+from w2s_harness.models.shelf import Shelf
+from w2s_harness.models.student import Session
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
@@ -214,3 +219,60 @@ def test_a_busy_service_ends_when_its_socket_closes(features):
     service._socket.close()
     assert ended(service.pid, 2.0)
     service.kill()
+
+
+@pytest.mark.parametrize(
+    ("bad", "mend"),
+    [
+        (MemoryError(), "--context"),
+        (RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB"), "-n 1"),
+        (IndexError("index 70 is out of bounds"), "--context"),
+        (KeyError("attention"), "--debug"),
+    ],
+)
+def test_an_exception_is_told_with_its_type_its_model_and_a_mend(monkeypatch, bad, mend):
+    def broken(*_):
+        raise bad
+
+    service = Service("baseline")
+    monkeypatch.setattr(service._shelf, "model", broken)
+    answer = service.answer(control.Extract(Model(source="./mine"), "verify", ()))
+    assert isinstance(answer, control.Failed) and answer.error == "ModelError"
+    assert type(bad).__name__ in answer.reason and "'./mine'" in answer.reason and mend in answer.reason
+    assert "\n" not in answer.reason and "Traceback" in answer.trace
+
+
+def test_in_a_cell_an_exception_fails_the_cell_and_the_service_lives(features, monkeypatch):
+    service = Service("worker-facing")
+    assert isinstance(service.answer(opening(features[1])), control.Opened)
+    monkeypatch.setattr(Session, "serve", lambda *_: 1 / 0)
+    answer = service.answer(control.Serve(wire.Budget()))
+    assert isinstance(answer, control.Failed) and answer.error == "WorkerError"
+    assert "ZeroDivisionError" in answer.reason and "./nowhere" in answer.reason
+    assert isinstance(service.answer(control.CloseCell()), control.Meter)
+
+
+def test_an_encoder_is_trained_but_not_asked(features):
+    _, ref = features
+    encoder = control.Shape(1000, 3, D, predicts=False)
+    order = msgspec.structs.replace(opening(ref, access=("generate",)), shape=encoder)
+    session = Session(order, Shelf())
+    assert session.opened.templates == ()
+    rows = wire.RowsRef("train", ints(range(4)))
+    for request in (
+        wire.ZeroShot(rows, "{question} {candidate}"),
+        wire.Prior(None, 0.0),
+        wire.Generate(rows, "{question}", 8),
+    ):
+        reply = session.serve(request)
+        assert isinstance(reply, wire.Refused) and reply.unable and "is an encoder" in reply.reason
+    assert isinstance(session.serve(wire.Fit(rows, wire.pack(np.arange(4) % 2.0))), wire.Handled)
+
+
+def test_a_worker_whose_student_is_unable_is_skipped():
+    class Connection:
+        def call(self, request):
+            return wire.Refused("is an encoder", unable=True)
+
+    with pytest.raises(Skip, match="is an encoder"):
+        ask(Connection(), wire.Budget(), wire.Left)
