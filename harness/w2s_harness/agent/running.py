@@ -26,6 +26,7 @@ from w2s_harness.agent.tools import AgentTools
 from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.session import Options
+from w2s_harness.experiment.uses import in_use
 from w2s_harness.report import agents, tables
 from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
@@ -134,7 +135,9 @@ class AgentRun:
                 self.say(f"  {row.method}: feedback PGR {_two(row.pgr)}")
             assert self.oracle
             if self._work_left:
-                self._agents()
+                # while agents think, no evaluation holds the store
+                with in_use(Path(self.plan.store)):
+                    self._agents()
             if not (self.folder / "done").exists():
                 (self.folder / "done").write_text("agents have stopped\n", encoding="ascii")
             return self._board(show, out, width)

@@ -13,6 +13,7 @@ import click
 
 COMMANDS = {
     "agent": "Automated researchers that write methods.",
+    "clean": "Remove old runs, and results that no run uses, from a store.",
     "doctor": "What this machine can do for isolation, layer by layer.",
     "export-rows": "The rows of a setting without labels, for a method that runs elsewhere.",
     "import": "Results of others, by seed, as a leaderboard.",

@@ -57,7 +57,22 @@ def _outcome(folder: Path) -> str:
         rows = _dicts(_json(folder / "leaderboard.json").get("rows"))
         counts = Counter(str(row.get("status")) for row in rows)
         return "finished: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no row")
-    return f"unfinished: {_cells(folder / 'events.jsonl')} cells so far"
+    word = "running" if _is_locked(folder / "keys") else "unfinished"
+    return f"{word}: {_cells(folder / 'events.jsonl')} cells so far"
+
+
+def _is_locked(file: Path) -> bool:
+    """Whether a process works on the run: it holds the file's lock."""
+    import fcntl
+
+    with suppress(FileNotFoundError), file.open("rb") as opened:
+        try:
+            fcntl.flock(opened.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _cells(events: Path) -> int:

@@ -149,25 +149,6 @@ def named_pair(file: Path) -> str:
     return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
 
 
-def declared_names(file: Path) -> list[str]:
-    """The names that a module's classes give themselves (`name = "..."`), read with `ast`, sorted."""
-    try:
-        tree = syntax.tree(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return []
-    values = [value for node in tree.body if isinstance(node, ast.ClassDef) for value in _named(node)]
-    return sorted({v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)})
-
-
-def _named(node: ast.ClassDef) -> Iterator[ast.expr]:
-    """What a class assigns to `name`, alone or beside others."""
-    for part in node.body:
-        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Tuple):
-            pairs = zip(part.targets[0].elts, getattr(part.value, "elts", ()), strict=False)
-            yield from (value for name, value in pairs if isinstance(name, ast.Name) and name.id == "name")
-    yield from (value for name, value in _assignments(node) if name.id == "name")
-
-
 def offered_hooks(file: Path) -> frozenset[str]:
     """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from w2s_harness.discovery import metadata, sources
+from w2s_harness.discovery import declared, metadata
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import nearest
 
@@ -30,7 +30,7 @@ def thing(
         return f"the plugin '{name}' offers no {noun} '{name}' but {has}. Give -p {name} --{noun}s {own[0]}."
     for plugin, entry in installed.items():
         file = None if entry.is_shipped else metadata.module_file(entry)
-        if file is not None and name in sources.declared_names(file):
+        if file is not None and name in {found["name"] for found in declared.classes(file)}:
             return f"the {noun} '{name}' is the plugin {plugin}'s. Give -p {plugin} --{noun}s {name}."
     near = nearest(name, {*known, *installed} - {name})
     return f"unknown {noun} '{name}'{near}. `w2s-harness list {noun}s` shows all."

@@ -153,6 +153,11 @@ class AttemptLog:
         self._known |= {line.key: line for line in lines}
 
 
+def keys_of(root: Path) -> set[str]:
+    """The keys of the store at `root` that its log of attempts asks for: the rows of every holdout."""
+    return {_rows_key(line.holdout) for line in _read(root / FILE)}
+
+
 def is_reference(method: PlannedMethod) -> bool:
     """Whether the method is shipped and has its default parameters."""
     return method.source.is_shipped and not method.changed

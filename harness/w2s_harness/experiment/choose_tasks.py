@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from w2s_harness.data.resolve import data_task
-from w2s_harness.discovery import sources
+from w2s_harness.discovery import declared, sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError, nearest
 from w2s_harness.plan import PlannedTask, Spec, Value, is_path, label, parse_value
@@ -52,7 +52,7 @@ def _refuse_python(path: Path) -> None:
     """A task in a Python file is a plugin, which is trusted: it loads by -p alone."""
     if path.suffix != ".py" or not path.is_file():
         return
-    names = ",".join(sources.declared_names(path)) or "NAME"
+    names = ",".join(sorted(found["name"] for found in declared.classes(path))) or "NAME"
     if "w2s_methods" in sources.offered_hooks(path):
         raise UsageError(f"--tasks {path}: the file offers methods. Give --methods {path}.")
     if "w2s_tasks" not in sources.offered_hooks(path):

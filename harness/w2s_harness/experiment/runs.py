@@ -6,6 +6,7 @@ import datetime
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,14 @@ def start(store: Store, plan: Mapping[str, Any]) -> Run:
         hidden.write_plan(plan)
         hidden.folder.rename(store.runs / name)
     return Run(store.runs / name)
+
+
+def started(folder: Path) -> datetime.datetime:
+    """When a run began: its name says it; where that is no date of ours, when its plan was last written."""
+    with suppress(ValueError):
+        return datetime.datetime.strptime("-".join(folder.name.split("-")[:2]), "%Y%m%d-%H%M%S")
+    plan = folder / "plan.json"
+    return datetime.datetime.fromtimestamp((plan if plan.exists() else folder).lstat().st_mtime)
 
 
 def all_runs(folder: Path) -> list[Run]:

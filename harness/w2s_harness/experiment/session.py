@@ -152,6 +152,7 @@ class _Session:
         if unfinished:
             unfinished.write_plan(document)
         run_ = unfinished or runs.start(self.store, document)
+        self.store.tell(run_.folder)
         self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
         try:
             results = self._stages(plan, settings, run_)

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from w2s_harness.disk import read_bytes
 from w2s_harness.errors import DataError, StoreError
+from w2s_harness.experiment.uses import KEYS, Uses, hold
 
 FORMAT = 1
 _LONGEST = 2**16
@@ -75,8 +76,10 @@ class Store:
         self._lock = threading.Lock()
         self._synced = 0.0
         self._torn = False
+        self._uses = Uses()
         self._check_format()
         with writing(root):
+            self._held = hold(root)
             self.objects.mkdir(parents=True, exist_ok=True)
             self.runs.mkdir(exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -89,6 +92,8 @@ class Store:
     def get(self, key: str) -> Any | None:
         """The value put under `key`, or None."""
         line = self._index.get(key)
+        if line is not None:
+            self._uses.note(key)
         try:
             return None if line is None else msgspec.json.decode(line)["v"]
         except (msgspec.DecodeError, KeyError):
@@ -110,6 +115,12 @@ class Store:
                 os.fsync(self._log)
                 self._synced = time.monotonic()
         self._index[key] = line
+        self._uses.note(key)
+
+    def tell(self, run: Path) -> None:
+        """Note in a run's folder what is asked of the store for it, from the start of this process."""
+        with writing(self.root):
+            self._uses.write_to(run / KEYS)
 
     def path(self, key: str) -> Path | None:
         """The checked file put under `key`, or None where there is none or its bytes have changed."""
@@ -171,6 +182,7 @@ class Store:
     def sync(self) -> None:
         """Make everything that was put survive a power cut."""
         with writing(self.root):
+            self._uses.flush()
             os.fsync(self._log)
 
     def close(self) -> None:
@@ -178,9 +190,11 @@ class Store:
         log, self._log = self._log, -1
         with writing(self.root):
             try:
+                self._uses.close()
                 os.fsync(log)
             finally:
                 os.close(log)
+                os.close(self._held)
 
     def _object(self, digest: str, suffix: str) -> Path:
         return self.objects / digest[:2] / f"{digest}{suffix}"
@@ -211,9 +225,7 @@ class Store:
             data = file.read()
         if data and not data.endswith(b"\n"):
             _write_all(self._log, b"\n")
-        for line in data.split(b"\n"):
-            if line.startswith(b'{"k":"') and line.endswith(b"}"):
-                yield line[6 : line.index(b'"', 6)].decode("ascii", "replace"), line
+        yield from log_lines(data)
 
     def _sweep(self) -> None:
         """Remove what a killed writer left half-written."""
@@ -221,6 +233,13 @@ class Store:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_S:
                     path.unlink()
+
+
+def log_lines(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The keys and whole lines of a log's bytes; torn ones are left out."""
+    for line in data.split(b"\n"):
+        if line.startswith(b'{"k":"') and line.endswith(b"}"):
+            yield line[6 : line.index(b'"', 6)].decode("ascii", "replace"), line
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:

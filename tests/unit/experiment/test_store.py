@@ -160,7 +160,9 @@ def test_no_space_left_for_an_object_leaves_no_half_of_it(opened, monkeypatch):
         store.put_bytes("a", b"data")
     monkeypatch.undo()
     assert store.get("a") is None
-    assert not [p for p in store.root.rglob("*") if p.is_file() and p.name not in ("store.json", "log.jsonl")]
+    assert not [
+        p for p in store.root.rglob("*") if p.is_file() and p.name not in ("store.json", "log.jsonl", "lock")
+    ]
 
 
 def test_a_closed_store_takes_nothing(opened):
