@@ -182,7 +182,9 @@ def _lines(answer: Answer, wanted: Wanted) -> list[str]:
     return [
         f"{answer.method or 'any method'} {_counted(answer.seeds, 'seeds')} on this holdout; "
         f"with {wanted.seeds} seeds it {_counted(answer.rows, 'holdout rows')}.",
-        f"  {wanted.seeds} seeds on this holdout see {_seen(answer.detectable)}. Standard deviations "
+        f"  {wanted.seeds} seeds on this holdout see {_seen(answer.detectable)}, "
+        f"and {_seen(answer.detectable_on_new_pools)} on new training pools, as a claim needs. "
+        f"Standard deviations "
         f"({origin}): {c.seed**0.5:.3f} by seed, {c.question**0.5:.3f} by question, "
         f"{c.cell**0.5:.3f} by both.",
     ]

@@ -17,6 +17,8 @@ from w2s_harness.scoring.power import POWER, Components, minimum_detectable
 def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[str]:
     """A line for each setting: what a method must differ by to end significant with a chance of 80 %.
 
+    First on this training pool, then on new ones, as a claim needs it.
+
     The level is the one that Holm asks of the first of the plan's comparisons and recorded attempts, alpha /
     m. Empty where nothing would be compared with vanilla.
     """
@@ -37,14 +39,18 @@ def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[st
 
 
 def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: int, level: float) -> str:
-    """The smallest difference that can be seen; a range where methods' variances differ."""
+    """The smallest differences that can be seen; a range where methods' variances differ."""
     holdout = holdout_of(setting.test)
     measured = {p.method: p.components for p in known.found if p.method in methods}
     cases = list(measured.values())
     if len(measured) < len(methods):
         cases.append(Assumed().components(holdout.rows_per_question))
-    least = [_least(c, seeds, holdout.questions, level) for c in cases]
-    return f"{_size(min(least), max(least), known.gap)}, variances {_origin(len(measured), len(methods))}"
+    sizes = []
+    for new_pools in (False, True):
+        least = [_least(c, seeds, holdout.questions, level, new_pools=new_pools) for c in cases]
+        sizes.append(_size(min(least), max(least), known.gap))
+    origin = _origin(len(measured), len(methods))
+    return f"{sizes[0]}; on new training pools, as a claim needs, {sizes[1]}; variances {origin}"
 
 
 def _size(low: float, high: float, gap: float | None) -> str:
@@ -61,8 +67,8 @@ def _size(low: float, high: float, gap: float | None) -> str:
     return f"{size} ({_span([f'{x / gap:.2f}' for x in (low, high)])} PGR)"
 
 
-def _least(c: Components, seeds: int, questions: int, level: float) -> float:
-    return minimum_detectable(c, seeds, questions, alpha=level)
+def _least(c: Components, seeds: int, questions: int, level: float, *, new_pools: bool) -> float:
+    return minimum_detectable(c, seeds, questions, alpha=level, new_pools=new_pools)
 
 
 def _span(ends: Sequence[str]) -> str:

@@ -114,6 +114,8 @@ class Answer:
     """Holdout rows with the seeds that were named."""
     detectable: float
     """The smallest difference that those seeds see on the holdout, PGR."""
+    detectable_on_new_pools: float
+    """The same for new training pools, as a claim needs it."""
 
 
 def answers(
@@ -190,10 +192,16 @@ def _answer(
     seeds = [seeds_needed(c, size, holdout.questions, alpha=level, power=power) for c in cases]
     questions = [questions_needed(c, size, wanted.seeds, alpha=level, power=power) for c in cases]
     rows = [None if q is None else math.ceil(q * holdout.rows_per_question) for q in questions]
-    least = minimum_detectable(centre, wanted.seeds, holdout.questions, alpha=level, power=power)
+    least = [
+        minimum_detectable(
+            centre, wanted.seeds, holdout.questions, alpha=level, power=power, new_pools=new_pools
+        )
+        / gap
+        for new_pools in (False, True)
+    ]
     source = pilot.run if pilot else None
     return Answer(
-        task, pair, method, source, gap, gap_source, holdout, centre, _range(seeds), _range(rows), least / gap
+        task, pair, method, source, gap, gap_source, holdout, centre, _range(seeds), _range(rows), *least
     )  # fmt: skip
 
 

@@ -187,7 +187,10 @@ class _Test:
         self.se = math.sqrt(c.variance(seeds, questions) + (SCALE * c.seed if new_pools else 0.0))
         self.halves = self._half_widths(c, seeds, questions, alpha)
         if new_pools:
-            self.halves = np.maximum(self.halves[:, None], self._of_pools(c, seeds, questions, alpha)).ravel()
+            pools = self._of_pools(c, seeds, questions, alpha)
+            # both by the mean square between seeds; what questions make of it varies little beside that
+            here = self.halves.reshape(len(pools), -1).mean(axis=1) if len(self.halves) > 1 else self.halves
+            self.halves = np.maximum(here, pools)
 
     def _half_widths(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
         from scipy.special import stdtrit

@@ -17,9 +17,16 @@ def test_smallest_difference_is_that_of_holms_first_step(with_vanilla, setting, 
     lines = detectable(with_vanilla, [found], store)
     holdout = holdout_of(found.test)
     c = Assumed().components(holdout.rows_per_question)
-    least = minimum_detectable(c, 2, holdout.questions, alpha=0.05 / 2)
+    here, new = (
+        minimum_detectable(c, 2, holdout.questions, alpha=0.05 / 2, new_pools=is_new)
+        for is_new in (False, True)
+    )
+    assert new > here
     assert "alpha 0.05 / 2 comparisons (Holm), 2 seeds" in lines[0]
-    assert lines[1] == f"detects   words/p: {least:.3f} accuracy, variances assumed"
+    assert lines[1] == (
+        f"detects   words/p: {min(here, 1):.3f} accuracy; on new training pools, as a claim needs, "
+        f"{_size(new, new, None)}; variances assumed"
+    )
 
 
 def test_one_seed_sees_nothing(with_vanilla, setting, store):
