@@ -249,6 +249,10 @@ class Cell:
         return self.id
 
 
+SERVICE_FACTOR = {"probe": 20.0, "finetune": 200.0}
+"""Seconds that the student service may work for a cell, for each second that its worker may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one cell may use; over it the cell is `failed (budget)`."""
@@ -259,6 +263,10 @@ class Limits:
     flops_over_vanilla: float = 200.0
     timeout_s: float = 60.0
     """The worker's own time, while no request is being served."""
+
+    def service_s(self, mode: str) -> float:
+        """Seconds that the student service may work for a cell of a pair in this mode."""
+        return SERVICE_FACTOR[mode] * self.timeout_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

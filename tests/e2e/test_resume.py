@@ -120,6 +120,26 @@ def test_nothing_outlives_a_host_that_is_killed(slow):
     assert not family(process.pid)
 
 
+def test_a_killed_service_fails_its_cell_and_nothing_else(first, warm):
+    (warm.folder / "slow.py").write_text(SLOW.replace("sleep(30)", "sleep(4)"))
+    process = warm.start("run", "--methods", "./slow.py,./mine.py::halves")
+    found = wait_for_workers(process.pid)
+    time.sleep(0.5)
+    os.kill(next(pid for pid, kind in found.items() if kind == "service"), signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and "Traceback" not in err, err
+    rows = {row["method"]: row for row in warm.board()["rows"]}
+    assert rows["slow"]["status"] == "failed"
+    assert re.search(r"the student service ended by signal 9", rows["slow"]["reason"]), rows["slow"]
+    (run,) = [r for r in runs_of(warm) if "slow" in (r / "leaderboard.json").read_text("utf-8")]
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
+    failed = [event["cell"] for event in events if "cell" in event and "error" in event]
+    assert len(failed) == 1 and "/slow/" in failed[0], failed
+    (undisturbed,) = [row for row in first[0].board()["rows"] if row["method"] == "halves"]
+    for name in ("transfer", "pgr", "compute"):
+        assert rows["halves"][name] == undisturbed[name]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(slow, number):
     process = slow.start("run", "--methods", "vanilla,./slow.py")

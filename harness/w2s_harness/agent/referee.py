@@ -31,6 +31,7 @@ from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
+from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import PlannedMethod, Value
 from w2s_harness.report import document
@@ -167,7 +168,8 @@ class HostReferee:
         (job,) = work.jobs
         threads = max(pair.threads for pair in plan.pairs)
         runner = Runner(plan, store, jail, cancel, output_lines=None)
-        with ServiceClient("worker-facing", threads=threads) as client:
+        memory = memory_share(1)
+        with ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client:
             return runner.run(client, describer.zygote(), job)
 
 

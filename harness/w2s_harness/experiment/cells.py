@@ -22,6 +22,7 @@ from w2s_harness.experiment.worlds import cut, spread
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.showing import said
+from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan
 from w2s_harness.report.uncollected import uncollected
@@ -164,7 +165,10 @@ class CellWork:
 
     def _slots(self) -> Slots:
         threads = max(pair.threads for pair in self.plan.pairs)
-        return Slots(self.n, lambda: ServiceClient("worker-facing", threads=threads), self.cancel)
+        memory = memory_share(self.n)
+        return Slots(
+            self.n, lambda: ServiceClient("worker-facing", threads=threads, memory_bytes=memory), self.cancel
+        )
 
     # -- which cells ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 from dataclasses import dataclass, field
@@ -192,7 +193,7 @@ class Runner:
         )
         opening = self._opening(job, staged)
         by_steps = opening.finetune if opening.mode == "finetune" else opening.probe
-        opened = client.open_cell(opening)
+        opened = client.open_cell(opening, clock_s=self.plan.limits.service_s(opening.mode))
         try:
             start = wire.Start(
                 source=wire_source(job.method.source),
@@ -231,7 +232,9 @@ class Runner:
             else:
                 values = outcome.values
         except BaseException:
-            client.close_cell()
+            # of a service that is gone the first error tells more
+            with contextlib.suppress(WorkerError):
+                client.close_cell()
             raise
         predictions = np.empty(len(values))
         predictions[staged.test.order] = values

@@ -18,6 +18,7 @@ import numpy as np
 
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
 from w2s_harness.models import control
+from w2s_harness.models.bounds import Bounds, OverrunError
 from w2s_harness.types import Model
 from w2s_harness.wire.frames import PeerGone, receive, send
 from w2s_harness.wire.messages import Array, Message, Reply, Request, pack, unpack
@@ -49,8 +50,11 @@ class ServiceClient:
     what fails a cell, and `WorkerError` with the last lines of its stderr when the service died.
     """
 
-    def __init__(self, role: control.Role, threads: int = 1) -> None:
-        """Start the service; `threads` is all that it ever uses, whatever the machine has."""
+    def __init__(self, role: control.Role, threads: int = 1, memory_bytes: int | None = None) -> None:
+        """Start the service.
+
+        `threads` is all that it ever uses, whatever the machine has; over `memory_bytes` it is killed.
+        """
         self.role = role
         self.busy_s = 0.0
         """Seconds spent waiting for answers."""
@@ -68,6 +72,7 @@ class ServiceClient:
                 stderr=self._stderr,
                 start_new_session=True,
             )
+        self._bounds = Bounds(self._process.pid, memory_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +129,16 @@ class ServiceClient:
         """One array for each point of the vanilla path: (k,) P(label = 1) (`baseline`)."""
         return self._ask(order, control.Predicted)
 
-    def open_cell(self, order: control.OpenCell) -> control.Opened:
-        """Begin a cell (`worker-facing`); what the worker is told of the student."""
-        return self._ask(order, control.Opened)
+    def open_cell(self, order: control.OpenCell, clock_s: float | None = None) -> control.Opened:
+        """Begin a cell (`worker-facing`); what the worker is told of the student.
+
+        The service may work `clock_s` seconds for the cell after this; then it is killed, and the request at
+        hand raises `WorkerError`.
+        """
+        self._bounds.end()
+        opened = self._ask(order, control.Opened)
+        self._bounds.begin(clock_s)
+        return opened
 
     def serve(self, request: Request) -> Reply:
         """Pass on a worker's request."""
@@ -142,6 +154,7 @@ class ServiceClient:
 
     def close_cell(self) -> control.Meter:
         """End the cell and free its handles; what it was charged."""
+        self._bounds.end()
         return self._ask(control.CloseCell(), control.Meter)
 
     def close(self) -> None:
@@ -164,12 +177,17 @@ class ServiceClient:
     def _ask(self, message: control.ToService, kind: type[_Answer]) -> _Answer:
         start = time.perf_counter()
         try:
-            send(self._socket, message)
-            answer: control.FromService = receive(self._socket, control.FromService)
-        except (PeerGone, OSError) as gone:
+            answer = self._answer(message)
+        except OverrunError:
+            self.kill()
+            raise
+        except (PeerGone, OSError, ValueError) as gone:
+            # ValueError: the socket was closed by whoever interrupts the run
             raise WorkerError(self._obituary()) from gone
         finally:
-            self.busy_s += time.perf_counter() - start
+            took = time.perf_counter() - start
+            self.busy_s += took
+            self._bounds.used(took)
         if isinstance(answer, control.Failed):
             bad = _ERRORS[answer.error](answer.reason)
             if answer.trace:
@@ -177,6 +195,16 @@ class ServiceClient:
             raise bad
         if not isinstance(answer, kind):
             raise WorkerError(f"the student service answered with {type(answer).__name__}")
+        return answer
+
+    def _answer(self, message: control.ToService) -> control.FromService:
+        self._socket.settimeout(self._bounds.timeout_s)
+        try:
+            send(self._socket, message)
+            self._bounds.wait(self._socket)
+            answer: control.FromService = receive(self._socket, control.FromService)
+        except TimeoutError:
+            raise self._bounds.too_long() from None
         return answer
 
     def _obituary(self) -> str:

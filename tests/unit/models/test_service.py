@@ -16,6 +16,7 @@ import pytest
 from w2s_harness.errors import ModelError, Skip, WorkerError
 from w2s_harness.handles import ask
 from w2s_harness.models import control
+from w2s_harness.models.bounds import held_bytes, memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.selection import C_GRID
@@ -155,6 +156,72 @@ def test_a_service_that_dies_is_a_worker_error():
         service.close_cell()
     assert not service.alive
     service.kill()
+
+
+LONG = wire.Fit(
+    wire.RowsRef("train", wire.pack(np.arange(40), "i8")), wire.pack(np.linspace(0, 1, 40)), epochs=50.0
+)
+
+
+def ask_on(service) -> None:
+    """Ask for fit after fit until the service refuses or is gone."""
+    for seed in range(10**6):
+        reply = service.serve(msgspec.structs.replace(LONG, seed=seed))
+        assert isinstance(reply, wire.Handled), reply
+
+
+def unlimited(ref) -> control.OpenCell:
+    limits = control.Limits(fits=10**6, handles=10**6, vanillas=1e9)
+    return msgspec.structs.replace(opening(ref), limits=limits)
+
+
+def test_a_service_works_no_longer_for_a_cell_than_its_clock(features):
+    _, ref = features
+    service, began = ServiceClient("worker-facing"), time.monotonic()
+    service.open_cell(unlimited(ref), clock_s=1.0)
+    with pytest.raises(WorkerError, match=r"worked more than 1 s for this cell.*raise --cell-timeout"):
+        ask_on(service)
+    assert not service.alive and time.monotonic() - began < 15
+
+
+def test_one_request_cannot_outlast_the_clock(features):
+    _, ref = features
+    service = ServiceClient("worker-facing")
+    service.open_cell(unlimited(ref), clock_s=0.5)
+    os.kill(service.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(WorkerError, match=r"worked more than 0.5 s"):
+        service.serve(LONG)
+    assert time.monotonic() - began < 2 and not service.alive
+
+
+def test_the_clock_is_of_one_cell_and_stands_while_the_worker_works(features):
+    _, ref = features
+    with ServiceClient("worker-facing") as service:
+        for _ in range(2):
+            service.open_cell(opening(ref), clock_s=2.0)
+            assert isinstance(service.serve(LONG), wire.Handled)
+            time.sleep(1.5)
+            assert isinstance(service.serve(LONG), wire.Handled)
+            service.close_cell()
+
+
+def test_a_service_that_holds_too_much_is_ended(features):
+    _, ref = features
+    service = ServiceClient("worker-facing", memory_bytes=2**20)
+    with pytest.raises(WorkerError, match=r"held \d+ MiB of memory for this cell, over the 1 MiB"):
+        service.open_cell(unlimited(ref))
+        ask_on(service)
+    assert not service.alive
+    with pytest.raises(WorkerError, match="student service"):
+        service.close_cell()
+
+
+def test_each_slot_has_its_share_of_the_memory(monkeypatch):
+    monkeypatch.setattr("w2s_harness.models.bounds._memory_bytes", lambda: 100 * 2**30)
+    assert memory_share(4) == 20 * 2**30
+    assert memory_share(1000) == 2 * 2**30
+    assert held_bytes(os.getpid()) > 2**24 and held_bytes(2**22 + 1) == 0
 
 
 def test_closing_and_killing_leave_nothing(features):
