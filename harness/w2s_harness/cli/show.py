@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,24 +12,40 @@ import click
 if TYPE_CHECKING:
     from w2s_harness.experiment.runs import Run
 
+_FILES = (".py", ".yaml", ".yml", ".jsonl")
+_OF_A_ROW = ("status", "track", "pgr", "pgr_ci_pool", "reason", "attempts", "isolation", "access")
+
 
 @click.command("show", short_help="What is known of a task, a method, a guard, a pair, a run or a cell.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
 def command(name: str, as_json: bool, store: str) -> int:
-    """Show NAME: a task, method, guard or pair; a run; or a cell.
+    """Show NAME: a task, method, guard or pair, installed or by its path; a run; or a cell.
 
-    A cell (`math/tiny/vanilla/s0`) is the last run's; RUN::CELL is any run's.
+    A method and a task are shown with their parameters, types and defaults. A cell (`math/tiny/vanilla/s0`)
+    is the last run's, with its verdicts; RUN::CELL is any run's.
     """
-    run_name, separator, cell = name.rpartition("::")
-    is_folder = (Path(name) / "plan.json").is_file()
-    if separator or (name.count("/") >= 3 and not is_folder):
-        facts = _cell(Path(store), run_name or "last", cell if separator else name)
-    else:
-        facts = (None if is_folder else _thing(name)) or _run(Path(store), name)
+    facts = _found(name, Path(store))
     click.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
     return 0
+
+
+def _found(name: str, store: Path) -> dict[str, Any]:
+    from w2s_harness.cli import things
+
+    before, separator, after = name.rpartition("::")
+    path = Path(before if before.endswith(".py") else name)
+    if (path / "plan.json").is_file() or path.name == "leaderboard.json":
+        return _run(store, name)
+    if path.suffix in _FILES or name.startswith(("./", "../", "/", "~")) or name in (".", ".."):
+        found = things.of_path(path.expanduser())
+        if found is not None:
+            return found
+    elif separator or name.count("/") >= 3:
+        return _cell(store, before or "last", after)
+    base = re.split(r"[:\[]", name)[0]
+    return things.installed(base) or _run(store, name)
 
 
 def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
@@ -38,7 +55,9 @@ def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
     run = runs.find(store, run_name)
     events = {e["cell"]: e for e in run.events() if "cell" in e}
     if cell not in events:
-        raise UsageError(f"the run {run.id} has no cell '{cell}'{nearest(cell, events)}")
+        other = next((r for r in reversed(runs.all_runs(store / "runs")) if _has(r, cell)), None)
+        hint = f"; the run {other.id} has: show {other.id}::{cell}" if other else nearest(cell, events)
+        raise UsageError(f"the run {run.id} has no cell '{cell}'{hint}")
     task, pair, method, _ = cell.rsplit("/", 3)
     plan = run.plan()
     chosen = {
@@ -47,18 +66,40 @@ def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
         "method": [m for m in plan["methods"] if m["id"] == method],
     }
     settings = {noun: found[0] if found else None for noun, found in chosen.items()}
-    return {"run": run.id, **events[cell], "settings": settings}
+    return {"run": run.id, **events[cell], **_judged(run, task, pair, method), "settings": settings}
+
+
+def _has(run: Run, cell: str) -> bool:
+    return any(event.get("cell") == cell for event in run.events())
+
+
+def _judged(run: Run, task: str, pair: str, method: str) -> dict[str, Any]:
+    """What the guards said of the cell's row, with their evidence; nothing before the run is finished."""
+    from w2s_harness.plan import label
+
+    if not run.leaderboard.is_file():
+        return {"verdicts": "not yet: the run is not finished"}
+    rows = json.loads(run.leaderboard.read_text(encoding="utf-8"))["rows"]
+    for row in rows:
+        if (row["task"], row["pair"], label(row["method"], row["parameters"])) == (task, pair, method):
+            said = [{k: v for k, v in verdict.items() if k != "again"} for verdict in row["verdicts"]]
+            return {"row": {k: row[k] for k in _OF_A_ROW}, "verdicts": said, "again": row.get("again", "")}
+    return {"verdicts": "none: the leaderboard has no such row"}
 
 
 def _run(store: Path, name: str) -> dict[str, Any]:
+    from w2s_harness.cli import things
     from w2s_harness.errors import UsageError, nearest
     from w2s_harness.experiment import runs
 
     try:
         run = runs.find(store, name)
     except UsageError as bad:
-        hint = nearest(name, _known_names())
-        raise UsageError(f"{bad}{f' Nothing installed is called so either{hint}.' if hint else ''}") from bad
+        hint = nearest(name, things.names())
+        said = f" Nothing installed is called so either{hint}." if hint else ""
+        path = next((p for p in (name, f"{name}.py", f"{name}.yaml") if Path(p).exists()), None)
+        said += f" What lies here is shown by its path: show ./{path}." if path else ""
+        raise UsageError(f"{bad}{said}") from bad
     cells = {e["cell"]: e for e in run.events() if "cell" in e}
     return {
         "run": run.id,
@@ -82,52 +123,38 @@ def _settings(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _known_names() -> list[str]:
-    from w2s_harness.discovery import metadata
-
-    return [e.name for group in (metadata.METHODS, metadata.TRUSTED) for e in metadata.entries(group)]
-
-
-def _thing(name: str) -> dict[str, Any] | None:
-    from w2s_harness.discovery import metadata, sources
-
-    for group in (metadata.METHODS, metadata.TRUSTED):
-        for entry in metadata.entries(group):
-            if entry.name != name:
-                continue
-            file = metadata.module_file(entry)
-            return {
-                "name": entry.name,
-                "group": group,
-                "distribution": f"{entry.distribution} {entry.version}",
-                "module": entry.module,
-                "file": str(file) if file else None,
-                "about": sources.documentation(file) if file else "its module is missing",
-                **(_guard(file) if file and group == metadata.TRUSTED else {}),
-            }
-    return None
-
-
-def _guard(file: Path) -> dict[str, Any]:
-    """What is known of a guard beside what is known of every plugin; nothing of another plugin."""
-    from w2s_harness import hookspecs
-    from w2s_harness.discovery import sources
-
-    hooks = sources.offered_hooks(file)
-    if not hooks & hookspecs.GUARD_HOOKS:
-        return {}
-    return {"hooks": sorted(hooks), "settings": sources.declared_settings(file)}
-
-
 def _text(facts: dict[str, Any], indent: str = "") -> str:
     width = max(map(len, facts), default=0)
     lines = []
     for key, value in facts.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and "type" in value and "about" in value:
+            lines.append(f"{indent}{key:<{width}}  {_parameter(value)}".rstrip())
+        elif isinstance(value, dict) and value:
             lines += [f"{indent}{key}", _text(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict) and "guard" in value[0]:
+            lines += [f"{indent}{key}", *(f"{indent}  {line}" for line in _verdicts(value))]
         elif isinstance(value, str) and "\n" in value:
             lines += [f"{indent}{key}", *(f"{indent}  {line}" for line in value.splitlines())]
         else:
             shown = value if isinstance(value, str) else json.dumps(value)
             lines.append(f"{indent}{key:<{width}}  {shown}".rstrip())
     return "\n".join(lines)
+
+
+def _parameter(value: dict[str, Any]) -> str:
+    """A type, its default and what it is about: `float = 0.25   Keep rows beyond it.`."""
+    given = value.get("default")
+    shown = given if isinstance(given, str) else json.dumps(given)
+    default = f" = {shown}" if "default" in value else ", to be given"
+    return f"{value['type']}{default}   {value['about']}"
+
+
+def _verdicts(said: list[dict[str, Any]]) -> list[str]:
+    """Each verdict with the numbers behind it."""
+    lines = []
+    for verdict in said:
+        finding = f" [{verdict['finding']}]" if verdict.get("finding") else ""
+        lines.append(f"{verdict['level']:<10}  {verdict['guard']}{finding}: {verdict['because']}")
+        numbers = ", ".join(f"{name} = {value:.6g}" for name, value in verdict.get("numbers", {}).items())
+        lines += [f"{'':<10}  {numbers}"] if numbers else []
+    return lines
