@@ -121,7 +121,7 @@ def test_report_in_every_format(first, board):
 def test_show_and_list_of_a_run(first):
     place, _ = first
     listed = json.loads(place("list", "runs", "--json").out)
-    assert listed[0]["about"] == "finished"
+    assert listed[0]["outcome"].startswith("finished: ") and listed[0]["tasks"] == ["words"]
     run = listed[0]["name"]
     shown = json.loads(place("show", run, "--json").out)
     assert shown["state"] == "finished" and len(shown["cells"]) == 10

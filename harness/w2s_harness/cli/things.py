@@ -89,8 +89,6 @@ def _code(path: Path) -> dict[str, Any]:
 
 def _data(path: Path) -> dict[str, Any]:
     """A task of data files, read whole as `run` reads it."""
-    import numpy as np
-
     from w2s_harness.data.prepared import prepare
     from w2s_harness.data.resolve import data_task
 
@@ -104,8 +102,8 @@ def _data(path: Path) -> dict[str, Any]:
         "splits": {
             name: {
                 "rows": len(split),
-                "questions": int(np.unique(split.groups).size),
-                "true": round(float(np.mean(split.labels)), 4),
+                "questions": len(set(split.groups.tolist())),
+                "true": round(float(split.labels.mean()), 4),
             }
             for name, split in splits.items()
         },
