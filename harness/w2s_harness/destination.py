@@ -210,7 +210,9 @@ def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        # the file is there; some file systems cannot sync a folder
+        with contextlib.suppress(OSError):
+            os.fsync(folder)
     finally:
         os.close(folder)
 

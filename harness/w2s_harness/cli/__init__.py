@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import keyword
 import os
 import sys
@@ -83,11 +84,23 @@ def is_debugged() -> bool:
     return "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
 
 
+def _open_streams() -> None:
+    """Standard streams that take whatever is written, closed ones and narrow encodings included."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # else the next file that is opened gets its number, and with it what libraries print
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Entry point of `w2s-harness`: run a command, turn what it says into an exit code."""
     # Before numpy loads: the host's own linear algebra must give the same bits on any number of cores, and
     # its threads would spin beside the services, which have threads of their own.
     os.environ.update(dict.fromkeys(_THREADS, "1"))
+    _open_streams()
     debug = is_debugged()
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:

@@ -19,6 +19,7 @@ from w2s_harness.data.wording import quoted
 from w2s_harness.errors import DataError
 
 Kind = TypeVar("Kind")
+_APART = re.compile(r'"\s+:')
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 
 
@@ -94,6 +95,9 @@ def value_of(text: str, name: str, *, line: int | None = None, mend: str) -> Any
 
 def struct_of(text: str, kind: type[Kind], name: str, *, line: int | None = None, mend: str) -> Kind:
     """`value_of` as a msgspec type. Raises `DataError` with the JSON path too, for what does not fit it."""
+    found = _plainly(text, kind)
+    if found is not None:
+        return found
     value = value_of(text, name, line=line, mend=mend)
     try:
         return msgspec.convert(value, type=kind, strict=True)
@@ -104,6 +108,21 @@ def struct_of(text: str, kind: type[Kind], name: str, *, line: int | None = None
     except OverflowError:
         at = name if line is None else f"{name}:{line}"
         raise DataError(f"{at}: a number is too large. {mend}") from None
+
+
+def _plainly(text: str, kind: type[Kind]) -> Kind | None:
+    """`struct_of` several times as fast, or None where only the whole reading tells what is wrong.
+
+    Written anew, a text has as many `":` as before unless a key was dropped, which stood twice; that holds
+    where no escape spells a quote and none stands apart from its colon.
+    """
+    if "\\u" in text or _APART.search(text):
+        return None
+    try:
+        whole = msgspec.json.encode(msgspec.json.decode(text))
+        return msgspec.json.decode(text, type=kind) if whole.count(b'":') == text.count('":') else None
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return None
 
 
 # -- where in the text; only asked once something is wrong ------------------------------------------------

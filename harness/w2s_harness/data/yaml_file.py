@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ MAX_BYTES = 2**16
 MAX_BRACKETS = 50
 """Lists and mappings in brackets that may stand within each other."""
 
+_ODD = re.compile(r"[+-]?0[0-9]|.*[_:]")
+"""YAML 1.1 reads 010 as 8, 0_1 as 1 and 1:30 as 90."""
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -145,6 +148,9 @@ class _Values:
             return text
         if tag == "null":
             return None
+        if tag in ("int", "float") and _ODD.match(text):
+            what = f"{quoted(text)}, which YAML readers take for different numbers or for none"
+            raise self._bad(node, what, "Write it in decimals, or put it in quotes.")
         try:
             if tag == "bool":
                 return bool(self.scalars.construct_yaml_bool(node))

@@ -8,12 +8,14 @@ the host drew once for the store, and on the code itself: what one version print
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2s_harness.disk import read_bytes
@@ -69,10 +71,20 @@ def _draw(store: Store) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        with suppress(FileExistsError):
-            os.link(waiting, store.root / FILE)
+        _put(waiting, store.root / FILE)
     finally:
-        waiting.unlink()
+        waiting.unlink(missing_ok=True)
+
+
+def _put(waiting: Path, file: Path) -> None:
+    """Give the secret its name unless there is one; some file systems (vfat, network ones) have no links."""
+    try:
+        with suppress(FileExistsError):
+            os.link(waiting, file)
+    except OSError as bad:
+        if bad.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK) or file.exists():
+            raise
+        waiting.rename(file)
 
 
 def of_method(plan: Plan, method: PlannedMethod) -> str:

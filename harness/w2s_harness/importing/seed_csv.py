@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def read_folder(root: Path) -> Imported:
 def _found(root: Path, name: str) -> list[Path]:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder. Name a folder that holds {_LAYOUT}.")
-    return [path for path in root.rglob(name) if not path.is_dir()]
+    # not rglob, which passes over a link that leads nowhere
+    return [Path(folder) / name for folder, _, files in os.walk(root) if name in files]
 
 
 def _depth(root: Path, path: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from w2s_harness.data.strict_json import value_of
+from w2s_harness.data.strict_json import struct_of
 from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError
 from w2s_harness.report.records import (
@@ -341,11 +341,15 @@ def decode(data: bytes, name: str) -> Leaderboard:
 
     Raises `DataError` with the JSON path of the first thing that breaks the format.
     """
-    value = value_of(text_of(data, name), name, mend="Give a leaderboard.json.")
+    text = text_of(data, name)
     try:
-        return msgspec.convert(value, Leaderboard)
-    except msgspec.ValidationError as bad:
-        raise DataError(f"{name}: {_explained(value, str(bad))}") from bad
+        return struct_of(text, Leaderboard, name, mend="Give a leaderboard.json.")
+    except DataError as bad:
+        other = _schema(text)
+        if other == SCHEMA:
+            raise
+        says = f"has the schema {other!r} at `$.schema`; this w2s-harness reads {SCHEMA!r}"
+        raise DataError(f"{name}: {says}") from bad
 
 
 def read(path: Path) -> Leaderboard:
@@ -370,15 +374,12 @@ def _plain(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _explained(value: Any, problem: str) -> str:
-    """A problem with its path, or the version where that is what differs."""
+def _schema(text: str) -> str:
+    """The version of a document; ours where it says none."""
     try:
-        found = msgspec.convert(value, _Versioned).schema
-    except msgspec.ValidationError:
-        found = SCHEMA
-    if found != SCHEMA:
-        return f"has the schema {found!r} at `$.schema`; this w2s-harness reads {SCHEMA!r}"
-    return problem if "`$" in problem else f"{problem} - at `$`"
+        return msgspec.json.decode(text, type=_Versioned).schema
+    except (msgspec.DecodeError, RecursionError):
+        return SCHEMA
 
 
 class _Versioned(msgspec.Struct):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -175,4 +176,5 @@ def _p(centre: float, se: float, df: float) -> float:
 
     if abs(centre) <= 1e-12:
         return 1.0
-    return min(1.0, 2 * float(stdtr(df, -abs(centre) / se)))
+    # a tail that is too thin for a double is no p of 0
+    return min(1.0, max(sys.float_info.min, 2 * float(stdtr(df, -abs(centre) / se))))

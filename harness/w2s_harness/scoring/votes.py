@@ -16,6 +16,7 @@ import numpy.typing as npt
 from w2s_harness.scoring.interval import LEVEL, Interval, quantile
 from w2s_harness.scoring.twoway import (
     ONE_SEED,
+    ZERO,
     Clusters,
     block,
     combined,
@@ -171,16 +172,19 @@ class Panel:
             return self._full(x, self.voters, level)
         weight = 1.0 / (self.questions.question.size * self.counts[self.rows])
         theta = float(weight @ x)
+        # votes that all agree make nothing certain: `twoway.floor` of questions that came out alike
+        least = 2 / n_questions**2
         question = self.questions.question[self.rows]
         v_q = _between(question, weight * (x - theta))
         if self.voters is None:
-            return _around(theta, v_q, n_questions - 1.0, level)
+            return _around(theta, v_q if v_q > ZERO**2 else least, n_questions - 1.0, level)
         cells = _Cells.of(x, weight, question, self.voters)
         if cells.is_nested:
             v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
         else:
             v_v, v_vq = cells.components()
         total = combined(v_v, v_q, v_vq)
+        total = total if total > ZERO**2 else least
         share = v_v / total if total > 0 else 1.0
         df = degrees(share, float(self.voters.max()), n_questions - 1.0)
         return _around(theta, total, df, level)

@@ -80,6 +80,15 @@ def test_a_deleted_working_folder_is_one_line(tmp_path):
     assert "internal" not in done.stderr
 
 
+def test_closed_and_narrow_streams_are_no_failure(tmp_path):
+    assert _shell("W2S list guards >&- 2>&- <&-", tmp_path).returncode == 0
+    made = "W2S import nowhere-\N{LATIN SMALL LETTER A WITH MACRON} --format csv -o x.json 2>&1"
+    done = _shell(f"PYTHONIOENCODING=latin-1:strict {made}", tmp_path)
+    assert (done.returncode, done.stdout) == (
+        4, "error: nowhere-\\u0101: no such folder. Name the folder that holds the results.\n"
+    )  # fmt: skip
+
+
 def test_a_full_disk_under_the_output_is_one_line(tmp_path):
     done = _shell("W2S list guards > /dev/full", tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)

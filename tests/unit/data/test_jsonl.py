@@ -1,11 +1,13 @@
+import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data import jsonl
+from w2s_harness.data import jsonl, strict_json
 from w2s_harness.data.jsonl import read_jsonl, read_numbered
 from w2s_harness.errors import DataError, HarnessError
 
@@ -119,3 +121,38 @@ def test_any_bytes_are_rows_or_one_line(tmp_path_factory, body):
         assert str(bad).startswith(str(path))
     else:
         assert len(rows) == len([line for line in body.split(b"\n") if line.strip(b" \t\r\n")])
+
+
+class Thing(msgspec.Struct, forbid_unknown_fields=False):
+    a: object = None
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ['"a"', '"b"', '"a\\":"', '"\\u0022:"', ":", ": ", " :", ",", "{", "}", "1", "1.5", "[", "]"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(deadline=None, max_examples=400)
+@given(PIECES | st.recursive(st.integers() | st.just("x:"), st.lists).map(json.dumps))
+def test_the_fast_reading_takes_nothing_that_the_strict_one_refuses(text):
+    text = '{"a":1,' + text + "}"
+    try:
+        value = strict_json.value_of(text, "x", mend="")
+    except DataError:
+        assert strict_json._plainly(text, Thing) is None
+    else:
+        assert strict_json.struct_of(text, Thing, "x", mend="").a == value["a"]
+
+
+def test_a_second_key_that_an_odd_spelling_would_hide():
+    for text in (
+        '{"a":1,"a":2,"b" :3}',
+        '{"a":1,"a":2,"b":"\\u0022:"}',
+        '{"a": 1, "a": 2}',
+        '{"x":{"a":1,"a":1}}',
+    ):
+        with pytest.raises(DataError, match="the key 'a' stands twice"):
+            strict_json.struct_of(text, Thing, "x", mend="")

@@ -127,6 +127,14 @@ BASE = "name: x\nkind: verify\n"
             f"task.yaml:4: holds '-0x{'f' * 57}...', which is no plain text, whole number, finite number, "
             "boolean or null. Put it in quotes.",
         ),
+        *(
+            (
+                f"{BASE}file: all.jsonl\nsplits: {{test: {odd}}}\n",
+                f"task.yaml:4: holds '{odd}', which YAML readers take for different numbers or for none. "
+                "Write it in decimals, or put it in quotes.",
+            )
+            for odd in ("0_1", "1_000", "010", "1:30", "1_0.5")
+        ),
         ("name: x\nname: y\n", "task.yaml:2: holds the key 'name' a second time. Keep one."),
         ("yes: 1\n", "task.yaml:1: holds a key that is no text. Put it in quotes."),
         (

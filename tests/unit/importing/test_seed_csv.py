@@ -90,15 +90,16 @@ def test_what_a_spreadsheet_writes_is_read(folder: Path) -> None:
     assert rows["mine"].transfer == {0: 0.7, 1: 0.72}
 
 
-def test_what_is_no_file_is_named(folder: Path) -> None:
-    file = folder / "math" / "mine.csv"
+@pytest.mark.parametrize("name", ["mine", "weak"])
+def test_what_is_no_file_is_named(folder: Path, name: str) -> None:
+    file = folder / "math" / f"{name}.csv"
     file.unlink()
     file.symlink_to("nowhere")
-    with pytest.raises(DataError, match=r"mine\.csv: the link leads nowhere \(to nowhere\)"):
+    with pytest.raises(DataError, match=rf"{name}\.csv: the link leads nowhere \(to nowhere\)"):
         read_folder(folder)
     file.unlink()
     os.mkfifo(file)
-    with pytest.raises(DataError, match=r"mine\.csv: not a regular file but a pipe"):
+    with pytest.raises(DataError, match=rf"{name}\.csv: not a regular file but a pipe"):
         read_folder(folder)
 
 

@@ -106,6 +106,7 @@ def test_all_rows_right_leave_the_error_of_the_rows():
     flawless = dict.fromkeys(range(3), 1.0)
     got = accuracy_interval([*flawless.values()], 1000)
     assert 0.001 < got.high - got.low < 0.01
+    assert accuracy_test(flawless, dict.fromkeys(range(3), 0.0), 10**6).p > 0
     assert 0 < accuracy_test(flawless, dict.fromkeys(range(3), 0.5), 1000).p < 1e-6
 
 
