@@ -117,7 +117,19 @@ def _settings(run: Run) -> list[dict[str, Any]]:
     from w2s_harness.report import canonical, document
 
     found = json.loads(canonical.document_bytes(document.read(run.leaderboard)))["settings"]
-    names = ("task", "pair", "mode", "solver", "n_test", "n_cut", "gap", "gap_ci", "weak_label_acc", "hyper")
+    names = (
+        "task",
+        "pair",
+        "mode",
+        "solver",
+        "n_test",
+        "n_cut",
+        "majority",
+        "gap",
+        "gap_ci",
+        "weak_label_acc",
+        "hyper",
+    )
     return [
         {k: s[k] for k in names} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]} for s in found
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from msgspec import UNSET
 
 import w2s_harness
@@ -182,7 +183,8 @@ def _setting(
         subsets=_subsets(reference),
         clusters=[int(g) for g in setting.test.groups] if is_open else None,
         min_gap=plan.min_gap,
-        models={"weak": _model(setting, "weak"), "strong": _model(setting, "strong")},
+        models={"weak": _model(setting, "weak", baseline), "strong": _model(setting, "strong", baseline)},
+        majority=max(setting.scored(np.full(len(setting.test), p))["accuracy"] for p in (0.0, 1.0)),
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
         vanilla_star={
@@ -251,13 +253,14 @@ def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
     return out
 
 
-def _model(setting: Setting, role: str) -> records.ModelRecord:
+def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline) -> records.ModelRecord:
     spec = setting.pair.weak if role == "weak" else setting.pair.strong
     known = setting.models[role]
     seen = known.get("seen") or {}
     return records.ModelRecord(
         source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"],
         commit=known.get("commit"), context=seen.get("context"), readout=seen.get("readout"),
+        n_cut=baseline.cut.get(role),
         device=seen.get("device"), notes=list(seen.get("notes") or ()),
     )  # fmt: skip
 

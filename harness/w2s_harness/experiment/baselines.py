@@ -57,6 +57,9 @@ class Baseline:
     chosen: dict[str, Any]
     """Settings of teacher and student and the grids that they were chosen from."""
     n_cut: int
+    """Rows that were cut to a context, of both models together."""
+    cut: Mapping[str, int] = field(default_factory=dict)
+    """The same by model."""
     vanilla: Mapping[str, Starred] = field(default_factory=dict)
     """Vanilla at every point of its settings, over the plan's seeds, by solver."""
 
@@ -191,10 +194,10 @@ class Baselines:
         keys = Keys(setting)
         unlabel, test = setting.data.splits["train_unlabel"], setting.test
         targets = [("train_unlabel", len(unlabel)), ("test", len(test))]
-        labels, floor = self._fit(client, setting, "weak", "train_label", seed, targets)  # type: ignore[arg-type]
+        (labels, floor), n_cut = self._fit(client, setting, "weak", "train_label", seed, targets)  # type: ignore[arg-type]
         self.store.put_array(keys.labels(seed), labels)
         self.store.put_array(keys.weak_test(seed), floor)
-        record = setting.scored(floor)
+        record = {**setting.scored(floor), "n_cut": n_cut}
         told = outcomes(labels, unlabel.labels)
         largest = None if unlabel.votes is None else unlabel.votes.largest
         record["weak_label_acc"] = accuracy(agreement(told, largest))
@@ -213,16 +216,19 @@ class Baselines:
         targets = [("test", len(setting.test))]
         if self._is_audited:
             targets.append(("train_unlabel", len(setting.data.splits["train_unlabel"])))
-        top, *own = self._fit(client, setting, "strong", "train_unlabel", seed, targets)  # type: ignore[arg-type]
+        (top, *own), n_cut = self._fit(client, setting, "strong", "train_unlabel", seed, targets)  # type: ignore[arg-type]
         for values in own:
             self.store.put_array(Keys(setting).ceiling_train(seed), values)
-        self.store.put(Keys(setting).ceiling(seed), setting.scored(top))
+        self.store.put(Keys(setting).ceiling(seed), {**setting.scored(top), "n_cut": n_cut})
 
     def _fit(
         self, client: ServiceClient, setting: Setting, role: Role, split: Split, seed: int,
         targets: Sequence[tuple[Split, int]],
-    ) -> list[Floats]:  # fmt: skip
-        """Train a model on a seed's draw of gold, soft in a judged task, and predict whole splits."""
+    ) -> tuple[list[Floats], int]:  # fmt: skip
+        """Train a model on a seed's draw of gold, soft in a judged task, and predict whole splits.
+
+        With the rows of these splits that were cut, where no features were read that say so.
+        """
         index = setting.draw(split, seed)
         found = client.fit_predict(
             control.FitPredict(
@@ -240,7 +246,7 @@ class Baselines:
         )
         with self._lock:
             self.flops += found.meter.flops
-        return [np.asarray(wire_unpack(values), np.float64) for values in found.values]
+        return [np.asarray(wire_unpack(values), np.float64) for values in found.values], found.n_cut
 
     def _kept(self, key: str) -> dict[str, Any]:
         record: dict[str, Any] | None = self.store.get(key)
@@ -252,12 +258,21 @@ class Baselines:
         keys = Keys(setting)
         weak = {seed: self._kept(keys.weak(seed)) for seed in self._seeds()}
         top = {seed: self._kept(keys.ceiling(seed)) for seed in self.plan.baseline_seeds}
-        facts = [self.store.get(keys.features(role, split, "facts")) for role, split in READS]
+        cut = {"weak": self._n_cut(setting, "weak", weak), "strong": self._n_cut(setting, "strong", top)}
         return Baseline(
             weak={seed: setting.unpacked([r])[0] for seed, r in weak.items()},
             ceiling={seed: setting.unpacked([r])[0] for seed, r in top.items()},
             weak_label_acc={seed: r["weak_label_acc"] for seed, r in weak.items()},
             chosen=self.store.get(keys.tune()) or {},
-            n_cut=sum(f["n_cut"] for f in facts if f),
+            n_cut=sum(cut.values()),
+            cut=cut,
             vanilla=VanillaPath(self.plan, setting, self.store).starred(),
         )
+
+    def _n_cut(self, setting: Setting, role: Role, fits: Mapping[int, Mapping[str, Any]]) -> int:
+        """Rows of all splits of a role that were cut: by its features or its fits."""
+        keys = Keys(setting)
+        read = [self.store.get(keys.features(r, split, "facts")) for r, split in READS if r == role]
+        if setting.pair.mode == "probe":
+            return sum(facts["n_cut"] for facts in read if facts)
+        return max((int(fit.get("n_cut", 0)) for fit in fits.values()), default=0)

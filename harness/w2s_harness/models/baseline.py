@@ -54,7 +54,18 @@ def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
                 else handle.logits(rows, account)
             )
             values.append(pack(sigmoid(z)))
-    return Predicted(tuple(values), account.total())
+    return Predicted(tuple(values), account.total(), _cut(order, shelf))
+
+
+def _cut(order: FitPredict, shelf: Shelf) -> int:
+    """Rows that lost tokens; in the mode `probe` the pass that reads the features counts them."""
+    if order.mode != "finetune":
+        return 0
+    from w2s_harness.models.readout import cut
+
+    loaded = shelf.model(order.model)
+    splits = {ref.rows for ref in (order.train, *(ref for ref, _ in order.predict))}
+    return sum(int(cut(loaded, rows, order.kind).sum()) for rows in splits)
 
 
 def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account: Account) -> Handle:

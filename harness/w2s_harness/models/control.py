@@ -310,6 +310,8 @@ class Predicted(Message, frozen=True, tag="predicted"):
 
     values: tuple[Array, ...]
     meter: Meter = Meter()
+    n_cut: int = 0
+    """Of `FitPredict` in the mode `finetune`: rows of its splits that lost the start of their question."""
 
 
 class Opened(Message, frozen=True, tag="opened"):

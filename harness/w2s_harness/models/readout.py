@@ -90,11 +90,17 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
     out = over_batches(loaded, encoded, width(loaded) + extra, read)
     per_row = _by_row(out, kind)
     tokens = np.array([len(e.ids) for e in encoded], np.int64).reshape(len(rows), -1).sum(1)
-    cut = np.array([e.is_cut for e in encoded], bool).reshape(len(rows), -1).any(1)
-    d = width(loaded)
-    return Extraction(
-        np.ascontiguousarray(per_row[:, :d]), per_row[:, d:].astype(np.float64), tokens, int(cut.sum())
-    )
+    d, n_cut = width(loaded), int(_is_cut(encoded, len(rows)).sum())
+    return Extraction(np.ascontiguousarray(per_row[:, :d]), per_row[:, d:].astype(np.float64), tokens, n_cut)
+
+
+def cut(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> npt.NDArray[np.bool_]:
+    """(n,) rows of which a text does not fit the context."""
+    return _is_cut(encode(loaded.tokenizer, texts(rows, kind), loaded.context), len(rows))
+
+
+def _is_cut(encoded: Sequence[Encoded], n: int) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.array([e.is_cut for e in encoded], bool).reshape(n, -1).any(1))
 
 
 def layer_means(

@@ -55,6 +55,11 @@ CSV_COLUMNS = (
     "unverified",
     "review",
     "reason",
+    "majority",
+    "weak_rows_cut",
+    "weak_context",
+    "strong_rows_cut",
+    "strong_context",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a field begins that spreadsheets run; the last four are wide ones, which some take for the first."""
@@ -103,7 +108,7 @@ def _starred(row: Row) -> tuple[str | float | None, ...]:
 
 def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
     """A row's values in the order of `CSV_COLUMNS`."""
-    found = row.vs_vanilla
+    found, models = row.vs_vanilla, (setting.models["weak"], setting.models["strong"])
     compared = (None,) * 4 if found is None else (found.difference, found.pgr, found.p, found.p_holm)
     return (
         *(row.task, row.pair, label(row), row.status, row.track),
@@ -122,4 +127,5 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         ),
         *(row.attempts, row.flops_over_vanilla, *_extras(row)),
         *(row.unverified, row.review.decision if row.review else None, row.reason),
+        *(setting.majority, *(x for m in models for x in (m.n_cut, m.context))),
     )

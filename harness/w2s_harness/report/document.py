@@ -104,7 +104,7 @@ class Setting(Part, frozen=True, kw_only=True):
     data_digest: str
     """SHA-256 of the rows and labels of all splits."""
     n_cut: Count
-    """Texts that were cut to a model's context."""
+    """Rows that were cut to a model's context, of both models together; `models` has each model's."""
     subsets: dict[str, SubsetBaseline]
     """Marked parts of the holdout, by mark."""
     clusters: list[Count] | None
@@ -124,6 +124,8 @@ class Setting(Part, frozen=True, kw_only=True):
     """By solver: vanilla at the best point of its settings, chosen on the holdout in vanilla's favour."""
     zero_shot_star: Star | None = None
     """The untrained student's best readout, chosen on the holdout in its favour; null without one."""
+    majority: Accuracy | None = None
+    """The commoner label said of every holdout row: what a teacher of one label has; null for imports."""
     own_ceiling: float | None = None
     """Accuracy that is the teacher's own where the teacher is always right (the gold oracle): the most that
     any method could have; null where it was not measured."""

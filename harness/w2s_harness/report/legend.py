@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
-from w2s_harness.report.notation import OFF, counted, guards, printable
+from w2s_harness.report.notation import OFF, counted, guards, printable, share
 from w2s_harness.report.records import Claim
 
 PGR = (
     "PGR: share of the gap from weak to ceiling that a student closes: (transfer - weak) / (ceiling - weak)."
 )
 TRANSFER = "transfer: accuracy of the student on the holdout, mean over the seeds."
+MAJORITY = "majority: accuracy of the holdout's commoner label said of every row."
+CUT = "cut: rows too long for a model's context, read without the start of their question."
 INTERVAL = "95 % CI: for new training pools, seeds and questions."
 STARRED = (
     "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s.: not significant."
@@ -55,7 +57,18 @@ def basis(setting: Setting, rows: Sequence[Row]) -> str:
     parts.append(counted(setting.n_test, "holdout row") if setting.n_test else "holdout rows unknown")
     if setting.clusters is not None:
         parts.append(counted(len(set(setting.clusters)), "question"))
-    return ", ".join(parts)
+    if setting.majority is not None:
+        parts.append(f"majority {share(setting.majority, 3)}")
+    return ", ".join([*parts, *_cut(setting)])
+
+
+def _cut(setting: Setting) -> Iterator[str]:
+    """Which model's texts were cut to how many tokens; nothing where none was."""
+    for role, model in setting.models.items():
+        if model.n_cut:
+            yield f"{role} model: {counted(model.n_cut, 'row')} cut to {model.context or '?'} tokens"
+    if setting.n_cut and all(model.n_cut is None for model in setting.models.values()):
+        yield f"{counted(setting.n_cut, 'row')} cut to a model's context"
 
 
 def explained(
@@ -68,7 +81,9 @@ def explained(
     """
     is_imported = any(setting.holdout_rows == "unknown" for setting in settings)
     shown = [row for row in rows if row.status in ("ok", "no-gap")]
-    found = [*_trained(settings), RANK if any(row.rank for row in shown) else ""]
+    found = [MAJORITY if any(s.majority is not None for s in settings) else ""]
+    found += [CUT if any(s.n_cut for s in settings) else ""]
+    found += [*_trained(settings), RANK if any(row.rank for row in shown) else ""]
     found += [text for name, text in (("PGR", PGR), ("transfer", TRANSFER)) if name in columns]
     if is_imported:
         found.append(IMPORTED)

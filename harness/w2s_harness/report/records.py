@@ -127,7 +127,9 @@ class ModelRecord(Part, frozen=True, kw_only=True):
     commit: str | None = None
     """The hub commit that was read; null for models that are no hub's."""
     context: int | None = None
-    """Tokens of a text at most; a longer one is cut (`n_cut`)."""
+    """Tokens of a text at most; a longer one loses the start of its question."""
+    n_cut: Count | None = None
+    """Rows of the task that were cut to `context`; null where it was not counted."""
     readout: str | None = None
     """How a response becomes a vector: surprise, mean or last."""
     device: str | None = None

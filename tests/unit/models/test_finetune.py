@@ -8,6 +8,7 @@ import torch
 
 from w2s_harness.errors import ModelError
 from w2s_harness.models import control
+from w2s_harness.models.baseline import fit_predict
 from w2s_harness.models.finetune import Trainer, _batches
 from w2s_harness.models.loading import load
 from w2s_harness.models.probe import cross_entropy
@@ -17,6 +18,7 @@ from w2s_harness.models.student import Session
 from w2s_harness.models.targets import Loss
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
+from w2s_harness.wire.rows import TextRow
 
 FULL = control.FinetuneSettings(epochs=4, lr=3e-3, head_lr=3e-2, batch=8)
 LORA = control.FinetuneSettings(adapter="lora", rank=4, epochs=4, lr=1e-2, head_lr=3e-2, batch=8)
@@ -167,3 +169,15 @@ def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
     per = 6 if settings.adapter == "full" else 4
     parameters = cell._rungs[0].shape.parameters
     assert meter.flops == parameters * (2 * (2 + per) * train + 2 * 2 * holdout)
+
+
+def test_what_was_cut_is_counted_where_no_features_are_read(llama, verify_rows):
+    long = TextRow("Tom has apples " * 90, candidate="yes")
+    train, test = (long, *verify_rows), (long, long, *verify_rows[:2])
+    at = [wire.pack(np.arange(len(rows)), "i8") for rows in (train, test)]
+    order = control.FitPredict(
+        llama, "finetune", "verify", control.SplitRef(rows=train), at[0], wire.pack(np.arange(41) % 2.0),
+        ((control.SplitRef(rows=train), at[0]), (control.SplitRef(rows=test), at[1])),
+        finetune=control.FinetuneSettings(epochs=0.1),
+    )  # fmt: skip
+    assert fit_predict(order, Shelf()).n_cut == 3

@@ -10,6 +10,7 @@ from w2s_harness.errors import UsageError
 from w2s_harness.report import document
 from w2s_harness.report.canonical import document_bytes
 from w2s_harness.report.csv_table import CSV_COLUMNS
+from w2s_harness.report.latex import latex
 from w2s_harness.report.legend import basis, brief
 from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.report.tables import UNVERIFIED, blocks, render
@@ -175,3 +176,30 @@ def test_csv_hands_a_spreadsheet_no_formula_and_keeps_numbers(board, start):
     assert line["pgr"] == "-0.25"
     for field in found:
         assert not field.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d")) or float(field) <= 0
+
+
+def cut_board(board):
+    """The board with a majority, and a strong model that cut 12 rows."""
+    replace = msgspec.structs.replace
+    (first, *others) = board.settings
+    strong = replace(first.models["strong"], context=64, n_cut=12)
+    weak = replace(first.models["weak"], context=256, n_cut=0)
+    changed = replace(first, majority=0.515, n_cut=12, models={"weak": weak, "strong": strong})
+    return replace(board, settings=[changed, *others])
+
+
+@pytest.mark.parametrize("view", ["text", "md", "latex"])
+def test_every_report_says_what_was_cut_and_the_majority(board, view):
+    changed = cut_board(board)
+    said = latex(changed) if view == "latex" else render(changed, view)
+    assert "strong model: 12 rows cut to 64 tokens" in said and "weak model" not in said
+    assert "majority .515" in said and "majority: accuracy of the holdout" in said
+    plain = latex(board) if view == "latex" else render(board, view)
+    assert "cut to" not in plain and "majority" not in plain
+
+
+def test_csv_says_what_was_cut_and_the_majority(board):
+    lines = list(csv.reader(io.StringIO(render(cut_board(board), "csv"))))
+    line = dict(zip(CSV_COLUMNS, lines[1], strict=True))
+    known = ("majority", "weak_rows_cut", "weak_context", "strong_rows_cut", "strong_context")
+    assert [line[name] for name in known] == ["0.515", "0", "256", "12", "64"]
