@@ -108,7 +108,7 @@ def _starred(row: Row) -> tuple[str | float | None, ...]:
 
 def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
     """A row's values in the order of `CSV_COLUMNS`."""
-    found, models = row.vs_vanilla, (setting.models["weak"], setting.models["strong"])
+    found, models = row.vs_vanilla, (setting.models.get("weak"), setting.models.get("strong"))
     compared = (None,) * 4 if found is None else (found.difference, found.pgr, found.p, found.p_holm)
     return (
         *(row.task, row.pair, label(row), row.status, row.track),
@@ -127,5 +127,5 @@ def _record(setting: Setting, row: Row) -> tuple[str | int | float | None, ...]:
         ),
         *(row.attempts, row.flops_over_vanilla, *_extras(row)),
         *(row.unverified, row.review.decision if row.review else None, row.reason),
-        *(setting.majority, *(x for m in models for x in (m.n_cut, m.context))),
+        *(setting.majority, *(x for m in models for x in ((m.n_cut, m.context) if m else (None, None)))),
     )
