@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -12,11 +13,13 @@ from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.prices import Prices
 from w2s_harness.agent.schemas import SCHEMAS
 from w2s_harness.dialogue import AgentModel
+from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError
 from w2s_harness.experiment.choose_pairs import choose_pairs
-from w2s_harness.experiment.planning import tasks_of
+from w2s_harness.experiment.planning import grants_of, tasks_of
 from w2s_harness.experiment.selection import Selection
+from w2s_harness.plan import is_path, parse_specs
 
 _FRAME = 1024
 """Tokens that a request has beside what is written in it."""
@@ -40,9 +43,21 @@ def selection_of(plan: AgentPlan) -> Selection:
 
 
 def check_names(plan: AgentPlan) -> None:
-    """Whether the run's tasks and pair are there. Raises what `experiment.planning.build_plan` raises."""
+    """Whether the run's tasks, pair, guards, access and methods beside are there.
+
+    Raises what `experiment.planning.build_plan` raises; no method is asked what it is.
+    """
     plugins, wanted = plugins_of(plan), replace(selection_of(plan), held_out=plan.held_out_tasks)
+    plugins.use_guards(wanted.guards)
+    grants_of(wanted.grant)
     choose_pairs(wanted, tasks_of(wanted, plugins), plugins)
+    shipped = [name for name, entry in plugins.methods.items() if entry.is_shipped]
+    for spec in parse_specs(plan.beside):
+        if is_path(spec.name, (".py", ".jsonl")):
+            sources.from_file(Path(spec.name.partition("::")[0]))
+        elif spec.name != "all":
+            for name in spec.selected(shipped, plugins.methods, "methods"):
+                plugins.method_entry(name)
 
 
 def model_of(plan: AgentPlan, table: Prices) -> AgentModel | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from w2s_harness.cli.numbers import SEED, seconds
+
 
 def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
@@ -52,13 +54,15 @@ def command() -> None:
     "--beside", default="", metavar="NAMES", help="Methods on the board beside the agents', as in run."
 )
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
-@click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
+@click.option(
+    "--seed", "root_seed", type=SEED, default=0, show_default=True, help="The root of every random draw."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
 @click.option("--grant", default="", metavar="ACCESS", help="As in run; inference and transductive are not.")
 @click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As in run.")
 @click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
 @click.option(
-    "--cell-timeout", "cell_timeout_s", callback=_positive, type=float, default=60.0, show_default=True,
+    "--cell-timeout", "cell_timeout_s", callback=seconds, type=float, default=60.0, show_default=True,
     metavar="SECONDS", help="As in run.",
 )  # fmt: skip
 @click.option("--budget-usd", type=float, callback=_positive, metavar="USD", help="What all may cost.")
@@ -90,7 +94,9 @@ def command() -> None:
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
     from w2s_harness.agent import asking, plan, prices, ready, running
+    from w2s_harness.experiment.slots import slot_count
 
+    slot_count(flags["slots"])
     asked = asking.plan_of(flags)
     _out(flags)
     own_prices = Path(flags["prices"]) if flags["prices"] else None

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from w2s_harness.cli.numbers import SEED
+
 
 @click.command("export-rows", short_help="The rows of a setting without labels.")
 @click.option("--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As `run`.")
@@ -15,7 +17,7 @@ import click
 @click.option("--strong", metavar="MODEL", help="As `run`.")
 @click.option("--mode", type=click.Choice(["probe", "finetune"]), help="As `run`.")
 @click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
-@click.option("--seed", "root_seed", default=0, show_default=True, help="As `run`.")
+@click.option("--seed", "root_seed", type=SEED, default=0, show_default=True, help="As `run`.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="As `run`.")
 @click.option("--texts", is_flag=True, help="Write the texts of private tasks too.")
 @click.option("-p", "plugin", multiple=True, metavar="NAME", help="As `run`.")

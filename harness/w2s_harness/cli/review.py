@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from w2s_harness.cli.numbers import SEED, seconds
+
 if TYPE_CHECKING:
     from w2s_harness.cli.terminal import Terminal
     from w2s_harness.review.working import Asked
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise click.BadParameter(f"{value} is no time: give seconds above 0")
-    return value
 
 
 @click.command("review", short_help="A dossier of a method, and a person's decision about it.")
@@ -27,7 +22,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.option("--weak", metavar="MODEL", help="As in run.")
 @click.option("--strong", metavar="MODEL", help="As in run.")
 @click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")
-@click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
+@click.option(
+    "--seed", "root_seed", type=SEED, default=0, show_default=True, help="The root of every random draw."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
 @click.option("--grant", default="", metavar="ACCESS", help="As in run.")
 @click.option(
@@ -41,7 +38,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
 @click.option("--methods-env", metavar="DIR", help="As in run.")
 @click.option(
-    "--cell-timeout", "cell_timeout_s", callback=_seconds, default=60.0, show_default=True,
+    "--cell-timeout", "cell_timeout_s", callback=seconds, default=60.0, show_default=True,
     metavar="SECONDS", help="As in run.",
 )  # fmt: skip
 @click.option(

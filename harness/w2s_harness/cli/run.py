@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
-from w2s_harness.cli import config
+from w2s_harness.cli import config, repeated
+from w2s_harness.cli.numbers import SEED, seconds
 
 if TYPE_CHECKING:
     from w2s_harness.cli.terminal import Terminal
@@ -66,16 +66,10 @@ def _nearer_pair(ctx: click.Context, flags: Mapping[str, Any]) -> dict[str, None
     order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
     given = {n: ctx.get_parameter_source(n) for n in ("pairs", "weak", "strong") if flags[n] is not None}
     near = {n: order.index(source) for n, source in given.items() if source in order}
-    own = min((near[n] for n in ("weak", "strong") if n in near), default=len(order))
-    if near.get("pairs", own) == own:
+    own = min((near[n] for n in ("weak", "strong") if n in near), default=None)
+    if own is None or near.get("pairs", own) == own:
         return {}
     return {"pairs": None} if near["pairs"] > own else {"weak": None, "strong": None}
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise click.BadParameter(f"{value} is no time: give seconds above 0")
-    return value
 
 
 def _key(flag: click.Parameter) -> str:
@@ -86,6 +80,7 @@ def _key(flag: click.Parameter) -> str:
 
 @click.command(
     "run",
+    cls=repeated.Noticing,
     short_help="Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
 )
 @click.option(
@@ -130,7 +125,9 @@ def _key(flag: click.Parameter) -> str:
 @click.option(
     "--baseline-seeds", metavar="SEEDS", help="Seeds of weak and ceiling; default: the plan's seeds."
 )
-@click.option("--seed", "root_seed", default=0, show_default=True, help="The root of every random draw.")
+@click.option(
+    "--seed", "root_seed", type=SEED, default=0, show_default=True, help="The root of every random draw."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
 @click.option("--fresh", is_flag=True, help="Draw a new 128-bit data seed for every generated task.")
 @click.option(
@@ -146,7 +143,7 @@ def _key(flag: click.Parameter) -> str:
 @click.option(
     "--cell-timeout",
     "cell_timeout_s",
-    callback=_seconds,
+    callback=seconds,
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -161,7 +158,7 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--own-draws",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100),
     default=1,
     show_default=True,
     metavar="N",
@@ -246,7 +243,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
     plugins.configure(ctx.meta.get("w2s.settings", {}))
-    for line in ctx.meta.get("w2s.strangers", ()):
+    for line in (*ctx.meta.get("w2s.strangers", ()), *ctx.meta.get(repeated.KEY, ())):
         terminal.say(f"warning: {line}")
     if ctx.meta.get("w2s.config"):
         terminal.say(f"configuration {ctx.meta['w2s.config']}")

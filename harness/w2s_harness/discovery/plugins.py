@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args
 import pluggy
 
 from w2s_harness import hookspecs
-from w2s_harness.discovery import metadata, sources, wrong_names
+from w2s_harness.discovery import hooks, metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.disk import open_regular
@@ -100,6 +100,7 @@ class Plugins:
     def _load_file(self, path: Path) -> None:
         if path.stem in self.trusted or self.manager.has_plugin(path.stem):
             raise PluginError(f"{path}: the name '{path.stem}' is taken by another plugin. Rename the file.")
+        hooks.check_file(path)
         self._register(path.stem, _import_file(path), path)
         self._files[path.stem] = path
 
@@ -290,13 +291,7 @@ class Plugins:
         self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
 
     def _register(self, name: str, module: ModuleType, file: Path | None) -> None:
-        for attribute in vars(module):
-            marked = getattr(getattr(module, attribute), f"{hookspecs.PROJECT}_impl", None)
-            if marked is not None and attribute not in hookspecs.NAMES:
-                raise PluginError(
-                    f"{module.__file__}: there is no hook '{attribute}'{nearest(attribute, hookspecs.NAMES)}."
-                    " hookspecs.py lists all."
-                )
+        hooks.check_module(module)
         try:
             self.manager.register(module, name)
         except (pluggy.PluginValidationError, ValueError) as bad:

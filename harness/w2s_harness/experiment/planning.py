@@ -43,7 +43,7 @@ def build_plan(
     baseline_seeds = (
         parse_seeds(wanted.baseline_seeds, "--baseline-seeds") if wanted.baseline_seeds else seeds
     )
-    grants = _grants(wanted.grant)
+    grants = grants_of(wanted.grant)
     tasks = _some(tasks_of(wanted, plugins, drawn), "task")
     tasks, pairs = choose_pairs(wanted, tasks, plugins)
     _some(pairs, "pair")
@@ -141,8 +141,8 @@ def _refuse_judged_feedback(tasks: Sequence[PlannedTask]) -> None:
             )
 
 
-def _grants(text: str) -> frozenset[str]:
-    """`inference,no:embeddings` on top of what every plan grants."""
+def grants_of(text: str) -> frozenset[str]:
+    """`inference,no:embeddings` on top of what every plan grants. Raises `UsageError`."""
     granted = set(DEFAULT_GRANTS)
     for word in filter(None, (w.strip() for w in text.split(","))):
         name = word.removeprefix("no:")
@@ -210,8 +210,31 @@ def _portable(pair: Pair) -> dict[str, Any]:
 
 
 def keep(plan: Plan, wanted: Callable[[str], bool]) -> Plan:
-    """The plan with only the cells whose ids are wanted. Raises `NothingSelectedError` where none is left."""
-    ids = frozenset(cell.id for cell in plan.cells() if wanted(cell.id))
-    if not ids:
+    """The plan with only the cells whose ids are wanted, and the tasks and pairs that have some.
+
+    Raises `NothingSelectedError` where none is left.
+    """
+    cells = [cell for cell in plan.cells() if wanted(cell.id)]
+    if not cells:
         raise NothingSelectedError("the selection holds no cell. `--plan` without -k or --lf shows all.")
-    return dataclasses.replace(plan, selected=ids)
+    left: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        left.setdefault(cell.task, {})[cell.pair] = None
+    tasks = [dataclasses.replace(t, pairs=tuple(left[t.id])) for t in plan.tasks if t.id in left]
+    pairs = {name for names in left.values() for name in names}
+    return dataclasses.replace(
+        plan,
+        tasks=tuple(tasks),
+        pairs=tuple(p for p in plan.pairs if p.name in pairs),
+        selected=frozenset(cell.id for cell in cells),
+    )
+
+
+def without_vanilla(plan: Plan) -> list[str]:
+    """Where a selection of cells left rows but not vanilla, which the plan has: `math/tiny`."""
+    if VANILLA not in [m.id for m in plan.methods]:
+        return []
+    rows: dict[str, set[str]] = {}
+    for cell in plan.cells():
+        rows.setdefault(f"{cell.task}/{cell.pair}", set()).add(cell.method)
+    return [setting for setting, methods in rows.items() if VANILLA not in methods]

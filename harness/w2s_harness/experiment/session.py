@@ -18,7 +18,7 @@ from w2s_harness import destination
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, NothingSelectedError
 from w2s_harness.evidence import Published
-from w2s_harness.experiment import estimate, published, runs, secret
+from w2s_harness.experiment import collecting, estimate, published, runs, secret
 from w2s_harness.experiment.assemble import Results, assemble, unjudged
 from w2s_harness.experiment.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.experiment.baselines import Baselines
@@ -31,7 +31,7 @@ from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.own_calibration import Calibration
-from w2s_harness.experiment.planning import build_plan, describe_plan, keep
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep, without_vanilla
 from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.readouts import Readouts
@@ -136,6 +136,8 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
         plan = self._selected(found, unfinished)
+        for line in collecting.remarks(plan):
+            self.listeners.say(line)
         if secret.needed(plan.methods):
             hidden = secret.of_store(self.store, make=not self.options.plan_only)
             plan = replace(plan, secret=hidden)
@@ -182,6 +184,10 @@ class _Session:
             before = unfinished.plan()["selected"] if unfinished else None
             failed = self._failed_last() if before is None else frozenset(before)
             plan = keep(plan, failed.__contains__)
+        if bare := without_vanilla(plan):
+            self.listeners.say(
+                f"note: no cell of vanilla is selected on {', '.join(bare)}: no row there is compared with it"
+            )
         return plan
 
     def _reviewed(self, plan: Plan) -> Plan:

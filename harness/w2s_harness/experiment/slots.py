@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ R = TypeVar("R")
 
 _POLL_S = 0.1
 _SLOT_MIB = 1000
+_MOST_SLOTS = 256
 
 
 class Slots:
@@ -159,8 +161,10 @@ def slot_count(text: str) -> int:
     Raises `UsageError` for anything else.
     """
     if text != "auto":
-        if not text.isdigit() or int(text) < 1:
-            raise UsageError(f"-n {text}: give a number of job slots from 1 up, or auto")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+            raise UsageError(f"-n {text[:40]}: give a number of job slots from 1 up, or auto")
+        if int(text) > _MOST_SLOTS:
+            raise UsageError(f"-n {text}: each slot is a process with a model in it; at most {_MOST_SLOTS}")
         return int(text)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))

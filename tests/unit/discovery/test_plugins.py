@@ -225,3 +225,25 @@ def test_two_tasks_of_one_name_in_one_plugin(file):
     plugins.switch(file("doubles.py", text))
     with pytest.raises(PluginError, match="plugin 'doubles': it offers two tasks called 'double'"):
         plugins.task("double")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\n", "it has no hook, so it does nothing as a plugin"),
+        ("def w2s_tasks():\n    return []\n", r"w2s_tasks\(\) lacks its decorator: put @hookimpl above it"),
+        (
+            "from w2s_harness import hookimpl\n\n@hookimpl\ndef w2s_task():\n    return []\n",
+            r"there is no hook 'w2s_task' \(did you mean 'w2s_tasks'\?\)",
+        ),
+    ],
+)
+def test_a_plugin_that_would_be_silent_is_refused(file, text, said):
+    with pytest.raises(PluginError, match=said):
+        Plugins().switch(file("silent.py", text))
+
+
+def test_a_method_file_is_not_run_in_the_host_by_mistake(file):
+    path = file("mine.py", METHOD.format(name="m") + "\nraise RuntimeError('it ran')\n")
+    with pytest.raises(UsageError, match=r"offers methods, which never run in the host\. Give --methods"):
+        Plugins().switch(path)

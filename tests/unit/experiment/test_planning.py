@@ -7,7 +7,7 @@ import pytest
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, PluginError, UsageError, WorkerError
-from w2s_harness.experiment.planning import build_plan, describe_plan, keep
+from w2s_harness.experiment.planning import build_plan, describe_plan, keep, without_vanilla
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.types import Task
 from w2s_harness.wire.messages import MethodInfo, Parameter
@@ -292,6 +292,24 @@ def test_keep_leaves_cells_by_id(plan):
     assert [c.id for c in found.cells()] == ["math/tiny/vanilla/s1", "math/tiny/vanilla-hard/s1"]
     with pytest.raises(NothingSelectedError):
         keep(found, lambda cell: False)
+
+
+def test_what_has_no_cell_left_is_no_part_of_the_plan(plan):
+    whole = plan(tasks="math,kinds", methods="vanilla,zero-shot", seeds="1")
+    found = keep(whole, lambda cell: cell.startswith("kinds/") and "zero" in cell)
+    assert ([t.id for t in found.tasks], [p.name for p in found.pairs]) == (["kinds"], ["tiny-kinds"])
+    assert [t["id"] for t in describe_plan(found)["tasks"]] == ["kinds"]
+    both = plan(tasks="math,kinds", pairs="tiny,tiny-kinds", methods="vanilla", seeds="1")
+    found = keep(both, {"math/tiny/vanilla/s0", "kinds/tiny-kinds/vanilla/s0"}.__contains__)
+    assert len(list(found.cells())) == 2
+    assert [task.pairs for task in found.tasks] == [("tiny",), ("tiny-kinds",)]
+
+
+def test_a_selection_that_drops_vanilla_is_seen(plan):
+    whole = plan(tasks="math,chat", methods="vanilla,zero-shot", seeds="1")
+    assert without_vanilla(whole) == []
+    assert without_vanilla(keep(whole, lambda c: "zero" in c or "chat" in c)) == ["math/tiny"]
+    assert without_vanilla(plan(tasks="math", methods="zero-shot")) == []
 
 
 def test_guards_decide_verdicts_so_they_stand_in_the_plan(plan):

@@ -1,0 +1,35 @@
+"""Whether a trusted plugin's module has hooks, and only such as there are: a silent plugin does nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from w2s_harness import hookspecs
+from w2s_harness.discovery import sources
+from w2s_harness.errors import PluginError, UsageError, nearest
+
+METHODS = "w2s_methods"
+
+
+def check_file(path: Path) -> None:
+    """Refuse a method file before the host runs it. Raises `UsageError`."""
+    if sources.offered_hooks(path) == {METHODS}:
+        raise UsageError(f"{path}: it offers methods, which never run in the host. Give --methods {path}.")
+
+
+def check_module(module: ModuleType) -> None:
+    """Refuse hooks that nobody calls, and a module without any. Raises `PluginError`."""
+    mark = f"{hookspecs.PROJECT}_impl"
+    marked = {name for name in vars(module) if getattr(getattr(module, name), mark, None) is not None}
+    for name in sorted(marked - hookspecs.NAMES):
+        raise PluginError(
+            f"{module.__file__}: there is no hook '{name}'{nearest(name, hookspecs.NAMES)}. hookspecs.py "
+            "lists all."
+        )
+    bare = [name for name in sorted(hookspecs.NAMES - marked) if callable(vars(module).get(name))]
+    if bare:
+        raise PluginError(f"{module.__file__}: {bare[0]}() lacks its decorator: put @hookimpl above it.")
+    if not marked - {METHODS}:
+        has = f"no hook but {METHODS}, which the host never calls" if marked else "no hook"
+        raise PluginError(f"{module.__file__}: it has {has}, so it does nothing as a plugin.")

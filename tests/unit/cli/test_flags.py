@@ -1,0 +1,90 @@
+"""Flags of `run` that are wrong, given twice, or come from several places."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import click
+import pytest
+from click.core import ParameterSource
+from click.testing import CliRunner
+
+from w2s_harness.cli import repeated
+from w2s_harness.cli.agent import command as agent
+from w2s_harness.cli.run import _nearer_pair, command
+from w2s_harness.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seed", "-1"], "-1 is not in the range"),
+        (["--seed", str(2**63)], "is not in the range"),
+        (["--cell-timeout", "nan"], "nan is no time: give seconds above 0, at most 1,000,000"),
+        (["--cell-timeout", "1e300"], "is no time"),
+        (["--own-draws", "1000000"], "is not in the range"),
+    ],
+)
+def test_numbers_that_nothing_can_be_done_with(words, said):
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2 and said in " ".join(done.output.split())
+
+
+def test_an_option_given_twice_is_said():
+    @click.command(cls=repeated.Noticing)
+    @click.option("--names", metavar="NAMES")
+    @click.option("-o", "--out")
+    @click.option("-p", multiple=True)
+    @click.option("-x", is_flag=True)
+    @click.option("-q", count=True)
+    @click.pass_context
+    def one(ctx, **flags):
+        click.echo("\n".join(ctx.meta[repeated.KEY]))
+
+    twice = ["--names", "a", "-o", "f", "--names", "b", "--out=g", "-p", "1", "-p", "2", "-x", "-x", "-qq"]
+    assert CliRunner().invoke(one, twice).output.splitlines() == [
+        "--names is given more than once: the last one counts; several names go into one, with commas",
+        "--out is given more than once: the last one counts",
+    ]
+    assert CliRunner().invoke(one, ["--names", "a", "-o", "f"]).output == "\n"
+
+
+LINE, ENV, FILE = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP
+
+
+@pytest.mark.parametrize(
+    ("sources", "unset"),
+    [
+        ({"pairs": LINE}, {}),
+        ({"weak": LINE, "strong": LINE}, {}),
+        ({"pairs": LINE, "weak": LINE, "strong": LINE}, {}),  # which the plan refuses
+        ({"pairs": FILE, "weak": LINE, "strong": LINE}, {"pairs": None}),
+        ({"pairs": FILE, "weak": ENV, "strong": ENV}, {"pairs": None}),
+        ({"pairs": LINE, "weak": FILE, "strong": FILE}, {"weak": None, "strong": None}),
+        ({"pairs": ENV, "weak": FILE, "strong": LINE}, {"pairs": None}),
+    ],
+)
+def test_a_pair_on_the_command_line_wins_over_one_in_a_file(sources, unset):
+    flags = {name: "x" if name in sources else None for name in ("pairs", "weak", "strong")}
+    assert _nearer_pair(SimpleNamespace(get_parameter_source=sources.get), flags) == unset
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--guards", "resourses"], "no such guard .did you mean 'resources'"),
+        (["--grant", "txt"], "cannot give that access .did you mean 'text'"),
+        (["--beside", "vanila"], "unknown method 'vanila' .did you mean 'vanilla'"),
+        (["--beside", "van*,nope*"], r"nope\*: the pattern matches nothing"),
+        (["--beside", "./gone.py"], r"gone\.py: cannot read the method file"),
+        (["--tasks", "mth"], "unknown task 'mth' .did you mean 'math'"),
+        (["-n", "0"], "-n 0: give a number"),
+        (["-n", "²"], "give a number of job slots"),
+        (["-n", "100000"], "at most 256"),
+    ],
+)
+def test_agents_do_not_start_on_what_is_not_there(tmp_path, words, said):
+    with pytest.raises(UsageError, match=said):
+        folder = ["--dir", str(tmp_path / "run"), "--store", str(tmp_path / "store")]
+        CliRunner().invoke(agent, ["run", *words, *folder], standalone_mode=False, catch_exceptions=False)
+    assert not (tmp_path / "run").exists() and not (tmp_path / "store").exists()
