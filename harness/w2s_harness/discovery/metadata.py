@@ -5,24 +5,24 @@ Only the interpreter's own site-packages are read: never the working directory, 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import site
 import sys
 import sysconfig
-import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PathDistribution
 from pathlib import Path
-from typing import Any
 
+from w2s_harness.discovery import editable, records, redirecting
+from w2s_harness.discovery.records import installed_files, normalised
 from w2s_harness.errors import PluginError, UsageError
 
 TRUSTED = "w2s_harness"
 METHODS = "w2s_harness.methods"
 OURS = "w2s-harness"
+SHARED = ("numpy", "scipy", "msgspec", "pluggy")
+"""Distributions that every worker may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +95,27 @@ def entries(group: str, *, folders: list[Path] | None = None) -> list[Entry]:
 def _scan(group: str, folders: list[Path] | None) -> Iterator[Entry]:
     seen: set[str] = set()
     for folder in site_folders() if folders is None else folders:
-        for name in sorted(os.listdir(folder)):  # noqa: PTH208 (a Path each is slow)
-            if not name.endswith(".dist-info") or name in seen:
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 (a Path each is slow)
+        except OSError:
+            continue
+        for name in names:
+            if not name.endswith(".dist-info") or name in seen or not name.isprintable():
                 continue
             seen.add(name)
             yield from _of_distribution(folder / name, group)
 
 
 def _of_distribution(info: Path, group: str) -> Iterator[Entry]:
-    try:
-        text = (info / "entry_points.txt").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    points = records.points(info, group)
+    if not points:
         return
-    if f"[{group}]" not in text:
+    name, version = records.name_and_version(info)
+    if not f"{name}{version}".isprintable():
         return
-    distribution = PathDistribution(info)
-    # A half-removed distribution has no METADATA: its folder's name says both.
-    name, version = (info.name.removesuffix(".dist-info").partition("-")[i] for i in (0, 2))
-    about: Any = distribution.metadata or {}
-    name, version = about.get("Name") or name, about.get("Version") or version
-    for point in _points(distribution):
-        if point.group == group:
-            module = point.value.partition(":")[0].strip()
-            yield Entry(point.name, module, group, normalised(name), version, info)
-
-
-def normalised(name: str) -> str:
-    """A distribution's name as PEP 503 compares names."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _points(distribution: PathDistribution) -> list[EntryPoint]:
-    return list(distribution.entry_points)
+    for point in points:
+        module = point.value.partition(":")[0].strip()
+        yield Entry(point.name, module, group, normalised(name), version, info)
 
 
 def _sees_system_packages() -> bool:
@@ -139,51 +128,38 @@ def _sees_system_packages() -> bool:
 
 
 def editable_root(info: Path) -> Path | None:
-    """The project folder of an editable install, else None.
+    """The project folder of an editable install that is honoured (`discovery.editable`), else None.
 
-    An install from an editable wheel has no `direct_url.json` that says so; its `.pth` names folders instead.
+    Our own may come from an editable wheel, of which pip does not say so; its `.pth` names folders instead.
     """
-    try:
-        record = json.loads((info / "direct_url.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        record = {}
-    if record.get("dir_info", {}).get("editable"):
-        return Path(urllib.parse.unquote(urllib.parse.urlparse(record.get("url", "")).path))
-    return next(iter(_source_folders(info)), None)
+    if _is_ours(info):
+        return next(iter(_pth_folders(info)), None)
+    found = editable.of(info)
+    return None if found is None else found.root
 
 
 def import_folders(info: Path) -> list[Path]:
     """The folders from which a distribution's modules are imported."""
-    return [info.parent, *_source_folders(info)]
+    if _is_ours(info):
+        return [info.parent, *_pth_folders(info)]
+    found = editable.of(info)
+    return [info.parent, *(found.imported_from if found is not None else ())]
 
 
-def _source_folders(info: Path) -> list[Path]:
-    """The folders that the distribution's `.pth` files add to `sys.path`."""
-    files = [line for line in installed_files(info) if line.endswith(".pth")]
-    return [folder for line in files for folder in _pth_folders(info.parent / line)]
+def _is_ours(info: Path) -> bool:
+    return distribution_name(info) == OURS == normalised(records.name_and_version(info)[0])
 
 
-def _pth_folders(path: Path) -> list[Path]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    folders = [path.parent / line for line in map(str.strip, lines) if line]
+def _pth_folders(info: Path) -> list[Path]:
+    """The folders that the `.pth` files of a distribution add to `sys.path`; asked of our own alone."""
+    files = [info.parent / line for line in installed_files(info) if line.endswith(".pth")]
+    folders = [file.parent / line for file in files for line in redirecting.pth_lines(file) or []]
     return [folder for folder in folders if folder.is_dir()]
-
-
-def installed_files(info: Path) -> list[str]:
-    """The paths that the distribution's RECORD names, relative to its site-packages folder."""
-    try:
-        text = (info / "RECORD").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return [row.rsplit(",", 2)[0].strip('"') for row in text.splitlines() if row]
 
 
 def offers(info: Path, group: str) -> bool:
     """Whether a distribution has entry points of `group`."""
-    return any(point.group == group for point in PathDistribution(info).entry_points)
+    return bool(records.points(info, group))
 
 
 def distribution_name(info: Path) -> str:
@@ -194,15 +170,15 @@ def distribution_name(info: Path) -> str:
 def required(info: Path) -> list[Path]:
     """The installed distributions that this one needs (`Requires-Dist`, and theirs), extras aside.
 
-    w2s-harness itself and what only it needs are left out.
+    w2s-harness itself, what every worker may use (`SHARED`), and what only these need are left out.
     """
     beside = {distribution_name(p): p for p in sorted(info.parent.glob("*.dist-info"))}
     found: dict[str, Path] = {}
     todo = [info]
     while todo:
-        for line in PathDistribution(todo.pop()).requires or ():
+        for line in records.requires(todo.pop()):
             name = normalised(re.match(r"[\w.-]*", line)[0])  # type: ignore[index]
-            if name in found or name == OURS or name not in beside or "extra ==" in line:
+            if name in found or name in (OURS, *SHARED) or name not in beside or "extra ==" in line:
                 continue
             found[name] = beside[name]
             todo.append(beside[name])
@@ -211,9 +187,23 @@ def required(info: Path) -> list[Path]:
 
 def module_file(entry: Entry) -> Path | None:
     """Where the entry's module lies on disk, found without importing its packages."""
-    relative = Path(*entry.module.split("."))
+    parts = entry.module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
     for folder in import_folders(entry.info):
-        for candidate in (folder / relative.with_suffix(".py"), folder / relative / "__init__.py"):
-            if candidate.is_file():
+        relative = folder.joinpath(*parts)
+        for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
+            if _is_inside(candidate, folder, entry):
                 return candidate
     return None
+
+
+def _is_inside(candidate: Path, folder: Path, entry: Entry) -> bool:
+    """Whether it is there, and no link leads out of the folder; our own packages may be links."""
+    try:
+        if not candidate.is_file():
+            return False
+    except OSError:
+        return False
+    home = os.path.realpath(folder)
+    return entry.is_shipped or os.path.realpath(candidate).startswith(home.rstrip("/") + "/")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from w2s_harness import disk, hookspecs
-from w2s_harness.discovery import metadata, readable, syntax
+from w2s_harness.discovery import contents, editable, metadata, readable, records, redirecting, syntax
+from w2s_harness.discovery.contents import File
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import DataError, PluginError, UsageError
 
@@ -33,7 +36,12 @@ class MethodSource:
     folders: tuple[str, ...] = ()
     """Where a worker imports the module from; empty for a file."""
     reads: tuple[str, ...] = ()
-    """What its worker reads beside what every worker does: its distribution and what that needs."""
+    """What its worker reads beside what every worker does: the files of its distribution and of what that
+    needs, or a folder of ours."""
+    beside: tuple[str, ...] = ()
+    """Those of them that are of what it needs."""
+    opened: tuple[str, ...] = ()
+    """What of `reads` lies beyond site-packages: modules and packages of editable installs."""
     code: bytes | None = None
     filename: str = ""
     editable: bool = False
@@ -48,13 +56,19 @@ class MethodSource:
         return self.distribution == metadata.OURS
 
     def files(self) -> dict[str, bytes]:
-        """Every file that could run or be read as part of the method, by name, as it is now."""
+        """Every file that could run or be read as part of the method, by name, as it is now.
+
+        What it needs is hashed and not among them. Raises `PluginError` where there is too much of it.
+        """
         if self.entry is None:
             return {Path(self.filename).name: self.code or b""}
         if self.entry.is_shipped:
             return {Path(self.filename).name: Path(self.filename).read_bytes()}
-        root = metadata.editable_root(self.entry.info)
-        return {name: path.read_bytes() for name, path in _files(self.entry, root) if path.is_file()}
+        return contents.contents(readable.own_files(self.entry), self._whose, contents.OWN)
+
+    @property
+    def _whose(self) -> str:
+        return f"{self.distribution} {self.version}"
 
     def digest_now(self) -> str:
         """`sha256` as it would be now; a file's bytes were read once, so they cannot have changed."""
@@ -62,7 +76,7 @@ class MethodSource:
             return self.sha256
         if self.entry.is_shipped:
             return _file_digest(Path(self.filename))
-        return _distribution_digest(self.entry, metadata.editable_root(self.entry.info))
+        return _digest(self.entry, readable.own_files(self.entry), readable.needed_files(self.entry))
 
 
 def from_file(path: Path) -> MethodSource:
@@ -84,27 +98,52 @@ def from_file(path: Path) -> MethodSource:
 
 
 def from_entry(entry: Entry) -> MethodSource:
-    """The installed method behind an entry point. Raises `PluginError` where its module is missing."""
+    """The installed method behind an entry point.
+
+    Raises `PluginError` where its module is missing or its files are too many, too large or cannot be read.
+    """
     file = metadata.module_file(entry)
     if file is None:
-        raise PluginError(
-            f"{entry.distribution} {entry.version} names the module {entry.module} for the method "
-            f"'{entry.name}', but ships no such file. Reinstall it, or report it to its authors."
+        raise PluginError(_missing(entry))
+    if entry.is_shipped:
+        return MethodSource(
+            name=entry.name,
+            module=entry.module,
+            distribution=entry.distribution,
+            version=entry.version,
+            sha256=_file_digest(file),
+            folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
+            filename=str(file),
+            entry=entry,
         )
-    root = metadata.editable_root(entry.info)
+    refused = _refusal(entry)
+    own, needed = ([], []) if refused else (readable.own_files(entry), readable.needed_files(entry))
     return MethodSource(
         name=entry.name,
         module=entry.module,
         distribution=entry.distribution,
         version=entry.version,
-        sha256=_file_digest(file) if entry.is_shipped else _distribution_digest(entry, root),
-        folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
-        reads=() if entry.is_shipped else readable.of_entry(entry),
+        sha256=_file_digest(file) if refused else _digest(entry, own, needed),
+        folders=readable.imported_from(entry),
+        reads=tuple(dict.fromkeys(f.path for f in (*own, *needed) if f.link is None)),
+        beside=tuple(f.path for f in needed if f.link is None),
+        opened=readable.opened(entry),
         filename=str(file),
-        editable=root is not None and not entry.is_shipped,
-        refused="" if entry.is_shipped else _refusal(entry),
+        editable=editable.of(entry.info) is not None,
+        refused=refused,
         entry=entry,
     )
+
+
+def _missing(entry: Entry) -> str:
+    """Why a method has no module."""
+    head = (
+        f"{entry.distribution} {entry.version} names the module {entry.module} for the method '{entry.name}'"
+    )
+    why = editable.refused(entry.info)
+    if why:
+        return f"{head}, and is installed to be edited, but {why}. Install it without -e."
+    return f"{head}, but ships no such file. Reinstall it, or report it to its authors."
 
 
 def unread(entry: Entry) -> MethodSource:
@@ -220,24 +259,14 @@ def _file_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _distribution_digest(entry: Entry, root: Path | None) -> str:
-    """Digest of every file that could run: the source tree of an editable install, else RECORD's files."""
-    digest = hashlib.sha256()
-    for name, path in _files(entry, root):
-        if path.is_file():
-            digest.update(f"{name}\0{_file_digest(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(entry: Entry, root: Path | None) -> list[tuple[str, Path]]:
-    if root is not None:
-        folders = metadata.import_folders(entry.info)[1:] or [root]
-        files = sorted({p for folder in folders for p in folder.rglob("*.py")})
-        return [(p.as_posix().removeprefix(root.as_posix()), p) for p in files]
-    site = entry.info.parent
-    paths = [p for p in metadata.installed_files(entry.info) if not p.endswith((".pyc", "RECORD"))]
-    # The module itself is in it even where RECORD is missing or says nothing of it.
-    return [(p, site / p) for p in sorted(paths)] + [(entry.module, metadata.module_file(entry) or site)]
+def _digest(entry: Entry, own: Sequence[File], needed: Sequence[File]) -> str:
+    """Digest of every file that is opened to its worker: its own, and where it needs others, theirs."""
+    whose = f"{entry.distribution} {entry.version}"
+    digest = contents.digest(own, whose, contents.OWN)
+    if not needed:
+        return digest
+    theirs = contents.digest(needed, f"what {whose} needs", contents.NEEDED)
+    return hashlib.sha256(f"{digest} {theirs}".encode()).hexdigest()
 
 
 def _refusal(entry: Entry) -> str:
@@ -258,19 +287,35 @@ def _refusal(entry: Entry) -> str:
     return ""
 
 
+_START = frozenset({"sitecustomize", "usercustomize"})
+
+
 def _start_hooks(info: Path) -> list[str]:
-    """The files of a distribution that run when an interpreter starts."""
+    """The files of a distribution that run when an interpreter starts, or that stand in for part of it."""
+    project = editable.of(info)
+    redirecting = frozenset() if project is None else project.hooks
     return [
         name
-        for name in metadata.installed_files(info)
-        if name.rpartition("/")[2] in ("sitecustomize.py", "usercustomize.py")
-        or (name.endswith(".pth") and _executes(info.parent / name))
+        for name in map(posixpath.normpath, records.installed_files(info))
+        if name not in redirecting
+        and (
+            # a module, a package, byte code or an extension of that name
+            _START & {part.partition(".")[0].lower() for part in name.split("/")}
+            or (name.endswith(".pth") and _executes(info.parent / name))
+            or name.endswith((".start", "._pth"))
+            or name.rpartition("/")[2] == "pyvenv.cfg"
+            or _is_of_the_interpreter(info.parent, name)
+        )
     ]
 
 
+def _is_of_the_interpreter(site: Path, name: str) -> bool:
+    """Whether a path of RECORD lies beside site-packages, where the standard library is."""
+    path = os.path.normpath(site / name)
+    return path.startswith(f"{site.parent}{os.sep}") and not path.startswith(f"{site}{os.sep}")
+
+
 def _executes(path: Path) -> bool:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.lstrip().startswith(("import ", "import\t")) for line in lines)
+    lines = redirecting.pth_lines(path)
+    # one that cannot be read now may be read when the next interpreter starts
+    return path.exists() if lines is None else any(map(redirecting.executes, lines))

@@ -9,7 +9,7 @@ from typing import Literal
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.isolation import readable
 from w2s_harness.isolation.levels import Level
-from w2s_harness.isolation.policy import Limits, Mode, Order
+from w2s_harness.isolation.policy import Folders, Limits, Mode, Order
 
 Choice = Literal["auto", "require", "best", "off"]
 """`auto`: `require` as soon as a method is at work that w2s-harness does not ship, else `best`."""
@@ -26,11 +26,14 @@ class Jail:
         self._choice = choice
         self._closed: list[str] = []
         self._has_foreign = False
+        self._folders: dict[tuple[tuple[str, ...], tuple[str, ...]], Folders] = {}
+        """What is open to the methods that were asked for, by what they read and are imported from."""
         self._limits = Limits(cpu_s=int(cell_timeout_s * (os.cpu_count() or 1)) + _SPARE_S)
 
     def close_off(self, paths: Iterable[str]) -> None:
         """Let no worker read `paths`, whatever its method's distribution claims."""
         self._closed += paths
+        self._folders.clear()
 
     def expect(self, sources: Iterable[MethodSource]) -> None:
         """Take notice of the methods of the plan: one foreign method makes `auto` mean `require`."""
@@ -45,7 +48,11 @@ class Jail:
 
     def order(self, source: MethodSource) -> Order:
         """How the worker of a method is locked down."""
-        folders = readable.of_method(source.reads, source.folders, self._closed)
+        key = (source.reads, source.folders)
+        folders = self._folders.get(key)
+        if folders is None:
+            folders = readable.of_method(source.reads, source.folders, self._closed)
+            self._folders[key] = folders
         return Order(mode=self.mode(source), folders=folders, limits=self._limits)
 
     def accepts(self, asked: str, level: Level) -> bool:

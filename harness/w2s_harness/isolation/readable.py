@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -66,7 +66,31 @@ def of_method(paths: Iterable[str], names: Iterable[str], closed: Iterable[str] 
     """The files and folders `paths` of a method, imported from `names`, without what is `closed`."""
     shut = [os.path.realpath(path) for path in closed]
     read = _existing(p for path in paths for p in open_except(os.path.realpath(path), shut))
-    return Folders(read=read, names=_existing(names), shown=read)
+    return Folders(read=read, names=_existing(names), shown=tuple(_in_few(read)))
+
+
+def _in_few(files: Sequence[str]) -> Iterator[str]:
+    """The folders that hold `files` where all of a folder is open, so that a worker's root needs few mounts.
+
+    Byte code aside, which nothing opens: it is seen there and cannot be read.
+    """
+    opened, whole = frozenset(files), set[str]()
+    folders = {os.path.dirname(file) for file in files}  # noqa: PTH120 (a Path each is slow)
+    for folder in sorted(folders, key=lambda f: -f.count("/")):
+        if _is_whole(folder, opened, whole):
+            whole.add(folder)
+    for path in (*files, *whole):
+        parent = os.path.dirname(path)  # noqa: PTH120
+        if parent not in whole:
+            yield path
+
+
+def _is_whole(folder: str, opened: frozenset[str], whole: set[str]) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return all(e.path in opened or e.path in whole or e.name == "__pycache__" for e in entries)
+    except OSError:
+        return False
 
 
 def open_except(path: str, closed: Iterable[str]) -> list[str]:

@@ -101,19 +101,16 @@ def _of_cell(cell: CellEvidence) -> tuple[float, float]:
 def _worker_readable(
     method: PlannedMethod, files: Mapping[str, bytes], index: Index
 ) -> Iterator[tuple[str, bytes]]:
-    """The method's own files, then those beside them and of what it needs that name a row of the task."""
+    """The method's own files, then those of what it needs that name a row of the task."""
     yield from files.items()
-    for root in map(Path, method.source.reads):
-        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            name = path.relative_to(root.parent)
-            is_hidden = any(part.startswith(".") for part in name.parts)
-            if is_hidden or str(name) in files or path.suffix.lower() in _COMPILED or not path.is_file():
-                continue
-            # One byte more than is searched, so that a larger file shows.
-            with path.open("rb") as file:
-                data = file.read(scanning.MOST_BYTES + 1)
-            if not scanning.is_text(data) or index.is_mentioned(data):
-                yield str(name), data
+    for path in map(Path, method.source.beside):
+        if path.suffix.lower() in _COMPILED or not path.is_file():
+            continue
+        # One byte more than is searched, so that a larger file shows.
+        with path.open("rb") as file:
+            data = file.read(scanning.MOST_BYTES + 1)
+        if not scanning.is_text(data) or index.is_mentioned(data):
+            yield "/".join(path.parts[-3:]), data
 
 
 def _of_file(name: str, data: bytes, found: Found, setting: SettingView) -> Verdict | None:

@@ -61,6 +61,7 @@ def plant(
     recorded = [f"{info.name}/METADATA,,", f"{info.name}/RECORD,,"]
     if editable is not None:
         (site / f"_{name}.pth").write_text(f"{editable}\n")
+        (editable / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
         recorded.append(f"_{name}.pth,,")
         (info / "direct_url.json").write_text(
             json.dumps({"url": editable.as_uri(), "dir_info": {"editable": True}})

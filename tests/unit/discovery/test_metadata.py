@@ -93,14 +93,16 @@ def test_an_editable_install_leads_to_its_source(site, tmp_path):
     assert metadata.module_file(entry) == project / "ed_mod.py"
 
 
-def test_an_install_from_an_editable_wheel_leads_to_its_source(site, tmp_path):
+@pytest.mark.parametrize("name", ["ed", "w2s-harness"])
+def test_an_editable_wheel_of_ours_alone_leads_to_its_source(site, tmp_path, name):
     project = tmp_path / "project"
     points = {METHODS: {"ed": "ed_mod"}}
-    info = plant(site, "ed", points=points, files={"ed_mod.py": METHOD.format(name="ed")}, editable=project)
+    info = plant(site, name, points=points, files={"ed_mod.py": METHOD.format(name="ed")}, editable=project)
     (info / "direct_url.json").write_text('{"url": "file:///x.whl", "archive_info": {}}')
     (entry,) = metadata.entries(METHODS, folders=[site])
-    assert metadata.editable_root(info) == project
-    assert metadata.module_file(entry) == project / "ed_mod.py"
+    is_ours = name == metadata.OURS
+    assert metadata.editable_root(info) == (project if is_ours else None)
+    assert metadata.module_file(entry) == (project / "ed_mod.py" if is_ours else None)
 
 
 def test_an_ordinary_install_is_not_editable(site):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.discovery import metadata, readable
+from w2s_harness.discovery import metadata, readable, sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, UsageError
 
@@ -41,7 +41,7 @@ def test_its_methods_can_be_named_and_say_where_they_are_read(environment, tmp_p
     plugins = Plugins(folders=[tmp_path], methods_env=environment)
     source = plugins.method("third")
     assert source.folders == (str(site),)
-    assert set(source.reads) == {str(site / "third"), str(site / "w2s_third-0.1.dist-info")}
+    assert source.reads == (str(site / "third" / "__init__.py"),)
     assert not source.is_shipped
 
 
@@ -62,15 +62,30 @@ def test_another_python_is_refused(tmp_path):
         metadata.environment_folder(tmp_path / "nowhere")
 
 
-def test_a_record_opens_top_level_names_that_are_there_and_no_more(tmp_path):
+def opened(site: Path, name: str) -> set[str]:
+    (entry,) = [e for e in metadata.entries(metadata.METHODS, folders=[site]) if e.name == name]
+    return {file.path for file in readable.own_files(entry)}
+
+
+def test_a_record_opens_files_that_are_there_and_its_own_and_no_more(tmp_path):
     site = tmp_path / "site"
-    paths = ("good/a.py", "../secret", "/etc/passwd", "__pycache__/x.pyc", "evil.pth", "gone/x", "link/x")
-    record = "".join(f"{path},,\n" for path in paths)
-    info = install(site, "w2s-third", {"third": "good"}, record)
-    (tmp_path / "secret").touch()
-    (site / "evil.pth").touch()
+    paths = (
+        "good/__init__.py", "good", "../secret", "/etc/passwd", "__pycache__/x.pyc", "good/__pycache__/x.py",
+        "evil.pth", "gone/x", "link/passwd", "hard/../../secret", "theirs/a.py", "theirs",
+    )  # fmt: skip
+    install(site, "w2s-other", {"other": "theirs"}, "theirs/a.py,,\n")
+    install(site, "w2s-third", {"third": "good"}, "".join(f"{path},,\n" for path in paths))
+    for name in ("../secret", "evil.pth", "theirs/a.py", "theirs/labels", "good/unlisted"):
+        (site / name).touch()
     (site / "link").symlink_to("/etc")
-    assert readable.top_level(info) == [site / "good", info]
+    assert opened(site, "third") == {str(site / "good" / "__init__.py")}
+
+
+def test_without_a_record_the_module_is_open(tmp_path):
+    site = tmp_path / "site"
+    install(site, "w2s-third", {"third": "good"})
+    (site / "good" / "more.py").touch()
+    assert opened(site, "third") == {str(site / "good" / "__init__.py"), str(site / "good" / "more.py")}
 
 
 def test_what_a_distribution_needs_is_open_too(tmp_path):
@@ -78,20 +93,22 @@ def test_what_a_distribution_needs_is_open_too(tmp_path):
     install(site, "helper-lib", {"other": "helper"}, "helper/__init__.py,,\n")
     info = install(site, "w2s-third", {"third": "third"}, "third/__init__.py,,\n", requires="helper_lib>=0.1")
     (entry,) = [e for e in metadata.entries(metadata.METHODS, folders=[site]) if e.info == info]
-    assert str(site / "helper") in readable.of_entry(entry)
+    source = sources.from_entry(entry)
+    assert source.beside == (str(site / "helper" / "__init__.py"),) and source.beside[0] in source.reads
 
 
-@pytest.mark.parametrize(("line", "opened"), [("{root}/src", True), ("/", False), ("{root}/..", False)])
-def test_an_editable_install_opens_its_own_project_only(tmp_path, line, opened):
+@pytest.mark.parametrize(("line", "is_open"), [("{root}/src", True), ("/", False), ("{root}/..", False)])
+def test_an_editable_install_opens_its_own_project_only(tmp_path, line, is_open):
     site, root = tmp_path / "site", tmp_path / "project"
     (root / "src").mkdir(parents=True)
-    info = install(site, "w2s-third", {"third": "third"}, "third.pth,,\n")
+    (root / "src" / "third.py").touch()
+    (root / "pyproject.toml").write_text('[project]\nname = "w2s.third"\n')
+    info = install(site, "w2s-third", {"gone": "nowhere"}, "third.pth,,\n")
+    (info / "entry_points.txt").write_text("[w2s_harness.methods]\nthird = third\n")
     (info / "direct_url.json").write_text(f'{{"url": "file://{root}", "dir_info": {{"editable": true}}}}')
     (site / "third.pth").write_text(line.format(root=root) + "\n")
-    (entry,) = metadata.entries(metadata.METHODS, folders=[site])
-    found = set(readable.of_entry(entry))
-    assert (str(root / "src") in found) is opened
-    assert not {"/", str(tmp_path)} & found
+    own = {str(info / "METADATA"), str(info / "entry_points.txt")}
+    assert opened(site, "third") == (own | {str(root / "src" / "third.py")} if is_open else own)
 
 
 def test_our_own_packages_are_closed_to_every_claim():
