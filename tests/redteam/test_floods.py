@@ -44,6 +44,21 @@ def test_disk(flood, level):
         assert outcome.failed and "wrote over the 16 MiB" in outcome.why
 
 
+@pytest.mark.parametrize("unlink", ["os.unlink(f'a{i}')", "os.rename(f'a{i}', 'b')"])
+def test_deleted_files_that_are_held_open(flood, level, unlink):
+    outcome = flood(f"""
+        held = []
+        for i in range(60):
+            held.append(open(f"a{{i}}", "wb")); {unlink}
+            held[-1].write(bytes(2**20)); held[-1].flush(); time.sleep(0.02)
+        time.sleep(2)
+    """)
+    if level == "L2":
+        assert outcome.why == "ENOSPC"
+    else:
+        assert outcome.failed and "wrote over the 16 MiB" in outcome.why
+
+
 def test_many_files(flood, level):
     outcome = flood("for i in range(2000): os.close(os.open(f'a{i}', os.O_CREAT))\ntime.sleep(2)")
     if level == "L2":

@@ -43,7 +43,7 @@ def lock_down(order: Order, base: Folders) -> Report:
         layers.append(_tried("landlock", lambda: f"ABI {landlock.restrict(_rules(order, folders))}"))
         layers.append(_tried("capabilities", limits.drop_capabilities))
     # Until here the process had to own its files in /proc.
-    layers.append(_tried("not-dumpable", limits.hide))
+    layers.append(_hidden(layers))
     if is_jailed:
         layers.append(_tried("seccomp", lambda: seccomp.install(os.getpid())))
     return report(layers)
@@ -59,6 +59,13 @@ def _tried(name: str, step: Callable[[], str | None]) -> Layer:
         return Layer(name, True, step() or "")
     except (LockdownError, OSError, ValueError) as bad:
         return Layer(name, False, str(bad))
+
+
+def _hidden(layers: list[Layer]) -> Layer:
+    """Where scratch lies on disk, the host's watchdog must see which files without a name are held open."""
+    if any(layer.name == "mount-namespace" and layer.is_on for layer in layers):
+        return _tried("not-dumpable", limits.hide)
+    return Layer("not-dumpable", False, "the host counts the deleted files that a worker holds")
 
 
 def _bound(order: Order, layers: list[Layer]) -> None:

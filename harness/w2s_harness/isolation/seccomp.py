@@ -34,6 +34,12 @@ _HARMLESS_FCNTLS = (0, 1, 2, 3, 4, 1030)
 _HARMLESS_PRCTLS = (3, 15, 16, 0x53564D41)
 """PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA."""
 
+_SOL_SOCKET = 1
+_HARMLESS_OPTIONS = (2, 3, 4, 6, 7, 8, 9, 13, 15, 20, 21, 30, 38, 39)
+"""SO_REUSEADDR, TYPE, ERROR, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, LINGER, REUSEPORT, RCVTIMEO, SNDTIMEO,
+ACCEPTCONN, PROTOCOL, DOMAIN (`asm-generic/socket.h`)."""
+_NOREPLACE, _EXCHANGE = 1, 2
+
 Instruction = tuple[int, int, int, int]
 """code, jump if true, jump if false, constant."""
 Test = tuple[int, int, tuple[int, ...]]
@@ -116,11 +122,21 @@ def rules(pid: int) -> dict[str, Sequence[Test]]:
         "tgkill": [own],
         "prlimit64": [own_or_zero],
         "sched_setaffinity": [own_or_zero],
+        # Of any other, the answer tells which processes there are.
+        "getpgid": [own_or_zero],
+        "getsid": [own_or_zero],
+        "sched_getparam": [own_or_zero],
+        "sched_getscheduler": [own_or_zero],
+        "get_robust_list": [own_or_zero],
         "fcntl": [(2, _ALL, _HARMLESS_FCNTLS)],
         "ioctl": [(2, _ALL, _HARMLESS_IOCTLS)],
         "prctl": [(0, _ALL, _HARMLESS_PRCTLS)],
         # AF_UNIX, SOCK_STREAM: a datagram socket could send to any path.
         "socketpair": [(0, _ALL, (1,)), (2, 0xF, (1,))],
+        # Not who is at the other end: that is the host.
+        "getsockopt": [(2, _ALL, (_SOL_SOCKET,)), (4, _ALL, _HARMLESS_OPTIONS)],
+        # A whiteout is a device.
+        "renameat2": [(8, _ALL, (0, _NOREPLACE, _EXCHANGE))],
         # Without an address, so along what is connected already.
         "sendto": [(8, _ALL, (0,)), (9, _ALL, (0,))],
         "open": [(2, access_mode, modes)],

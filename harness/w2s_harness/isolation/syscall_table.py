@@ -6,23 +6,21 @@ Numbers are the kernel's: `arch/x86/entry/syscalls/syscall_64.tbl` and `include/
 from __future__ import annotations
 
 ALLOWED = (
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "close",
-    "close_range", "stat", "fstat", "lstat", "newfstatat", "statx", "lseek", "poll", "ppoll", "select",
-    "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2",
-    "mmap", "mprotect", "munmap", "mremap", "msync", "madvise", "brk", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend", "sigaltstack", "pause",
-    "access", "faccessat", "faccessat2", "pipe", "pipe2", "dup", "dup2", "dup3", "nanosleep",
-    "clock_nanosleep", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid",
-    "getresuid", "getresgid", "getpgrp", "getpgid", "getsid", "getgroups", "recvfrom", "shutdown",
-    "getsockname", "getpeername", "getsockopt", "set_robust_list", "get_robust_list", "rseq",
-    "set_tid_address", "futex", "sched_yield", "sched_getaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min", "membarrier", "getrlimit",
-    "setrlimit", "getrusage", "times", "clock_gettime", "clock_getres", "gettimeofday", "time",
-    "sysinfo", "uname", "getcpu", "getrandom", "getdents", "getdents64", "getcwd", "chdir", "fchdir",
-    "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "ftruncate",
-    "fallocate", "fsync", "fdatasync", "sendfile", "copy_file_range", "fadvise64", "readlink",
-    "readlinkat", "statfs", "fstatfs", "umask", "exit", "exit_group", "restart_syscall", "wait4",
-    "alarm", "getitimer", "setitimer",
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "close", "close_range",
+    "stat", "fstat", "lstat", "newfstatat", "statx", "lseek", "poll", "ppoll", "select", "pselect6",
+    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "mmap",
+    "mprotect", "munmap", "mremap", "msync", "madvise", "brk", "rt_sigaction", "rt_sigprocmask",
+    "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend", "sigaltstack", "pause", "access",
+    "faccessat", "faccessat2", "pipe", "pipe2", "dup", "dup2", "dup3", "nanosleep", "clock_nanosleep",
+    "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
+    "getpgrp", "getgroups", "recvfrom", "shutdown", "getsockname", "getpeername", "set_robust_list", "rseq",
+    "set_tid_address", "futex", "sched_yield", "sched_getaffinity", "sched_get_priority_max",
+    "sched_get_priority_min", "membarrier", "getrlimit", "setrlimit", "getrusage", "times", "clock_gettime",
+    "clock_getres", "gettimeofday", "time", "sysinfo", "uname", "getcpu", "getrandom", "getdents",
+    "getdents64", "getcwd", "chdir", "fchdir", "rename", "renameat", "mkdir", "mkdirat", "rmdir", "unlink",
+    "unlinkat", "ftruncate", "fallocate", "fsync", "fdatasync", "sendfile", "copy_file_range", "fadvise64",
+    "readlink", "readlinkat", "statfs", "fstatfs", "umask", "exit", "exit_group", "restart_syscall",
+    "wait4", "alarm", "getitimer", "setitimer",
 )  # fmt: skip
 """Allowed whatever their arguments."""
 

@@ -5,7 +5,9 @@ The kernel's own limits leave gaps: root may start any number of threads, a fold
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import Protocol
@@ -78,7 +80,7 @@ def overrun(pid: int, scratch: Path, limits: Limits) -> str | None:
         return f"held {held // _MIB} MiB of memory, over the {limits.memory_bytes // _MIB} MiB allowed"
     if threads > limits.threads:
         return f"ran {threads} threads, over the {limits.threads} allowed"
-    return _Usage(limits).of(scratch)
+    return _Usage(limits, nameless(pid, scratch)).of(scratch)
 
 
 def _held(pid: int) -> tuple[int, int]:
@@ -91,12 +93,39 @@ def _held(pid: int) -> tuple[int, int]:
     return 1024 * int(facts.get("VmRSS", "0").split()[0]), int(facts.get("Threads", "0"))
 
 
+def nameless(pid: int, scratch: Path) -> int:
+    """Bytes on disk of deleted files that a process holds open, or has mapped from its scratch folder.
+
+    0 where the process is gone, or hides them, as one does whose scratch folder has a size of its own.
+    """
+    held = {}
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    status = entry.stat()
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                        held[status.st_ino] = 512 * status.st_blocks
+        lines = Path(f"/proc/{pid}/maps").read_bytes().splitlines()
+    except OSError:
+        return sum(held.values())
+    inside = os.fsencode(scratch) + b"/"
+    for line in lines:
+        parts = line.split(None, 5)
+        # "address perms offset device inode path (deleted)"; a private one takes memory, not disk
+        if line.endswith(b" (deleted)") and b"s" in parts[1] and parts[5].startswith(inside):
+            start, _, end = parts[0].partition(b"-")
+            held.setdefault(int(parts[4]), 0)
+            held[int(parts[4])] = max(held[int(parts[4])], int(end, 16) - int(start, 16))
+    return sum(held.values())
+
+
 class _Usage:
     """Adds up a folder, following no link, until something is too much."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, used: int = 0) -> None:
         self._limits = limits
-        self._bytes = self._files = 0
+        self._bytes, self._files = used, 0
 
     def of(self, folder: Path) -> str | None:
         """What is too much, or None."""
@@ -104,7 +133,12 @@ class _Usage:
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
-        return self._open(fd, MAX_DEPTH)
+        return self._open(fd, MAX_DEPTH) or self._room()
+
+    def _room(self) -> str | None:
+        if self._bytes > self._limits.scratch_bytes:
+            return f"wrote over the {self._limits.scratch_bytes // _MIB} MiB that its scratch folder may hold"
+        return None
 
     def _open(self, fd: int, depth: int) -> str | None:
         try:
@@ -127,11 +161,11 @@ class _Usage:
         self._files += 1
         self._bytes += 512 * status.st_blocks
         limits = self._limits
-        if self._bytes > limits.scratch_bytes:
-            return f"wrote over the {limits.scratch_bytes // _MIB} MiB that its scratch folder may hold"
+        if self._room() is not None:
+            return self._room()
         if self._files > limits.scratch_files:
             return f"made over the {limits.scratch_files} files that its scratch folder may hold"
-        if (status.st_mode & 0o170000) != 0o040000:
+        if not stat.S_ISDIR(status.st_mode):
             return None
         if depth == 0:
             return f"made folders inside one another deeper than the {MAX_DEPTH} allowed"

@@ -63,7 +63,7 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
     report = lockdown.lock_down(order, base)
     # Only now: the zygote, and whatever it imports, never looks into a method's folders.
     sys.path += [folder for folder in order.folders.names if folder not in sys.path]
-    importing.look_past_closed_modules()
+    importing.guard_imports(base.read)
     sock = socket.socket(fileno=SOCKET)
     frames.send(sock, report)
     if order.mode == "require" and report.level == "L0":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
@@ -32,6 +33,27 @@ def test_each_limit_is_watched(tmp_path, limits, why):
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "a").write_bytes(bytes(2 * 2**20))
     assert why in overrun(ME, tmp_path, limits)
+
+
+@pytest.mark.parametrize("how", ["unlinked", "unnamed", "mapped"])
+def test_files_without_a_name_are_counted_while_they_are_held(tmp_path, how):
+    limits = Limits(scratch_bytes=2**20)
+    name = tmp_path / "a"
+    if how == "unnamed":
+        fd = os.open(tmp_path, os.O_TMPFILE | os.O_RDWR)
+    else:
+        fd = os.open(name, os.O_RDWR | os.O_CREAT)
+        name.unlink()
+    os.write(fd, bytes(2 * 2**20))
+    held = mmap.mmap(fd, 2 * 2**20) if how == "mapped" else None
+    if held is not None:
+        os.close(fd)
+    assert "wrote over the 1 MiB" in overrun(ME, tmp_path, limits)
+    if held is not None:
+        held.close()
+    else:
+        os.close(fd)
+    assert overrun(ME, tmp_path, limits) is None
 
 
 def test_links_are_not_followed(tmp_path):
