@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 
-from w2s_harness.discovery import records, redirecting, small_files
+from w2s_harness.discovery import records, redirecting, small_files, syntax
 
 _SYSTEM = (
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
@@ -131,7 +131,7 @@ def _of_setup_cfg(root: Path) -> Iterator[str]:
 
 def _of_setup_py(root: Path) -> Iterator[str]:
     """Of `setup(name="...")` with the name written out; nothing of it is run."""
-    for node in ast.walk(ast.parse(small_files.read(root / "setup.py"))):
+    for node in ast.walk(syntax.tree(small_files.read(root / "setup.py"))):
         if isinstance(node, ast.Call):
             for word in node.keywords:
                 if word.arg == "name" and isinstance(word.value, ast.Constant):

@@ -7,7 +7,7 @@ import functools
 import re
 from pathlib import Path
 
-from w2s_harness.discovery import small_files
+from w2s_harness.discovery import small_files, syntax
 
 FINDER = re.compile(r"import (\w+)(?:; ?\1\.install\(\))?;?")
 """A line of a `.pth` file that switches a finder on."""
@@ -89,6 +89,6 @@ def _is_generated(tree: ast.Module) -> bool:
 @functools.lru_cache(maxsize=256)
 def _parsed(code: bytes) -> ast.Module | None:
     try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return syntax.tree(code)
+    except (SyntaxError, ValueError):
         return None

@@ -102,8 +102,10 @@ def test_an_archive_is_no_package(zygote, site, suffix):
 
 
 def test_libraries_keep_their_caches(zygote, site):
-    more = "import numpy.polynomial, json.tool\n" + (
-        "assert numpy.polynomial.__cached__ and json.tool.__cached__\nassert type(__loader__).__name__ == 'FreshLoader'\n"
+    more = (
+        "import numpy.polynomial, json.tool\n"
+        "assert numpy.polynomial.__cached__ and json.tool.__cached__\n"
+        "assert type(__loader__).__name__ == 'FreshLoader'\n"
     )
     write(site / "pack" / "__init__.py", "Fine.", more)
     assert said(zygote, site) == "Fine."
