@@ -8,7 +8,7 @@ from typing import Any
 
 from w2s_harness.agent import science
 from w2s_harness.errors import UsageError
-from w2s_harness.report.figures import FORMATS, METADATA, STYLE
+from w2s_harness.report.figures import FORMATS, STYLE, save
 from w2s_harness.report.notation import counted
 
 _COLOURS = ("#0072b2", "#d55e00")
@@ -40,7 +40,7 @@ def draw(folders: Sequence[Path], into: Path) -> list[Path]:
             figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
             for kind in FORMATS:
                 path = into / f"search.{kind}"
-                figure.savefig(path, format=kind, metadata=METADATA[kind], bbox_inches="tight")
+                save(figure, path, kind)
                 written.append(path)
     except OSError as bad:
         raise UsageError(f"--figures {into}: cannot be written: {bad.strerror}") from bad

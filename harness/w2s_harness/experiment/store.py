@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.disk import read_bytes
+from w2s_harness.disk import kind_of, read_bytes
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.experiment.uses import KEYS, Uses, hold
 
@@ -201,6 +201,11 @@ class Store:
 
     def _check_format(self) -> None:
         file = self.root / "store.json"
+        if os.path.lexists(self.root) and not self.root.is_dir():
+            kind = (
+                (kind_of(self.root.stat().st_mode) or "a file") if self.root.exists() else "a link to nowhere"
+            )
+            raise StoreError(f"{self.root}: is {kind}. Name a folder with --store.")
         if not os.path.lexists(file):
             with writing(self.root):
                 # what stands in it is its owner's: predictions, drawn data seeds, what was asked of a task
@@ -270,7 +275,8 @@ def writing(root: Path) -> Iterator[None]:
             raise StoreError(
                 f"{where}: no space left. Free some, then run the same command again: finished work is kept."
             ) from bad
-        raise StoreError(f"{where}: cannot write to the store: {bad.strerror}") from bad
+        what = f"{where}: cannot write to the store: {bad.strerror}"
+        raise StoreError(f"{what}. Mend that, or name another with --store.") from bad
 
 
 def _write_all(fd: int, data: bytes) -> None:

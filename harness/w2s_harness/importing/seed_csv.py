@@ -60,7 +60,11 @@ def _found(root: Path, name: str) -> list[Path]:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder. Name a folder that holds {_LAYOUT}.")
     # not rglob, which passes over a link that leads nowhere
-    return [Path(folder) / name for folder, _, files in os.walk(root) if name in files]
+    return [Path(folder) / name for folder, _, files in os.walk(root, onerror=_refused) if name in files]
+
+
+def _refused(bad: OSError) -> None:
+    raise DataError(f"{bad.filename}: cannot be read ({bad.strerror}). Check the folder.")
 
 
 def _depth(root: Path, path: Path) -> int:

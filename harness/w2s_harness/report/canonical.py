@@ -66,7 +66,8 @@ def write(document: Leaderboard, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         destination.write(path, data)
     except OSError as bad:
-        raise StoreError(f"{path}: the leaderboard cannot be written: {bad.strerror}") from bad
+        what = f"{path}: the leaderboard cannot be written: {bad.strerror}"
+        raise StoreError(f"{what}. Mend that and run it again; finished work is kept.") from bad
 
 
 def _checked(document: Leaderboard) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from w2s_harness import destination
 from w2s_harness.errors import UsageError
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import printable
@@ -59,11 +61,18 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
             for name, figure in [*figures, *_regularisation(document)]:
                 for kind in FORMATS:
                     path = folder / f"{name}.{kind}"
-                    figure.savefig(path, format=kind, metadata=METADATA[kind], bbox_inches="tight")
+                    save(figure, path, kind)
                     written.append(path)
     except OSError as bad:
         raise UsageError(f"--figures {folder}: cannot be written: {bad.strerror}") from bad
     return written
+
+
+def save(figure: Any, path: Path, kind: str) -> None:
+    """Draw a figure into a file, whole or not at all. Raises `OSError` as `destination.write`."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, metadata=METADATA[kind], bbox_inches="tight")
+    destination.write(path, drawn.getvalue())
 
 
 def _figure(panels: Sequence[Block], draw: Callable[[Any, Block], None]) -> Any:

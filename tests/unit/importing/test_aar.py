@@ -154,6 +154,16 @@ def test_duplicate_seeds(results: Path, put) -> None:
     _refused(results, r"seed 2 stands in seed_02\.json too|seed 2 stands in seed_2\.json too")
 
 
+def test_seeds_that_lie_far_apart_are_no_list_of_all_between(results: Path, put) -> None:
+    put("toy_better", "20240501", **run_fields(0.6))
+    assert any(
+        "no file for seed" in said and "..." in said and "20240501" in said
+        for said in read_folder(results).mismatches
+    )
+    put("toy_better", "9" * 30, **run_fields(0.6))
+    _refused(results, r"seed_9+\.json: its name holds no seed")
+
+
 def test_a_name_without_a_seed(results: Path, put) -> None:
     put("toy_better", "x", **run_fields(0.6))
     _refused(results, r"seed_x\.json: its name holds no seed")

@@ -1,5 +1,6 @@
 import builtins
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -91,3 +92,10 @@ def test_a_method_stands_where_its_rows_and_weights_put_it(matplotlib, board, tm
     assert c_effective(board.rows[0]) is None
     without = [msgspec.structs.replace(s, vanilla_star={}) for s in board.settings]
     assert len(write_figures(msgspec.structs.replace(board, settings=without), tmp_path)) == 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_one_line(matplotlib, board, tmp_path):
+    (tmp_path / "pgr.pdf").symlink_to("/dev/full")
+    with pytest.raises(UsageError, match="cannot be written: No space left"):
+        write_figures(board, tmp_path)
