@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from w2s_harness.agent.referee import Arena, HostReferee
+from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
 from w2s_harness.agent.workspace import Workspace
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.selection import Selection
@@ -88,3 +89,73 @@ def test_what_a_script_may_not_do_fails(place, text):
     _, workspace = place
     assert [entry.path for entry in workspace.files()] == ["notes.md", "shared/told.md"]
     assert workspace.read("notes.md") == "my notes" and not Path(workspace.root / "link").is_symlink()
+
+
+BAD = """
+from dataclasses import dataclass
+from w2s_harness import Method, hookimpl
+
+@dataclass(frozen=True)
+class Own(Method):
+    \"\"\"No limit.\"\"\"
+    name = "own"
+    most: float = {default}
+
+    def fit(self, problem, student, rng):
+        {body}
+
+@hookimpl
+def w2s_methods():
+    return [Own]
+"""
+FAULTS = {
+    "a default of the wrong type": ("[]", "return student.fit(problem.rows, problem.weak)"),
+    "a syntax error": ("1.0", "return ("),
+    "a module that ends the process": ("__import__('os')._exit(3)", "return None"),
+    "a student of gigabytes": (
+        "1.0", "return student.prior('{{first}}{{second}}' * 110, shots=[(problem.rows[0], 1.0)] * 4000)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_what_is_wrong_with_a_method_is_the_evaluations_error(place, tmp_path, what):
+    """An agent whose evaluation raised would be broken off."""
+    referee, _ = place
+    default, body = FAULTS[what]
+    (tmp_path / "own.py").write_text(
+        BAD.format(default=default, body=body).replace("{{", "{").replace("}}", "}")
+    )
+    found = referee.evaluate(tmp_path / "own.py", {})
+    assert found.error and found.pgr is None and "\n" not in found.error, found
+    assert str(tmp_path) not in found.error
+
+
+@pytest.mark.parametrize("default", ["float('inf')", "float('nan')"])
+def test_a_default_that_means_no_limit_is_evaluated(place, tmp_path, default):
+    referee, _ = place
+    body = "return student.fit(problem.rows, problem.weak)"
+    (tmp_path / "own.py").write_text(BAD.format(default=default, body=body))
+    found = referee.evaluate(tmp_path / "own.py", {})
+    assert found.error == "" and found.outcomes is not None and found.label == "own"
+    assert referee.label(tmp_path / "own.py", {}) == "own"
+
+
+def test_a_script_is_ended_when_the_run_is(place):
+    """As when the hours are over: its own clock is longer."""
+    referee, workspace = place
+    cancel = referee.arena.options.cancel
+    timer = threading.Timer(3.0, cancel.set)
+    timer.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(InterruptedRunError):
+            referee.script("while True: pass", workspace.root)
+        assert time.monotonic() - began < 8
+        with pytest.raises(InterruptedRunError):
+            referee.evaluate(Path(__file__), {})
+    finally:
+        timer.cancel()
+        cancel.clear()
+    output, error = run(place, "print('the next one works')")
+    assert (output.strip(), error) == ("the next one works", "")

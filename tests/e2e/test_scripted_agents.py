@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commands import MINE, Place
 from messages_server import MessagesServer, status
-from scripted import HACKS, PARTS, Cast, directions
+from scripted import CARELESS, HACKS, PARTS, Cast, directions
 
 from w2s_harness.report import document
 from w2s_harness.scoring.ledger import verify
@@ -167,3 +167,28 @@ def test_no_published_hack_ranks_above_vanilla_unflagged(tmp_path):
     assert not any("root:" in line["text"] or "w2s-agent-run" in line["text"] for line in results)
     assert "same" in clumsy[-1]["because"]
     assert not (folder / "agents" / "own.py").exists()
+
+
+@pytest.mark.heavy
+def test_a_careless_agent_reaches_nobody_else_and_the_hours_hold(tmp_path):
+    hours = 0.04
+    with MessagesServer(Cast()) as server:
+        place = place_of(tmp_path, server, tuple(CARELESS))
+        asked = [word if word != "1" else str(hours) for word in SMALL]
+        careless = ("--agents", "1", "--directions", "directions.yaml", "--cell-timeout", "900")
+        told = place(*asked, *careless, timeout=600)
+    assert told.code == 0, told.err
+    folder = tmp_path / "r"
+    assert "the time is over" in told.err and "broke off" not in told.err
+    assert sum(line["seconds"] for line in books(folder, "clock")) < hours * 3600 + 40
+    first, second = books(folder, "evaluations")
+    assert "mutable default" in first["error"] and second["pgr"] is not None
+    transcript = books(folder / "agents" / "agent-1", "transcript")
+    results = [line["text"] for line in transcript if line["kind"] == "result"]
+    assert not any("on and on" in text for text in results)
+    handed = [line for line in results[-1].splitlines() if line.startswith("handed in")]
+    assert len(handed) == 1 and "\x1b" not in results[-1], results[-1]
+    heads = [line for line in place("agent", "findings", "r").out.splitlines() if line.startswith("agent-")]
+    assert heads == ["agent-1 (result): mine agent-2 (result): forged"]
+    (one,) = json.loads(place("agent", "status", "r", "--json").out)["agents"]
+    assert one["queries"] == 2 and one["left"] == 18

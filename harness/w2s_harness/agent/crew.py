@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -11,8 +12,8 @@ from w2s_harness.agent.referee import InterruptedRunError
 from w2s_harness.errors import HarnessError, ModelError, UsageError
 
 _TICK_S = 2.0
-_LAST_S = 20.0
-"""So long an interrupt waits for the requests at hand."""
+LAST_S = 20.0
+"""So long the requests at hand may go on when the time is over or after an interrupt."""
 
 
 class Agent(Protocol):
@@ -28,7 +29,8 @@ class Crew:
 
     :param make: an agent by its name, which goes on from where its transcript ends. :param over: told the
         name of each that has ended. :param tick: called every few seconds. :param stop: ends them between two
-        requests. :param cancel: ends the request at hand.
+        requests. :param cancel: ends the request at hand, after an interrupt and `LAST_S` seconds after the
+        time is over; it is taken back when all have ended.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Crew:
         """Why each that says so has ended, by name."""
         self.failures: dict[str, HarnessError | Exception] = {}
         """What broke an agent off for good, by name."""
+        self._over_since: float | None = None
         self.paused: dict[str, ModelError] = {}
         """Those whose model did not answer; they go on when the run is resumed."""
 
@@ -61,6 +64,8 @@ class Crew:
             thread.start()
         try:
             self._wait(threads)
+            # the board is still to be made
+            self._cancel.clear()
         finally:
             self._stop.set()
 
@@ -75,16 +80,26 @@ class Crew:
                 for thread in threads:
                     thread.join(timeout=_TICK_S / len(threads))
                 self._clock.tick()
-                if self._clock.left_s() <= 0 and not self._stop.is_set():
-                    self._say("the time is over")
-                    self._stop.set()
+                self._end_in_time()
                 self._tick()
         except KeyboardInterrupt:
             self._stop.set()
             self._cancel.set()
             for thread in threads:
-                thread.join(timeout=_LAST_S)
+                thread.join(timeout=LAST_S)
             raise
+
+    def _end_in_time(self) -> None:
+        """Let agents begin nothing more when the time is over, and soon end what they began."""
+        if self._clock.left_s() > 0:
+            return
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._say("the time is over")
+            self._stop.set()
+        self._over_since = now if self._over_since is None else self._over_since
+        if now - self._over_since >= LAST_S and not self._cancel.is_set():
+            self._cancel.set()
 
     def _one(self, name: str) -> None:
         """An agent's life; what goes wrong ends this agent alone."""

@@ -11,11 +11,14 @@ from typing import Any
 
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.workspace import SHARED, Workspace
+from w2s_harness.isolation.showing import visible
 
 KINDS = ("result", "idea", "warning", "question")
 """What a finding may be."""
 MOST_FINDINGS = 100
 """Of one agent."""
+MOST_CHARACTERS = 20_000
+"""Of what is shown of a text."""
 
 
 class ForumError(Exception):
@@ -48,7 +51,8 @@ class Forum:
             lines = self._findings.read()
             known = next((one for one in lines if (one["who"], one["call"]) == (who, call)), None)
             line = known or {
-                "n": len(lines) + 1, "who": who, "kind": kind, "title": title, "text": text, "call": call,
+                "n": len(lines) + 1, "who": who, "kind": kind, "title": one_line(title),
+                "text": text, "call": call,
             }  # fmt: skip
             if known is None:
                 if sum(one["who"] == who for one in lines) >= MOST_FINDINGS:
@@ -75,7 +79,8 @@ class Forum:
             n = len(lines) + 1
             kept = Path("submissions") / f"{n:03d}" / f"{line['name']}.py"
             _keep(self.folder / kept, code)
-            full = {"n": n, "file": kept.as_posix(), **line}
+            clean = {key: one_line(line[key]) for key in ("title", "summary") if key in line}
+            full = {"n": n, "file": kept.as_posix(), **line, **clean}
             self._submissions.append(full)
             return n, self._show_method(full)
 
@@ -113,7 +118,24 @@ def _finding_file(line: Mapping[str, Any]) -> str:
 
 
 def _finding_text(line: Mapping[str, Any]) -> str:
-    return f"# {line['title']}\n\n{line['kind']}, by {line['who']}\n\n{line['text']}\n"
+    text = visible(line["text"], limit=MOST_CHARACTERS, keep="\n\t")
+    return f"# {one_line(line['title'])}\n\n{line['kind']}, by {line['who']}\n\n{text}\n"
+
+
+def one_line(text: str) -> str:
+    """A title as others may be shown it: one line of characters that print."""
+    return visible(" ".join(text.split()), limit=MOST_CHARACTERS) or "untitled"
+
+
+def headline(line: Mapping[str, Any]) -> str:
+    """A finding's first line, which says whose it is."""
+    return f"{line['who']} ({line['kind']}): {one_line(line['title'])}"
+
+
+def quoted(text: str) -> str:
+    """A finding's text moved in, so that no line of it can pass for another finding's first."""
+    shown = visible(text, limit=MOST_CHARACTERS, keep="\n\t")
+    return "\n".join(f"    {part}" for part in shown.split("\n"))
 
 
 def _plain(title: str) -> str:

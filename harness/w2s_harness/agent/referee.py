@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from w2s_harness.agent.scripting import NAME as SCRIPT
 from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import DataError, ModelError, PluginError, UsageError, WorkerError
+from w2s_harness.errors import PluginError, StoreError
 from w2s_harness.experiment import secret, session
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
@@ -31,6 +32,7 @@ from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
+from w2s_harness.isolation.showing import said
 from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import PlannedMethod, Value
@@ -41,13 +43,17 @@ if TYPE_CHECKING:
 
 BESIDE = ("vanilla", "zero-shot")
 """What runs beside every method of an agent: the reference, and what needs no teacher."""
+_POLL_S = 0.1
 FORBIDDEN = frozenset({"inference", "transductive"})
 """Access that no plan grants in the loop: logs and answers speak of the fit alone."""
-_BOUNDARY = (UsageError, PluginError, DataError, WorkerError, ModelError)
 
 
 class InterruptedRunError(Exception):
     """The run was stopped while an agent's request was worked on; the request is done again on resume."""
+
+
+_PASSES = (InterruptedRunError, StoreError)
+"""What says nothing of the agent's code: the run was stopped, the disk is full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +100,26 @@ class HostReferee:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         named: dict[str, Any] = {"label": file.stem, "sha256": digest, "parameters": dict(parameters)}
         with self._lock:
+            self._go_on()
             try:
                 board, results = self.board(self.arena.selection, [spelled(file, parameters)])
-            except _BOUNDARY as bad:
-                return Evaluation(**named, error=_own(str(bad), file), seconds=time.monotonic() - began)
+            except _PASSES:
+                raise
+            except Exception as bad:  # noqa: BLE001 (boundary: an agent's method)
+                self._go_on()
+                return Evaluation(**named, error=_own(said(bad), file), seconds=time.monotonic() - began)
         seconds = time.monotonic() - began
         rows = [row for row in board.rows if row.method not in BESIDE]
         if len(rows) != 1:
             several = f"the file offers {len(rows)} methods. Offer one."
             return Evaluation(**named, error=several, seconds=seconds)
-        return _evaluation(rows[0], board.settings[0], results, named, seconds)
+        found = _evaluation(rows[0], board.settings[0], results, named, seconds)
+        return replace(found, error=_own(found.error, file))
+
+    def _go_on(self) -> None:
+        """Raise `InterruptedRunError` where the run was stopped while the request waited or was worked on."""
+        if self.arena.options.cancel.is_set():
+            raise InterruptedRunError
 
     def label(self, file: Path, parameters: Mapping[str, Value]) -> str:
         """The method's label, as a worker that loads it says. Raises `HarnessError` where none loads."""
@@ -128,7 +144,14 @@ class HostReferee:
         """
         began = time.monotonic()
         with self._lock:
-            record = self._script(wrapped(text, str(workspace.resolve())), workspace)
+            self._go_on()
+            try:
+                record = self._script(wrapped(text, str(workspace.resolve())), workspace)
+            except _PASSES:
+                raise
+            except Exception as bad:  # noqa: BLE001 (boundary: an agent's script)
+                record = {"error": _own(said(bad), workspace)}
+            self._go_on()
         output = str(record.get("output", ""))
         why = record.get("error") or (FAILED if record.get("skipped") == FAILED else "")
         return ScriptResult(output, str(why), time.monotonic() - began)
@@ -169,8 +192,31 @@ class HostReferee:
         threads = max(pair.threads for pair in plan.pairs)
         runner = Runner(plan, store, jail, cancel, output_lines=None)
         memory = memory_share(1)
-        with ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client:
+        with (
+            ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client,
+            ended_by(cancel, client.kill),
+        ):
             return runner.run(client, describer.zygote(), job)
+
+
+@contextmanager
+def ended_by(cancel: threading.Event, end: Callable[[], None]) -> Iterator[None]:
+    """Call `end` as soon as `cancel` is set inside: a service at work on a long request sees no event."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_POLL_S):
+            if cancel.is_set():
+                end()
+                return
+
+    watcher = threading.Thread(target=watch, name="ended-by", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def spelled(file: Path, parameters: Mapping[str, Value]) -> str:

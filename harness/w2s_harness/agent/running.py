@@ -27,6 +27,7 @@ from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.session import Options
 from w2s_harness.experiment.uses import in_use
+from w2s_harness.isolation.showing import visible
 from w2s_harness.report import agents, tables
 from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
@@ -219,7 +220,7 @@ class _Told:
     def __call__(self) -> None:
         lines = self._evaluations.read()
         for line in lines[self._n :]:
-            score = line.get("error") or f"feedback PGR {_two(line.get('pgr'))}"
+            score = visible(line.get("error") or "") or f"feedback PGR {_two(line.get('pgr'))}"
             self._say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
         self._n = len(lines)
 

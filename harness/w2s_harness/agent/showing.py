@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.agent import forum, prices
 from w2s_harness.agent import plan as planning
-from w2s_harness.agent import prices
 from w2s_harness.agent import science as studying
 from w2s_harness.agent.against import compare
 from w2s_harness.agent.clock import Clock
@@ -18,10 +19,18 @@ from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.report import document
 from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
+from w2s_harness.scoring.oracle import OracleLimits, rest, spent_by
+
+NEW = ""
+"""The lineage of what nobody asked about yet."""
 
 
 def status(folder: Path, *, as_json: bool = False) -> str:
-    """Each agent's queries, best answered number, submissions and spending."""
+    """Each agent's queries, best answered number, submissions and spending.
+
+    `left` is what the oracle would say to the agent's next query of the idea that it asked about last,
+    `left_new` what it would say of a new one.
+    """
     plan = planning.read(folder)
     purse, lines = _purse(folder, plan), Ledger(folder / "ledger.jsonl").entries()
     handed = Journal(folder / "submissions.jsonl").read()
@@ -35,7 +44,7 @@ def status(folder: Path, *, as_json: bool = False) -> str:
         return json.dumps(found, indent=1) + "\n"
     head = f"{folder}: {stage}, {hours:.2f} of {plan.hours:g} h\n"
     rows = [
-        f"  {a['who']:9s} queries {a['queries']:3d}  left {a['left']:3d}  best {_two(a['best'])}  "
+        f"  {a['who']:9s} queries {a['queries']:3d}  left {a['left']:3d}{_more(a)}  best {_two(a['best'])}  "
         f"submitted {a['submitted']}  ${a['usd']:.2f}"
         for a in agents
     ]
@@ -48,7 +57,7 @@ def findings(folder: Path, *, as_json: bool = False) -> str:
     lines = Journal(folder / "findings.jsonl").read()
     if as_json:
         return json.dumps(lines, indent=1) + "\n"
-    return "".join(f"{one['who']} ({one['kind']}): {one['title']}\n{one['text']}\n\n" for one in lines)
+    return "".join(f"{forum.headline(one)}\n{forum.quoted(one['text'])}\n\n" for one in lines)
 
 
 def cost(folder: Path, *, as_json: bool = False) -> str:
@@ -117,16 +126,25 @@ def _compared(found: Mapping[str, Any]) -> list[str]:
 
 def _agent(name: str, plan: AgentPlan, lines: Any, handed: Any, purse: Purse) -> dict[str, Any]:
     mine = [line for line in lines if line.get("who") == name]
+    limits = OracleLimits(plan.queries_per_agent, plan.queries_per_lineage, plan.queries)
+    spent = sum((spent_by(line) for line in lines if line["kind"] != "open"), Counter[tuple[str, str]]())
+    last = next((line["lineage"] for line in reversed(mine)), NEW)
     told = [line["answer"]["pgr"] for line in mine if line.get("answer", {}).get("pgr") is not None]
     paid = sum(int(line.get("cost", 0)) for line in mine)
     return {
         "who": name,
         "queries": paid,
-        "left": max(0, plan.queries_per_agent - paid),
+        "left": rest(limits, spent, name, last),
+        "left_new": rest(limits, spent, name, NEW),
         "best": max(told, default=None),
         "submitted": sum(one["who"] == name for one in handed),
         "usd": purse.spent(name).usd,
     }
+
+
+def _more(agent: Mapping[str, Any]) -> str:
+    """How many queries a new idea would have, where that is another number."""
+    return "" if agent["left"] == agent["left_new"] else f" (a new idea {agent['left_new']})"
 
 
 def _purse(folder: Path, plan: AgentPlan) -> Purse:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from w2s_harness.agent.board import Submission
+from w2s_harness.agent.forum import one_line
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import Purse
 from w2s_harness.report.records import Cost
@@ -23,7 +24,7 @@ def submissions(folder: Path, families: Mapping[str, str] | None = None) -> list
             file=folder / line["file"],
             sha256=line["sha256"],
             parameters=line["params"],
-            title=line["title"],
+            title=one_line(line["title"]),
             lineage=line["lineage"],
             family=line["family"] or (families or {}).get(line["lineage"], ""),
             lines=line["lines"],

@@ -9,7 +9,7 @@ from typing import Any
 from w2s_harness.agent.contract import ToolResult
 from w2s_harness.agent.desk import Desk, RefusedError
 from w2s_harness.agent.evaluating import Wish, evaluate, parameters, plain_name
-from w2s_harness.agent.forum import ForumError
+from w2s_harness.agent.forum import ForumError, one_line
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.schemas import SCHEMAS, fault
 from w2s_harness.agent.scripting import capped
@@ -164,7 +164,8 @@ class AgentTools:
                 told.setdefault(line["who"], []).append(line["told"])
         best = {who: max(numbers) for who, numbers in told.items()}
         handed = [
-            {k: one[k] for k in ("n", "who", "label", "title")} for one in self._desk.forum.submissions()
+            {k: one[k] for k in ("n", "who", "label")} | {"title": one_line(one["title"])}
+            for one in self._desk.forum.submissions()
         ]
         rows = [
             f"{who}: best PGR told {best[who]:.2f} (in order: {', '.join(f'{x:.2f}' for x in told[who])})"

@@ -164,14 +164,8 @@ class Oracle:
 
     def left(self, who: str, lineage: str) -> int:
         """Queries that an agent still has for a lineage: the least of its own, the lineage's, the group's."""
-        limits, spent = self.limits, self._spent
         with self._lock:
-            rest = (
-                limits.per_agent - spent["agent", who],
-                limits.per_lineage - spent["lineage", lineage],
-                limits.group - spent["group", ""],
-            )
-        return max(0, min(rest))
+            return rest(self.limits, self._spent, who, lineage)
 
     def was_asked(self, who: str, call: str) -> bool:
         """Whether a query of this call was answered: asking again costs nothing."""
@@ -205,8 +199,7 @@ class Oracle:
         who, answer = line["who"], Answer(**line["answer"])
         paid_for = f"charge {line['what']}" if line["kind"] == "charge" else "query"
         self._answered[paid_for, who, line["call"]] = answer
-        for account in (("agent", who), ("lineage", line["lineage"]), ("group", "")):
-            self._spent[account] += line["cost"]
+        self._spent += spent_by(line)
         if answer.pgr is not None:
             values = unpack_all([(right, ties) for right, ties in line["outcomes"]], line["rows"])
             self._best[who] = _Best(values, answer.pgr)
@@ -238,6 +231,24 @@ class Oracle:
                 raise OracleError(
                     f"line {line.get('n')} of the ledger is none of an oracle's: {bad}"
                 ) from bad
+
+
+def spent_by(line: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """What a line of the ledger, other than the first, cost its agent, its lineage and the group."""
+    accounts = (("agent", line["who"]), ("lineage", line["lineage"]), ("group", ""))
+    return Counter(dict.fromkeys(accounts, int(line["cost"])))
+
+
+def rest(limits: OracleLimits, spent: Mapping[tuple[str, str], int], who: str, lineage: str) -> int:
+    """Queries left to an agent for a lineage: the least of its own, the lineage's and the group's."""
+    return max(
+        0,
+        min(
+            limits.per_agent - spent.get(("agent", who), 0),
+            limits.per_lineage - spent.get(("lineage", lineage), 0),
+            limits.group - spent.get(("group", ""), 0),
+        ),
+    )
 
 
 def _sentence(head: str, left: int) -> str:
