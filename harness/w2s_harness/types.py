@@ -218,6 +218,10 @@ class Model:
     """The context; a longer text is cut from the question's start."""
     templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Zero-shot readouts by name (`models/zero_shot.py`); the first is the default."""
+    device: str = "auto"
+    """`auto` (the GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`."""
+    chat_template: Literal["auto", "none"] = "none"
+    """`auto`: questions and responses are read inside the tokenizer's chat template where it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

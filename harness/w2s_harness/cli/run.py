@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
+    "dtype", "context", "device", "weak_template", "strong_template", "chat_template",
     "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "own_draws", "guards",
     "controls", "against",
 )  # fmt: skip
@@ -135,6 +136,39 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option("--adapter", type=click.Choice(["full", "lora"]), help="What finetune mode trains.")
 @click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="With --weak and --strong: the number type of both models' weights.  [default: float32]",
+)
+@click.option(
+    "--context",
+    type=click.IntRange(min=8),
+    metavar="TOKENS",
+    help="With --weak and --strong: tokens of a text at most.  [default: 1024, or what a model takes]",
+)
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    help="With --weak and --strong: auto, cpu, cuda, cuda:1, mps.  [default: auto]",
+)
+@click.option(
+    "--weak-template",
+    metavar="TEXT",
+    help="With --weak and --strong: how the untrained weak model is asked; as --strong-template.",
+)
+@click.option(
+    "--strong-template",
+    metavar="TEXT",
+    help="With --weak and --strong: how the untrained student is asked: sum, mean, min, a text with "
+    "{question} and {candidate}, or its file.  [default: sum]",
+)
+@click.option(
+    "--chat-template",
+    type=click.Choice(["auto", "none"]),
+    help="With --weak and --strong: read texts inside a chat model's own template.  [default: auto]",
+)
+@click.option("--offline", is_flag=True, help="Never ask the hub: models come from its cache.")
+@click.option(
     "--grant",
     default="",
     metavar="ACCESS",
@@ -238,6 +272,8 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
+    if flags["offline"]:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     plugins = Plugins(methods_env=Path(flags["methods_env"]) if flags["methods_env"] else None)
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.experiment import adhoc
 from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.setting import Setting
@@ -72,7 +73,7 @@ def _pair(pair: Pair, plugins: Plugins) -> list[str]:
     if usual is not None:
         words, mode, adapter = ["--pairs", name], usual.mode, usual.finetune.get("adapter")
     else:
-        words = ["--weak", pair.weak.source, "--strong", pair.strong.source]
+        words = adhoc.words(pair)
     if pair.mode != mode:
         words += ["--mode", pair.mode]
     if pair.finetune.get("adapter") != adapter:

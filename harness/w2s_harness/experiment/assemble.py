@@ -260,7 +260,8 @@ def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline
     return records.ModelRecord(
         source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"],
         commit=known.get("commit"), context=seen.get("context"), readout=seen.get("readout"),
-        n_cut=baseline.cut.get(role),
+        n_cut=baseline.cut.get(role), chat=seen.get("chat"), template_order=list(spec.templates),
+        templates={name: {k: str(v) for k, v in t.items()} for name, t in spec.templates.items()},
         device=seen.get("device"), notes=list(seen.get("notes") or ()),
     )  # fmt: skip
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from pathlib import Path
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, UsageError, nearest
+from w2s_harness.experiment.adhoc import adhoc, refuse_flags
 from w2s_harness.experiment.selection import DEFAULT_PAIR, Selection
 from w2s_harness.plan import PlannedTask, merged, parse_specs
-from w2s_harness.types import ABILITIES, Model, Pair
+from w2s_harness.types import ABILITIES, Pair
 
 
 def choose_pairs(
@@ -22,6 +22,7 @@ def choose_pairs(
     """
     if wanted.pairs is not None or wanted.weak or wanted.strong:
         return list(tasks), _named(wanted, wanted.pairs or "", plugins)
+    refuse_flags(wanted)
     found: dict[str, Pair] = {}
     placed = []
     for task in tasks:
@@ -51,30 +52,13 @@ def _named(wanted: Selection, names_of: str, plugins: Plugins) -> list[Pair]:
                 f"--pairs {wanted.pairs} and --{'weak' if wanted.weak else 'strong'} exclude one another: "
                 "--weak and --strong make a pair of their own. Leave one out."
             )
-        return [_changed(_adhoc(wanted), wanted)]
+        return [_changed(adhoc(wanted), wanted)]
+    refuse_flags(wanted)
     found = []
     for spec in parse_specs(names_of):
         names = spec.selected(plugins.shipped("w2s_pairs"), plugins.offering("w2s_pairs"), "pairs")
         found += [_changed(plugins.pair(name), wanted) for name in names]
     return merged(found, lambda pair: pair.name, lambda pair: pair, "pairs")
-
-
-def _adhoc(wanted: Selection) -> Pair:
-    """The pair that `--weak` and `--strong` name: any hub ids or local paths."""
-    if not (wanted.weak and wanted.strong):
-        missing = "--weak" if not wanted.weak else "--strong"
-        raise UsageError(f"--weak and --strong come together: {missing} is missing")
-    templates = {"sum": {"kind": "likelihood", "statistic": "sum"}}
-    weak = Model(source=wanted.weak, readout="auto")
-    strong = Model(source=wanted.strong, readout="auto", templates=templates)
-    name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
-    return Pair(name=name, weak=weak, strong=strong, mode="probe")
-
-
-def _short(source: str) -> str:
-    """A local model's last folder; a hub id with `/` as `.`."""
-    path = Path(source)
-    return path.resolve().name if path.exists() else source.replace("/", ".")
 
 
 def _changed(pair: Pair, wanted: Selection) -> Pair:

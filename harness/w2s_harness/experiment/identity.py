@@ -21,6 +21,7 @@ _STAGES = {
     "features": (
         "models/loading.py",
         "models/weights.py",
+        "models/chat.py",
         "models/wrappers.py",
         "models/places.py",
         "models/text.py",

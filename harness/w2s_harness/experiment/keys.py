@@ -40,6 +40,7 @@ class Keys:
         model = self.setting.weights(role)
         spec = self.setting.pair.weak if role == "weak" else self.setting.pair.strong
         reading = [spec.dtype, spec.readout, spec.max_tokens, self.setting.pair.threads]
+        reading += [spec.device, spec.chat_template]
         return key_of("features", [model, reading, *self._rows(split), part, code_version("features")])
 
     def _rows(self, split: Split) -> list[str]:

@@ -120,7 +120,7 @@ class Looks:
             looked = msgspec.to_builtins(self._client.look(model))
         except WorkerError as died:
             raise ModelError(f"'{model.source}' cannot be loaded: {died}") from died
-        kept = {name: looked[name] for name in ("context", "readout", "device")}
+        kept = {name: looked[name] for name in ("context", "readout", "device", "chat")}
         kept |= {"notes": list(looked["notes"]), "predicts": looked["shape"]["predicts"]}
         self._store.put(key, kept)
         for note in kept["notes"]:

@@ -25,6 +25,13 @@ class Selection:
     strong: str | None = None
     mode: str | None = None
     adapter: str | None = None
+    dtype: str | None = None
+    """With `weak` and `strong` only, as the five that follow."""
+    context: int | None = None
+    device: str | None = None
+    weak_template: str | None = None
+    strong_template: str | None = None
+    chat_template: str | None = None
     grant: str = ""
     limit: int | None = None
     root_seed: int = 0

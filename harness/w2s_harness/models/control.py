@@ -238,6 +238,8 @@ class Looked(Message, frozen=True, tag="looked"):
     notes: tuple[str, ...]
     """What was done to the checkpoint, or left out of it."""
     shape: Shape
+    chat: str | None = None
+    """The chat template around `{question}`."""
 
 
 class Extracted(Message, frozen=True, tag="extracted"):

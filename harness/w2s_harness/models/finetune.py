@@ -242,7 +242,7 @@ class _Rows:
 
     def __init__(self, loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> None:
         self.per_row = 1 if kind == "verify" else 2
-        self._encoded = encode(loaded.tokenizer, texts(rows, kind), loaded.context)
+        self._encoded = encode(loaded.tokenizer, texts(rows, kind), loaded.context, loaded.chat)
         lengths = np.array([len(e.ids) for e in self._encoded], np.int64)
         self.lengths = lengths.reshape(len(rows), self.per_row).max(1)
         """(n,) tokens of each row's longer text."""

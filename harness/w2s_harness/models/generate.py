@@ -27,7 +27,8 @@ def generate(
         raise ModelError(f"'{loaded.settings.source}' is an encoder and writes no text")
     if loaded.context - max_tokens < 2:
         raise ModelError(f"notes of {max_tokens} tokens do not fit a context of {loaded.context} tokens")
-    encoded = encode(loaded.tokenizer, [("", prompt) for prompt in prompts], loaded.context - max_tokens)
+    whole = [("", prompt) if loaded.chat is None else (prompt, "") for prompt in prompts]
+    encoded = encode(loaded.tokenizer, whole, loaded.context - max_tokens, loaded.chat)
     return [_note(loaded, text.ids[: text.stop], max_tokens, charge) for text in encoded]
 
 

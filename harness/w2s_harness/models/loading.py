@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from w2s_harness.errors import ModelError
 from w2s_harness.models import folder, weights, wrappers
+from w2s_harness.models.chat import Chat, chat_of
 from w2s_harness.models.places import unpacked
 from w2s_harness.models.text import special_ids
 from w2s_harness.types import Model
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "bfloat16", "float16")
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _ABSOLUTE = re.compile(r"wpe|(?!rel).*position.*")
+_SHORTEST = 8
+"""Tokens of a question with its response at least."""
 _LONGEST = 10**6
 """A `model_max_length` above it means that the tokenizer names no limit."""
 
@@ -46,8 +49,21 @@ class Loaded:
     """Tokens a text may have: the smallest of `max_tokens`, the network's positions and the tokenizer's
     `model_max_length`."""
     device: torch.device
+    scale: float = 1.0
+    """What the output embeddings' products are multiplied with to be logits (Cohere, Granite)."""
+    softcap: float | None = None
+    """The bound c of logits that are c tanh(product / c) (Gemma 2)."""
+    chat: Chat | None = None
+    """The chat template that texts are read in."""
     notes: tuple[str, ...] = ()
     """What was done to the checkpoint, or left out of it, in a phrase each."""
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(..., vocabulary) float32 logits of (..., h) last hidden states."""
+        products: torch.Tensor = self.network.get_output_embeddings()(hidden).float()
+        if self.scale != 1.0:
+            products = products * self.scale
+        return products if self.softcap is None else self.softcap * (products / self.softcap).tanh()
 
 
 def load(settings: Model) -> Loaded:
@@ -77,20 +93,22 @@ def _read(
     settings: Model, place: Path, options: dict[str, str], stripped: tuple[str, ...]
 ) -> tuple[Any, Any, dict[str, Any]]:
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     where: dict[str, Any] = {**options, "trust_remote_code": False, "local_files_only": True}
+    what = "no model"
     try:
         config = AutoConfig.from_pretrained(place, **where)
         if getattr(config, "is_encoder_decoder", False):
             raise ModelError(
                 f"'{settings.source}' is an encoder-decoder; name a causal language model or an encoder"
             )
+        what = "no tokenizer"
         tokenizer = AutoTokenizer.from_pretrained(place, **where)
+        what = "no model"
         kind = AutoModelForCausalLM if options or _says_causal(config) else AutoModel
         if not options:
             where |= {"use_safetensors": True, "ignore_mismatched_sizes": True}
@@ -99,10 +117,12 @@ def _read(
         network, info = kind.from_pretrained(
             place, dtype=getattr(torch, settings.dtype), output_loading_info=True, **where
         )
-    except (
-        OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, AttributeError, SafetensorError,
-    ) as bad:  # fmt: skip
-        raise ModelError(f"'{settings.source}' is no model that transformers can load: {_line(bad)}") from bad
+    except (ModelError, MemoryError):
+        raise
+    except Exception as bad:
+        raise ModelError(
+            f"'{settings.source}' holds {what} that transformers can load: {_line(bad)}"
+        ) from bad
     return network, tokenizer, info
 
 
@@ -119,17 +139,19 @@ def _says_causal(config: Any) -> bool:
 def _checked(
     settings: Model, network: Any, tokenizer: Any, info: dict[str, Any], stripped: tuple[str, ...]
 ) -> Loaded:
-    import torch
 
     source = settings.source
     head = network.get_output_embeddings()
     unused = weights.check_keys(network, info, source, is_encoder=head is None)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device(settings)
     network = network.to(device).eval().requires_grad_(False)
     weights.check_finite(network, source, settings.dtype)
     _check_tokenizer(network, tokenizer, source)
     every, looks_ahead = _probe(network, device)
     is_causal = head is not None and not looks_ahead
+    limit = context(settings.max_tokens, network, tokenizer)
+    chat = chat_of(tokenizer, source) if settings.chat_template == "auto" else None
+    _check_room(limit, chat, tokenizer, source)
     if settings.readout == "auto":
         settings = replace(settings, readout="surprise" if is_causal else "mean")
     if settings.readout == "surprise" and not is_causal:
@@ -142,13 +164,12 @@ def _checked(
         width=int(every[-1].shape[-1]),
         layers=len(every),
         parameters=sum(p.numel() for p in network.parameters()),
-        context=context(settings.max_tokens, network, tokenizer),
+        context=limit,
         device=device,
+        chat=chat,
         notes=(*(f"the prefix {prefix} was taken off its tensors' names" for prefix in stripped), *unused),
     )
-    if is_causal:
-        _check_head(loaded)
-    return loaded
+    return _with_head(loaded) if is_causal else loaded
 
 
 def context(max_tokens: int, network: Any, tokenizer: Any) -> int:
@@ -158,6 +179,16 @@ def context(max_tokens: int, network: Any, tokenizer: Any) -> int:
     if isinstance(told, int) and 0 < told <= _LONGEST:
         limits.append(told)
     return min(limits)
+
+
+def _check_room(limit: int, chat: Chat | None, tokenizer: Any, source: str) -> None:
+    around = sum(map(len, special_ids(tokenizer))) if chat is None else len(chat.lead) + len(chat.tail)
+    if limit - around < _SHORTEST:
+        raise ModelError(
+            f"'{source}': a text may have only {limit} tokens, {around} of them special, which holds no "
+            "question and response; see --context (max_tokens), the network's positions (config.json) and "
+            "the tokenizer's model_max_length (tokenizer_config.json)"
+        )
 
 
 def _positions(network: Any) -> list[int]:
@@ -215,21 +246,44 @@ def _check_tokenizer(network: Any, tokenizer: Any, source: str) -> None:
         raise ModelError(f"'{source}': {bad}") from bad
 
 
-def _check_head(loaded: Loaded) -> None:
-    """The readouts multiply hidden states with the output embeddings: make sure that these are the logits."""
+def _with_head(loaded: Loaded) -> Loaded:
+    """With how logits come from the last hidden state. Raises `ModelError` where that is none of our ways."""
     import torch
 
-    ids = torch.arange(4, device=loaded.device)[None]
+    ids = torch.arange(4, device=loaded.device)[None] % _rows(loaded.network)
     with torch.inference_mode():
         hidden = loaded.network.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        linear = loaded.network.get_output_embeddings()(hidden).float()
         logits = loaded.network(input_ids=ids, use_cache=False).logits.float()
-    if not torch.allclose(linear, logits, rtol=1e-2, atol=1e-2):
-        raise ModelError(f"'{loaded.settings.source}': its logits are not linear in its last hidden state")
+        products = loaded.logits(hidden)
+        scale = float((products * logits).sum() / (products * products).sum().clamp(min=1e-12))
+        cap = getattr(loaded.network.config.get_text_config(), "final_logit_softcapping", None)
+        slack = 2e-2 * float(logits.abs().max())
+        for known in (loaded, replace(loaded, scale=scale), replace(loaded, softcap=cap)):
+            if torch.allclose(known.logits(hidden), logits, rtol=1e-2, atol=slack):
+                return known
+    raise ModelError(
+        f"'{loaded.settings.source}': its logits are no known function of its last hidden state; give it the "
+        "readout 'mean' or 'last'"
+    )
+
+
+def _device(settings: Model) -> torch.device:
+    import torch
+
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(settings.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as bad:
+        raise ModelError(
+            f"--device {settings.device}: PyTorch cannot compute there ({_line(bad)}); take cpu or auto"
+        ) from bad
+    return device
 
 
 def _line(bad: BaseException) -> str:
     text = " ".join(str(bad).split())
-    if isinstance(bad, KeyError | AttributeError | TypeError):
+    if not isinstance(bad, OSError | ValueError | RuntimeError):
         text = f"{type(bad).__name__}: {text}"
     return text if len(text) <= 200 else text[:200] + "..."

@@ -80,7 +80,7 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
     """Features, likelihoods and token counts of n rows, in one forward pass per text."""
     import torch
 
-    encoded = encode(loaded.tokenizer, texts(rows, kind), loaded.context)
+    encoded = encode(loaded.tokenizer, texts(rows, kind), loaded.context, loaded.chat)
 
     def read(batch: Batch) -> torch.Tensor:
         vectors, statistics = read_batch(loaded, batch, wants_likelihood=loaded.is_causal)
@@ -96,7 +96,7 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
 
 def cut(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> npt.NDArray[np.bool_]:
     """(n,) rows of which a text does not fit the context."""
-    return _is_cut(encode(loaded.tokenizer, texts(rows, kind), loaded.context), len(rows))
+    return _is_cut(encode(loaded.tokenizer, texts(rows, kind), loaded.context, loaded.chat), len(rows))
 
 
 def _is_cut(encoded: Sequence[Encoded], n: int) -> npt.NDArray[np.bool_]:
@@ -118,7 +118,7 @@ def layer_means(
     import torch
 
     suffix = "" if answer is None else ANSWERS[answer]
-    encoded = encode(loaded.tokenizer, texts(rows, kind, suffix), loaded.context)
+    encoded = encode(loaded.tokenizer, texts(rows, kind, suffix), loaded.context, loaded.chat)
 
     def read(batch: Batch) -> torch.Tensor:
         every = hidden_states(loaded, batch, every=True)
@@ -215,11 +215,10 @@ def _token_scores(
     """logp, best logp and entropy (each (m,), float32, nats) of m tokens from the states before them."""
     import torch
 
-    head = loaded.network.get_output_embeddings()
-    step = max(1, _LOGITS // head.weight.shape[0])
+    step = max(1, _LOGITS // loaded.network.get_output_embeddings().weight.shape[0])
     parts = []
     for i in range(0, len(targets), step):
-        logprobs = torch.log_softmax(head(before[i : i + step]).float(), -1)
+        logprobs = torch.log_softmax(loaded.logits(before[i : i + step]), -1)
         own = logprobs.gather(1, targets[i : i + step, None])[:, 0]
         parts.append((own, logprobs.amax(1), -(logprobs.exp() * logprobs).sum(1)))
     if not parts:

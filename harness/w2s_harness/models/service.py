@@ -79,7 +79,7 @@ class Service:
         loaded = self._shelf.model(message.model)
         return control.Looked(
             loaded.context, loaded.settings.readout, str(loaded.device), loaded.notes,
-            self._shelf.shape(message.model),
+            self._shelf.shape(message.model), None if loaded.chat is None else loaded.chat.shown,
         )  # fmt: skip
 
     def _extract(self, message: control.Extract) -> control.Extracted:

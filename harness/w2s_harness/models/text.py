@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from w2s_harness.errors import ModelError
+from w2s_harness.models.chat import Chat
 from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
@@ -53,24 +54,28 @@ def special_ids(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     raise ModelError("the tokenizer changes a text's tokens when it adds its special ones")
 
 
-def encode(tokenizer: Any, pairs: Sequence[tuple[str, str]], context: int) -> list[Encoded]:
-    """Token ids of (question, response) pairs, at most `context` each.
+def encode(
+    tokenizer: Any, pairs: Sequence[tuple[str, str]], context: int, chat: Chat | None = None
+) -> list[Encoded]:
+    """Token ids of (question, response) pairs, at most `context` each; inside `chat` where it is given.
 
     Question and response are tokenised apart, so the response's tokens do not depend on the question. A
     text that is too long loses tokens at the question's start; the response is kept, and only where it
     does not fit by itself does it lose its own start. At least one token precedes the response.
     """
-    lead, trail = special_ids(tokenizer)
+    lead, trail = special_ids(tokenizer) if chat is None else (chat.lead, ())
+    tail = () if chat is None else chat.tail
     if not pairs:
         return []
-    room = context - len(lead) - len(trail)
+    room = context - len(lead) - len(tail) - len(trail)
     if room < 2:
-        raise ModelError(f"a context of {context} tokens holds no response; raise the model's max_tokens")
+        raise ModelError(f"a context of {context} tokens holds no response; raise --context or max_tokens")
     out: list[Encoded] = []
     for part in _parts(pairs):
-        questions = _ids(tokenizer, [question for question, _ in part])
+        # The end of a chat template's message takes the separator's place.
+        questions = _ids(tokenizer, [q if chat is None else q.removesuffix(SEPARATOR) for q, _ in part])
         responses = _ids(tokenizer, [response for _, response in part])
-        out += [_join(lead, q, r, trail, room) for q, r in zip(questions, responses, strict=True)]
+        out += [_join(lead, q, tail, r, trail, room) for q, r in zip(questions, responses, strict=True)]
     return out
 
 
@@ -95,13 +100,18 @@ def _ids(tokenizer: Any, strings: list[str]) -> list[list[int]]:
 
 
 def _join(
-    lead: tuple[int, ...], question: list[int], response: list[int], trail: tuple[int, ...], room: int
+    lead: tuple[int, ...],
+    question: list[int],
+    tail: tuple[int, ...],
+    response: list[int],
+    trail: tuple[int, ...],
+    room: int,
 ) -> Encoded:
     kept = response[max(0, len(response) - room + 1) :]
     before = question[max(0, len(question) + len(kept) - room) :]
-    start = len(lead) + len(before)
+    start = len(lead) + len(before) + len(tail)
     is_cut = len(question) + len(response) > room
-    return Encoded((*lead, *before, *kept, *trail), start, start + len(kept), is_cut)
+    return Encoded((*lead, *before, *tail, *kept, *trail), start, start + len(kept), is_cut)
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -142,10 +142,10 @@ def states(
 
     The mean over the tokens of the answer (1 yes, 0 no), or of the whole rendered text without one.
     """
-    word = (template.no, template.yes)[answer] if answer is not None else None
+    word = _spoken(loaded, (template.no, template.yes)[answer]) if answer is not None else None
     asked = [render(template, row) for row in rows]
     pairs = [("", text) if word is None else (text, word) for text in asked]
-    encoded = encode(loaded.tokenizer, pairs, loaded.context)
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, None if word is None else loaded.chat)
 
     def read(batch: Batch) -> torch.Tensor:
         return masked_mean(hidden_states(loaded, batch, every=True)[layer], batch.response)
@@ -166,7 +166,7 @@ def _likelihood_margins(
     loaded: Loaded, template: Template, rows: Sequence[TextRow], kind: Kind, before: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     pairs = [(before + question, response) for question, response in texts(rows, kind)]
-    encoded = encode(loaded.tokenizer, pairs, loaded.context)
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
     values = _sums(loaded, encoded, template.column)
     if kind == "preference":
         values = values[0::2] - values[1::2]
@@ -176,17 +176,22 @@ def _likelihood_margins(
 def _answer_margins(
     loaded: Loaded, template: Template, asked: list[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    words = [
-        loaded.tokenizer(word, add_special_tokens=False)["input_ids"] for word in (template.yes, template.no)
-    ]
-    if all(len(ids) == 1 for ids in words) and not special_ids(loaded.tokenizer)[1]:
+    answers = tuple(_spoken(loaded, word) for word in (template.yes, template.no))
+    words = [loaded.tokenizer(word, add_special_tokens=False)["input_ids"] for word in answers]
+    if all(len(ids) == 1 for ids in words) and (loaded.chat or not special_ids(loaded.tokenizer)[1]):
         # Both answers are one token: one pass reads them off the same next-token distribution.
-        encoded = encode(loaded.tokenizer, [("", text) for text in asked], loaded.context)
+        whole = [("", text) if loaded.chat is None else (text, "") for text in asked]
+        encoded = encode(loaded.tokenizer, whole, loaded.context, loaded.chat)
         return _next_token(loaded, encoded, words[0][0], words[1][0]), _tokens(encoded, len(asked))
-    pairs = [(text, word) for text in asked for word in (template.yes, template.no)]
-    encoded = encode(loaded.tokenizer, pairs, loaded.context)
+    pairs = [(text, word) for text in asked for word in answers]
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
     values = _sums(loaded, encoded, 0)
     return values[0::2] - values[1::2], _tokens(encoded, len(asked))
+
+
+def _spoken(loaded: Loaded, word: str) -> str:
+    """An answer as it begins: after a chat template's header without the space that follows a text."""
+    return word if loaded.chat is None else word.lstrip()
 
 
 def _sums(loaded: Loaded, encoded: Sequence[Encoded], column: int) -> npt.NDArray[np.float64]:
@@ -205,7 +210,7 @@ def _next_token(loaded: Loaded, encoded: Sequence[Encoded], yes: int, no: int) -
         hidden = hidden_states(loaded, batch)[-1]
         last = batch.attend.sum(1) - 1
         state = hidden[torch.arange(len(last), device=hidden.device), last]
-        scores = loaded.network.get_output_embeddings()(state).float()
+        scores = loaded.logits(state)
         difference: torch.Tensor = scores[:, yes : yes + 1] - scores[:, no : no + 1]
         return difference
 

@@ -134,6 +134,12 @@ class ModelRecord(Part, frozen=True, kw_only=True):
     """How a response becomes a vector: surprise, mean or last."""
     device: str | None = None
     """Where the model was first loaded: cpu, cuda:0, ..."""
+    chat: str | None = None
+    """The chat template around a question; null where texts are read without one."""
+    templates: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """How the untrained model is asked, by name; the first of `template_order` is the default."""
+    template_order: list[str] = msgspec.field(default_factory=list)
+    """The names of `templates` in their order."""
     notes: list[str] = msgspec.field(default_factory=list)
     """What was done to its checkpoint, or left out of it, in a phrase each."""
 

@@ -48,7 +48,10 @@ def test_what_loading_showed_is_kept_under_the_bytes(store, model, client):
     pair = Pair(name="p", weak=model("weak", b"w"), strong=model("strong", b"s"))
     looks = Looks(store, said.append)
     seen = looks.at(pair).models["strong"]["seen"]
-    assert seen == {"context": 64, "readout": "mean", "device": "cpu", "notes": ["a note"], "predicts": False}
+    assert seen == {
+        "context": 64, "readout": "mean", "device": "cpu", "chat": None, "notes": ["a note"],
+        "predicts": False,
+    }  # fmt: skip
     assert len(client.asked) == 2 and sum("a note" in line for line in said) == 2
     assert Looks(store, loads=False).at(pair).models["weak"]["seen"] is not None
     Looks(store).at(pair)
