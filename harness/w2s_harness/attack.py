@@ -40,6 +40,9 @@ class Attack:
     constants in `bodies.Places` do in bodies. Metadata that is not among them is written."""
     copies: Mapping[str, str] = field(default_factory=dict)
     """Beside `files`: installed files by path, as `package:path/in/it`."""
+    compiled: Mapping[str, str] = field(default_factory=dict)
+    """Beside `files`: sources that are laid as byte code, by path; `@TAG@` is what this interpreter marks its
+    caches with. What lies in a cache is taken for that of any source."""
     lay: Lay = "environment"
     """Where `files` go: into an environment of its own, or into a folder on `PYTHONPATH`."""
     poses_as: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from commands import Place
+from environments import share
 
 EXAMPLES = Path(__file__).parents[1] / "plugin_example"
 pytestmark = pytest.mark.skipif(
@@ -28,7 +28,7 @@ def environment(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
-    _share(site)
+    share(site)
     sources = [str(shutil.copytree(EXAMPLES / name, home / name)) for name in ("method", "task")]
     pip = [
         sys.executable,
@@ -43,17 +43,6 @@ def environment(tmp_path_factory) -> Path:
     ]
     subprocess.run([*pip, *sources], check=True, capture_output=True)
     return home
-
-
-def _share(site: Path) -> None:
-    """Make the running environment's packages importable, and w2s-harness installed as it is there."""
-    ours = Path(str(importlib.metadata.distribution("w2s-harness")._path))
-    (site / ours.name).symlink_to(ours)
-    for line in (ours / "RECORD").read_text().splitlines():
-        top = line.split("/")[0].split(",")[0]
-        if (top.endswith(".pth") or top.startswith("w2s_")) and not (site / top).exists():
-            (site / top).symlink_to(ours.parent / top)
-    (site / "outer.pth").write_text("".join(f"{p}\n" for p in sys.path if p.endswith("-packages")))
 
 
 @pytest.fixture

@@ -30,7 +30,19 @@ def describe(
     done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
     lines = [*_stages(plan, settings, store, hook, work), *detectable(plan, settings, store)]
     lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
+    lines += [f"cannot run   {m.id}: {m.error}" for m in plan.methods if m.error]
+    for path, names in opened(plan).items():
+        lines.append(f"opened    {path}   (beyond site-packages, to {', '.join(names)})")
     return "\n".join(lines) + "\n"
+
+
+def opened(plan: Plan) -> dict[str, list[str]]:
+    """Every folder and file beyond site-packages that a worker of the plan may read, with whose it is."""
+    found: dict[str, list[str]] = {}
+    for method in plan.methods:
+        for path in method.source.opened:
+            found.setdefault(path, []).append(method.id)
+    return dict(sorted(found.items()))
 
 
 def published(

@@ -218,7 +218,13 @@ class _Session:
 
     def _document(self, plan: Plan, settings: Sequence[Setting], name: str) -> dict[str, Any]:
         drawn = {t.task.name: t.settings["data_seed"] for t in plan.tasks if t.exposure == "fresh"}
-        return {**describe_plan(plan), "fingerprint": name, "drawn": drawn, "holdouts": holdouts(settings)}
+        return {
+            **describe_plan(plan),
+            "fingerprint": name,
+            "drawn": drawn,
+            "holdouts": holdouts(settings),
+            "opened": estimate.opened(plan),
+        }
 
     def _stages(self, plan: Plan, settings: list[Setting], run_: runs.Run) -> Results:
         log = self._logger(run_, plan, settings)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import py_compile
 import shutil
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,6 +81,7 @@ def _distribution(attack: Attack, site: Path, where: Places) -> None:
     info = f"{attack.name.replace('-', '_')}-1.0.dist-info"
     files = {name: _filled(text, where).encode() for name, text in attack.files.items()}
     files |= {name: _installed(source).read_bytes() for name, source in attack.copies.items()}
+    files |= {_filled(name, where): _compiled(_filled(text, where)) for name, text in attack.compiled.items()}
     files.setdefault(
         f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {attack.name}\nVersion: 1.0\n".encode()
     )
@@ -90,8 +93,18 @@ def _distribution(attack: Attack, site: Path, where: Places) -> None:
         (site / name).write_bytes(content)
 
 
+def _compiled(source: str) -> bytes:
+    """Byte code that Python believes without a look at the source that it stands for."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, made = Path(folder, "source.py"), Path(folder, "made.pyc")
+        file.write_text(source, encoding="utf-8")
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(file), str(made), doraise=True, invalidation_mode=unchecked)
+        return made.read_bytes()
+
+
 def _filled(text: str, where: Places) -> str:
-    for name, value in asdict(where).items():
+    for name, value in {**asdict(where), "TAG": sys.implementation.cache_tag}.items():
         text = text.replace(f"@{name}@", str(value))
     return text
 

@@ -91,7 +91,8 @@ def judge(attack: Attack, cells: Sequence[Cell], row: Row, board: Leaderboard) -
 
 def refused(why: str) -> Outcome:
     """An attack that could not even be planned."""
-    return Outcome("prevented", f"plan: {_short(why)}")
+    # The folder that the suite is laid in says nothing and would fill the line.
+    return Outcome("prevented", f"plan: {_short(re.sub(r'(?<![^ ])/(?:[^/ ]+/)+', '', why))}")
 
 
 def judge_honest(row: Row) -> Honest:

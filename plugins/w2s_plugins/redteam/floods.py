@@ -13,6 +13,16 @@ BODIES = {
         "for i in range(400):\n    open(f'a{i}', 'wb').write(bytes(2**20))\ntime.sleep(1)",
         ("ENOSPC", "MiB that its scratch"),
     ),
+    "deleted-files": (
+        "held = []\nfor i in range(200):\n    held.append(open('a', 'wb')); os.unlink('a')\n"
+        "    held[-1].write(bytes(2**21)); held[-1].flush(); time.sleep(0.005)\ntime.sleep(1)",
+        ("ENOSPC", "MiB that its scratch"),
+    ),
+    "unnamed-files": (
+        "held = []\nfor i in range(200):\n    held.append(os.open('.', os.O_TMPFILE | os.O_RDWR))\n"
+        "    os.write(held[-1], bytes(2**21)); time.sleep(0.005)\ntime.sleep(1)",
+        ("ENOSPC", "MiB that its scratch"),
+    ),
     "many-files": (
         "for i in range(30000): os.close(os.open(f'a{i}', os.O_CREAT))\ntime.sleep(1)",
         ("ENOSPC", "files that its scratch"),

@@ -54,10 +54,22 @@ REFUSED = {
     "change-groups": "os.setgroups([])",
     "outlive-the-parent": "call('prctl', 1, 0, 0, 0, 0)",
     "dumpable-again": "call('prctl', 4, 1, 0, 0, 0)",
+    "peer-of-the-socket": (
+        "peer = socket.socket(fileno=os.dup(3)).getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)\n"
+        "print(struct.unpack('3i', peer))"
+    ),
+    "session-of-the-parent": "os.getsid(os.getppid())",
+    "group-of-the-host": "os.getpgid(HOST)",
+    "scheduler-of-the-host": "os.sched_getscheduler(HOST)",
     "adopt-orphans": "call('prctl', 36, 1, 0, 0, 0)",
 }
 
 ATTACKS = [
+    Attack(
+        name="process-host-in-its-arguments", family="other processes", stops=("Stopped",),
+        summary="looks for the host's process id in what its parent was started with",
+        body="if str(HOST) not in [*sys.argv, *sys.orig_argv]: raise Stopped('no such argument')",
+    ),
     *(
         Attack(
             name=f"proc-{what}-of-{who}", family="other processes", body=f"pid = {pid}\n{body}",

@@ -1,4 +1,4 @@
-"""Distributions: what they run at import or at start, what they lie about, whose name they take."""
+"""Distributions: what they run at import or at start, what they lie about, what hides in byte code, names."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ IMPORTING = {
 }
 
 
+START_HOOKS = (
+    ("sitecustomize-package", "sitecustomize/__init__.py", "import sys\n", "ships a sitecustomize package"),
+    ("extension", "sitecustomize.abi3.so", "", "ships a sitecustomize as an extension module"),
+    (
+        "byte-order-mark",
+        "w2s_redteam_mark.pth",
+        "\ufeffimport sys\n",
+        "hides code of a .pth behind a mark",
+    ),
+    ("in-the-standard-library", "../w2s_redteam_stdlib.py", "", "ships a module of the standard library"),
+)
+
+
 def _module(name: str) -> str:
     return name.replace("-", "_")
 
@@ -86,6 +99,18 @@ ATTACKS = [
         name="start-hook-sitecustomize", family="import time", stops=("interpreter start",),
         summary="ships a sitecustomize.py",
         files=_plain("start-hook-sitecustomize", **{"sitecustomize.py": "import sys\n"}),
+    ),
+    *(
+        Attack(
+            name=f"start-hook-{what}", family="import time", stops=("interpreter start",), summary=summary,
+            files=_plain(f"start-hook-{what}", **{path: text}),
+        )
+        for what, path, text, summary in START_HOOKS
+    ),
+    Attack(
+        name="start-hook-byte-code", family="import time", stops=("interpreter start",),
+        summary="ships a usercustomize as byte code without source",
+        files=_plain("start-hook-byte-code"), compiled={"usercustomize.pyc": "IS_RUN = True\n"},
     ),
     Attack(
         name="start-hook-of-a-dependency", family="import time", stops=("interpreter start",),
@@ -198,6 +223,81 @@ ATTACKS = [
                 ),
             },
         ),
+    ),
+    Attack(
+        name="pth-of-a-wheel", family="lying packages", stops=("EACCES", "ENOENT"),
+        summary="ships a .pth that names system folders, so that its worker may read them",
+        files={
+            "pth_of_a_wheel.py": REACH.format(body="open('/etc/passwd').read()")
+            + METHOD.format(name="pth-of-a-wheel"),
+            "w2s_redteam_folders.pth": "/\n/etc\n/tmp\n/proc\n@TASKS@\n",
+        },
+    ),
+    Attack(
+        name="editable-of-somebody-else", family="lying packages", stops=("EACCES", "ENOENT"),
+        summary="says that it is an editable install of a folder that holds another project",
+        files={
+            "editable_of_somebody_else.py": REACH.format(body="open('@TASKS@/math.py').read()")
+            + METHOD.format(name="editable-of-somebody-else"),
+            "w2s_redteam_project.pth": "@TASKS@\n",
+            f"{_info('editable-of-somebody-else')}/direct_url.json": (
+                '{"dir_info": {"editable": true}, "url": "file://@TASKS@"}'
+            ),
+        },
+    ),
+    Attack(
+        name="record-claims-another-package", family="lying packages", stops=("EACCES", "ENOENT", "EPERM"),
+        summary="claims a data file of another distribution as its own in RECORD",
+        files={
+            "record_claims_another_package.py": REACH.format(
+                body="import os; open(os.path.dirname(__file__) + '/w2s_redteam_other/labels.csv').read()"
+            )
+            + METHOD.format(name="record-claims-another-package"),
+            "w2s_redteam_other/labels.csv": "1\n",
+            f"{_info('w2s-redteam-other')}/METADATA": _metadata("w2s-redteam-other"),
+            f"{_info('w2s-redteam-other')}/RECORD": "w2s_redteam_other/labels.csv,,\n",
+            f"{_info('record-claims-another-package')}/RECORD": (
+                "record_claims_another_package.py,,\nw2s_redteam_other/labels.csv,,\nw2s_redteam_other,,\n"
+            ),
+        },
+    ),
+    Attack(
+        name="names-no-module", family="lying packages", stops=("ships no such file",),
+        summary="offers a method of a module that is not there",
+        files={"w2s_redteam_nothing.txt": ""},
+    ),
+    Attack(
+        name="cached-byte-code", family="byte code", stops=("ImportError",),
+        summary="ships other byte code in __pycache__ than its source would give",
+        files={
+            "cached_byte_code.py": REACH.format(body="raise ImportError('the source ran')")
+            + METHOD.format(name="cached-byte-code"),
+        },
+        compiled={
+            "__pycache__/cached_byte_code.@TAG@.pyc": "print('SUCCEEDED', flush=True)\n"
+            + METHOD.format(name="cached-byte-code"),
+        },
+    ),
+    Attack(
+        name="byte-code-without-source", family="byte code", stops=("ImportError",),
+        summary="imports a module that it ships as byte code alone",
+        files={
+            "byte_code_without_source.py": REACH.format(body="import w2s_redteam_hidden")
+            + METHOD.format(name="byte-code-without-source"),
+        },
+        compiled={"w2s_redteam_hidden.pyc": "HIDDEN = True\n"},
+    ),
+    Attack(
+        name="byte-code-as-data", family="byte code", stops=("EACCES", "ENOENT"),
+        summary="reads byte code from its __pycache__, to run it by itself",
+        files={
+            "byte_code_as_data.py": REACH.format(
+                body="import marshal, os; exec(marshal.loads(open("
+                "os.path.dirname(__file__) + '/__pycache__/w2s_redteam_data.@TAG@.pyc', 'rb').read()[16:]))"
+            )
+            + METHOD.format(name="byte-code-as-data"),
+        },
+        compiled={"__pycache__/w2s_redteam_data.@TAG@.pyc": "HIDDEN = True\n"},
     ),
     Attack(
         name="takes-vanilla-s-name", family="impersonation", poses_as="vanilla", stops=("vanilla",),

@@ -50,6 +50,8 @@ SPECIAL = {
     "node": "os.mknod('a', 0o600 | stat.S_IFREG)",
     "device": "os.mknod('a', 0o600 | stat.S_IFCHR, os.makedev(1, 3))",
     "socket": "socket.socket(socket.AF_UNIX).bind('a')",
+    "whiteout": "open('a', 'w'); system(316, 276, -100, b'a', -100, b'b', 4)",
+    "exchanged-whiteout": "open('a', 'w'); system(316, 276, -100, b'a', -100, b'b', 4 | 1)",
     "set-uid": "open('a', 'w'); os.chmod('a', 0o4777)",
     "attribute": "open('a', 'w'); os.setxattr('a', 'user.w2s', b'x')",
 }

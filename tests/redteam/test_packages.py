@@ -1,0 +1,29 @@
+"""Hostile packages and descriptions: refused when they are planned, or stopped in their worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from w2s_harness.redteam import running, suite
+from w2s_harness.redteam.running import Settings
+
+pytestmark = pytest.mark.heavy
+FAMILIES = ("byte code", "import time", "lying packages", "planning")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, running.Tried]:
+    """One run of the command for all of them."""
+    chosen = [attack for attack in suite.shipped() if attack.family in FAMILIES]
+    settings = Settings(seeds="1", limit=40, guards="none", store=tmp_path_factory.mktemp("store"), slots="2")
+    found = running.run(chosen, settings, lambda text: None)
+    return {tried.attack.name: tried for tried in found.attacks}
+
+
+@pytest.mark.parametrize("name", [a.name for a in suite.shipped() if a.family in FAMILIES])
+def test_it_is_stopped_by_what_it_says(outcomes, name):
+    tried = outcomes[name]
+    assert tried.outcome.outcome == "prevented", tried.outcome
+    assert not tried.attack.stops or any(word in tried.outcome.by for word in tried.attack.stops), (
+        tried.outcome
+    )
