@@ -90,5 +90,5 @@ class NoGapError(HarnessError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The hint ` (did you mean 'x'?)` for a name close to `name`, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{close[0]}'?)" if close else ""

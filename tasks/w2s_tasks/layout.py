@@ -10,6 +10,8 @@ from w2s_harness import UsageError
 
 Split = Literal["train_label", "train_unlabel", "test"]
 
+MOST_ROWS = 1_000_000
+"""Of a split; more is a slip of the finger."""
 CANDIDATES = 4
 """Candidates of a verify question."""
 SHIFTED_SHARE = 4
@@ -84,12 +86,14 @@ def right_count(slot: Slot, candidates: int) -> int:
 
 
 def rows_per_split(label: int, unlabel: int, test: int) -> dict[Split, int]:
-    """The split sizes in rows; raises `UsageError` for one that is too small to hold both labels."""
+    """The split sizes in rows; raises `UsageError` for one too small for both labels, or too large."""
     sizes: dict[Split, int] = {"train_label": label, "train_unlabel": unlabel, "test": test}
     for split, rows in sizes.items():
         if rows < CANDIDATES:
             message = f"{split} of {rows} rows is too small: ask for {CANDIDATES} rows at least"
             raise UsageError(message)
+        if rows > MOST_ROWS:
+            raise UsageError(f"{split} of {rows:,} rows is too large: ask for {MOST_ROWS:,} rows at most")
     return sizes
 
 

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 COMMANDS = {
     "agent": "Automated researchers that write methods.",
@@ -95,6 +96,18 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _origin(bad: click.ClickException) -> str:
+    """Where the value of a flag that was refused comes from, if not from the command line."""
+    if not isinstance(bad, click.BadParameter) or bad.ctx is None or bad.param is None:
+        return ""
+    source = bad.ctx.get_parameter_source(bad.param.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return f" It comes from the variable {bad.param.envvar}."
+    return (
+        f" It comes from {bad.ctx.meta.get('w2s.config')}." if source is ParameterSource.DEFAULT_MAP else ""
+    )
+
+
 def main() -> None:
     """Entry point of `w2s-harness`: run a command, turn what it says into an exit code."""
     # Before numpy loads: the host's own linear algebra must give the same bits on any number of cores, and
@@ -113,9 +126,8 @@ def main() -> None:
         code = 2
     except click.ClickException as bad:
         where = bad.ctx.command_path if isinstance(bad, click.UsageError) and bad.ctx else "w2s-harness"
-        click.echo(
-            f"error: {' '.join(bad.format_message().split())} (`{where} --help` shows the flags)", err=True
-        )
+        said = " ".join(bad.format_message().split())
+        click.echo(f"error: {said}{_origin(bad)} (`{where} --help` shows the flags)", err=True)
         code = 4
     except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
         code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)

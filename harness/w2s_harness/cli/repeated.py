@@ -1,4 +1,4 @@
-"""A command that notices options given twice: the last one counts, as everywhere, but not without a word."""
+"""A command that notices options given twice (the last one counts) and words that belong to no option."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ class Noticing(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As `click.Command`'s."""
         if not ctx.resilient_parsing:
-            order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+            _, rest, found = self.make_parser(ctx).parse_args(args=list(args))
+            order: list[Any] = found
+            if rest and not any(isinstance(p, click.Argument) for p in self.params):
+                raise click.UsageError(
+                    f"'{rest[0]}' stands alone: tasks are named with --tasks, methods with --methods", ctx
+                )
             ctx.meta[KEY] = [_line(p) for p in self.params if _takes_one(p) and order.count(p) > 1]
         return super().parse_args(ctx, args)
 

@@ -269,6 +269,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     from w2s_harness.cli.terminal import columns
     from w2s_harness.destination import file_for
     from w2s_harness.discovery.plugins import Plugins
+    from w2s_harness.errors import UsageError
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
@@ -278,7 +279,10 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
-    plugins.configure(ctx.meta.get("w2s.settings", {}))
+    try:
+        plugins.configure(ctx.meta.get("w2s.settings", {}))
+    except UsageError as bad:
+        raise UsageError(f"{ctx.meta['w2s.config']}: {bad}") from bad
     for line in (*ctx.meta.get("w2s.strangers", ()), *ctx.meta.get(repeated.KEY, ())):
         terminal.say(f"warning: {line}")
     if ctx.meta.get("w2s.config"):

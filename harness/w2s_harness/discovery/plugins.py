@@ -201,12 +201,14 @@ class Plugins:
     def _check_keys(self, name: str, block: Mapping[str, Any]) -> None:
         file = metadata.module_file(self.trusted[name]) if name in self.trusted else None
         known = sources.declared_settings(file) if file else None
-        for key in block:
+        for key, value in block.items():
             if known is not None and key not in known:
                 raise UsageError(
                     f"plugins: '{name}' has no setting '{key}'{nearest(str(key), known)}. "
                     f"It has: {', '.join(known) or 'none'}"
                 )
+            if known is not None and wrong_names.is_other(value, known[key]):
+                raise UsageError(f"plugins: '{name}': {key} is {value!r}, and {known[key]!r} by default")
 
     def settings_for(self, name: str, task: Task) -> Mapping[str, Any]:
         """What a guard is told of its settings on a task: `w2s.yaml`'s, and above them the task's own."""
@@ -232,7 +234,7 @@ class Plugins:
         """The entry of a method, from metadata. Raises `UsageError` for an unknown name."""
         entry = self.methods.get(name)
         if entry is None:
-            raise UsageError(wrong_names.method(name, self.methods))
+            raise UsageError(wrong_names.method(name, self.methods, self.trusted.values()))
         return entry
 
     def pair_if_known(self, name: str) -> Pair | None:
@@ -254,7 +256,7 @@ class Plugins:
             raise UsageError(f"{noun} '{name}': its plugin is switched off. Take -p no:{name} away.")
         if name not in known:
             own = [item.name for impl in self._impls(hook, name) for item in _listed(impl, hook)]
-            raise UsageError(wrong_names.thing(name, noun, known, own, self._candidates(hook)))
+            raise UsageError(wrong_names.thing(name, noun, known, own, self.trusted, self.methods))
         return known[name]
 
     def _impls(self, hook: str, plugin: str) -> list[pluggy.HookImpl]:

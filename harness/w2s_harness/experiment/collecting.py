@@ -8,9 +8,10 @@ from w2s_harness.errors import PluginError
 from w2s_harness.plan import Plan, PlannedMethod
 
 
-def remarks(plan: Plan) -> list[str]:
+def remarks(plan: Plan, *, fresh: bool = False) -> list[str]:
     """A line for each method that will fail, and one for those that no access is granted to.
 
+    :param fresh: whether data were to be drawn afresh; tasks that cannot be are named too.
     Raises `PluginError` where no method of the plan can run: its first stage would be worked off for nothing.
     """
     used = {cell.method for cell in plan.cells()}
@@ -19,7 +20,10 @@ def remarks(plan: Plan) -> list[str]:
     if broken and len(broken) == len(methods):
         raise PluginError(_first(broken[0]) + _more(len(broken) - 1))
     lines = [f"warning: {m.id} cannot run and will fail: {_first(m)}" for m in broken]
-    return [*lines, *_lacking(plan, [m for m in methods if not m.error])]
+    lines += _lacking(plan, [m for m in methods if not m.error])
+    fixed = [task.id for task in plan.tasks if task.exposure != "fresh"] if fresh else []
+    drawn = f"note: --fresh draws nothing for {', '.join(fixed)}: no seed makes these data"
+    return [*lines, drawn] if fixed else lines
 
 
 def _first(method: PlannedMethod) -> str:

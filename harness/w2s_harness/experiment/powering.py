@@ -159,6 +159,9 @@ def _answers(
 
 def _compared(known: Pilots, wanted: Wanted, plugins: Plugins) -> list[tuple[str | None, Pilot | None]]:
     """Methods with what the store says of them; a method that no run holds must at least exist."""
+    if not known.found:
+        # a reference that some run holds speaks for itself; another must at least exist
+        plugins.method_entry(wanted.against.partition("[")[0])
     usable = Pilots(known.gap, known.gap_run, () if wanted.ignore_store else known.found)
     if wanted.methods is None:
         return [(p.method, p) for p in usable.found] or [(None, None)]

@@ -136,7 +136,7 @@ class _Session:
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)
         plan = self._selected(found, unfinished)
-        for line in collecting.remarks(plan):
+        for line in collecting.remarks(plan, fresh=self.selection.fresh):
             self.listeners.say(line)
         if secret.needed(plan.methods):
             hidden = secret.of_store(self.store, make=not self.options.plan_only)

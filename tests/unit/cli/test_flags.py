@@ -9,7 +9,7 @@ import pytest
 from click.core import ParameterSource
 from click.testing import CliRunner
 
-from w2s_harness.cli import repeated
+from w2s_harness.cli import main, repeated
 from w2s_harness.cli.agent import command as agent
 from w2s_harness.cli.run import _nearer_pair, command
 from w2s_harness.errors import UsageError
@@ -47,6 +47,29 @@ def test_an_option_given_twice_is_said():
         "--out is given more than once: the last one counts",
     ]
     assert CliRunner().invoke(one, ["--names", "a", "-o", "f"]).output == "\n"
+
+
+def test_words_that_belong_to_no_option():
+    done = CliRunner().invoke(command, ["math", "--plan"])
+    assert done.exit_code == 2 and "'math' stands alone: tasks are named with --tasks" in done.output
+
+
+@pytest.mark.parametrize(
+    ("set_up", "origin"),
+    [
+        (lambda here, env: env("W2S_LIMIT", "many"), "It comes from the variable W2S_LIMIT."),
+        (lambda here, env: (here / "w2s.yaml").write_text("limit: 0\n"), "w2s.yaml."),
+        (lambda here, env: env("W2S_X", "maybe"), "It comes from the variable W2S_X."),
+    ],
+)
+def test_a_value_that_was_not_typed_says_where_it_comes_from(tmp_path, monkeypatch, capsys, set_up, origin):
+    monkeypatch.chdir(tmp_path)
+    set_up(tmp_path, monkeypatch.setenv)
+    monkeypatch.setattr("sys.argv", ["w2s-harness", "run", "--plan"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 4 and origin in said and len(said.splitlines()) == 1
 
 
 LINE, ENV, FILE = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP

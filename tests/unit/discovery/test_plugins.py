@@ -247,3 +247,23 @@ def test_a_method_file_is_not_run_in_the_host_by_mistake(file):
     path = file("mine.py", METHOD.format(name="m") + "\nraise RuntimeError('it ran')\n")
     with pytest.raises(UsageError, match=r"offers methods, which never run in the host\. Give --methods"):
         Plugins().switch(path)
+
+
+def test_another_kind_of_thing_is_called_so():
+    with pytest.raises(UsageError, match=r"unknown task 'vanilla': it is a method\. Give --methods vanilla"):
+        Plugins().task("vanilla")
+    with pytest.raises(UsageError, match=r"unknown task 'tiny': it is a pair\. Give --pairs tiny"):
+        Plugins().task("tiny")
+    with pytest.raises(UsageError, match=r"unknown pair 'math': it is a task\. Give --tasks math"):
+        Plugins().pair("math")
+    with pytest.raises(
+        UsageError, match=r"unknown method 'resources': it is a guard\. Give --guards resources"
+    ):
+        Plugins().method("resources")
+
+
+@pytest.mark.parametrize("value", ["high", True, [1], None])
+def test_a_setting_of_another_kind_than_its_default(value):
+    with pytest.raises(UsageError, match=r"'resources': times_vanilla is .* by default"):
+        Plugins().configure({"resources": {"times_vanilla": value}})
+    Plugins().configure({"resources": {"times_vanilla": 3, "refused": 0.5}})

@@ -26,3 +26,10 @@ def test_nothing_is_begun_where_nothing_can_run(plan):
         remarks(replace(plan, methods=(torn, other)))
     with pytest.raises(PluginError, match=r"^other\.py: ValueError: no$"):
         remarks(replace(plan, selected=frozenset({"words/p/other/s0"}), methods=(*plan.methods, other)))
+
+
+def test_data_that_cannot_be_drawn_afresh_are_named(plan):
+    drawn = replace(plan.tasks[0], id="drawn", exposure="fresh")
+    both = replace(plan, tasks=(*plan.tasks, drawn), methods=plan.methods[:1])
+    assert remarks(both) == []
+    assert remarks(both, fresh=True) == ["note: --fresh draws nothing for words: no seed makes these data"]

@@ -2,7 +2,7 @@ import pytest
 
 from w2s_harness import DataError, UsageError
 from w2s_tasks.draws import fresh_question, is_held_out, seed_name, stream
-from w2s_tasks.layout import right_count, slots
+from w2s_tasks.layout import right_count, rows_per_split, slots
 from w2s_tasks.math_problems import Problem
 
 
@@ -33,6 +33,12 @@ def test_a_prompt_space_that_is_used_up_ends_in_an_error():
     assert fresh_question(lambda attempt: only, used, lambda question: True) is only
     with pytest.raises(DataError, match="ask for fewer rows"):
         fresh_question(lambda attempt: only, used, lambda question: True)
+
+
+@pytest.mark.parametrize(("rows", "said"), [(3, "too small"), (10**9, "1,000,000,000 rows is too large")])
+def test_a_split_that_nobody_can_use_is_refused(rows, said):
+    with pytest.raises(UsageError, match=f"train_unlabel of .*{said}"):
+        rows_per_split(4, rows, 4)
 
 
 @pytest.mark.parametrize("questions", [1, 7, 8, 250, 501])
