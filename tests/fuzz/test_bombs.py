@@ -62,7 +62,7 @@ def peak(read, *arguments):
 def test_yaml_bombs_are_refused_small_and_soon(tmp_path, name):
     path = tmp_path / "w2s.yaml"
     path.write_text(YAML[name])
-    known = dict.fromkeys(("tasks", "seeds", "limit"), False)
+    known = dict.fromkeys(("tasks", "seeds", "limit"), config.Flag())
     for read, arguments in ((read_yaml, (path,)), (config.find, (path, known))):
         held, seconds, refused = peak(read, *arguments)
         if name not in HARMLESS:
@@ -77,6 +77,9 @@ LINES = {
     "a long text": (b'{"x": "' + b"y" * 2**22 + b'"}', False),
     "many keys": (b"{" + b",".join(b'"questio%d":0' % i for i in range(2**16)) + b"}", False),
     "repeated keys": (b"{" + b'"a":0,' * 2**16 + b'"a":0}', True),
+    "a text without end after NaN": (b'{"x": NaN, "y": "' + b"\\\\" * 2**20, True),
+    "texts without end after a repeated key": (b'[{"a":0,"a":0},' + b'"' * (2**20 + 1), True),
+    "quotes apart from colons": (b'{"x": [' + b'"" ,' * 2**18 + b'""]}', False),
     "half pairs": (b'{"x": "' + b"\\ud800" * 2**16 + b'"}', True),
 }
 

@@ -205,7 +205,9 @@ class Store:
             kind = (
                 (kind_of(self.root.stat().st_mode) or "a file") if self.root.exists() else "a link to nowhere"
             )
-            raise StoreError(f"{self.root}: is {kind}. Name a folder with --store.")
+            raise StoreError(
+                f"{self.root}: not a store of w2s-harness but {kind}. Name a folder with --store."
+            )
         if not os.path.lexists(file):
             with writing(self.root):
                 # what stands in it is its owner's: predictions, drawn data seeds, what was asked of a task

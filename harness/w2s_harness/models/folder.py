@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from w2s_harness.errors import ModelError
+from w2s_harness.disk import open_regular
+from w2s_harness.errors import DataError, ModelError
 from w2s_harness.models.wrappers import PREFIXES, without
 
 TOKENIZERS = (
@@ -165,7 +166,7 @@ def _no_weights(folder: Path, source: str) -> str:
 
 def _header(file: Path, source: str) -> dict[str, Tensor]:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file, "Download it again.") as stream:
             first = stream.read(8)
             if first + stream.read(len(_POINTER) - 8) == _POINTER:
                 raise ModelError(f"'{source}': {file.name} is a pointer of git-lfs; run git lfs pull")
@@ -175,6 +176,8 @@ def _header(file: Path, source: str) -> dict[str, Tensor]:
             stream.seek(8)
             told = json.loads(stream.read(length))
         return _told(file, told, 8 + length, size)
+    except DataError as bad:
+        raise ModelError(f"'{source}': {bad}") from bad
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
         raise ModelError(
             f"'{source}': {file.name} cannot be read as safetensors ({bad}); download it again"

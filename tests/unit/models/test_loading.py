@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -190,6 +191,16 @@ def test_shards_that_are_absent_cut_off_or_pointers_are_named(copy):
         assert names[1] in refused(folder)
     (folder / names[1]).unlink()
     assert "1 of 2 files" in refused(folder) and names[1] in refused(folder)
+
+
+def test_weights_that_are_a_pipe_or_lead_nowhere_are_named_and_not_waited_for(copy):
+    folder = copy("Llama")
+    (folder / WEIGHTS).unlink()
+    os.mkfifo(folder / WEIGHTS)
+    assert "not a regular file but a pipe" in refused(folder)
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).symlink_to("gone")
+    assert "the link leads nowhere" in refused(folder)
 
 
 def test_no_weights_no_config_and_no_kind(copy):
