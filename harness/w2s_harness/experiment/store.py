@@ -188,13 +188,14 @@ class Store:
     def close(self) -> None:
         """Sync and close; a later `put` is refused."""
         log, self._log = self._log, -1
+        held, self._held = self._held, -1
         with writing(self.root):
             try:
                 self._uses.close()
                 os.fsync(log)
             finally:
                 os.close(log)
-                os.close(self._held)
+                os.close(held)
 
     def _object(self, digest: str, suffix: str) -> Path:
         return self.objects / digest[:2] / f"{digest}{suffix}"
