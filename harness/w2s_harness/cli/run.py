@@ -23,6 +23,9 @@ _PLAN_FLAGS = (
     "limit", "root_seed", "fresh", "cell_timeout_s", "counterfactuals", "own_draws", "guards",
     "controls", "against",
 )  # fmt: skip
+_AD_HOC = (
+    "weak", "strong", "dtype", "context", "device", "weak_template", "strong_template", "chat_template",
+)  # fmt: skip
 _OTHER_VARIABLES = ("config", "debug", "secret", "shared_data")
 """What is read from the environment beside the flags."""
 
@@ -63,14 +66,20 @@ def _takes(flag: click.Parameter) -> config.Flag:
 
 
 def _nearer_pair(ctx: click.Context, flags: Mapping[str, Any]) -> dict[str, None]:
-    """Unsets `pairs`, or `weak` and `strong`, where the other was given nearer: a flag wins over a file."""
+    """Unsets `pairs`, or what makes an ad hoc pair, where the other was given nearer: a flag wins.
+
+    Over the environment, and that over a file.
+    """
     order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
-    given = {n: ctx.get_parameter_source(n) for n in ("pairs", "weak", "strong") if flags[n] is not None}
+    given = {n: ctx.get_parameter_source(n) for n in ("pairs", *_AD_HOC) if flags[n] is not None}
     near = {n: order.index(source) for n, source in given.items() if source in order}
     own = min((near[n] for n in ("weak", "strong") if n in near), default=None)
-    if own is None or near.get("pairs", own) == own:
+    pairs = near.get("pairs")
+    if pairs is None:
         return {}
-    return {"pairs": None} if near["pairs"] > own else {"weak": None, "strong": None}
+    if own is not None and own < pairs:
+        return {"pairs": None}
+    return {n: None for n in _AD_HOC if near.get(n, pairs) > pairs}
 
 
 def _key(flag: click.Parameter) -> str:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from w2s_harness.cli import main, repeated
 from w2s_harness.cli.agent import command as agent
-from w2s_harness.cli.run import _nearer_pair, command
+from w2s_harness.cli.run import _AD_HOC, _nearer_pair, command
 from w2s_harness.errors import UsageError
 
 
@@ -81,14 +81,17 @@ LINE, ENV, FILE = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Para
         ({"pairs": LINE}, {}),
         ({"weak": LINE, "strong": LINE}, {}),
         ({"pairs": LINE, "weak": LINE, "strong": LINE}, {}),  # which the plan refuses
-        ({"pairs": FILE, "weak": LINE, "strong": LINE}, {"pairs": None}),
+        ({"pairs": LINE, "dtype": LINE}, {}),  # and this
+        ({"pairs": FILE, "weak": LINE, "strong": LINE, "dtype": FILE}, {"pairs": None}),
         ({"pairs": FILE, "weak": ENV, "strong": ENV}, {"pairs": None}),
         ({"pairs": LINE, "weak": FILE, "strong": FILE}, {"weak": None, "strong": None}),
+        ({"pairs": LINE, "weak": FILE, "strong": ENV, "dtype": FILE},
+         {"weak": None, "strong": None, "dtype": None}),
         ({"pairs": ENV, "weak": FILE, "strong": LINE}, {"pairs": None}),
     ],
-)
+)  # fmt: skip
 def test_a_pair_on_the_command_line_wins_over_one_in_a_file(sources, unset):
-    flags = {name: "x" if name in sources else None for name in ("pairs", "weak", "strong")}
+    flags = {name: "x" if name in sources else None for name in ("pairs", *_AD_HOC)}
     assert _nearer_pair(SimpleNamespace(get_parameter_source=sources.get), flags) == unset
 
 
