@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from w2s_harness.cli.completing import names
+
 _VIEWS = ("text", "md", "csv", "json")
 
 
 @click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.")
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=names("runs"))
 @click.option("--format", "form", type=click.Choice([*_VIEWS, "latex"]), default="text", show_default=True)
 @click.option("--figures", metavar="DIR", help="Also write the figures as PDF and SVG into DIR.")
 @click.option(

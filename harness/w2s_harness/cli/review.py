@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from w2s_harness.cli.completing import names
 from w2s_harness.cli.numbers import SEED, seconds
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("review", short_help="A dossier of a method, and a person's decision about it.")
-@click.argument("method")
+@click.argument("method", shell_complete=names("methods"))
 @click.option("--tasks", default="chat", show_default=True, metavar="NAMES", help="As in run.")
 @click.option("--pairs", metavar="NAMES", help="As in run.")
 @click.option("--weak", metavar="MODEL", help="As in run.")

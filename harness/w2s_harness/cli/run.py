@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from w2s_harness.cli import config, repeated
+from w2s_harness.cli.completing import names
 from w2s_harness.cli.numbers import SEED, seconds
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--tasks",
+    shell_complete=names("tasks"),
     default="math,code,chat,kinds",
     show_default=True,
     metavar="NAMES",
@@ -113,6 +115,7 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--pairs",
+    shell_complete=names("pairs"),
     metavar="NAMES",
     help="Pairs by name or glob, for every task. Default: each task's own, tiny where it names none.",
 )
@@ -120,6 +123,7 @@ def _key(flag: click.Parameter) -> str:
 @click.option("--strong", metavar="MODEL", help="With --weak: the strong student.")
 @click.option(
     "--methods",
+    shell_complete=names("methods"),
     default="vanilla,vanilla-hard,confident,logconf,self-training,zero-shot",
     show_default=True,
     metavar="NAMES",
@@ -236,6 +240,7 @@ def _key(flag: click.Parameter) -> str:
 )
 @click.option(
     "--guards",
+    shell_complete=names("guards"),
     default="default",
     show_default=True,
     metavar="NAMES",

@@ -92,10 +92,24 @@ def test_the_module_is_the_program(tmp_path):
     assert done.returncode == 4 and done.stderr.startswith("error: ") and "w2s-harness run" in done.stderr
 
 
-def test_a_shell_is_told_what_can_follow(tmp_path):
-    asked = {"_W2S_HARNESS_COMPLETE": "bash_complete", "COMP_WORDS": "w2s-harness re", "COMP_CWORD": "1"}
-    done = cli(cwd=tmp_path, env=asked)
-    assert done.stdout.splitlines() == ["plain,redteam", "plain,report", "plain,review"]
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("re", ["plain,redteam", "plain,report", "plain,review"]),
+        ("run --methods vanilla,conf", ["plain,vanilla,confident"]),
+        ("run --tasks ci", ["plain,cities"]),
+        ("run --guards default,reso", ["plain,default,resources"]),
+        ("run --tasks ./w", ["file,./w"]),
+        ("show tiny-kinds-", ["plain,tiny-kinds-blind"]),
+        ("report 2026", ["plain,20260101-x"]),
+    ],
+)
+def test_a_shell_is_told_what_can_follow(tmp_path, line, offered):
+    (tmp_path / ".w2s" / "runs" / "20260101-x").mkdir(parents=True)
+    words = f"w2s-harness {line}"
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = cli(cwd=tmp_path, env={"_W2S_HARNESS_COMPLETE": "bash_complete", **asked})
+    assert done.stdout.splitlines() == offered and done.stderr.splitlines()[-1] == "MODULES []"
 
 
 def test_help_names_every_command(tmp_path):
