@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from w2s_harness.experiment.run_names import started
+from w2s_harness.experiment.uses import is_working
 
 _MOST_NAMES = 4
 
@@ -20,16 +22,9 @@ def folders(store: Path) -> list[Path]:
     return [p for p in sorted(place.iterdir()) if p.is_dir() and not p.name.startswith(".")]
 
 
-def started(folder: Path) -> datetime.datetime | None:
-    """When a run began, by its name; None where that is no date of ours."""
-    with suppress(ValueError):
-        return datetime.datetime.strptime("-".join(folder.name.split("-")[:2]), "%Y%m%d-%H%M%S")
-    return None
-
-
 def described(folder: Path) -> dict[str, Any]:
     """A run's name, date, tasks, pairs, methods, seeds and outcome."""
-    plan, began = _json(folder / "plan.json"), started(folder)
+    plan, began = _json(folder / "plan.json"), started(folder.name)
     known = {
         "tasks": [str(t.get("id")) for t in _dicts(plan.get("tasks"))],
         "pairs": [str(p.get("name")) for p in _dicts(plan.get("pairs"))],
@@ -57,22 +52,9 @@ def _outcome(folder: Path) -> str:
         rows = _dicts(_json(folder / "leaderboard.json").get("rows"))
         counts = Counter(str(row.get("status")) for row in rows)
         return "finished: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no row")
-    word = "running" if _is_locked(folder / "keys") else "unfinished"
-    return f"{word}: {_cells(folder / 'events.jsonl')} cells so far"
-
-
-def _is_locked(file: Path) -> bool:
-    """Whether a process works on the run: it holds the file's lock."""
-    import fcntl
-
-    with suppress(FileNotFoundError), file.open("rb") as opened:
-        try:
-            fcntl.flock(opened.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return False
+    word = "running" if is_working(folder) else "unfinished"
+    done = _cells(folder / "events.jsonl")
+    return f"{word}: {done} cell{'' if done == 1 else 's'} so far"
 
 
 def _cells(events: Path) -> int:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import msgspec
 from w2s_harness.data.strict_json import value_of
 from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError, StoreError, UsageError, nearest
+from w2s_harness.experiment import run_names
 from w2s_harness.experiment.store import Store, key_of, replace_file, writing
 
 MAX_PLAN = 2**28
@@ -100,8 +99,7 @@ def start(store: Store, plan: Mapping[str, Any]) -> Run:
 
     Names sort by the time of their start, in milliseconds: `last` is the last of two runs of one second.
     """
-    now = datetime.datetime.now()
-    name = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+    name = run_names.drawn(datetime.datetime.now())
     hidden = Run(store.runs / f".{name}")
     with writing(store.root):
         hidden.folder.mkdir(parents=True)
@@ -111,11 +109,10 @@ def start(store: Store, plan: Mapping[str, Any]) -> Run:
 
 
 def started(folder: Path) -> datetime.datetime:
-    """When a run began: its name says it; where that is no date of ours, when its plan was last written."""
-    with suppress(ValueError):
-        return datetime.datetime.strptime("-".join(folder.name.split("-")[:2]), "%Y%m%d-%H%M%S")
+    """When a run began: its name says it; where that is none of ours, when its plan was last written."""
     plan = folder / "plan.json"
-    return datetime.datetime.fromtimestamp((plan if plan.exists() else folder).lstat().st_mtime)
+    written = (plan if plan.exists() else folder).lstat().st_mtime
+    return run_names.started(folder.name) or datetime.datetime.fromtimestamp(written)
 
 
 def all_runs(folder: Path) -> list[Run]:

@@ -11,7 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -68,9 +68,14 @@ def keys_of(folder: Path) -> set[str] | None:
 
 
 def is_working(folder: Path) -> bool:
-    """Whether a process works on a run now; where a file system has no locks, it may."""
-    with suppress(OSError), (folder / KEYS).open("rb") as file:
-        return not _lock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Whether a process works on a run now; nobody is seen where a file system has no locks."""
+    try:
+        with (folder / KEYS).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
 
 

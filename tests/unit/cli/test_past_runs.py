@@ -39,7 +39,7 @@ def test_a_run_says_what_it_was_and_how_it_ended(store):
     _, first, second, third = done.output.splitlines()
     assert "20260102-030405-123-abcd" in first and "2026-01-02 03:04" in first
     assert "math, chat x vanilla, a, b, c and 2 more, 3 seeds  finished: 1 failed, 2 ok" in first
-    assert second.endswith("unfinished: 1 cells so far")
+    assert second.endswith("unfinished: 1 cell so far")
     assert third.endswith("its plan cannot be read  finished: no row")
 
 
