@@ -59,8 +59,8 @@ def items(text: str) -> list[str]:
 def pilots(boards: Sequence[tuple[str, Leaderboard]], task: str, pair: str, against: str) -> Pilots:
     """What `boards` (run and leaderboard, newest first) say of a task on a pair, by ids.
 
-    A run speaks where it holds its outcomes row by row, with two seeds at least. Raises `DataError` for
-    outcomes that do not fit their setting.
+    A run speaks where it holds its outcomes row by row, with two seeds at least and some that differ. Raises
+    `DataError` for outcomes that do not fit their setting.
     """
     gap: tuple[float, str] | None = None
     found: dict[str, Pilot] = {}
@@ -77,7 +77,10 @@ def pilots(boards: Sequence[tuple[str, Leaderboard]], task: str, pair: str, agai
         }
         for method, block in blocks.items():
             if method != against and against in blocks and countable([block, blocks[against]]) is None:
-                found.setdefault(method, _pilot(method, run, block, blocks[against]))
+                made = _pilot(method, run, block, blocks[against])
+                # one whose every prediction is the reference's tells nothing of how far a difference varies
+                if made.components.variance(1, 1) > 0:
+                    found.setdefault(method, made)
     return Pilots(gap[0] if gap else None, gap[1] if gap else None, tuple(found.values()))
 
 

@@ -99,6 +99,14 @@ def test_the_newest_run_of_a_method_speaks(board):
     assert {p.method: p.run for p in found.found} == {"confident": "new", "logconf": "old"}
 
 
+def test_predictions_that_are_the_references_tell_no_variance(board):
+    vanilla = next(row for row in board.rows if row.method == "vanilla")
+    twin = msgspec.structs.replace(vanilla, method="logconf")
+    rows = [row for row in board.rows if row.method != "logconf"]
+    same = msgspec.structs.replace(board, rows=[*rows, twin])
+    assert [p.method for p in pilots([("new", same)], "math", "tiny", "vanilla").found] == ["confident"]
+
+
 def test_runs_of_other_settings_and_without_the_reference_say_nothing(board):
     assert pilots([("new", board)], "math", "smollm2", "vanilla").found == ()
     assert pilots([("new", board)], "math", "tiny", "self-training").found == ()
