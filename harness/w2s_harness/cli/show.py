@@ -81,8 +81,7 @@ def _judged(run: Run, task: str, pair: str, method: str) -> dict[str, Any]:
 
     if not run.leaderboard.is_file():
         return {"verdicts": "not yet: the run is not finished"}
-    rows = json.loads(run.leaderboard.read_text(encoding="utf-8"))["rows"]
-    for row in rows:
+    for row in _board(run)["rows"]:
         if (row["task"], row["pair"], label(row["method"], row["parameters"])) == (task, pair, method):
             said = [{k: v for k, v in verdict.items() if k != "again"} for verdict in row["verdicts"]]
             return {"row": {k: row[k] for k in _OF_A_ROW}, "verdicts": said, "again": row.get("again", "")}
@@ -113,12 +112,24 @@ def _run(store: Path, name: str) -> dict[str, Any]:
     }
 
 
+def _board(run: Run) -> dict[str, Any]:
+    """A finished run's leaderboard as plain values. Raises `DataError` for one that is none."""
+    from w2s_harness.data.strict_json import value_of
+    from w2s_harness.disk import read_bytes, shown, text_of
+    from w2s_harness.errors import DataError
+    from w2s_harness.report.document import MAX_BYTES
+
+    name, mend = shown(run.leaderboard), "It is no leaderboard; run it again."
+    found = value_of(text_of(read_bytes(run.leaderboard, MAX_BYTES, mend), name), name, mend=mend)
+    if not isinstance(found, dict) or not {"rows", "settings"} <= found.keys():
+        raise DataError(f"{name}: {mend}")
+    return found
+
+
 def _settings(run: Run) -> list[dict[str, Any]]:
     if not run.leaderboard.is_file():
         return []
-    from w2s_harness.report import canonical, document
-
-    found = json.loads(canonical.document_bytes(document.read(run.leaderboard)))["settings"]
+    found = _board(run)["settings"]
     names = (
         "task",
         "pair",

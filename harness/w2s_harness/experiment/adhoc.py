@@ -8,7 +8,8 @@ import shlex
 from pathlib import Path
 from typing import Any, Literal
 
-from w2s_harness.errors import UsageError
+from w2s_harness.disk import read_bytes, text_of
+from w2s_harness.errors import DataError, UsageError
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.models.hub import is_commit
 from w2s_harness.models.places import is_hub_id
@@ -25,6 +26,7 @@ _FLAGS = {
     "chat_template": "--chat-template",
 }
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+_LONGEST = 2**20
 _LITERALS = re.compile(r"\{(candidate|choice|first|second)\}")
 _USUAL = Model(source="", readout="auto", chat_template="auto")
 _SUM = {"sum": {"kind": "likelihood", "statistic": "sum"}}
@@ -101,11 +103,13 @@ def _templates(flag: str, given: str | None) -> Templates:
     text = given
     if not _LITERALS.search(given):
         try:
-            text = Path(given).expanduser().read_text(encoding="utf-8").removesuffix("\n")
-        except (OSError, UnicodeDecodeError, ValueError) as bad:
+            body = read_bytes(Path(given).expanduser(), _LONGEST, "A template is short.")
+            text = text_of(body, given).removesuffix("\n")
+        except (DataError, ValueError) as bad:
             raise UsageError(
                 f"{flag} {shlex.quote(given[:60])}: give {', '.join(LIKELIHOODS)}, a text with {{candidate}} "
                 "(for a preference {first} and {second}), or a readable file that holds one"
+                f" ({bad})"
             ) from bad
     if not _LITERALS.search(text):
         raise UsageError(f"{flag} {given}: the text holds neither {{candidate}} nor {{first}} and {{second}}")
