@@ -6,7 +6,6 @@ Whatever passes here is still looked at when it is loaded (`loading`, `weights`)
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from w2s_harness.disk import open_regular
 from w2s_harness.errors import DataError, ModelError
+from w2s_harness.models import shapes
 from w2s_harness.models.wrappers import PREFIXES, without
 
 TOKENIZERS = (
@@ -30,13 +30,8 @@ _LOOKED_THROUGH = 2**28
 """Bytes of weights whose every number is looked at here; those of larger models are when they are loaded."""
 _EXPONENTS = {"F16": (np.uint16, 0x7C00), "BF16": (np.uint16, 0x7F80), "F32": (np.uint32, 0x7F800000)}
 """A float whose exponent's bits are all ones is NaN or infinite."""
-_ALIKE = (
-    "bert", "biogpt", "bloom", "camembert", "distilbert", "electra", "falcon", "gemma", "gemma2", "gpt2",
-    "gpt_neox", "llama", "mistral", "mpnet", "olmo", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3",
-    "roberta", "stablelm", "starcoder2", "xlm-roberta",
-)  # fmt: skip
-"""Architectures whose layers are all of one make, so that a layer that lacks what another has is damaged."""
-_LAYER = re.compile(r"(.*?\b(?:layers?|h|blocks?))\.(\d+)\.(.+)")
+SHORTEST = 8
+"""Tokens of a question with its response at least."""
 _BYTELESS = ("byt5", "canine", "perceiver")
 """Model types whose tokenizer needs no vocabulary file."""
 
@@ -72,7 +67,7 @@ def check(folder: Path, source: str) -> None:
         )
     _check_kind(config, source)
     names = tensors(folder, source)
-    _check_layers(config, names, source)
+    shapes.check(config, {without(name, PREFIXES.values()): t.shape for name, t in names.items()}, source)
     _check_tokenizer(folder, config, source)
     if sum(tensor.stop - tensor.start for tensor in names.values()) <= _LOOKED_THROUGH:
         _check_numbers(names, source)
@@ -196,32 +191,6 @@ def _told(file: Path, told: dict[str, Any], body: int, size: int) -> dict[str, T
     return found
 
 
-def _check_layers(config: dict[str, Any], names: dict[str, Tensor], source: str) -> None:
-    """Every layer of an architecture whose layers are alike has the tensors of every other."""
-    if config.get("model_type") not in _ALIKE:
-        return
-    stacks: dict[str, dict[int, set[str]]] = {}
-    for name in names:
-        if found := _LAYER.fullmatch(without(name, PREFIXES.values())):
-            stacks.setdefault(found[1], {}).setdefault(int(found[2]), set()).add(found[3])
-    told = config.get("num_hidden_layers") or config.get("n_layer") or config.get("n_layers")
-    for stack, layers in stacks.items():
-        every = set.union(*layers.values())
-        count = max(int(told), max(layers) + 1) if isinstance(told, int) else max(layers) + 1
-        lost = [f"{stack}.{k}.{part}" for k in range(count) for part in sorted(every - layers.get(k, set()))]
-        if lost:
-            raise ModelError(lacks(source, lost))
-
-
-def lacks(source: str, lost: list[str]) -> str:
-    """The line that says which tensors a checkpoint lacks."""
-    some = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
-    return (
-        f"'{source}': the checkpoint lacks {len(lost)} of the model's tensors ({some}), which would be "
-        "random; save or download it again"
-    )
-
-
 def _check_numbers(names: dict[str, Tensor], source: str) -> None:
     for name, tensor in names.items():
         if tensor.dtype not in _EXPONENTS or tensor.stop == tensor.start:
@@ -249,10 +218,33 @@ def _check_tokenizer(folder: Path, config: dict[str, Any], source: str) -> None:
             "AutoTokenizer.from_pretrained(where_it_came_from).save_pretrained(folder)"
         )
     rows = config.get("vocab_size")
+    _check_room(folder, config, source)
     if (folder / TOKENIZERS[0]).is_file() and isinstance(rows, int):
         highest = _highest_id(_read(folder / TOKENIZERS[0], source))
         if highest >= rows:
             raise ModelError(too_many_ids(source, highest, rows))
+
+
+def _check_room(folder: Path, config: dict[str, Any], source: str) -> None:
+    """Neither the network nor the tokenizer may bound texts so that none fits."""
+    file = folder / "tokenizer_config.json"
+    told = {
+        "max_position_embeddings of config.json": config.get("max_position_embeddings"),
+        "model_max_length of tokenizer_config.json": (
+            _read(file, source).get("model_max_length") if file.is_file() else None
+        ),
+    }
+    for where, limit in told.items():
+        if isinstance(limit, int) and 0 < limit < SHORTEST:
+            raise ModelError(no_room(source, limit, where))
+
+
+def no_room(source: str, limit: int, where: str) -> str:
+    """The line of a model that reads no whole text."""
+    return (
+        f"'{source}': a text may have only {limit} tokens by the {where}, which holds no question and "
+        "response; correct it"
+    )
 
 
 def too_many_ids(source: str, highest: int, rows: int) -> str:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "bfloat16", "float16")
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _ABSOLUTE = re.compile(r"wpe|(?!rel).*position.*")
-_SHORTEST = 8
-"""Tokens of a question with its response at least."""
 _LONGEST = 10**6
 """A `model_max_length` above it means that the tokenizer names no limit."""
 
@@ -183,12 +181,12 @@ def context(max_tokens: int, network: Any, tokenizer: Any) -> int:
 
 def _check_room(limit: int, chat: Chat | None, tokenizer: Any, source: str) -> None:
     around = sum(map(len, special_ids(tokenizer))) if chat is None else len(chat.lead) + len(chat.tail)
-    if limit - around < _SHORTEST:
-        raise ModelError(
-            f"'{source}': a text may have only {limit} tokens, {around} of them special, which holds no "
-            "question and response; see --context (max_tokens), the network's positions (config.json) and "
-            "the tokenizer's model_max_length (tokenizer_config.json)"
+    if limit - around < folder.SHORTEST:
+        where = (
+            f"--context (max_tokens), the network's positions or the tokenizer's model_max_length ({around} "
+            "are special ones)"
         )
+        raise ModelError(folder.no_room(source, limit, where))
 
 
 def _positions(network: Any) -> list[int]:

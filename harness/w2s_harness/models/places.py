@@ -35,7 +35,8 @@ def locate(settings: Model) -> Path | None:
     if path.is_symlink():
         raise ModelError(f"'{source}' is no model: it is a link to {path.readlink()}, which is not there")
     if not is_hub_id(source):
-        raise ModelError(f"'{source}' is no model: there is no such file or folder")
+        hint = "" if "/" in source else "; a hub id is OWNER/NAME"
+        raise ModelError(f"'{source}' is no model: there is no such file or folder{hint}")
     return hub.snapshot(source, settings.revision)
 
 

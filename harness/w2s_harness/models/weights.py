@@ -10,11 +10,12 @@ every name are taken off, and it is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.folder import lacks, not_finite
+from w2s_harness.models.folder import not_finite
+from w2s_harness.models.shapes import lacks, surplus, unlike
 
 _HEADS = ("pooler.", "contact_head.")
 """Parts of an encoder that no readout computes with."""
@@ -39,17 +40,11 @@ def check_keys(network: Any, info: Mapping[str, Any], source: str, *, is_encoder
         raise ModelError(lacks(source, missing))
     for name, theirs, ours in sorted(info["mismatched_keys"]):
         if not is_unused(name):
-            raise ModelError(
-                f"'{source}': {name} has the shape {_shape(theirs)} in the checkpoint and {_shape(ours)} by "
-                "config.json; the two are not of one model"
-            )
+            raise ModelError(unlike(source, name, tuple(theirs), tuple(ours)))
     left = sorted(info["unexpected_keys"])
     part = [name for name in left if _is_computed(name, network)]
     if part:
-        raise ModelError(
-            f"'{source}': the checkpoint holds {len(part)} tensors that its config.json has no place for "
-            f"({', '.join(part[:3])}{', ...' if len(part) > 3 else ''}); the two are not of one model"
-        )
+        raise ModelError(surplus(source, part))
     return _heads(left, network)
 
 
@@ -76,7 +71,3 @@ def _heads(left: list[str], network: Any) -> tuple[str, ...]:
     roots = sorted({name.removeprefix(f"{network.base_model_prefix}.").partition(".")[0] for name in left})
     unused = [root for root in roots if not _BUFFERS.search(root)]
     return (f"not used: {', '.join(unused)}",) if unused else ()
-
-
-def _shape(sizes: Iterable[int]) -> str:
-    return " x ".join(map(str, sizes)) or "()"

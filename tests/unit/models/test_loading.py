@@ -13,11 +13,21 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from w2s_harness.errors import ModelError
+from w2s_harness.models import folder as folder_checks
+from w2s_harness.models import shapes
 from w2s_harness.models.loading import load
 from w2s_harness.models.readout import extract
 from w2s_harness.types import Model
 
 WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture(params=["from outside", "when loaded"], autouse=True)
+def when(request, monkeypatch):
+    """What is told from outside of well-known architectures is told of all others when they are loaded."""
+    if request.param == "when loaded":
+        monkeypatch.setattr(shapes, "ALIKE", ())
+        monkeypatch.setattr(folder_checks, "_LOOKED_THROUGH", -1)
 
 
 @pytest.fixture
