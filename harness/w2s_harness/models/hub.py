@@ -16,7 +16,7 @@ from typing import Any
 from w2s_harness.errors import ModelError
 from w2s_harness.types import Model
 
-PATIENCE_S = 8.0
+PATIENCE_S = 6.0
 """Seconds in which the hub must have said which commit a name means."""
 PATTERNS = (
     "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "additional_chat_templates/*",
@@ -82,7 +82,7 @@ def resolve(model: Model) -> Found:
     try:
         return Found(_asked(repo, revision), is_from_cache=False)
     except (OSError, ValueError, TimeoutError, RuntimeError) as bad:
-        if type(bad).__name__ in _NOT_THERE:
+        if _is_absent(bad):
             raise ModelError(_absent(model, bad)) from bad
         if kept is None:
             raise ModelError(
@@ -105,10 +105,12 @@ def fetch(model: Model, commit: str) -> Path:
         return place
     try:
         return Path(
-            snapshot_download(model.source, revision=commit, allow_patterns=list(PATTERNS), etag_timeout=8)
+            snapshot_download(
+                model.source, revision=commit, allow_patterns=list(PATTERNS), etag_timeout=PATIENCE_S
+            )
         )
     except (OSError, ValueError, RuntimeError) as bad:
-        if type(bad).__name__ in _NOT_THERE:
+        if _is_absent(bad):
             raise ModelError(_absent(model, bad)) from bad
         if place is not None and type(bad).__name__ != "IncompleteSnapshotError":
             return place
@@ -145,6 +147,12 @@ def _asked(repo: str, revision: str | None) -> str:
     if isinstance(answer[0], Exception):
         raise ConnectionError(f"{type(answer[0]).__name__}: {answer[0]}") from answer[0]
     return str(answer[0])
+
+
+def _is_absent(bad: Exception) -> bool:
+    """Whether the hub answered that it has no such thing, or none for us."""
+    status = getattr(getattr(bad, "response", None), "status_code", None)
+    return type(bad).__name__ in _NOT_THERE or status in (401, 403, 404)
 
 
 def _absent(model: Model, bad: Exception) -> str:

@@ -230,8 +230,11 @@ def _rows(network: Any) -> int:
 
 def _check_tokenizer(network: Any, tokenizer: Any, source: str) -> None:
     """A tokenizer that splits text into ids that the network embeds. Raises `ModelError`."""
-    # Some classes bring a padding token of their own, which nothing here uses.
-    special = set(tokenizer.all_special_ids)
+    # Some classes, and the reader of GGUF, bring special tokens of their own, which no text here has.
+    special = {
+        *tokenizer.all_special_ids,
+        *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special),
+    }
     highest = max((i for i in tokenizer.get_vocab().values() if i not in special), default=-1)
     if highest >= _rows(network):
         raise ModelError(folder.too_many_ids(source, highest, _rows(network)))
