@@ -11,6 +11,8 @@ from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
 from w2s_harness.types import SPLITS, Example, Split, Task
 
+MOST_ROWS = 10_000_000
+"""Of a generated task."""
 Located: TypeAlias = tuple[str, Example]
 """An example and where it stands: `file:line`, or `task math, row 17` for one that was generated."""
 
@@ -37,6 +39,8 @@ def _generated(task: Task) -> Iterator[Located]:
             except StopIteration:
                 return
             number += 1
+            if number > MOST_ROWS:
+                raise PluginError(f"task {task.name}: load() yields over {MOST_ROWS:,} rows. Does it end?")
             yield f"task {task.name}, row {number}", example
     except HarnessError:
         raise

@@ -72,8 +72,9 @@ def walked(tops: Iterable[tuple[str, Path]], whose: str, most: Most, *, hidden: 
             found[name] = File(name, path, str(Path(path).readlink()))
     for name in found:
         if not name.isprintable():
-            shown = os.fsencode(name).decode("ascii", "backslashreplace")
-            raise PluginError(f"{whose}: the name of the file {shown!a} does not print. Rename it.")
+            text = os.fsencode(name).decode("utf-8", "backslashreplace")
+            shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+            raise PluginError(f"{whose}: the name of the file '{shown}' does not print. Rename it.")
     return [found[name] for name in sorted(found)]
 
 

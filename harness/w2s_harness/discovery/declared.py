@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.discovery import syntax
+from w2s_harness.discovery import small_files, syntax
 
 MARKS = ("access", "track", "reference", "authors", "kind", "version", "exposure", "pair", "holds_code")
 """Class variables that say what a method or task is."""
@@ -21,7 +21,7 @@ def classes(file: Path) -> list[dict[str, Any]]:
     cannot be read has none.
     """
     try:
-        tree = syntax.tree(file.read_bytes())
+        tree = syntax.tree(small_files.read(file))
     except (OSError, SyntaxError, ValueError):
         return []
     constants = dict(_assigned(tree.body))

@@ -20,8 +20,7 @@ def check_file(path: Path) -> None:
 
 def check_module(module: ModuleType) -> None:
     """Refuse hooks that nobody calls, and a module without any. Raises `PluginError`."""
-    mark = f"{hookspecs.PROJECT}_impl"
-    marked = {name for name in vars(module) if getattr(getattr(module, name), mark, None) is not None}
+    marked = {name for name, value in vars(module).items() if _is_marked(value)}
     for name in sorted(marked - hookspecs.NAMES):
         raise PluginError(
             f"{module.__file__}: there is no hook '{name}'{nearest(name, hookspecs.NAMES)}. hookspecs.py "
@@ -33,3 +32,11 @@ def check_module(module: ModuleType) -> None:
     if not marked - {METHODS}:
         has = f"no hook but {METHODS}, which the host never calls" if marked else "no hook"
         raise PluginError(f"{module.__file__}: it has {has}, so it does nothing as a plugin.")
+
+
+def _is_marked(value: object) -> bool:
+    """Whether `hookimpl` marked it; what answers to any name, or raises at one, is not."""
+    try:
+        return isinstance(getattr(value, f"{hookspecs.PROJECT}_impl", None), dict)
+    except Exception:  # noqa: BLE001 (boundary: an object of a plugin's)
+        return False

@@ -76,19 +76,26 @@ def environment_folder(environment: Path) -> Path:
     )
 
 
-def entries(group: str, *, folders: list[Path] | None = None) -> list[Entry]:
+def entries(
+    group: str, *, folders: list[Path] | None = None, twins: dict[str, str] | None = None
+) -> list[Entry]:
     """The entry points of `group`, sorted by name.
 
-    Raises `PluginError` where two distributions offer one name; ours cannot be taken.
+    :param twins: takes, by name, what is wrong where two distributions that are not ours offer one name.
+
+    Raises `PluginError` for a name of two distributions where `twins` is not given; ours cannot be taken.
     """
     found: dict[str, Entry] = {}
     for entry in sorted(_scan(group, folders), key=lambda e: (e.name, not e.is_shipped, e.distribution)):
         other = found.setdefault(entry.name, entry)
         if other is not entry and other.distribution != entry.distribution:
-            raise PluginError(
+            why = (
                 f"two distributions offer '{entry.name}' in the group {group}: {other} and {entry}. "
                 "Uninstall one of them."
             )
+            if twins is None or other.is_shipped:
+                raise PluginError(why)
+            twins[entry.name] = why
     return list(found.values())
 
 

@@ -36,7 +36,10 @@ class Plugins:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.trusted = {e.name: e for e in metadata.entries(metadata.TRUSTED, folders=folders)}
-        self.methods = {e.name: e for e in metadata.entries(metadata.METHODS, folders=folders)}
+        self.contested: dict[str, str] = {}
+        """Why a method's name is nobody's, by name: two distributions offer it."""
+        found = metadata.entries(metadata.METHODS, folders=folders, twins=self.contested)
+        self.methods = {e.name: e for e in found}
         self.methods_env = methods_env
         """The environment of `--methods-env`."""
         if methods_env is not None:
@@ -50,15 +53,18 @@ class Plugins:
 
     def _add_methods(self, folder: Path) -> None:
         """Methods of another environment, read by workers alone; it may not pose as w2s-harness."""
-        for entry in metadata.entries(metadata.METHODS, folders=[folder]):
+        for entry in metadata.entries(metadata.METHODS, folders=[folder], twins=self.contested):
             if entry.is_shipped:
                 continue
             other = self.methods.get(entry.name)
             if other is not None:
-                raise PluginError(
+                why = (
                     f"two distributions offer the method '{entry.name}': {other} and {entry} in {folder}. "
                     "Uninstall one of them."
                 )
+                if other.is_shipped:
+                    raise PluginError(why)
+                self.contested[entry.name] = why
             self.methods[entry.name] = entry
 
     @property

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness import disk, hookspecs
-from w2s_harness.discovery import contents, editable, metadata, readable, records, redirecting, syntax
+from w2s_harness.discovery import (
+    contents,
+    editable,
+    metadata,
+    readable,
+    records,
+    redirecting,
+    small_files,
+    syntax,
+)
 from w2s_harness.discovery.contents import File
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import DataError, PluginError, UsageError
@@ -166,7 +175,7 @@ def summary(file: Path) -> str:
 def documentation(file: Path) -> str:
     """The docstring of the class that a plugin module names, else the module's own; '' if unreadable."""
     try:
-        tree = syntax.tree(file.read_bytes())
+        tree = syntax.tree(small_files.read(file))
     except (OSError, SyntaxError, ValueError):
         return ""
     documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
@@ -180,7 +189,7 @@ def documentation(file: Path) -> str:
 def named_pair(file: Path) -> str:
     """The pair that a module's task names as its own (`pair = "..."`), read with `ast`; '' for none."""
     try:
-        tree = syntax.tree(file.read_bytes())
+        tree = syntax.tree(small_files.read(file))
     except (OSError, SyntaxError, ValueError):
         return ""
     tasks = [node for node in tree.body if isinstance(node, ast.ClassDef) and _assigns_name(node)]
@@ -191,7 +200,7 @@ def named_pair(file: Path) -> str:
 def offered_hooks(file: Path) -> frozenset[str]:
     """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
     try:
-        return _hooks_of(file.read_bytes())
+        return _hooks_of(small_files.read(file))
     except OSError:
         return frozenset()
 
@@ -211,7 +220,7 @@ def declared_settings(file: Path) -> dict[str, Any] | None:
     `None` where the module declares none, so that nobody knows which it takes.
     """
     try:
-        tree = syntax.tree(file.read_bytes())
+        tree = syntax.tree(small_files.read(file))
     except (OSError, SyntaxError, ValueError):
         return None
     assigned = {name.id: value for name, value in _assignments(tree)}

@@ -49,6 +49,8 @@ def choose_methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[Pla
 
 def _installed(name: str, spec: Spec, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
     entry = plugins.method_entry(name)
+    if name in plugins.contested:
+        return [_broken(name, sources.unread(entry), spec, plugins.contested[name])]
     try:
         source = sources.from_entry(entry)
     except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)

@@ -17,7 +17,7 @@ from w2s_harness.data.cut import cut
 from w2s_harness.data.draw import draw
 from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
-from w2s_harness.errors import DataError
+from w2s_harness.errors import DataError, PluginError
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.store import Store, canonical, key_of
@@ -146,11 +146,14 @@ def _code_digest(task: Task) -> str:
     """Digest of what generates a task: the modules beside its own, and its data folder."""
     module = sys.modules[type(task).__module__]
     file = Path(module.__file__ or "")
-    files = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
+    files = sorted(p for p in file.parent.rglob("*.py") if p.is_file()) if module.__package__ else [file]
     if task.data.is_dir():
         files += sorted(p for p in task.data.rglob("*") if p.is_file())
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.relative_to(file.parent)}\0".encode())
-        digest.update(path.read_bytes())
+        try:
+            digest.update(path.read_bytes())
+        except OSError as bad:
+            raise PluginError(f"task {task.name}: {path} cannot be read: {bad.strerror}") from bad
     return digest.hexdigest()

@@ -32,13 +32,17 @@ class Channel:
 
     :param clock_s: seconds that the worker may take in all; they pass only inside `send` and `receive`.
     :param cancelled: set by whoever interrupts the run.
+    :param late: what is said of a worker that takes longer.
     """
 
-    def __init__(self, worker: Worker, clock_s: float, cancelled: threading.Event) -> None:
+    def __init__(self, worker: Worker, clock_s: float, cancelled: threading.Event, *, late: str = "") -> None:
+        self._late = late or (
+            f"the method took more than {clock_s:g} s of its own time. "
+            "Make it faster, or raise --cell-timeout."
+        )
         self._worker = worker
         self._sock = worker.sock
         self._sock.setblocking(False)
-        self._clock_s = clock_s
         self._left_s = clock_s
         self._last = time.monotonic()
         self._cancelled = cancelled
@@ -145,10 +149,7 @@ class Channel:
         if self._cancelled.is_set():
             raise Cancelled("interrupted")
         if self._left_s <= 0:
-            raise _OutOfTime(
-                f"the method took more than {self._clock_s:g} s of its own time. "
-                "Make it faster, or raise --cell-timeout."
-            )
+            raise _OutOfTime(self._late)
 
     def _gone(self) -> WorkerError:
         lines = self._worker.output().strip().splitlines()

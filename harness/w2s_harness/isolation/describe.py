@@ -37,7 +37,8 @@ def describe(
     """
     shown = source.filename or source.module
     with zygote.spawn(order) as worker:
-        channel = Channel(worker, timeout_s, cancelled or threading.Event())
+        late = f"{shown} took more than {timeout_s:g} s to be imported and described. Make that faster."
+        channel = Channel(worker, timeout_s, cancelled or threading.Event(), late=late)
         channel.send(Describe(source))
         answer: Described | Raised = channel.receive(Described | Raised)
     if isinstance(answer, Raised):

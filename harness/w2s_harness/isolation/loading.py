@@ -111,7 +111,7 @@ def described(name: str, cls: type[Method]) -> MethodInfo:
 
 def _check_hooks(module: types.ModuleType) -> None:
     for name, value in sorted(vars(module).items()):
-        marked = hasattr(value, f"{hookspecs.PROJECT}_impl")
+        marked = isinstance(getattr(value, f"{hookspecs.PROJECT}_impl", None), dict)
         if name == HOOK and callable(value) and not marked:
             raise ContractError("w2s_methods() lacks its decorator: put @hookimpl above it")
         if name != HOOK and marked:

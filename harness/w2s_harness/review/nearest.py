@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2s_harness.discovery import metadata
+from w2s_harness.discovery import metadata, small_files
 from w2s_harness.discovery.likeness import alike, normalised, runs
 from w2s_harness.discovery.metadata import Entry
 
@@ -36,7 +37,8 @@ def known(methods: Mapping[str, Entry]) -> dict[str, str]:
     for name, entry in sorted(methods.items(), key=lambda item: (not item[1].is_shipped, item[0])):
         file = metadata.module_file(entry)
         if file is not None:
-            out[name] = file.read_text(encoding="utf-8", errors="replace")
+            with contextlib.suppress(OSError):  # one that is too large or gone is like nothing
+                out[name] = small_files.read(file).decode("utf-8", "replace")
     return out
 
 

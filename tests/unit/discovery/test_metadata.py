@@ -7,6 +7,7 @@ import pytest
 from installed import METHOD, TASK, plant
 
 from w2s_harness.discovery import metadata
+from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError
 
 METHODS, TRUSTED = metadata.METHODS, metadata.TRUSTED
@@ -40,6 +41,14 @@ def test_a_name_offered_twice_names_both_distributions(site):
     plant(site, "two", version="2.0", points={METHODS: {"same": "two"}}, files={})
     with pytest.raises(PluginError, match=r"one 1\.0 \(same = one\) and two 2\.0 \(same = two\)\. Uninstall"):
         metadata.entries(METHODS, folders=[site])
+
+
+def test_a_name_that_two_offer_is_nobodys_and_the_others_are_found(site):
+    plant(site, "one", points={METHODS: {"same": "one", "mine": "one"}}, files={})
+    plant(site, "two", version="2.0", points={METHODS: {"same": "two"}}, files={})
+    plugins = Plugins(folders=[site])
+    assert set(plugins.methods) == {"mine", "same"} and list(plugins.contested) == ["same"]
+    assert "two distributions offer 'same'" in plugins.contested["same"]
 
 
 def test_a_shipped_name_cannot_be_taken(site):
