@@ -82,9 +82,12 @@ def _code(path: Path) -> dict[str, Any]:
         how = f"--methods {path}" + (f"::{min(found)}" if len(found) > 1 else "")
     elif "w2s_tasks" in hooks:
         how = f"-p {path} --tasks {several}"
+    elif hooks & hookspecs.GUARD_HOOKS:
+        how = f"--guards default,{path}"
     else:
         how = f"-p {path}" if hooks else "nothing of run's: it has no hook"
-    return {"file": str(path), "run_with": how, "hooks": sorted(hooks), "offers": found}
+    facts = {"file": str(path), "run_with": how, "hooks": sorted(hooks), "offers": found}
+    return facts | ({"settings": sources.declared_settings(path)} if hooks & hookspecs.GUARD_HOOKS else {})
 
 
 def _data(path: Path) -> dict[str, Any]:

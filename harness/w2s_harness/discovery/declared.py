@@ -43,8 +43,16 @@ def literal(value: ast.expr | None, constants: Mapping[str, ast.expr]) -> Any:
     try:
         found = ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return ast.unparse(value)
+        return _source(value)
     return list(found) if isinstance(found, tuple | set) else found
+
+
+def _source(node: ast.AST) -> str:
+    """What was written, near enough."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
 
 
 def _described(
@@ -96,11 +104,11 @@ def _kind(annotation: ast.expr, constants: Mapping[str, ast.expr]) -> str:
     """A type as it was written; of a choice of texts, those."""
     if isinstance(annotation, ast.Name):
         annotation = constants.get(annotation.id, annotation)
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
+    if isinstance(annotation, ast.Subscript) and _source(annotation.value).endswith("Literal"):
         inside = annotation.slice
         choices = inside.elts if isinstance(inside, ast.Tuple) else [inside]
         return " | ".join(str(literal(choice, {})) for choice in choices)
-    return ast.unparse(annotation)
+    return _source(annotation)
 
 
 def _assigned(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
@@ -120,4 +128,4 @@ def _assigned(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
     plain = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-    return any(ast.unparse(d).rpartition(".")[2] == "dataclass" for d in plain)
+    return any(_source(d).rpartition(".")[2] == "dataclass" for d in plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,9 +10,32 @@ from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment import adhoc
 from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.predictions import is_predictions
+from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
 from w2s_harness.types import Pair
+
+_OTHER_NAMES = {"root_seed": "--seed", "cell_timeout_s": "--cell-timeout"}
+_NO_FLAGS = ("holdout", "held_out")
+_ALWAYS = ("tasks", "methods", "seeds")
+
+
+def selected(selection: Selection, plugins: Plugins) -> str:
+    """The `w2s-harness run` line that selects the same, quoted for a shell."""
+    words = ["w2s-harness", "run"]
+    for field in dataclasses.fields(selection):
+        value, name = getattr(selection, field.name), field.name
+        if name in _NO_FLAGS or (name not in _ALWAYS and value == field.default):
+            continue
+        flag = _OTHER_NAMES.get(name, f"--{name.replace('_', '-')}")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [flag, str(value)]
+    if plugins.methods_env is not None:
+        words += ["--methods-env", str(plugins.methods_env)]
+    loaded = [*plugins.added, *(f"no:{name}" for name in sorted(plugins.blocked))]
+    return shlex.join([*words, *(word for name in loaded for word in ("-p", name))])
 
 
 class Commands:

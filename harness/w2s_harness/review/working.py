@@ -10,7 +10,7 @@ from pathlib import Path
 from w2s_harness.discovery.lines import code_lines
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, PluginError, UsageError
-from w2s_harness.experiment import session
+from w2s_harness.experiment import again, session
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import build_plan
@@ -105,7 +105,7 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
         lines=code_lines(text),
         nearest=likeness.nearest(planned.name, text, likeness.known(plugins.methods)),
         places=places(done.board, done.results, planned),
-        command=_command(asked, selection),
+        command=again.selected(selection, plugins),
     )
     folder = folder or asked.options.store / FOLDER / f"{planned.name}-{source.sha256[:8]}"
     return Written(done.code, _written(folder, evidence), evidence)
@@ -125,13 +125,3 @@ def _spelled(spec: Spec, *, without: str) -> str:
     """The method with one parameter left at its default."""
     rest = {k: v for k, v in spec.parameters.items() if k != without}
     return spec.name + "".join(f":{k}={v}" for k, v in rest.items())
-
-
-def _command(asked: Asked, selection: Selection) -> str:
-    """The run under the dossier, as `run` takes it."""
-    words = ["w2s-harness", "run", "--tasks", selection.tasks]
-    words += ["--pairs", selection.pairs] if selection.pairs is not None else []
-    words += ["--methods", selection.methods, "--seeds", selection.seeds]
-    if selection.limit is not None:
-        words += ["--limit", str(selection.limit)]
-    return shlex.join(words)

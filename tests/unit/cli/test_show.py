@@ -126,3 +126,9 @@ def test_a_cell_of_another_run_is_found_there(store):
         show("words/p/half[share=0.3]/s0", store=store)
     with pytest.raises(UsageError, match=r"has no cell 'words/p/halv/s1' \(did you mean 'words/p/half/s1'"):
         show("words/p/halv/s1", store=store)
+
+
+def test_a_guard_file_with_its_settings(here):
+    (here / "strict.py").write_text("SETTINGS = {'most': 3}\n\ndef w2s_judge_run(cell):\n    return []\n")
+    found = json.loads(show("strict.py", "--json"))
+    assert found["run_with"] == "--guards default,strict.py" and found["settings"] == {"most": 3}

@@ -65,6 +65,13 @@ def test_what_cannot_be_read_declares_nothing(tmp_path, text):
     assert declared.classes(tmp_path / "m.py") == [] == declared.classes(tmp_path / "gone.py")
 
 
+def test_a_default_that_is_nested_deeply_is_shown_as_such(tmp_path):
+    deep = "-" * 2000 + "1"
+    (tmp_path / "m.py").write_text(f"@dataclass\nclass M:\n    name = 'm'\n    x: int = {deep}\n")
+    (found,) = declared.classes(tmp_path / "m.py")
+    assert found["parameters"]["x"]["default"] == "(nested too deeply to be shown)"
+
+
 def shipped() -> list[metadata.Entry]:
     tasks = [e for e in metadata.entries(metadata.TRUSTED) if e.name in Plugins().shipped("w2s_tasks")]
     return [*(e for e in metadata.entries(metadata.METHODS) if e.is_shipped), *tasks]

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from w2s_harness.cli import run
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.experiment.again import Commands
+from w2s_harness.experiment.again import Commands, selected
+from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
 from w2s_harness.types import Model, Pair
 
@@ -31,6 +33,7 @@ class Loaded:
 
     added: tuple[str, ...] = ()
     methods_env: str | None = None
+    blocked: tuple[str, ...] = ()
 
     def task(self, name: str) -> Drawn:
         return Drawn()
@@ -145,3 +148,20 @@ def test_what_decides_the_numbers_stands_in_it_and_guards_only_where_some_are_of
 def test_a_row_of_some_seeds_keeps_the_plan_s_baselines(plan):
     found = words(plan, seeds=(1,))
     assert (found["--seeds"], found["--baseline-seeds"]) == (["1,"], ["0,1"])
+
+
+def test_a_selection_is_read_back_as_it_was(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    wanted = Selection(
+        tasks="./my data,math:data_seed=7", methods="vanilla,./mine.py::mine:by=.5", seeds="3,", limit=50,
+        weak="a/b", strong="../c d", dtype="bfloat16", strong_template="{question} so {candidate}",
+        grant="text,no:embeddings", root_seed=9, cell_timeout_s=5.0, counterfactuals="one", controls=False,
+        own_draws=2, guards="default,./g.py", fresh=True, baseline_seeds="2", against="vanilla",
+    )  # fmt: skip
+    loaded = Loaded(added=("odd", "my guards/x.py"), methods_env="e", blocked=("z",))
+    program, command, *line = shlex.split(selected(wanted, loaded))
+    assert (program, command) == ("w2s-harness", "run")
+    read = run.command.make_context("run", line).params
+    assert Selection(**{name: read[name] for name in run._PLAN_FLAGS}) == wanted
+    assert (read["plugin"], read["methods_env"]) == (("odd", "my guards/x.py", "no:z"), "e")
+    assert selected(Selection(tasks="math"), Loaded()).startswith("w2s-harness run --tasks math --methods")
