@@ -143,6 +143,7 @@ def test_a_killed_service_fails_its_cell_and_nothing_else(first, warm):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(slow, number):
     process = slow.start("run", "--methods", "vanilla,./slow.py")
+    raise AssertionError(process.communicate())
     found = wait_for_workers(process.pid)
     began = time.monotonic()
     os.killpg(process.pid, number)

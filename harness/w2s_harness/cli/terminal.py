@@ -72,14 +72,18 @@ class Terminal:
         if self.verbosity >= 0 and is_drawable():
             from w2s_harness.cli.bars import Bars
 
-            self._bars = Bars(self)
-            self._bars.start()
+            self.draw_with(Bars(self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.close()
+
+    def draw_with(self, bars: Bars) -> None:
+        """Draw from here on; what is said stands above what is drawn."""
+        self._bars = bars
+        bars.start()
 
     def close(self) -> None:
         """Stop drawing; lines are plain from here on."""

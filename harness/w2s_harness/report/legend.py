@@ -16,26 +16,30 @@ PGR = (
     "PGR: share of the gap from weak to ceiling that a student closes: (transfer - weak) / (ceiling - weak)."
 )
 TRANSFER = "transfer: accuracy of the student on the holdout, mean over the seeds."
-MAJORITY = "majority: accuracy of the holdout's commoner label said of every row."
-CUT = "cut: rows too long for a model's context, read without the start of their question."
-INTERVAL = "95 % CI: for new training pools, seeds and questions."
+MAJORITY = "majority: accuracy of giving every holdout row the more common label."
+CUT = "cut: rows too long for a model's context; the start of their question is left out."
+INTERVAL = "95 % CI: covers new training pools, seeds and questions."
 STARRED = (
-    "vs vanilla*: PGR over vanilla at its best settings; p for new pools after Holm, n.s.: not significant."
+    "vs vanilla*: PGR gained over vanilla at its best setting; p is for new pools, after Holm; n.s.: not "
+    "significant."
 )
 READOUT = (
-    "zero-shot*: the best readout of the untrained student; both are chosen on the holdout in their favour."
+    "zero-shot*: the best readout of the untrained student. vanilla* and zero-shot* are chosen on the "
+    "holdout, in their own favour."
 )
 OWN = (
-    "own: PGR that is the teacher's own, neither known to the untrained student nor regularised away, "
-    "with its 95 % CI."
+    "own: the part of PGR that only the teacher can have given: not known to the untrained student, not "
+    "regularised away; with its 95 % CI."
 )
 RANK = "rank: place on the weak-to-strong track; 2-4: the data cannot tell whether 2nd, 3rd or 4th."
-MOST = "own of a perfect teacher: of a student of gold labels, so the most that a method could have."
-ELICITATION = "elicitation: what it recovers is not shown to be the teacher's, so it has no rank."
-GUARDS = "guards: ok, or the gravest thing that a guard found."
+MOST = (
+    "own of a perfect teacher: own of a student trained on gold labels, the most that any method could have."
+)
+ELICITATION = "elicitation: not shown to come from the teacher, so the row has no rank."
+GUARDS = "guards: ok, or the most serious finding."
 ACCESS = "access: what the method was given beyond the minimum; strict: nothing."
-ATTEMPTS = "attempts: how many methods or settings were tried on this holdout, at least."
-REFUSALS = "No claim: the first reason; its numbers stand in `claim` of the row (report --format json)."
+ATTEMPTS = "attempts: at least this many methods or settings were scored on this holdout."
+REFUSALS = "No claim: the first reason that applies; report --format json has its numbers, under claim."
 IMPORTED = (
     "95 % CI: Student t over seeds, with the binomial error of the holdout's rows added for each accuracy by "
     "itself, since imported rows cannot be paired (rows: unknown). "
@@ -109,8 +113,8 @@ def _trained(settings: Sequence[Setting]) -> Iterator[str]:
     hypers = [setting.hyper for setting in settings]
     if any(hyper.C is not None for hyper in hypers):
         yield (
-            "C: inverse penalty of the student's head, chosen on the weak labels; vanilla and every method "
-            "train with it."
+            "C: inverse L2 penalty of the student's head, chosen on the weak labels; vanilla and every "
+            "method train with it."
         )
     names = [n for n in ("epochs", "lr") if any(getattr(hyper, n) is not None for hyper in hypers)]
     if names:
@@ -141,9 +145,9 @@ def _guarded(rows: Sequence[Row]) -> Iterator[str]:
             break
     if any(words.startswith("flag") for words in said):
         row = next(row for words, row in said.items() if words.startswith("flag"))
-        yield f"flag: what the named guard found forbids a claim. {_shown(row)} has its evidence."
+        yield f"flag: the named guard's finding rules out a claim; {_shown(row)} shows its evidence."
     if any(v.because == OFF for row in rows for v in row.verdicts):
-        yield "off: so many of the shipped guards were switched off for the row."
+        yield "off: how many of the shipped guards were switched off for the row."
     if any(row.attempts > 1 for row in rows):
         yield ATTEMPTS
 
@@ -175,6 +179,7 @@ def brief(row: Row) -> str:
     if row.track == "elicitation" and row.claim.because.startswith("elicitation"):
         return "elicitation"
     short = _SIZE.sub(lambda m: f" ({m[1]})" if m[1] else "", row.claim.because)
+    short = short.replace(", not shown on new ones", " only")
     return short.partition("; recovers ")[0] if label(row) == VANILLA else short
 
 

@@ -319,7 +319,7 @@ def _notes(document: Leaderboard) -> list[str]:
     if broken:
         notes.append(printable(f"Unverified, since a guard failed: {', '.join(broken)}."))
     if document.controls and all(control.ok for control in document.controls):
-        notes.append(f"Controls: all {len(document.controls)} as they must be.")
+        notes.append(f"Controls: all {len(document.controls)} came out as expected.")
     for row in document.rows:
         where = f"{label(row)} on {row.task}, {row.pair}"
         notes += [printable(f"{where}: {warning}.") for warning in row.warnings]
