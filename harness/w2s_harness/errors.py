@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     CELL_FAILED = 1
     """A cell failed or was disqualified; the rest ran."""
     INTERRUPTED = 2
-    """Ctrl-C or SIGTERM; the same command goes on where this one stopped."""
+    """Ctrl-C or SIGTERM; the same command, run again, resumes."""
     INTERNAL = 3
     """A bug in w2s-harness."""
     USAGE = 4

@@ -150,7 +150,7 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(slow, number):
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - began < 2.0
     assert process.returncode == 2 and out == ""
-    assert "interrupted: the same command goes on from here" in err and "Traceback" not in err
+    assert "interrupted: run the same command again to resume" in err and "Traceback" not in err
     assert not alive(found)
 
 

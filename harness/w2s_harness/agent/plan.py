@@ -79,7 +79,7 @@ def write(plan: AgentPlan, folder: Path, own_prices: Path | None = None) -> None
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
-            f"{folder} exists. `w2s-harness agent resume {folder}` goes on with it; else give another --dir."
+            f"{folder} exists. Continue it with `w2s-harness agent resume {folder}`, or give another --dir."
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if own_prices is not None:

@@ -145,7 +145,7 @@ class AgentRun:
         except (KeyboardInterrupt, InterruptedRunError):
             self.cancel.set()
             self.stop.set()
-            self.say(f"interrupted: `w2s-harness agent resume {self.folder}` goes on from here")
+            self.say(f"interrupted: resume with `w2s-harness agent resume {self.folder}`")
             return ExitCode.INTERRUPTED
 
     # -- agents -----------------------------------------------------------------------------------------

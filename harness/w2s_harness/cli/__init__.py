@@ -123,7 +123,7 @@ def main() -> None:
         click.echo(bad.ctx.get_help() if bad.ctx else bad.format_message())
         code = 0
     except click.Abort:
-        click.echo("interrupted: the same command goes on from here", err=True)
+        click.echo("interrupted: run the same command again to resume", err=True)
         code = 2
     except click.ClickException as bad:
         where = bad.ctx.command_path if isinstance(bad, click.UsageError) and bad.ctx else "w2s-harness"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from w2s_harness.isolation.probe import Machine
 
 _MEANING = {
-    "L0": "no jail: rows are unverified, methods of others are refused (exit 4)",
+    "L0": "no jail: rows are unverified, third-party methods are refused (exit 4)",
     "L1": "Landlock, seccomp and limits: `--isolation require` runs",
     "L2": "namespaces as well: all that there is",
 }

@@ -71,5 +71,5 @@ def _leaderboard(name: str, store: Path) -> Path:
         return Path(name)
     found = runs.find(store, name)
     if not found.leaderboard.is_file():
-        raise UsageError(f"the run {found.id} is not finished. Its command, run again, goes on with it.")
+        raise UsageError(f"the run {found.id} is not finished. Run its command again to resume it.")
     return found.leaderboard

@@ -228,7 +228,7 @@ def _key(flag: click.Parameter) -> str:
 @click.option("-x", "stop_first", is_flag=True, help="Stop at the first failed cell.")
 @click.option("--lf", "last_failed", is_flag=True, help="Only cells that failed in the last run.")
 @click.option(
-    "--reviewed-only", is_flag=True, help="Leave out methods of others whose source nobody accepted."
+    "--reviewed-only", is_flag=True, help="Leave out third-party methods whose source nobody accepted."
 )
 @click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
 @click.option(
@@ -258,7 +258,7 @@ def _key(flag: click.Parameter) -> str:
     type=click.Choice(["auto", "require", "best", "off"]),
     default="auto",
     show_default=True,
-    help="How workers are locked down; auto: require with methods of others, else best.",
+    help="How workers are locked down; auto: require with third-party methods, else best.",
 )
 @click.option("--store", default=".w2s", show_default=True, help="Where results and runs are kept.")
 @click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
@@ -271,7 +271,7 @@ def _key(flag: click.Parameter) -> str:
 def command(ctx: click.Context, /, **flags: Any) -> int:
     """Run the cross product tasks x pairs x methods x seeds and print a PGR leaderboard.
 
-    The same command again goes on where the last one stopped; finished work is never done twice.
+    To resume an interrupted run, run the same command again; finished work is kept.
     """
     from w2s_harness.cli.terminal import Terminal
 

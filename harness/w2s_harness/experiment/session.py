@@ -162,7 +162,7 @@ class _Session:
             published = self._published(results, run_)
         except KeyboardInterrupt:
             self.store.sync()
-            self.listeners.say(f"interrupted: the same command goes on from here (run {run_.id})")
+            self.listeners.say(f"interrupted: run the same command again to resume (run {run_.id})")
             return Done(ExitCode.INTERRUPTED)
         return self._finish(results, beside, published, run_)
 
