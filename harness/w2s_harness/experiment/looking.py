@@ -7,8 +7,10 @@ with, and the service that loaded it goes on to the baselines with the weights i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,8 +74,9 @@ class Looks:
 
         Raises `ModelError`, in one line, for a model that is not there, is damaged or cannot be read.
         """
-        given = {"weak": pair.weak, "strong": pair.strong}
-        given |= {f"student{k}": model for k, model in enumerate(pair.students)}
+        # weak and strong last: the service that loads them keeps the last two for the baselines
+        given = {f"student{k}": model for k, model in enumerate(pair.students)}
+        given |= {"weak": pair.weak, "strong": pair.strong}
         found = {role: self._resolved(model) for role, model in given.items()}
         models = {}
         for role, model in found.items():
@@ -100,12 +103,21 @@ class Looks:
         if is_hub_id(model.source) and (place is None or hub.is_commit(model.revision)):
             found = hub.resolve(model)
             model = dataclasses.replace(model, revision=found.commit)
-            place = hub.fetch(model, found.commit)
+            place = self._files_of(model, found.commit)
             how = " (from the hub's cache; the hub was not asked)" if found.is_from_cache else ""
             self._say(f"{model.source} is at commit {found.commit}{how}")
         if self._checks and place is not None and place.is_dir():
             folder.check(place, model.source)
         return model
+
+    def _files_of(self, model: Model, commit: str) -> Path:
+        """The files of a commit, fetched where the cache has not all of them."""
+        place = hub.snapshot(model.source, commit)
+        if place is not None:
+            with contextlib.suppress(ModelError):
+                folder.check(place, model.source)
+                return place
+        return hub.fetch(model, commit)
 
     def _seen(self, model: Model, digest: str, threads: int) -> dict[str, Any] | None:
         """What loading a model showed, now or before; None where it may not be loaded and never was."""

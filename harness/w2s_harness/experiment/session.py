@@ -223,6 +223,13 @@ class _Session:
             "fingerprint": name,
             "drawn": drawn,
             "holdouts": holdouts(settings),
+            "models": {
+                setting.pair.name: {
+                    role: {word: known.get(word) for word in ("source", "revision", "commit", "sha256")}
+                    for role, known in setting.models.items()
+                }
+                for setting in settings
+            },
             "opened": estimate.opened(plan),
         }
 
