@@ -39,6 +39,11 @@ _ERRORS: dict[str, type[HarnessError]] = {
     "DataError": DataError,
 }
 _LAST_LINES = 5
+_MAX_TRACE = 8000
+_TRACEBACK = "Traceback (most recent call last)"
+_OUT_OF_MEMORY = (
+    ". The system may have run out of memory: take fewer slots (-n 1), a smaller model, or --dtype bfloat16"
+)
 _END_S = 2.0
 _Answer = TypeVar("_Answer", bound=Message)
 
@@ -183,7 +188,7 @@ class ServiceClient:
             raise
         except (PeerGone, OSError, ValueError) as gone:
             # ValueError: the socket was closed by whoever interrupts the run
-            raise WorkerError(self._obituary()) from gone
+            raise self._obituary() from gone
         finally:
             took = time.perf_counter() - start
             self.busy_s += took
@@ -207,15 +212,23 @@ class ServiceClient:
             raise self._bounds.too_long() from None
         return answer
 
-    def _obituary(self) -> str:
+    def _obituary(self) -> WorkerError:
+        """How the service ended: its last words, of a traceback the exception alone."""
         try:
             code = self._process.wait(_END_S)
             self._stderr.seek(0)
-            lines = self._stderr.read().decode(errors="backslashreplace").strip().splitlines()[-_LAST_LINES:]
+            said = self._stderr.read().decode(errors="backslashreplace").strip()
         except (subprocess.TimeoutExpired, ValueError):
-            return "the student service was ended"
+            return WorkerError("the student service was ended")
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        return f"the student service ended {how}: {' | '.join(lines) or 'it said nothing'}"
+        lines = said.splitlines()
+        shown = lines[-1:] if any(line.startswith(_TRACEBACK) for line in lines) else lines[-_LAST_LINES:]
+        why = " | ".join(shown) or "it said nothing"
+        mend = _OUT_OF_MEMORY if -code == signal.SIGKILL else ""
+        bad = WorkerError(f"the student service ended {how}: {why}{mend}")
+        if shown != lines:
+            bad.add_note(f"in the student service:\n{said[-_MAX_TRACE:]}")
+        return bad
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -343,3 +343,22 @@ def test_a_worker_whose_student_is_unable_is_skipped():
 
     with pytest.raises(Skip, match="is an encoder"):
         ask(Connection(), wire.Budget(), wire.Left)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise OSError('no such library')", "with status 1: OSError: no such library"),
+        ("import os; os.kill(os.getpid(), 9)", "by signal 9: it said nothing. The system may have run out"),
+        ("import sys; sys.exit('it is over')", "with status 1: it is over"),
+    ],
+)
+def test_how_a_service_died_is_one_line_without_its_traceback(code, said, monkeypatch, tmp_path):
+    real = subprocess.Popen
+    fake = lambda command, **options: real([sys.executable, "-c", code], **options)  # noqa: E731
+    monkeypatch.setattr(subprocess, "Popen", fake)
+    with ServiceClient("baseline") as service, pytest.raises(WorkerError) as bad:
+        service.look(Model(source="./nowhere"))
+    assert said in str(bad.value) and "Traceback" not in str(bad.value) and "\n" not in str(bad.value)
+    notes = getattr(bad.value, "__notes__", [])
+    assert bool(notes) == ("raise" in code) and all("Traceback" in note for note in notes)
