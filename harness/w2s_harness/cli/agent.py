@@ -14,13 +14,13 @@ from w2s_harness.cli.numbers import SEED, seconds
 
 def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
-        raise click.BadParameter(f"{value:g} is not above 0")
+        raise click.BadParameter(f"{value:g} is no finite number above 0")
     return value
 
 
 def _at_least_0(ctx: click.Context, param: click.Parameter, value: float) -> float:
     if not (math.isfinite(value) and value >= 0):
-        raise click.BadParameter(f"{value:g} is below 0")
+        raise click.BadParameter(f"{value:g} is no finite number from 0 up")
     return value
 
 

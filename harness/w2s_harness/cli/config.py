@@ -20,6 +20,7 @@ MAX_BYTES = 2**20
 """A longer configuration is refused."""
 _PLUGIN_LEVELS = 8
 _SPELLINGS = ("w2s.yml", ".w2s.yaml", ".w2s.yml", "w2s.toml", ".w2s.toml", "w2s-harness.yaml")
+_REAL = re.compile(r"[-+]?([0-9]+[.]?|[0-9]*[.][0-9]+)([eE][-+]?[0-9]{1,3})?")
 _WORDS = {
     "true": True,
     "yes": True,
@@ -243,8 +244,10 @@ def _number(value: Any, kind: str) -> int | float:
     if kind == "count" and isinstance(value, bool):
         return int(value)
     what = "a number" if kind == "number" else "a whole number"
-    if isinstance(value, str) and re.fullmatch(r"[-+.0-9eE]+", value):
-        value = float(value) if kind == "number" else int(value) if value.lstrip("-+").isdigit() else value
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
+        value = int(value)
+    elif isinstance(value, str) and _REAL.fullmatch(value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float if kind == "number" else int):
         raise ValueError(what)
     return value

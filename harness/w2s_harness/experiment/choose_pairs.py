@@ -20,7 +20,7 @@ def choose_pairs(
 
     A selection that names pairs means them for every task. Raises `UsageError` or `PluginError`.
     """
-    if wanted.pairs is not None or wanted.weak or wanted.strong:
+    if any(words is not None for words in (wanted.pairs, wanted.weak, wanted.strong)):
         return list(tasks), _named(wanted, wanted.pairs or "", plugins)
     refuse_flags(wanted)
     found: dict[str, Pair] = {}
@@ -46,11 +46,12 @@ def _own(task: PlannedTask, name: str, wanted: Selection, plugins: Plugins) -> P
 
 def _named(wanted: Selection, names_of: str, plugins: Plugins) -> list[Pair]:
     """The pairs that `--weak` and `--strong`, or `--pairs` name."""
-    if wanted.weak or wanted.strong:
+    if wanted.weak is not None or wanted.strong is not None:
         if wanted.pairs is not None:
+            other = "weak" if wanted.weak is not None else "strong"
             raise UsageError(
-                f"--pairs {wanted.pairs} and --{'weak' if wanted.weak else 'strong'} exclude one another: "
-                "--weak and --strong make a pair of their own. Leave one out."
+                f"--pairs {wanted.pairs} and --{other} exclude one another: --weak and --strong make a pair "
+                "of their own. Leave one out."
             )
         return [_changed(adhoc(wanted), wanted)]
     refuse_flags(wanted)

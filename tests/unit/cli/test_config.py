@@ -76,6 +76,7 @@ def test_a_list_of_one_seed_is_that_seed(tree):
         ("limit: '60'", {"limit": 60}),
         ("cell_timeout: 3", {"cell_timeout": 3}),
         ("cell_timeout: .5", {"cell_timeout": 0.5}),
+        ("cell_timeout: 1e3", {"cell_timeout": 1000.0}),
         ("tasks: 7", {"tasks": "7"}),
     ],
 )
@@ -95,6 +96,8 @@ def test_a_value_is_what_its_flag_takes(tree, text, values):
         ("limit: 1.5", "'limit' takes a whole number, not 1.5"),
         ("limit: many", "'limit' takes a whole number, not 'many'"),
         ("cell_timeout: true", "'cell_timeout' takes a number, not true"),
+        ("cell_timeout: e", "'cell_timeout' takes a number, not 'e'"),
+        ('cell_timeout: "1_0"', "'cell_timeout' takes a number, not '1_0'"),
         ("isolation: on", "'isolation' takes auto or require or best or off, not true"),
         ("isolation: bets", r"off \(did you mean 'best'\?\), not 'bets'"),
         ("tasks: true", "'tasks' takes text or numbers .a word that YAML reads as something else goes in"),
@@ -108,7 +111,7 @@ def test_what_a_flag_does_not_take_names_the_line(tree, text, said):
     lines = len(text.splitlines()) + 2
     with pytest.raises(UsageError, match=rf"w2s\.yaml:{lines}: .*{said}"):
         config.find(None, KNOWN)
-    if "\n" not in text and text.split(": ")[1] not in ("on", "off", "many", "high", "bets"):
+    if "\n" not in text and text.split(": ")[1] not in ("on", "off", "many", "high", "bets", "e"):
         (tree / "repo" / "w2s.yaml").unlink()
         toml = f"[tool.other]\nx = 9\n\n[tool.w2s-harness]\n# here\n{text.replace(': ', ' = ')}\n"
         (tree / "repo" / "pyproject.toml").write_text(toml)

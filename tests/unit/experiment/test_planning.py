@@ -191,6 +191,7 @@ def test_an_empty_selection(plan, flags):
         ({"methods": "confident:soft=maybe"}, "method 'confident', soft: 'maybe' is not true or false"),
         ({"tasks": "math:data_sed=1"}, r"no such setting \(did you mean 'data_seed'\?\)"),
         ({"weak": "a"}, "--strong is missing"),
+        ({"weak": "", "strong": ""}, "--weak is missing"),
         ({"adapter": "lora"}, "--adapter lora needs --mode finetune"),
         ({"grant": "no:everything"}, "cannot give that access"),
         ({"fresh": True, "tasks": "math:data_seed=7"}, "leave data_seed out"),
