@@ -44,6 +44,7 @@ _STAGES = {
         "rows.py",
         "arguments.py",
         "isolation/worker.py",
+        "isolation/importing.py",
         "isolation/loading.py",
         "isolation/noticing.py",
         "isolation/lockdown.py",

@@ -5,6 +5,7 @@ Layouts and numbers: `include/uapi/linux/landlock.h`. Before ABI 8 it binds the 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -23,6 +24,7 @@ REFER, TRUNCATE, IOCTL_DEV = (1 << i for i in range(13, 16))
 _BY_ABI = {1: MAKE_SYM, 2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
 """The highest file right that an ABI knows, where it brought one."""
 _OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+_UNREACHABLE = (errno.ENOENT, errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
 _TCP = 0b11
 _SCOPES = 0b11
 """Abstract unix sockets and signals: only within the worker."""
@@ -46,7 +48,8 @@ def abi() -> int:
 def restrict(rules: Iterable[tuple[str, int]]) -> int:
     """Let this process reach only what `rules` grant: (path, rights). Returns the ABI that was used.
 
-    A rule on a folder holds for all that is in it. A path that is not there is left out. All other files,
+    A rule on a folder holds for all that is in it. A path that is not there, or that this user cannot reach,
+    is left out. All other files,
     TCP, and signals and abstract sockets across the border are closed, as far as the ABI knows them.
     Needs `no_new_privs`. Raises `LockdownError`.
     """
@@ -72,9 +75,9 @@ def _known(version: int) -> int:
 def _add(ruleset: int, path: str, rights: int) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
     except OSError as bad:
+        if bad.errno in _UNREACHABLE:
+            return
         raise LockdownError(f"landlock: {path}: {bad.strerror}") from bad
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
