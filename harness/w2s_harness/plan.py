@@ -249,8 +249,11 @@ class Cell:
         return self.id
 
 
-SERVICE_FACTOR = {"probe": 20.0, "finetune": 200.0}
-"""Seconds that the student service may work for a cell, for each second that its worker may."""
+SERVICE_FACTOR, LARGE_FACTOR = 20.0, 200.0
+"""Seconds that the student service may work for a cell, for each second that its worker may: with a small
+model, and with one that is larger or fine-tuned, which honest methods keep busy for an hour without a GPU."""
+SMALL = 10_000_000
+"""Parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +267,13 @@ class Limits:
     timeout_s: float = 60.0
     """The worker's own time, while no request is being served."""
 
-    def service_s(self, mode: str) -> float:
-        """Seconds that the student service may work for a cell of a pair in this mode."""
-        return SERVICE_FACTOR[mode] * self.timeout_s
+    def service_s(self, read: int | None) -> float:
+        """Seconds that the student service may work for a cell.
+
+        :param read: parameters of a strong model that is only read; None for one that is fine-tuned.
+        """
+        is_small = read is not None and read <= SMALL
+        return (SERVICE_FACTOR if is_small else LARGE_FACTOR) * self.timeout_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from w2s_harness.agent.scripting import NAME as SCRIPT
 from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.errors import PluginError, StoreError
+from w2s_harness.errors import HarnessError, PluginError, StoreError
 from w2s_harness.experiment import secret, session
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.closed import closed_paths, plan_paths
@@ -127,8 +127,13 @@ class HostReferee:
         store = Store(options.store, warn=self.arena.say)
         try:
             with self._lock, Describer(store, Jail(options.isolation)) as describer:
+                self._go_on()
                 wanted = replace(self.arena.selection, methods=spelled(file, parameters))
                 methods = build_plan(wanted, plugins, describer).methods
+        except (*_PASSES, HarnessError):
+            raise
+        except Exception as bad:
+            raise PluginError(said(bad)) from bad
         finally:
             store.close()
         if len(methods) != 1:

@@ -194,7 +194,7 @@ def _key(flag: click.Parameter) -> str:
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="A worker's own time; the student service may work 20 times as long for it (finetune: 200 times).",
+    help="A worker's own time; the student service may work 20 times as long (large models: 200).",
 )
 @click.option(
     "--counterfactuals",

@@ -193,7 +193,7 @@ class Runner:
         )
         opening = self._opening(job, staged)
         by_steps = opening.finetune if opening.mode == "finetune" else opening.probe
-        opened = client.open_cell(opening, clock_s=self.plan.limits.service_s(opening.mode))
+        opened = client.open_cell(opening, clock_s=self.plan.limits.service_s(_read(opening)))
         try:
             start = wire.Start(
                 source=wire_source(job.method.source),
@@ -268,6 +268,11 @@ def _ended(why: HarnessError, job: Job) -> Record:
         return {"error": str(why)}
     # A method that skips where the teacher or the inputs look odd would keep its audit from running.
     return {"skipped": str(why)} if job.world is None else {"error": f"{SKIPPED}: {why}"}
+
+
+def _read(opening: control.OpenCell) -> int | None:
+    """Parameters of the strong model where it is only read."""
+    return None if opening.shape is None else opening.shape.parameters
 
 
 def _npy(values: npt.NDArray[np.bool_]) -> bytes:
