@@ -75,6 +75,8 @@ def _shared(groups: Sequence[AnyFiles]) -> tuple[int | None, tuple[str, str]]:
     """(holdout rows, (teacher, student)), which all files of a data set must agree on."""
     values: dict[str, tuple[object, Path]] = {}
     for path, found in _each(groups):
+        if found.n_rows == 1:
+            raise DataError(f"{path}: a holdout of one row tells nothing. Mend the file, or leave it out.")
         for what, value in (
             ("data set", found.dataset_name),
             ("holdout size", found.n_rows),

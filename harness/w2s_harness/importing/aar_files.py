@@ -17,7 +17,9 @@ from w2s_harness.report.notation import printable
 from w2s_harness.scoring.pgr import recovered
 
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0)]
+_MOST = 2**53
+Count = Annotated[int, Meta(ge=0, le=_MOST)]
+Rows = Annotated[int, Meta(ge=1, le=_MOST)]
 MAX_BYTES = 2**27
 """A longer file is refused."""
 _FULL_DIGITS = 12
@@ -29,7 +31,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
     accuracy: Accuracy
     correct: Count | None = None
-    total: Annotated[int, Meta(ge=1)] | None = None
+    total: Rows | None = None
     pred_distribution: dict[str, Count] = {}
     per_subset: dict[str, Evaluated] = {}
 
@@ -59,7 +61,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of the splits."""
 
-    test_samples: Annotated[int, Meta(ge=1)]
+    test_samples: Rows
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

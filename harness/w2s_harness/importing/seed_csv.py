@@ -19,7 +19,7 @@ WEAK, CEILING, VANILLA = "weak", "ceiling", "vanilla"
 COLUMNS = ("seed", "accuracy", "rows")
 """The first two are needed; `rows` is the holdout's size, the same on every line of a setting."""
 MAX_BYTES = 2**24
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 """Python takes `0_1`, `nan` and the digits of every script for a number too."""
 _LAYOUT = "TASK/weak.csv, TASK/ceiling.csv and TASK/METHOD.csv"
 
@@ -142,7 +142,7 @@ def _seed(text: str, at: str) -> int:
 
 def _accuracy(text: str, at: str) -> float:
     number = text.strip(" ")
-    if not (_NUMBER.fullmatch(number) and len(number) < 400 and 0 <= float(number) <= 1):
+    if not (len(number) < 400 and _NUMBER.fullmatch(number) and 0 <= float(number) <= 1):
         raise DataError(f"{at}: the accuracy {text[:20]!r} is no number in [0, 1]. Mend it.")
     return abs(float(number))
 

@@ -157,7 +157,7 @@ def uncertain(accuracies: Collection[float], n_rows: int | None) -> str | None:
     """
     if len(accuracies) < LEAST_SEEDS:
         seeds = "one seed" if len(accuracies) == 1 else f"{len(accuracies)} seeds"
-        return f"{seeds}: without its rows an interval needs at least {LEAST_SEEDS}"
+        return f"{seeds}: an interval from accuracies alone needs at least {LEAST_SEEDS}"
     if n_rows is not None:
         return None
     if any(x in (0.0, 1.0) for x in accuracies):

@@ -164,6 +164,18 @@ def test_seeds_that_lie_far_apart_are_no_list_of_all_between(results: Path, put)
     _refused(results, r"seed_9+\.json: its name holds no seed")
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"step1_data_loading": {"test_samples": 1}}, "a holdout of one row"),
+        ({"detailed_eval": {"strong": {"final_eval": {"accuracy": 0.6, "correct": 10**400}}}}, "`$."),
+    ],
+)
+def test_counts_that_no_holdout_has(results: Path, put, fields, said) -> None:
+    put("toy_better", 2, **(run_fields(0.6) | fields))
+    _refused(results, rf"seed_2\.json: .*{re.escape(said)}")
+
+
 def test_a_name_without_a_seed(results: Path, put) -> None:
     put("toy_better", "x", **run_fields(0.6))
     _refused(results, r"seed_x\.json: its name holds no seed")
