@@ -14,6 +14,9 @@ from pathlib import Path
 
 from w2s_harness.discovery import small_files
 
+MOST_RECORD = 64 * 2**20
+"""Bytes of a RECORD; that of a library with 10,000 files has one."""
+
 
 class Info(Distribution):
     """A `.dist-info` folder as `importlib.metadata` reads it, without waiting for pipes."""
@@ -69,11 +72,20 @@ def requires(info: Path) -> list[str]:
 
 def installed_files(info: Path) -> list[str]:
     """The paths that RECORD names, relative to the site-packages folder, as they are written there."""
+    return _rows(info) or []
+
+
+def is_readable(info: Path) -> bool:
+    """Whether RECORD says what was installed; one that is missing says nothing, and hides nothing."""
+    return _rows(info) is not None or not os.path.lexists(info / "RECORD")
+
+
+def _rows(info: Path) -> list[str] | None:
     try:
-        body = small_files.text(info / "RECORD")
+        body = small_files.text(info / "RECORD", most=MOST_RECORD)
         return [row[0] for row in csv.reader(io.StringIO(body, newline="")) if row and row[0]]
     except (OSError, UnicodeDecodeError, csv.Error):
-        return []
+        return None
 
 
 def own_files(info: Path) -> list[str]:

@@ -95,14 +95,16 @@ def from_file(path: Path) -> MethodSource:
     except DataError as bad:
         why = str(bad).removeprefix(f"{disk.shown(path)}: ")
         raise UsageError(f"{disk.shown(path)}: cannot read the method file: {why}") from bad
+    shown = disk.shown(path)
     return MethodSource(
-        name=str(path),
+        name=shown,
         module=f"w2s_method_{path.stem}".replace("-", "_"),
         distribution=None,
         version=None,
         sha256=hashlib.sha256(code).hexdigest(),
         code=code,
-        filename=str(path),
+        filename=shown,
+        refused="" if shown == str(path) else f"{shown}: the name of the file does not print. Rename it.",
     )
 
 
@@ -132,7 +134,7 @@ def from_entry(entry: Entry) -> MethodSource:
         module=entry.module,
         distribution=entry.distribution,
         version=entry.version,
-        sha256=_file_digest(file) if refused else _digest(entry, own, needed),
+        sha256="" if refused else _digest(entry, own, needed),
         folders=readable.imported_from(entry),
         reads=tuple(dict.fromkeys(f.path for f in (*own, *needed) if f.link is None)),
         beside=tuple(f.path for f in needed if f.link is None),
@@ -285,12 +287,16 @@ def _refusal(entry: Entry) -> str:
             f"{entry.distribution} offers methods and a trusted plugin (entry-point group "
             f"{metadata.TRUSTED}); ship them as two distributions"
         )
+    if not records.is_readable(entry.info):
+        return f"{entry.distribution}: its RECORD cannot be read, so nobody knows what it installed"
     for name in _start_hooks(entry.info):
         return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
     for needed in metadata.required(entry.info):
         chain = f"{entry.distribution} offers methods and needs {metadata.distribution_name(needed)}, which"
         if metadata.offers(needed, metadata.TRUSTED):
             return f"{chain} offers a trusted plugin"
+        if not records.is_readable(needed):
+            return f"{chain} has a RECORD that cannot be read"
         for name in _start_hooks(needed):
             return f"{chain} runs code at interpreter start ({name})"
     return ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from installed import METHOD, plant
 
-from w2s_harness.discovery import contents, metadata, readable, sources
+from w2s_harness.discovery import contents, metadata, readable, records, sources
 from w2s_harness.discovery.contents import Most
 from w2s_harness.errors import PluginError
 
@@ -210,6 +211,31 @@ def test_odd_metadata_does_not_hang_or_end_the_host(site):
     for name in ("pipe", "nul"):
         with pytest.raises(PluginError, match="ships no such file"):
             sources.from_entry(found[name])
+
+
+@pytest.mark.parametrize(
+    "body", [b"pack/a\0b,,\n\xff", b"x" * 2000 + b",,\n", None], ids=["bytes", "long", "pipe"]
+)
+@pytest.mark.parametrize("whose", ["its own", "a needed one's"])
+def test_a_record_that_cannot_be_read_hides_no_start_hook(site, monkeypatch, body, whose):
+    monkeypatch.setattr(records, "MOST_RECORD", 1000)
+    info = pack(site, requires=("needed",))
+    needed = plant(site, "needed", points={}, files={})
+    file = (info if whose == "its own" else needed) / "RECORD"
+    file.unlink()
+    if body is None:
+        os.mkfifo(file)
+    else:
+        file.write_bytes(body)
+    assert "RECORD" in source(site).refused
+
+
+def test_a_method_file_whose_name_does_not_print_is_refused(tmp_path):
+    for name in (b"a\nb.py", b"a\xffb.py"):
+        path = os.fsencode(tmp_path) + b"/" + name
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+        found = sources.from_file(Path(os.fsdecode(path)))
+        assert "does not print" in found.refused and found.refused.isprintable()
 
 
 @pytest.mark.parametrize(
