@@ -217,15 +217,16 @@ def _probe(network: Any, device: torch.device) -> tuple[tuple[torch.Tensor, ...]
             network.base_model(input_ids=text, attention_mask=mask, output_hidden_states=True)
             for text in (ids, other)
         )
-    looks_ahead = not torch.allclose(
-        one.last_hidden_state[0, :-1].float(), two.last_hidden_state[0, :-1].float(), rtol=1e-3, atol=1e-3
-    )
+    before, after = (out.last_hidden_state[0, :-1].double() for out in (one, two))
+    moved = float((after - before).norm() / before.norm().clamp(min=1e-12))
+    # Experts and kernels that see other rows round otherwise; what is seen moves a state by far more.
+    looks_ahead = moved > (1e-4 if one.last_hidden_state.dtype == torch.float32 else 5e-2)
     return tuple(one.hidden_states), looks_ahead
 
 
 def _rows(network: Any) -> int:
     """Tokens that the network embeds."""
-    return int(network.get_input_embeddings().num_embeddings)
+    return int(network.get_input_embeddings().weight.shape[0])
 
 
 def _check_tokenizer(network: Any, tokenizer: Any, source: str) -> None:
