@@ -130,7 +130,8 @@ def _out(flags: dict[str, Any]) -> Path | None:
 
 def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from w2s_harness.cli.terminal import Terminal, columns
+    from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.cli.wide import columns
 
     out = _out(flags)
     finish = bool(flags.get("finish"))

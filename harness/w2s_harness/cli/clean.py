@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from w2s_harness.cli.wide import echo
+
 if TYPE_CHECKING:
     from w2s_harness.experiment.cleaning import Found
 
@@ -46,7 +48,7 @@ def command(older_than: str | None, keep: int | None, yes: bool, as_json: bool, 
                 )
             found = survey()
             cleaning.free(root, found)
-    click.echo(json.dumps(_document(found, yes), indent=2) if as_json else _text(found, yes))
+    click.echo(json.dumps(_document(found, yes), indent=2)) if as_json else echo(_text(found, yes))
     return 0
 
 

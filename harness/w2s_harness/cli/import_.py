@@ -24,7 +24,7 @@ def command(folder: str, form: str, out: str) -> int:
     Where files contradict themselves or each other, a line for each says so.
     """
     from w2s_harness.cli.failure import one_line
-    from w2s_harness.cli.terminal import columns
+    from w2s_harness.cli.wide import columns
     from w2s_harness.destination import file_for
     from w2s_harness.errors import UsageError
     from w2s_harness.importing import aar, board, seed_csv

@@ -11,6 +11,7 @@ import click
 
 from w2s_harness import hookspecs
 from w2s_harness.cli import past
+from w2s_harness.cli.wide import echo
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
 
@@ -70,4 +71,4 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
         origin = f"{row['distribution']} {row['version']}" if "distribution" in row else ""
         own = f"  (on {row['pair']})" if row.get("pair") else ""
         note = "" if row.get("enabled", True) else f"  (not ours: {row['enabled_by']} loads it)"
-        click.echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{own}{note}".rstrip())
+        echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{own}{note}".rstrip())

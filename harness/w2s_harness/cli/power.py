@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from w2s_harness.cli.wide import echo
+
 if TYPE_CHECKING:
     from w2s_harness.experiment.powering import Answer, Range, Wanted
 
@@ -157,16 +159,16 @@ def command(
 
 def _print(found: list[Answer], wanted: Wanted) -> None:
     holm = f" / {wanted.comparisons} comparisons (Holm)" if wanted.comparisons > 1 else ""
-    click.echo(
+    echo(
         f"A true difference of {wanted.difference:g} PGR from {wanted.against}, to be seen with a chance of "
         f"{100 * wanted.power:g} %; two-sided, alpha {wanted.alpha:g}{holm}."
     )
     if any(answer.source for answer in found):
-        click.echo("In brackets: with all variances at the low, and at the high end of 80 % intervals.")
+        echo("In brackets: with all variances at the low, and at the high end of 80 % intervals.")
     for i, answer in enumerate(found):
         if i == 0 or (answer.task, answer.pair) != (found[i - 1].task, found[i - 1].pair):
-            click.echo("\n" + _head(answer, wanted))
-        click.echo("\n".join(f"  {line}" for line in _lines(answer, wanted)))
+            echo("\n" + _head(answer, wanted))
+        echo("\n".join(f"  {line}" for line in _lines(answer, wanted)))
 
 
 def _head(answer: Answer, wanted: Wanted) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from w2s_harness.cli.wide import echo
+
 if TYPE_CHECKING:
     from w2s_harness.attack import Attack
 
@@ -45,7 +47,7 @@ def command(
     attacks = suite.shipped()
     if names_only:
         chosen = running.select(attacks, expression)
-        click.echo(json.dumps([a.name for a in chosen]) if as_json else _listed(chosen))
+        click.echo(json.dumps([a.name for a in chosen])) if as_json else echo(_listed(chosen))
         return 0
     settings = running.Settings(
         task=task,
@@ -59,7 +61,7 @@ def command(
     )
     with Terminal(0, doing="attacks at work") as terminal:
         found = running.run(attacks, settings, terminal.say)
-    click.echo(json.dumps(matrix.as_json(found), indent=1) if as_json else matrix.as_text(found))
+    click.echo(json.dumps(matrix.as_json(found), indent=1)) if as_json else echo(matrix.as_text(found))
     return 0 if found.is_clean else 1
 
 

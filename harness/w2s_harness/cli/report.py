@@ -34,7 +34,7 @@ def command(
     store: str,
 ) -> int:
     """Print the leaderboard of RUN: its id (or the beginning of it), `last`, or a leaderboard.json."""
-    from w2s_harness.cli.terminal import columns
+    from w2s_harness.cli.wide import columns
     from w2s_harness.destination import folder_for
     from w2s_harness.experiment.sign_offs import SignOffs, accepted_only
     from w2s_harness.report import document, latex, tables

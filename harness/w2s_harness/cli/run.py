@@ -280,7 +280,7 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
 
 
 def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
-    from w2s_harness.cli.terminal import columns
+    from w2s_harness.cli.wide import columns
     from w2s_harness.destination import file_for
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.errors import UsageError

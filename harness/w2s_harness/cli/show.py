@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_harness.cli.completing import names
+from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
     from w2s_harness.experiment.runs import Run
@@ -29,7 +30,7 @@ def command(name: str, as_json: bool, store: str) -> int:
     is the last run's, with its verdicts; RUN::CELL is any run's.
     """
     facts = _found(name, Path(store))
-    click.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
+    click.echo(json.dumps(facts, indent=2)) if as_json else echo(_text(facts))
     return 0
 
 

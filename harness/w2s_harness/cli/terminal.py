@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from w2s_harness.cli.wide import columns
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.plan import Cell, Plan
+from w2s_harness.report.fitting import fitted
 
 if TYPE_CHECKING:
     from w2s_harness.cli.bars import Bars
@@ -156,7 +158,7 @@ class Terminal:
     def show(self, text: str) -> None:
         """The result, on stdout; nothing is drawn any more."""
         self.close()
-        click.echo(text, nl=False)
+        click.echo(fitted(text, columns()), nl=False)
 
     def _end_all(self) -> None:
         for stage in list(self.stages):
@@ -166,20 +168,6 @@ class Terminal:
         ended = self.stages.pop(stage)
         if self.verbosity == 0 and ended.total:
             self.say(ended.line())
-
-
-def columns() -> int | None:
-    """How wide the terminal is that standard output goes to; None for a file or a pipe.
-
-    `COLUMNS` in the environment has the last word.
-    """
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked):
-        return int(asked)
-    try:
-        return (os.get_terminal_size(sys.stdout.fileno()).columns or None) if sys.stdout.isatty() else None
-    except (OSError, ValueError):
-        return None
 
 
 def is_drawable() -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 GAP = 2
 """Spaces between two columns."""
+_COLUMN = re.compile(r"(?<=\S) {2,}(?=\S)")
+_COMMAND = re.compile(r"\bw2s-harness [a-z][^\s()]* [^\s()]+")
 _SPACES = re.compile(r"( +)")
 _TOGETHER = re.compile(r"\([^()]*\)|(?<=\d) to (?=[-.\d])|p [<=] (?=\.\d)|(?<=\S), (?=\d+ off)")
 """What a cell is broken inside only where it must be: a bracket, a range, a p-value."""
@@ -14,8 +16,9 @@ _HELD = "\u00a0"
 _IN_WORD = re.compile(r"(?<=[\[,/])(?=[^\s\[,/])")
 """Where a name with parameters, or a path, may go on in the next line if there is no other way."""
 
-PHRASES, NAMES, WORDS, SENTENCE = range(4)
-"""How finely a text is broken: between phrases, inside long names too, between all words too; only there."""
+PHRASES, NAMES, WORDS, SENTENCE, PLAIN = range(5)
+"""How finely a text is broken: between phrases; inside long names too; between all words too; and, of a
+sentence, between words but inside no command, or between all."""
 Piece = tuple[str, str]
 """Text that is not broken, and what stands before it where it does not begin a line."""
 
@@ -24,7 +27,8 @@ def table(rows: Sequence[Sequence[str]], width: int | None = None) -> list[list[
     """The aligned lines of each row, a space before each; no longer than `width`, where that can be.
 
     A cell that is too wide goes on in the next line: broken between phrases, else a name with parameters
-    behind `[`, `,` and `/`, else between any two words; never inside a word.
+    behind `[`, `,` and `/`, else between any two words; never inside a word. Where even that is too wide,
+    rows become sentences that name the heads, and the first row, which holds these, has no line.
     """
     split: list[list[list[Piece]]] = []
     for level in (PHRASES, NAMES, WORDS):
@@ -32,9 +36,17 @@ def table(rows: Sequence[Sequence[str]], width: int | None = None) -> list[list[
         least = _widths([[max((len(t) for t, _ in cell), default=0) for cell in row] for row in split])
         if width is None or _total(least) <= width:
             break
+    else:
+        return [[], *(_sentence(rows[0], row, width) for row in rows[1:])]
     natural = _widths([[len(cell) for cell in row] for row in rows])
     widths = natural if width is None else _shrunk(natural, least, width)
     return [_lines([_filled(cell, w) for cell, w in zip(row, widths, strict=True)], widths) for row in split]
+
+
+def _sentence(heads: Sequence[str], row: Sequence[str], width: int | None) -> list[str]:
+    """A row as `rank 1; method mine; PGR .52`, without what is missing."""
+    told = (f"{head} {cell}" for head, cell in zip(heads, row, strict=True) if cell not in ("", "-"))
+    return wrapped(f" {'; '.join(told)}", width, "   ")
 
 
 def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
@@ -50,8 +62,31 @@ def wrapped(text: str, width: int | None = None, hanging: str = "  ") -> list[st
     """Lines of a sentence, broken at spaces; those after the first begin with `hanging`."""
     if width is None:
         return [text]
-    first, *rest = _filled(_pieces(text, SENTENCE), width, len(hanging))
+    pieces = _pieces(text, SENTENCE)
+    if max(len(piece) for piece, _ in pieces) > width - len(hanging):
+        pieces = _pieces(text, PLAIN)
+    first, *rest = _filled(pieces, width, len(hanging))
     return [first, *(f"{hanging}{line}" for line in rest)]
+
+
+def fitted(text: str, width: int | None = None) -> str:
+    """Text whose lines are no longer than `width`, where that can be.
+
+    What goes on in the next line begins below the last column of its line, or a little to the right. A line
+    that holds a command of several words is left to the terminal to break, so that it can be copied.
+    """
+    if width is None:
+        return text
+    found: list[str] = []
+    for line in text.split("\n"):
+        found += [line] if _COMMAND.search(line) else wrapped(line, width, _below(line, width))
+    return "\n".join(found)
+
+
+def _below(line: str, width: int) -> str:
+    """The indent of what goes on: where the last of its columns begins, if that is in the left two thirds."""
+    starts = [found.end() for found in _COLUMN.finditer(line) if found.end() <= width * 2 // 3]
+    return " " * (starts[-1] if starts else len(line) - len(line.lstrip()) + 2)
 
 
 def phrases(parts: Sequence[str], width: int | None = None) -> list[str]:
@@ -88,7 +123,8 @@ def _shrunk(natural: Sequence[int], least: Sequence[int], width: int) -> list[in
 
 def _pieces(text: str, level: int) -> list[Piece]:
     """The parts of a text that stay in one line."""
-    held = _TOGETHER.sub(lambda m: m[0].replace(" ", _HELD), text) if level in (PHRASES, NAMES) else text
+    held = _TOGETHER.sub(_holding, text) if level in (PHRASES, NAMES) else text
+    held = _COMMAND.sub(_holding, held) if level == SENTENCE else held
     found: list[Piece] = []
     parts = _SPACES.split(held)
     for k in range(0, len(parts), 2):
@@ -96,6 +132,10 @@ def _pieces(text: str, level: int) -> list[Piece]:
         for i, piece in enumerate(_IN_WORD.split(parts[k]) if level in (NAMES, WORDS) else [parts[k]]):
             found.append((piece.replace(_HELD, " "), "" if i else before))
     return found
+
+
+def _holding(found: re.Match[str]) -> str:
+    return found[0].replace(" ", _HELD)
 
 
 def _filled(pieces: Sequence[Piece], width: int, indent: int = 0) -> list[str]:

@@ -38,6 +38,7 @@ MOST = (
 ELICITATION = "elicitation: not shown to come from the teacher, so the row has no rank."
 GUARDS = "guards: ok, or the most serious finding."
 ACCESS = "access: what the method was given beyond the minimum; strict: nothing."
+UNTESTED = "untested: what is known of the error is too little for a p-value."
 ATTEMPTS = "attempts: at least this many methods or settings were scored on this holdout."
 REFUSALS = "No claim: the first reason that applies; report --format json has its numbers, under claim."
 IMPORTED = (
@@ -104,8 +105,15 @@ def explained(
         found.append(READOUT if any(s.zero_shot_star for s in settings) else "")
         found += list(_others(columns))
         found.append(ELICITATION if any(row.track == "elicitation" for row in shown) else "")
+    found.append(UNTESTED if any(_is_untested(row) for row in shown) else "")
     found += [*_guarded(shown), ACCESS if shown else "", REFUSALS if has_reasons else ""]
     return [text for text in found if text]
+
+
+def _is_untested(row: Row) -> bool:
+    compared = (row.vs_vanilla_star or row.vs_vanilla, *row.versus)
+    known = (c for c in compared if c is not None and c.difference is not None)
+    return any(c.p is None and c.p_pool is None for c in known)
 
 
 def _trained(settings: Sequence[Setting]) -> Iterator[str]:

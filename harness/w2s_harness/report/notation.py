@@ -53,12 +53,14 @@ def ranks(rank: Sequence[int] | None) -> str:
 def versus(found: Comparison | None, *, in_pgr: bool) -> str:
     """A comparison: the difference (in PGR, or in accuracy with three digits) and its p after Holm.
 
-    `n.s.` where it is not significant.
+    `n.s.` where it is not significant, `untested` where there is no p at all.
     """
     value = None if found is None else found.pgr if in_pgr else found.difference
     if found is None or value is None:
         return MISSING
     size = signed(value) if in_pgr else signed(value, 3)
+    if found.p is None and found.p_pool is None:
+        return f"{size}  untested"
     if not found.significant or found.p_holm is None:
         return f"{size}  n.s."
     return f"{size}  p < .001" if found.p_holm < 0.001 else f"{size}  p = {share(found.p_holm, 3)}"

@@ -15,6 +15,7 @@ from w2s_harness.report.fitting import is_wide, phrases, table, wrapped
 from w2s_harness.report.legend import basis, claims, explained
 from w2s_harness.report.notation import (
     ELSEWHERE,
+    MISSING,
     NOT_ISOLATED,
     access,
     counted,
@@ -85,7 +86,8 @@ class Block:
         """Against `vanilla*`, of results from elsewhere against their vanilla; or the track."""
         is_elsewhere = row.isolation == "imported"
         if label(row) == VANILLA and row.vs_vanilla_star is not None:
-            return versus(row.vs_vanilla_star, in_pgr=not self.gap).replace("n.s.", "reference")
+            size = versus(row.vs_vanilla_star, in_pgr=not self.gap).partition("  ")[0]
+            return size if size == MISSING else f"{size}  reference"
         if row.track != "w2s" and not is_elsewhere:
             return row.track
         found = row.vs_vanilla if self._reference == VANILLA else row.vs_vanilla_star

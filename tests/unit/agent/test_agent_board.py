@@ -56,6 +56,12 @@ def test_the_table_draws_a_line_above_the_elicitation_list(board_of):
     assert "ranked" in first and set(line.strip()) == {"-"} and "best" in last
 
 
+def test_the_table_fits_a_terminal(board_of):
+    made = board_of([row("a-method-with-a-long-name", final=0.5), row("b", final=0.4)])
+    assert max(map(len, agents.text(made).splitlines())) > 80
+    assert max(map(len, agents.text(made, 80).splitlines())) <= 80
+
+
 @pytest.fixture
 def board_of():
     def make(rows):

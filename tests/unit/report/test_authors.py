@@ -41,6 +41,12 @@ def test_markdown_has_a_cell_for_each_column(mixed):
     assert any(line.startswith("| people | ") and "| Ada |" in line for line in rows)
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_lines_fit_the_terminal(mixed, width):
+    assert max(map(len, by_author(mixed, "text").splitlines())) > width
+    assert max(map(len, by_author(mixed, "text", width).splitlines())) <= width
+
+
 def test_other_formats_are_refused(mixed):
     with pytest.raises(UsageError, match="formats text and md, not csv"):
         by_author(mixed, "csv")
