@@ -69,9 +69,7 @@ def _text(found: Found, is_done: bool) -> str:
     lines = [f"run      {folder.name}" for folder in found.runs]
     if found.silent:
         more = f" and {len(found.silent) - 1} more" if len(found.silent) > 1 else ""
-        lines.append(
-            f"all results stay: {found.silent[0]}{more}, of an older version, does not say what it uses"
-        )
+        lines.append(f"no results can go: {found.silent[0]}{more}, of an older version, kept no list of them")
     if found.is_nothing:
         return "\n".join([*lines, f"nothing to remove; {_count(found.left, 'run')} and what they use stay"])
     parts = [

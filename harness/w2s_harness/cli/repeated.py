@@ -34,5 +34,5 @@ def _takes_one(parameter: click.Parameter) -> bool:
 
 def _line(option: click.Parameter) -> str:
     name = max(option.opts, key=len)
-    hint = "; several names go into one, with commas" if option.metavar == "NAMES" else ""
-    return f"{name} is given more than once: the last one counts{hint}"
+    hint = "; separate several names with commas" if option.metavar == "NAMES" else ""
+    return f"{name} is given more than once, and only the last one counts{hint}"

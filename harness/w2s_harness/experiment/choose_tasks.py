@@ -43,7 +43,7 @@ def _installed(name: str, plugins: Plugins) -> Task:
             what = "folder" if Path(here).is_dir() else "file"
             path = here if here.startswith(("/", ".")) else f"./{here}"
             raise UsageError(
-                f"unknown task '{name}'. There is a {what} of that name here: name it by its path, {path}."
+                f"unknown task '{name}'. There is a {what} with that name here: give its path, {path}."
             ) from bad
         raise
 

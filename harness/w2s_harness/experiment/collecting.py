@@ -41,4 +41,4 @@ def _lacking(plan: Plan, methods: Sequence[PlannedMethod]) -> list[str]:
         return []
     shown = ", ".join(f"{name} ({'+'.join(words)})" for name, words in missing.items())
     grant = ",".join(sorted({word for words in missing.values() for word in words}))
-    return [f"note: for want of access these will be skipped: {shown}. --grant {grant} lets them run"]
+    return [f"note: skipped for lack of access: {shown}. --grant {grant} lets them run"]

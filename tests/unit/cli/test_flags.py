@@ -43,8 +43,8 @@ def test_an_option_given_twice_is_said():
 
     twice = ["--names", "a", "-o", "f", "--names", "b", "--out=g", "-p", "1", "-p", "2", "-x", "-x", "-qq"]
     assert CliRunner().invoke(one, twice).output.splitlines() == [
-        "--names is given more than once: the last one counts; several names go into one, with commas",
-        "--out is given more than once: the last one counts",
+        "--names is given more than once, and only the last one counts; separate several names with commas",
+        "--out is given more than once, and only the last one counts",
     ]
     assert CliRunner().invoke(one, ["--names", "a", "-o", "f"]).output == "\n"
 

@@ -27,9 +27,9 @@ def w2s_tasks():
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("gsm", r"unknown task 'gsm'\. There is a folder of that name here: name it by its path, \./gsm\."),
-        ("flat", r"There is a file of that name here: name it by its path, \./flat\.yaml\."),
-        ("rows.jsonl", r"There is a file of that name here: name it by its path, \./rows\.jsonl\."),
+        ("gsm", r"unknown task 'gsm'\. There is a folder with that name here: give its path, \./gsm\."),
+        ("flat", r"There is a file with that name here: give its path, \./flat\.yaml\."),
+        ("rows.jsonl", r"There is a file with that name here: give its path, \./rows\.jsonl\."),
         ("./sums.py", r"a task in Python is a plugin\. Give -p sums\.py --tasks adding\."),
         ("sums.py", r"Give -p sums\.py --tasks adding\."),
         ("./mine.py", r"the file offers methods\. Give --methods mine\.py\."),

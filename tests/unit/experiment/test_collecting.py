@@ -13,7 +13,7 @@ from w2s_harness.experiment.collecting import remarks
 def test_what_cannot_run_and_what_will_be_skipped_is_said_first(plan):
     assert remarks(plan) == [
         "warning: torn cannot run and will fail: torn.py: SyntaxError",
-        "note: for want of access these will be skipped: asks (inference). --grant inference lets them run",
+        "note: skipped for lack of access: asks (inference). --grant inference lets them run",
     ]
     granted = replace(plan, grants=plan.grants | {"inference"}, methods=plan.methods[:2])
     assert remarks(granted) == []
