@@ -7,6 +7,7 @@ import io
 import keyword
 import os
 import sys
+import warnings
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -116,6 +117,9 @@ def main() -> None:
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     _open_streams()
     debug = is_debugged()
+    if not debug and not sys.warnoptions:
+        # What a library warns of, we have to mend and not the user.
+        warnings.simplefilter("ignore")
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         code = command.main(args=arguments, prog_name="w2s-harness", standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 
 import click
@@ -9,6 +10,7 @@ import pytest
 from click.core import ParameterSource
 from click.testing import CliRunner
 
+from w2s_harness import cli
 from w2s_harness.cli import main, repeated
 from w2s_harness.cli.agent import command as agent
 from w2s_harness.cli.run import _AD_HOC, _nearer_pair, command
@@ -70,6 +72,16 @@ def test_a_value_that_was_not_typed_says_where_it_comes_from(tmp_path, monkeypat
         main()
     said = capsys.readouterr().err
     assert ended.value.code == 4 and origin in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("words", "heard"), [([], 0), (["--debug"], 1)])
+def test_what_libraries_warn_of_is_for_us(monkeypatch, recwarn, words, heard):
+    monkeypatch.setattr(cli.command, "main", lambda **_: warnings.warn("numpy thinks", stacklevel=1))
+    monkeypatch.setattr("sys.argv", ["w2s-harness", *words])
+    monkeypatch.setattr("sys.warnoptions", [])
+    with pytest.raises(SystemExit):
+        main()
+    assert len(recwarn) == heard
 
 
 LINE, ENV, FILE = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP
