@@ -69,8 +69,8 @@ class Looks:
         client, self._client = self._client, None
         return client
 
-    def at(self, pair: Pair) -> Seen:
-        """The models of a pair.
+    def at(self, pair: Pair, threads: int = 1) -> Seen:
+        """The models of a pair; `threads` are those of a service that is started for them.
 
         Raises `ModelError`, in one line, for a model that is not there, is damaged or cannot be read.
         """
@@ -81,7 +81,7 @@ class Looks:
         models = {}
         for role, model in found.items():
             identity = model_identity(model, self._store)
-            seen = self._seen(model, identity["sha256"], pair.threads)
+            seen = self._seen(model, identity["sha256"], threads)
             models[role] = {**identity, "revision": given[role].revision, "seen": seen}
         resolved = dataclasses.replace(
             pair,

@@ -114,7 +114,9 @@ def prepare_settings(plan: Plan, store: Store, looks: Looks | None = None) -> li
     at only from outside. Raises `DataError` or `ModelError` before any work is done.
     """
     looks = looks or Looks(store, loads=False, checks=False)
-    seen = {pair.name: looks.at(pair) for pair in plan.pairs}
+    # as many as the baselines use, to which the service of the looks is handed over
+    threads = max(pair.threads for pair in plan.pairs)
+    seen = {pair.name: looks.at(pair, threads) for pair in plan.pairs}
     out = []
     for task in plan.tasks:
         whole = _data(task, plan.limit, store)

@@ -11,7 +11,7 @@ from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Cell, Limits
-from w2s_harness.types import World
+from w2s_harness.types import Model, World
 
 CELL = Cell("words", "p", "plain", 0)
 
@@ -65,6 +65,48 @@ def test_changed_weights_change_every_key(setting, plan, model):
     after = Keys(setting())
     assert before.features("weak", "test", "features") != after.features("weak", "test", "features")
     assert before.weak(0) != after.weak(0)
+
+
+def test_a_hub_ids_keys_are_those_of_the_bytes_that_its_name_means_now(setting, plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    repo = tmp_path / "hub" / "models--me--student"
+    (repo / "refs").mkdir(parents=True)
+    for commit in ("a" * 40, "b" * 40, "c" * 40):
+        place = repo / "snapshots" / commit
+        place.mkdir(parents=True)
+        (place / "config.json").write_text("{}")
+        (place / "model.safetensors").write_bytes(b"other" if commit[0] == "b" else b"one")
+    pair = replace(plan.pairs[0], strong=Model(source="me/student"))
+
+    def found(commit: str) -> tuple[str, ...]:
+        (repo / "refs" / "main").write_text(commit * 40)
+        keys = Keys(setting(pairs=(pair,)))
+        assert keys.setting.pair.strong.revision == commit * 40
+        return keys.features("strong", "test", "features"), keys.ceiling(0), cell_key(keys.setting, plan)
+
+    first = found("a")
+    assert not set(first) & set(found("b"))
+    assert found("c") == first, "another commit of the same bytes"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "bfloat16"},
+        {"max_tokens": 64},
+        {"device": "cpu"},
+        {"chat_template": "auto"},
+        {"readout": "mean"},
+    ],
+)
+def test_how_a_model_is_read_is_in_the_key_of_its_features(setting, plan, change):
+    pair = plan.pairs[0]
+    other = Keys(setting(pairs=(replace(pair, strong=replace(pair.strong, **change)),)))
+    own = Keys(setting())
+    for part in ("features", "likelihoods", "tokens", "facts"):
+        assert own.features("strong", "test", part) != other.features("strong", "test", part)
+        assert own.features("weak", "test", part) == other.features("weak", "test", part)
 
 
 def test_changed_data_changes_every_key(setting, folder):
