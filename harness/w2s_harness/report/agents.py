@@ -8,13 +8,17 @@ from w2s_harness.report import fitting
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import guards, printable, ranks
 
-NOTE = (
-    "feedback: what agents got answers about. final: questions of the same task that nobody was asked about. "
-    "optimism: feedback less final; what vanilla has of it is the luck of the cut. Ranked is a row that has "
-    "a PGR on each held-out task and is shown to be weak supervision on the final part and on one of those "
-    "tasks. Below the line: what is not shown to come from the teacher."
+LEGEND = (
+    "rank: among rows with a PGR on each held-out task that are shown to be weak supervision on the final "
+    "part and on one of those tasks; below the line: not shown to come from the teacher.",
+    "feedback: PGR on the questions that agents got answers about.",
+    "final: PGR on questions of the same task that nobody was asked about.",
+    "{tasks}: PGR on held-out tasks, which agents never saw.",
+    "optimism: feedback less final; what vanilla has of it is the luck of the cut.",
+    "attempts: queries charged to the method's line of descent.",
+    "USD: what it cost to find. lines: of code. family: the kind of idea.",
+    "by: who handed it in, and what a guard found, if anything.",
 )
-_PROSE = 110
 _REST = ("optimism", "attempts", "USD", "lines", "family", "by")
 
 
@@ -40,8 +44,9 @@ def text(board: Leaderboard, width: int | None = None) -> str:
     if above < len(shown):
         lines.append(" " + "-" * (max(len(line) for found in shown for line in found) - 1))
         lines += [line for found in shown[above:] for line in found]
-    note = fitting.wrapped(f" {NOTE}", min(width or _PROSE, _PROSE), " ")
-    return "".join(f"{line}\n" for line in (*lines, "", *note))
+    said = (text.format(tasks=", ".join(tasks)) for text in LEGEND if tasks or "{tasks}" not in text)
+    below = (part for each in said for part in fitting.wrapped(each, width))
+    return "".join(f"{line}\n" for line in (*lines, "", *below))
 
 
 def _cells(row: Row, tasks: list[str]) -> list[str]:

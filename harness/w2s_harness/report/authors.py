@@ -12,7 +12,12 @@ from w2s_harness.report.notation import guards, printable, ranks, share, span
 VIEWS = ("text", "md")
 _KINDS = {"human": "people", "both": "people and agents", "agent": "agents"}
 _HEAD = ("rank", "method", "by", "PGR", "95 % CI", "hours", "USD", "lines", "attempts", "guards")
-NOTE = "hours, USD: what the authors say of themselves; of agents, what the host counted."
+LEGEND = (
+    "rank, PGR, guards: as in the table of methods. 95 % CI: for this training pool.",
+    "by: the author. hours, USD: what authors say of themselves; of agents, what the host counted.",
+    "lines: of code, without blank lines, comments and docstrings. attempts: at least so many methods or "
+    "settings were scored on this holdout.",
+)
 
 
 def by_author(board: Leaderboard, view: str, width: int | None = None) -> str:
@@ -31,8 +36,10 @@ def by_author(board: Leaderboard, view: str, width: int | None = None) -> str:
             table = _table(rows)
             title = f"{setting.task} on {setting.pair}"
             out.append(_markdown(title, table) if view == "md" else _text(title, table, width))
-    note = "\n".join(fitting.wrapped(NOTE, width if view == "text" else None))
-    return "\n".join(out) + f"\n{note}\n"
+    if view == "md":
+        return "\n".join([*out, "  \n".join(LEGEND)]) + "\n"
+    below = (part for each in LEGEND for part in fitting.wrapped(each, width))
+    return "\n".join(out) + "\n" + "".join(f"{part}\n" for part in below)
 
 
 def _table(rows: Sequence[Row]) -> list[tuple[str, list[list[str]]]]:

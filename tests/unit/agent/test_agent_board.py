@@ -56,6 +56,12 @@ def test_the_table_draws_a_line_above_the_elicitation_list(board_of):
     assert "ranked" in first and set(line.strip()) == {"-"} and "best" in last
 
 
+def test_every_column_is_explained(board_of):
+    text = agents.text(board_of([row("a", final=0.5)]))
+    for head in text.splitlines()[0].split():
+        assert head == "method" or f"{head}: " in text, head
+
+
 def test_the_table_fits_a_terminal(board_of):
     made = board_of([row("a-method-with-a-long-name", final=0.5), row("b", final=0.4)])
     assert max(map(len, agents.text(made).splitlines())) > 80

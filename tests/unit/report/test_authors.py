@@ -47,6 +47,14 @@ def test_lines_fit_the_terminal(mixed, width):
     assert max(map(len, by_author(mixed, "text", width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("view", ["text", "md"])
+def test_what_authors_cost_is_explained(mixed, view):
+    told = by_author(mixed, view)
+    for head in ("by", "95 % CI", "lines", "attempts"):
+        assert f"{head}: " in told, head
+    assert "hours, USD: " in told
+
+
 def test_other_formats_are_refused(mixed):
     with pytest.raises(UsageError, match="formats text and md, not csv"):
         by_author(mixed, "csv")
