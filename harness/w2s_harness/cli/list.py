@@ -68,7 +68,7 @@ def _print(name: str, rows: list[dict[str, Any]]) -> None:
     click.echo(f"{name}:" if rows else f"{name}: none")
     width = max((len(r["name"]) for r in rows), default=0)
     for row in rows:
-        origin = f"{row['distribution']} {row['version']}" if "distribution" in row else ""
+        origin = f"{row['distribution'] + ' ' + row['version']:<20}  " if "distribution" in row else ""
         own = f"  (on {row['pair']})" if row.get("pair") else ""
         note = "" if row.get("enabled", True) else f"  (not ours: {row['enabled_by']} loads it)"
-        echo(f"  {row['name']:<{width}}  {origin:<20}  {row['about']}{own}{note}".rstrip())
+        echo(f"  {row['name']:<{width}}  {origin}{row['about']}{own}{note}".rstrip())

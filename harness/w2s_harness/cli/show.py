@@ -59,6 +59,8 @@ def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
     events = {e["cell"]: e for e in run.events() if "cell" in e}
     if cell not in events:
         other = next((r for r in reversed(runs.all_runs(store / "runs")) if _has(r, cell)), None)
+        if other is None and _is_planned(run.plan(), cell):
+            raise UsageError(f"the run {run.id} planned the cell '{cell}' and has not run it")
         hint = f"; the run {other.id} has: show {other.id}::{cell}" if other else nearest(cell, events)
         raise UsageError(f"the run {run.id} has no cell '{cell}'{hint}")
     task, pair, method, _ = cell.rsplit("/", 3)
@@ -70,6 +72,15 @@ def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
     }
     settings = {noun: found[0] if found else None for noun, found in chosen.items()}
     return {"run": run.id, **events[cell], **_judged(run, task, pair, method), "settings": settings}
+
+
+def _is_planned(plan: dict[str, Any], cell: str) -> bool:
+    parts = cell.rsplit("/", 3)
+    axes = [[t["id"] for t in plan["tasks"]], [p["name"] for p in plan["pairs"]]]
+    axes += [[m["id"] for m in plan["methods"]], [f"s{seed}" for seed in plan.get("seeds", ())]]
+    chosen = plan.get("selected")
+    known = len(parts) == 4 and all(part in axis for part, axis in zip(parts, axes, strict=True))
+    return known and (chosen is None or cell in chosen)
 
 
 def _has(run: Run, cell: str) -> bool:

@@ -59,7 +59,12 @@ def here(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def store(tmp_path) -> Path:
-    plan = {"tasks": [{"id": "words"}], "pairs": [{"name": "p"}], "methods": [{"id": "half[share=0.3]"}]}
+    plan = {
+        "tasks": [{"id": "words"}],
+        "pairs": [{"name": "p"}],
+        "methods": [{"id": "half[share=0.3]"}],
+        "seeds": [0, 7],
+    }
     for name, cell in (("20260101-a", "words/p/half[share=0.3]/s0"), ("20260102-b", "words/p/half/s1")):
         folder = tmp_path / "store" / "runs" / name
         folder.mkdir(parents=True)
@@ -126,6 +131,11 @@ def test_a_cell_of_another_run_is_found_there(store):
         show("words/p/half[share=0.3]/s0", store=store)
     with pytest.raises(UsageError, match=r"has no cell 'words/p/halv/s1' \(did you mean 'words/p/half/s1'"):
         show("words/p/halv/s1", store=store)
+
+
+def test_a_cell_that_was_not_run_is_no_unknown_one(store):
+    with pytest.raises(UsageError, match=r"planned the cell 'words/p/half\[share=0\.3\]/s7' and has not"):
+        show("words/p/half[share=0.3]/s7", store=store)
 
 
 def test_a_guard_file_with_its_settings(here):
