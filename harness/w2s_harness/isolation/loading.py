@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import linecache
+import numbers
 import os
 import sys
 import types
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
+import numpy as np
 import pluggy
 
 from w2s_harness import hookspecs
@@ -159,16 +161,25 @@ def _parameters(name: str, cls: type[Method]) -> tuple[Parameter, ...]:
 
 def _default(name: str, field: str, kind: str, value: Any) -> Any:
     """A default as it is told."""
-    if kind == "float" and type(value) is int:
-        try:
-            value = float(value)
-        except OverflowError:
-            raise ContractError(f"{name}: the default of '{field}' is beyond what a float can hold") from None
-    value = parameters.told(value)
+    try:
+        value = parameters.told(_plain(kind, value))
+    except OverflowError:
+        raise ContractError(f"{name}: the default of '{field}' is beyond what a float can hold") from None
     why = parameters.problem(kind, value)
     if why:
         raise ContractError(f"{name}: the default of '{field}' {why}")
     return value
+
+
+def _plain(kind: str, value: Any) -> Any:
+    """A number of numpy's, a text of a subclass: as Python's own; anything else as it is."""
+    if kind == "bool" and isinstance(value, np.bool_):
+        return bool(value)
+    if kind == "float" and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    if kind == "int" and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return str.__str__(value) if kind == "str" and isinstance(value, str) else value
 
 
 def _value(name: str, parameter: Parameter, value: Any) -> Any:

@@ -105,6 +105,22 @@ def test_an_installed_module_is_described_by_name(zygote):
     assert (info.name, [p.name for p in info.parameters]) == ("confident", ["margin", "soft"])
 
 
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("x: float = np.float32(0.5)", Parameter("x", "float", 0.5)),
+        ("x: float = np.float64('inf')", Parameter("x", "float", "inf")),
+        ("x: int = np.int64(3)", Parameter("x", "int", 3)),
+        ("x: bool = np.bool_(True)", Parameter("x", "bool", True)),
+        ("x: str = Mode.A", Parameter("x", "str", "a")),
+    ],
+)
+def test_defaults_of_numpy_and_of_enumerations_are_plain(zygote, field, told):
+    head = "import numpy as np\nfrom enum import Enum\nclass Mode(str, Enum):\n    A = 'a'\n"
+    code = head + TEMPLATE.replace("rounds: int = 3", field)
+    assert told in describe(zygote, source(code), 10)[0].parameters
+
+
 @pytest.mark.parametrize("word", ["inf", "-inf", "nan"])
 def test_a_default_without_limit_is_told_by_its_name(zygote, word):
     code = TEMPLATE.replace("margin: float = 1", f"margin: float = float('{word}')")
