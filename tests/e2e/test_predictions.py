@@ -93,7 +93,7 @@ def test_predictions_are_scored_and_stand_apart(exported: Place) -> None:
         (lambda rows: rows[1:], "preds.jsonl: 1 of the 150 holdout rows of words have no prediction"),
         (lambda rows: [*rows, rows[0]], "preds.jsonl:151: the row"),
         (lambda rows: [rows[0] | {"p": 1.5}, *rows[1:]], "preds.jsonl:1: "),
-        (lambda rows: [rows[0] | {"p": float("nan")}, *rows[1:]], "preds.jsonl:1: not JSON"),
+        (lambda rows: [rows[0] | {"p": float("nan")}, *rows[1:]], "preds.jsonl:1: NaN is not JSON"),
         (lambda rows: [row | {"seed": 7} for row in rows], "preds.jsonl:1: seed 7 is none of the plan's"),
         (lambda rows: [row | {"seed": 1} for row in rows], "preds.jsonl: no prediction for seed 0"),
     ],
