@@ -22,7 +22,7 @@ from w2s_harness import hookspecs
 from w2s_harness.discovery import hooks, metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.discovery.sources import MethodSource
-from w2s_harness.disk import open_regular
+from w2s_harness.disk import HEAD, check_head, open_regular, shown
 from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError, nearest
 from w2s_harness.types import Pair, Task, TaskKind
 
@@ -383,7 +383,8 @@ class _importing:
 
 def _import_file(path: Path) -> ModuleType:
     try:
-        open_regular(path, "Name a Python file.").close()
+        with open_regular(path, "Name a Python file.") as file:
+            check_head(file.read(HEAD), shown(path))
     except DataError as bad:
         raise UsageError(f"-p {bad}") from bad
     name = f"w2s_plugin_{path.stem}"

@@ -92,6 +92,8 @@ def from_file(path: Path) -> MethodSource:
     """The method file at `path`, read and hashed once. Raises `UsageError` where it cannot be read."""
     try:
         code = disk.read_bytes(path, MAX_FILE, "A method file is Python text, or predictions.")
+        if path.suffix == ".py":
+            disk.check_head(code[: disk.HEAD], disk.shown(path))
     except DataError as bad:
         why = str(bad).removeprefix(f"{disk.shown(path)}: ")
         raise UsageError(f"{disk.shown(path)}: cannot read the method file: {why}") from bad

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 
@@ -153,10 +154,14 @@ def test_a_method_file_that_is_none_is_named_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "gone.py").symlink_to("nowhere.py")
+    (tmp_path / "packed.py").write_bytes(gzip.compress(b"x = 1"))
+    (tmp_path / "wide.py").write_bytes("x = 1".encode("utf-16"))
     for name, said in (
         ("pipe.py", "not a regular file but a pipe"),
         ("folder.py", "not a regular file but a folder"),
         ("gone.py", "the link leads nowhere"),
+        ("packed.py", r"is compressed \(gzip\)"),
+        ("wide.py", "is UTF-16"),
     ):
         with pytest.raises(UsageError, match=rf"{name}: cannot read the method file: {said}"):
             sources.from_file(tmp_path / name)
