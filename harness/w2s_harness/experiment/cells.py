@@ -157,15 +157,15 @@ class CellWork:
             failed.append(job)
             return False
 
-        with self._slots() as slots:
+        with self._slots(len(jobs)) as slots:
             slots.map(jobs, one, first)
             if not desk.stopped:
                 slots.map(failed, one, desk.settle)
         self.busy_s += slots.busy_s
 
-    def _slots(self) -> Slots:
+    def _slots(self, units: int) -> Slots:
         threads = max(pair.threads for pair in self.plan.pairs)
-        memory = memory_share(self.n)
+        memory = memory_share(min(self.n, units))
         return Slots(
             self.n, lambda: ServiceClient("worker-facing", threads=threads, memory_bytes=memory), self.cancel
         )
@@ -293,7 +293,7 @@ class CellWork:
                 name = f"{unit[0].id} {unit[1] + 1}/{nulls.PARTS}"
                 self.hook.w2s_stage_progress(stage="null", unit=name, cached=False)
 
-            with self._slots() as slots:
+            with self._slots(len(units)) as slots:
                 slots.map(units, lambda c, u: nulls.measure(c, self.store, u[0], seeds, u[1]), done)
             self.busy_s += slots.busy_s
         for setting in wanted.values():

@@ -237,3 +237,13 @@ def test_a_real_cell_has_one_chance_and_takes_its_worlds_with_it(flaky):
 def test_nothing_is_run_again_after_a_stop(flaky):
     found = flaky({REAL: 1, FLIPPED: 9}, stop_first=True)
     assert found.ran.count(FLIPPED) <= 1
+
+
+@pytest.mark.parametrize(("slots", "units", "shared"), [(64, 6, 6), (2, 100, 2)])
+def test_no_more_services_are_counted_than_start(make, monkeypatch, slots, units, shared):
+    asked = []
+    monkeypatch.setattr("w2s_harness.experiment.cells.memory_share", lambda n: asked.append(n) or 2**31)
+    work = make()
+    work.n = slots
+    work._slots(units)
+    assert asked == [shared]
