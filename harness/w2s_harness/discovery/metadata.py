@@ -158,7 +158,7 @@ def _is_ours(info: Path) -> bool:
 
 
 def _pth_folders(info: Path) -> list[Path]:
-    """The folders that the `.pth` files of a distribution add to `sys.path`; asked of our own alone."""
+    """The folders that the `.pth` files of a distribution add to `sys.path`; asked of what is trusted."""
     files = [info.parent / line for line in installed_files(info) if line.endswith(".pth")]
     folders = [file.parent / line for file in files for line in redirecting.pth_lines(file) or []]
     return [folder for folder in folders if folder.is_dir()]
@@ -197,7 +197,11 @@ def module_file(entry: Entry) -> Path | None:
     parts = entry.module.split(".")
     if not all(part.isidentifier() for part in parts):
         return None
-    for folder in import_folders(entry.info):
+    folders = import_folders(entry.info)
+    if entry.group == TRUSTED:
+        # The host imports it, so from wherever the interpreter does.
+        folders += _pth_folders(entry.info)
+    for folder in folders:
         relative = folder.joinpath(*parts)
         for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
             if _is_inside(candidate, folder, entry):

@@ -114,6 +114,20 @@ def test_an_editable_wheel_of_ours_alone_leads_to_its_source(site, tmp_path, nam
     assert metadata.module_file(entry) == (project / "ed_mod.py" if is_ours else None)
 
 
+def test_a_trusted_plugin_is_found_wherever_the_interpreter_finds_it(site, tmp_path):
+    project = tmp_path / "project"
+    info = plant(
+        site,
+        "task",
+        points={TRUSTED: {"t": "t_mod"}},
+        files={"t_mod.py": TASK.format(name="t")},
+        editable=project,
+    )
+    (info / "direct_url.json").write_text('{"url": "file:///x.whl", "archive_info": {}}')
+    (entry,) = metadata.entries(TRUSTED, folders=[site])
+    assert metadata.module_file(entry) == project / "t_mod.py"
+
+
 def test_an_ordinary_install_is_not_editable(site):
     info = plant(site, "p", points={}, files={})
     assert metadata.editable_root(info) is None
