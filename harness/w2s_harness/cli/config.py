@@ -49,6 +49,8 @@ class Config:
     values: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What `plugins: {NAME: {...}}` says, by name."""
+    at: Callable[..., str] = field(default=lambda *keys: "", compare=False)
+    """`file:line` of a key, or of one in the mapping under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class _Found:
     """What a file holds, and where in it a key stands."""
 
     values: Any
-    at: Callable[[str], str]
-    """`file:line` of a key."""
+    at: Callable[..., str]
+    """`file:line` of a key, or of one in the mapping under it."""
 
 
 def find(explicit: Path | None, known: Mapping[str, Flag]) -> Config:
@@ -69,7 +71,7 @@ def find(explicit: Path | None, known: Mapping[str, Flag]) -> Config:
     for file in [explicit] if explicit else _candidates(Path.cwd()):
         found = _read(file, required=explicit is not None)
         if found is not None:
-            return Config(file, _checked(found, known), _settings(found))
+            return Config(file, _checked(found, known), _settings(found), found.at)
     return Config()
 
 
@@ -130,17 +132,17 @@ def _toml(body: bytes, file: Path, *, required: bool) -> _Found | None:
             said = f"; [tool.{near[0]}] is not read" if near else ""
             raise UsageError(f"{file}: there is no table [tool.w2s-harness]{said}. Put the keys under that.")
         return None
-    return _Found(tables["w2s-harness"], lambda key: f"{file}:{_line(text, key)}")
+    return _Found(tables["w2s-harness"], lambda *keys: f"{file}:{_line(text, *keys)}")
 
 
-def _line(text: str, key: str) -> int:
-    """The line of a key of our table, from 1; tomllib does not tell it."""
+def _line(text: str, *keys: str) -> int:
+    """The line of a key of our table, or of one under it, from 1; tomllib does not tell it."""
     lines = text.splitlines()
-    first = next((n for n, line in enumerate(lines) if re.match(r"\s*\[\s*tool\.[\"']?w2s-harness", line)), 0)
-    wanted = re.compile(
-        rf"\s*(\[\s*tool\.[\"']?w2s-harness[\"']?\s*\.\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]"
-    )
-    return next((n for n in range(first, len(lines)) if wanted.match(lines[n])), first) + 1
+    found = next((n for n, line in enumerate(lines) if re.match(r"\s*\[\s*tool\.[\"']?w2s-harness", line)), 0)
+    for key in map(re.escape, keys):
+        wanted = re.compile(rf"\s*(\[.*\.\s*[\"']?{key}[\"']?\s*[.\]]|[\"']?{key}[\"']?\s*[.=])")
+        found = next((n for n in range(found, len(lines)) if wanted.match(lines[n])), found)
+    return found + 1
 
 
 def _yaml(body: bytes, file: Path) -> _Found:
@@ -150,7 +152,7 @@ def _yaml(body: bytes, file: Path) -> _Found:
         document = parsed(body, file, may_be_empty=True)
     except DataError as bad:
         raise UsageError(str(bad)) from bad
-    return _Found(document.value, lambda key: document.at(key))
+    return _Found(document.value, document.at)
 
 
 def _checked(found: _Found, known: Mapping[str, Flag]) -> dict[str, Any]:

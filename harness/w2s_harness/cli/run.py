@@ -17,6 +17,7 @@ from w2s_harness.cli.numbers import SEED, seconds
 
 if TYPE_CHECKING:
     from w2s_harness.cli.terminal import Terminal
+    from w2s_harness.discovery.plugins import Plugins
 
 _PLAN_FLAGS = (
     "tasks", "pairs", "methods", "seeds", "baseline_seeds", "weak", "strong", "mode", "adapter", "grant",
@@ -46,7 +47,7 @@ def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) 
         values[name] = text
     ctx.default_map = {**values, **(ctx.default_map or {})}
     ctx.meta["w2s.config"] = found.file
-    ctx.meta["w2s.settings"] = found.settings
+    ctx.meta["w2s.settings"], ctx.meta["w2s.at"] = found.settings, found.at
     ctx.meta["w2s.strangers"] = config.strangers(os.environ, (*flags, *_OTHER_VARIABLES))
     return value
 
@@ -279,11 +280,24 @@ def command(ctx: click.Context, /, **flags: Any) -> int:
         return _run(ctx, flags, terminal)
 
 
+def _configure(plugins: Plugins, ctx: click.Context) -> None:
+    """Hand plugins their settings, one by one first: an error names the line. Raises `UsageError`."""
+    from w2s_harness.errors import UsageError
+
+    settings = ctx.meta.get("w2s.settings", {})
+    for name, block in settings.items():
+        for key, value in block.items():
+            try:
+                plugins.configure({name: {key: value}})
+            except UsageError as bad:
+                raise UsageError(f"{ctx.meta['w2s.at']('plugins', name, key)}: {bad}") from bad
+    plugins.configure(settings)
+
+
 def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     from w2s_harness.cli.wide import columns
     from w2s_harness.destination import file_for
     from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.errors import UsageError
     from w2s_harness.experiment.selection import Selection
     from w2s_harness.experiment.session import Listeners, Options, run
 
@@ -293,10 +307,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
     plugins.register("terminal", terminal)
     for spec in (*flags["plugin"], *(f"no:{name}" for name in flags["no_guard"])):
         plugins.switch(spec)
-    try:
-        plugins.configure(ctx.meta.get("w2s.settings", {}))
-    except UsageError as bad:
-        raise UsageError(f"{ctx.meta['w2s.config']}: {bad}") from bad
+    _configure(plugins, ctx)
     for line in (*ctx.meta.get("w2s.strangers", ()), *ctx.meta.get(repeated.KEY, ())):
         terminal.say(f"warning: {line}")
     if ctx.meta.get("w2s.config"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from w2s_harness.cli import config
+from w2s_harness.cli.run import command
 from w2s_harness.errors import UsageError
 
 KNOWN = {"tasks": config.Flag(), "plugins": config.Flag("list")}
@@ -42,3 +44,18 @@ def test_toml_says_the_same(read):
 def test_a_block_that_is_no_mapping_of_names(read, text):
     with pytest.raises(UsageError, match=r"w2s\.yaml:1: plugins: 'a' takes a mapping of its settings"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("w2s.yaml", "tasks: x\nplugins:\n  resources:\n    printed: 3\n    times: 1\n", 5),
+        ("c.toml", "[tool.w2s-harness]\ntasks = 'x'\n[tool.w2s-harness.plugins.resources]\ntimes = 1\n", 4),
+        ("c.toml", "[tool.w2s-harness]\nplugins = {resources = {times = 1}}\n", 2),
+    ],
+)
+def test_a_setting_that_is_not_there_names_its_line(tmp_path, name, text, line):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=rf"{name}:{line}: plugins: 'resources' has no setting 'times'"):
+        words = ["-c", str(tmp_path / name)]
+        CliRunner().invoke(command, words, standalone_mode=False, catch_exceptions=False)
