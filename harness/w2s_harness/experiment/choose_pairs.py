@@ -57,7 +57,9 @@ def _named(wanted: Selection, names_of: str, plugins: Plugins) -> list[Pair]:
     refuse_flags(wanted)
     found = []
     for spec in parse_specs(names_of):
-        names = spec.selected(plugins.shipped("w2s_pairs"), plugins.offering("w2s_pairs"), "pairs")
+        names = [spec.name]
+        if spec.is_glob:
+            names = spec.selected(plugins.shipped("w2s_pairs"), plugins.offering("w2s_pairs"), "pairs")
         found += [_changed(plugins.pair(name), wanted) for name in names]
     return merged(found, lambda pair: pair.name, lambda pair: pair, "pairs")
 

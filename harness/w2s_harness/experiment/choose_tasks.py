@@ -29,7 +29,9 @@ def choose_tasks(
             raise UsageError(f"{spec.name}: a task of data files takes no parameters")
         task = data_task(path)
         return [PlannedTask(task.name, task, {}, task.exposure, path=spec.name)]
-    names = spec.selected(plugins.shipped("w2s_tasks"), plugins.offering("w2s_tasks"), "tasks")
+    names = [spec.name]
+    if spec.is_glob:
+        names = spec.selected(plugins.shipped("w2s_tasks"), plugins.offering("w2s_tasks"), "tasks")
     return [_planned_task(_installed(name, plugins), spec, fresh, drawn) for name in names]
 
 
