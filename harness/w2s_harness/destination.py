@@ -56,6 +56,13 @@ def check_file(path: Path, flag: str) -> None:
         raise UsageError(f"{flag} {shown(path)}: is {kind}. Name {where}.")
     if found is not None and not os.access(path, os.W_OK):
         raise UsageError(f"{flag} {shown(path)}: may not be written to. Name another file.")
+    if kind == "a device":
+        # a terminal that a process does not have says so only when it is opened
+        try:
+            os.close(_opened(path))
+        except OSError as bad:
+            what = f"cannot be written ({bad.strerror})"
+            raise UsageError(f"{flag} {shown(path)}: {what}. Name another file.") from None
     if kind is None:
         _check_place(path, flag, is_there=found is not None)
 

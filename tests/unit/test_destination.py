@@ -96,6 +96,14 @@ def test_a_device_is_written_to_and_stays_one(here: Path) -> None:
     assert stat.S_ISCHR(node.stat().st_mode)
 
 
+def test_a_device_that_does_not_open_is_refused_before_anything_runs(monkeypatch) -> None:
+    def refuse(path: Path) -> int:
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+
+    monkeypatch.setattr(destination, "_opened", refuse)
+    assert _no_file("/dev/null").endswith("cannot be written (No such device or address). Name another file.")
+
+
 def test_a_device_that_takes_nothing_says_so() -> None:
     with pytest.raises(OSError, match="No space left"):
         write(file_for("/dev/full", "--out"), b"1")
