@@ -44,8 +44,9 @@ def command(
 
     into = None if figures is None else folder_for(figures, "--figures")
     found = SignOffs(Path(store)).shown_on(document.read(_leaderboard(run, Path(store))))
-    if against:
-        found = compared_with(found, [name.strip() for name in against.split(",") if name.strip()])
+    named = [name.strip() for name in (against or "").split(",") if name.strip()]
+    if named:
+        found = compared_with(found, named)
     if best:
         found = with_best(found)
     if reviewed_only:
@@ -57,7 +58,8 @@ def command(
 
         click.echo(by_author(found, form, columns()), nl=False)
         return 0
-    click.echo(latex.latex(found) if form == "latex" else tables.render(found, form, columns()), nl=False)
+    shown = latex.latex(found, named) if form == "latex" else tables.render(found, form, columns(), named)
+    click.echo(shown, nl=False)
     for path in write_figures(found, into) if into is not None else ():
         click.echo(f"figure  {path}", err=True)
     return 0

@@ -341,7 +341,8 @@ class _Session:
         if self.options.out:
             canonical.write(board, self.options.out)
         self.hook.w2s_run_finish(leaderboard=msgspec.to_builtins(board), run_dir=str(run_.folder))
-        self.listeners.show(tables.render(board, "text", self.listeners.width))
+        named = [name.strip() for name in self.selection.against.split(",")]
+        self.listeners.show(tables.render(board, "text", self.listeners.width, named))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
         return Done(_exit_code(board), board, results)
 

@@ -34,7 +34,7 @@ _ESCAPES = {
 _HEAD = "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; made by w2s-harness, do not edit"
 
 
-def latex(document: Leaderboard) -> str:
+def latex(document: Leaderboard, asked: Sequence[str] = ()) -> str:
     """A `table` for each setting, ending in a newline; text of others is escaped, controls included.
 
     Rows are in the order of the terminal's table. Notes under each explain its columns and say of every row
@@ -42,7 +42,7 @@ def latex(document: Leaderboard) -> str:
     """
     failed = [c for c in document.controls if not c.ok]
     parts = [_HEAD]
-    for block in blocks(document):
+    for block in blocks(document, asked):
         mine = [c.name for c in failed if (c.task, c.pair) == (block.setting.task, block.setting.pair)]
         parts.append("\n".join(_table(block, mine)))
     if document.claims:

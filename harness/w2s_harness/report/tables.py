@@ -115,14 +115,15 @@ class Block:
         return versus(next((c for c in row.versus if c.against == name), None), in_pgr=not self.gap)
 
 
-def render(document: Leaderboard, view: str, width: int | None = None) -> str:
+def render(document: Leaderboard, view: str, width: int | None = None, asked: Sequence[str] = ()) -> str:
     """The document in one of `VIEWS`, ending in a newline. Raises `UsageError` for another name.
 
     :param width: columns of the terminal that a text is for; None: lines are as long as they come.
+    :param asked: references that a column was asked for; zero-shot has none else, since claims speak of it.
     """
     makers: dict[str, Callable[[Leaderboard], str]] = {
-        "text": lambda d: text(d, width),
-        "md": markdown,
+        "text": lambda d: text(d, width, asked),
+        "md": lambda d: markdown(d, asked),
         "csv": lambda d: comma_separated((b.setting, r) for b in blocks(d) for r in (*b.above, *b.below)),
         "json": lambda d: canonical.document_bytes(d).decode("utf-8"),
     }
@@ -131,24 +132,24 @@ def render(document: Leaderboard, view: str, width: int | None = None) -> str:
     return makers[view](document)
 
 
-def text(document: Leaderboard, width: int | None = None) -> str:
+def text(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:
     """Aligned text: per setting a head line with weak and ceiling, then a table."""
-    parts = ["\n".join(_text_block(block, width)) for block in blocks(document)]
+    parts = ["\n".join(_text_block(block, width)) for block in blocks(document, asked)]
     alarms = [line for alarm in _alarms(document) for line in wrapped(alarm, width)]
-    below = (_legend(document), _notes(document))
+    below = (_legend(document, asked), _notes(document))
     said = ["\n".join(line for note in notes for line in wrapped(note, width)) for notes in below]
     return "\n\n".join(filter(None, ["\n".join(alarms), *parts, *said])) + "\n"
 
 
-def markdown(document: Leaderboard) -> str:
+def markdown(document: Leaderboard, asked: Sequence[str] = ()) -> str:
     """A heading, a line and a table per setting."""
-    parts = ["\n".join(_markdown_block(block)) for block in blocks(document)]
+    parts = ["\n".join(_markdown_block(block)) for block in blocks(document, asked)]
     alarms = [f"**{escaped(line)}**" for line in _alarms(document)]
-    notes = ["  \n".join(map(escaped, found)) for found in (_legend(document), _notes(document))]
+    notes = ["  \n".join(map(escaped, found)) for found in (_legend(document, asked), _notes(document))]
     return "\n\n".join(filter(None, [*alarms, *parts, *notes])) + "\n"
 
 
-def blocks(document: Leaderboard) -> list[Block]:
+def blocks(document: Leaderboard, asked: Sequence[str] = ()) -> list[Block]:
     """The settings in the document's order, their rows sorted for showing."""
     made = []
     for setting in document.settings:
@@ -159,14 +160,14 @@ def blocks(document: Leaderboard) -> list[Block]:
         shown = ("ok", "no-gap") if gap else ("ok",)
         above = [r for r in ordered if r.status in shown]
         below = [r for r in ordered if r.status not in shown]
-        made.append(Block(setting, gap, above, below, _references(document)))
+        made.append(Block(setting, gap, above, below, _references(document, asked)))
     return made
 
 
-def _references(document: Leaderboard) -> tuple[str, ...]:
+def _references(document: Leaderboard, asked: Sequence[str]) -> tuple[str, ...]:
     """Whom rows are compared with beside vanilla, and beside zero-shot, which speaks in the claims."""
     names = dict.fromkeys(c.against for row in document.rows for c in row.versus)
-    return tuple(name for name in names if name != ZERO_SHOT)
+    return tuple(name for name in names if name != ZERO_SHOT or name in asked)
 
 
 def _missing_gap(setting: Setting) -> str | None:
@@ -297,9 +298,9 @@ def escaped(cell: str) -> str:
     return cell
 
 
-def _legend(document: Leaderboard) -> list[str]:
+def _legend(document: Leaderboard, asked: Sequence[str] = ()) -> list[str]:
     """A sentence for each column and word of the tables."""
-    columns = [head for block in blocks(document) for head in block.columns]
+    columns = [head for block in blocks(document, asked) for head in block.columns]
     has_reasons = not all(claim.significant for claim in document.claims)
     return explained(document.settings, document.rows, columns, has_reasons=has_reasons)
 

@@ -36,6 +36,16 @@ def test_rows_are_compared_with_any_row_that_is_there(real):
     assert compared_with(made, ["logconf"]) == made, "asked again, the comparison stands once"
 
 
+@pytest.mark.parametrize("names", [["zero-shot"], ["vanilla"], ["vanilla", "vanilla"]])
+def test_what_was_asked_for_has_one_column(real, names):
+    made = compared_with(real, names)
+    for block in tables.blocks(made, names):
+        assert block.columns.count(f"vs {names[0]}") == 1
+        assert {len(block.cells(row)) for row in block.above} == {len(block.columns)}
+        assert all([c.against for c in row.versus].count(names[0]) <= 1 for row in block.above)
+    assert not any("vs zero-shot" in block.columns for block in tables.blocks(real))
+
+
 def test_an_unknown_reference_is_told_with_the_nearest(real):
     with pytest.raises(UsageError, match=r"no such row.*vanilla"):
         compared_with(real, ["vanila"])
