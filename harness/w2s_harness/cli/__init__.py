@@ -6,6 +6,7 @@ import importlib
 import io
 import keyword
 import os
+import re
 import sys
 import warnings
 from difflib import get_close_matches
@@ -98,6 +99,16 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _near(bad: click.ClickException) -> str:
+    """The choice that is nearest to what was given."""
+    kind = bad.param.type if isinstance(bad, click.BadParameter) and bad.param is not None else None
+    given = re.match(r"'([^']*)' is not ", bad.message)
+    if not isinstance(kind, click.Choice) or given is None:
+        return ""
+    close = get_close_matches(given[1], [str(choice) for choice in kind.choices], n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
 def _origin(bad: click.ClickException) -> str:
     """Where the value of a flag that was refused comes from, if not from the command line."""
     if not isinstance(bad, click.BadParameter) or bad.ctx is None or bad.param is None:
@@ -132,7 +143,7 @@ def main() -> None:
     except click.ClickException as bad:
         where = bad.ctx.command_path if isinstance(bad, click.UsageError) and bad.ctx else "w2s-harness"
         said = " ".join(bad.format_message().split())
-        click.echo(f"error: {said}{_origin(bad)} (`{where} --help` shows the flags)", err=True)
+        click.echo(f"error: {said}{_near(bad)}{_origin(bad)} (`{where} --help` shows the flags)", err=True)
         code = 4
     except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
         code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
