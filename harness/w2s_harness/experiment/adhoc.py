@@ -45,7 +45,8 @@ def adhoc(wanted: Selection) -> Pair:
     weak = _model(wanted, wanted.weak, _templates("--weak-template", wanted.weak_template))
     strong = _model(wanted, wanted.strong, _templates("--strong-template", wanted.strong_template) | _SUM)
     name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
-    return Pair(name=name, weak=weak, strong=strong, mode="probe")
+    # Whether they can write and read notes is asked of the models when a method wants it.
+    return Pair(name=name, weak=weak, strong=strong, mode="probe", abilities=("generate",))
 
 
 def refuse_flags(wanted: Selection) -> None:

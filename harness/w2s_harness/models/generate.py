@@ -42,12 +42,16 @@ def _note(loaded: Loaded, ids: Sequence[int], max_tokens: int, charge: Callable[
     with torch.inference_mode():
         while len(written) < max_tokens:
             charge(unread.shape[1])
-            out = loaded.network(input_ids=unread, past_key_values=cache, use_cache=True)
+            kept = {} if cache is None else {"past_key_values": cache}
+            out = loaded.network(input_ids=unread, use_cache=True, **kept)
             token = int(out.logits[0, -1].argmax())
             if token in ends:
                 break
             written.append(token)
-            cache, unread = out.past_key_values, torch.tensor([[token]], device=loaded.device)
+            # A network whose memory has another name (RWKV, Mamba) reads everything again.
+            cache = getattr(out, "past_key_values", None)
+            again = [token] if cache is not None else [*ids, *written]
+            unread = torch.tensor([again], device=loaded.device)
     return str(loaded.tokenizer.decode(written, skip_special_tokens=True))
 
 

@@ -198,3 +198,26 @@ def test_writing_is_charged_token_by_token_and_the_weak_readers_by_its_size(open
     assert both.flops - written.flops == 2 * shelf.shape(weak).parameters * (both.tokens - written.tokens)
     small = open_cell(limits=control.Limits(vanillas=0.05))
     refused(small.serve(wire.Generate(rows(), ASK, 8)), "FLOPs", fatal=True)
+
+
+@pytest.mark.parametrize("name", ["Rwkv", "Mamba"])
+def test_a_network_whose_memory_has_another_name_writes_the_same(tokenizer, tmp_path, name):
+    import torch
+    import transformers
+
+    torch.manual_seed(1)
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2
+    )
+    getattr(transformers, f"{name}ForCausalLM")(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load(Model(source=str(tmp_path), readout="auto", max_tokens=64))
+    ids = list(model.tokenizer(PROMPTS[0])["input_ids"])
+    expected: list[int] = []
+    with torch.no_grad():
+        for _ in range(5):
+            logits = model.network(input_ids=torch.tensor([ids + expected]), use_cache=False).logits
+            expected.append(int(logits[0, -1].argmax()))
+    if model.tokenizer.eos_token_id in expected:
+        expected = expected[: expected.index(model.tokenizer.eos_token_id)]
+    assert expected and generate(model, [PROMPTS[0]], 5, nothing) == [model.tokenizer.decode(expected)]
