@@ -16,6 +16,9 @@ from w2s_harness.types import Model
 PACKAGE = "package:"
 """Sources `package:NAME/PATTERN` lie inside an installed package, or where `fetch` put its files."""
 
+_GGUF = ("gguf", "accelerate")
+"""What transformers reads a .gguf file through."""
+
 
 def locate(settings: Model) -> Path | None:
     """The file or folder that holds the model, or None for a hub id that is not in the hub's cache.
@@ -57,6 +60,12 @@ def unpacked(settings: Model) -> Iterator[tuple[Path, dict[str, str]]]:
             f"'{settings.source}' at {settings.revision or 'no named commit'} is not in the hub's cache"
         )
     if path.suffix == ".gguf":
+        for needed in _GGUF:
+            if importlib.util.find_spec(needed) is None:
+                raise ModelError(
+                    f"'{settings.source}': a .gguf file is read through the package {needed}, which is not "
+                    "installed; pip install 'w2s-harness[smollm2]'"
+                )
         yield path.parent, {"gguf_file": path.name}
     elif path.suffix == ".zip":
         with tempfile.TemporaryDirectory(prefix="w2s-model-") as folder:

