@@ -47,6 +47,10 @@ class PluginError(HarnessError):
     """A plugin does not load, or breaks the contract of `hookspecs.py`."""
 
 
+class TaskError(PluginError):
+    """A task's own code does not load its rows; the other tasks of a plan may."""
+
+
 class DataError(HarnessError):
     """A data file breaks its format; the message starts with `file:line`."""
 

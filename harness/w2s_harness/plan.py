@@ -330,6 +330,8 @@ class Plan:
     """What the store had scored on the plan's holdouts before, beside the plan's own rows."""
     secret: str = ""
     """64 hexadecimal digits that key the draws of code that w2s-harness does not ship; empty without such."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Tasks that were asked for and whose own code does not load them, by id, with the reason."""
 
     def cells(self) -> Iterator[Cell]:
         """Every selected cell, tasks outermost, seeds innermost."""

@@ -83,6 +83,19 @@ def environment(tmp_path) -> Path:
     return home
 
 
+TORN = """
+from w2s_harness import Task, hookimpl
+
+class Torn(Task):
+    name, kind = "torn", "verify"
+
+    def load(self):
+        raise KeyError("label")
+
+@hookimpl
+def w2s_tasks():
+    return [Torn()]
+"""
 GOOD = {"vanilla", "without-limit", "opens-all", "loops", "waits"}
 BAD = {
     "huge": "too large",
@@ -116,3 +129,17 @@ def test_each_fails_alone_and_the_board_is_right(warm, environment):
         assert any("raised SystemExit" in words for words in said)
         assert any("returned a world" in words for words in said)
     assert place("run", *asked).code == 1, "what was kept of the first run is read again"
+
+
+def test_a_task_that_does_not_load_takes_no_other_with_it(warm):
+    (warm.folder / "torn.py").write_text(TORN)
+    place = Place(warm.folder, warm.flags)
+    words = warm.flags[warm.flags.index("--tasks") + 1]
+    alone = ("--seeds", "1", "--baseline-seeds", "2", "--no-controls", "--methods", "vanilla")
+    done = place("run", *alone, "-p", "torn.py", "--tasks", f"torn,{words}")
+    assert done.code == 1, done.err
+    board = place.board()
+    assert [row["status"] for row in board["rows"]] == ["ok"] and "KeyError" in board["plan"]["lost"]["torn"]
+    assert "not on it: task torn: load() raised KeyError" in done.out
+    refused = place("run", *alone, "-p", "torn.py", "--tasks", "torn")
+    assert refused.code == 4 and "task torn: load() raised KeyError: 'label'" in refused.err

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from w2s_harness.data.folder import FileTask
 from w2s_harness.data.votes import check_votes, label_of
 from w2s_harness.data.wording import described, hint, quoted
-from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError
+from w2s_harness.errors import DataError, HarnessError, TaskError, UsageError
 from w2s_harness.types import SPLITS, Example, Split, Task
 
 MOST_ROWS = 10_000_000
@@ -31,7 +31,7 @@ def _generated(task: Task) -> Iterator[Located]:
     try:
         rows: Any = task.load()
         if not isinstance(rows, Iterable):
-            raise PluginError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
+            raise TaskError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
         iterator = iter(rows)
         while True:
             try:
@@ -40,13 +40,13 @@ def _generated(task: Task) -> Iterator[Located]:
                 return
             number += 1
             if number > MOST_ROWS:
-                raise PluginError(f"task {task.name}: load() yields over {MOST_ROWS:,} rows. Does it end?")
+                raise TaskError(f"task {task.name}: load() yields over {MOST_ROWS:,} rows. Does it end?")
             yield f"task {task.name}, row {number}", example
     except HarnessError:
         raise
     except (Exception, SystemExit) as bad:
         after = f" after {number} rows" if number else ""
-        raise PluginError(
+        raise TaskError(
             f"task {task.name}: load() raised {type(bad).__name__}{after}: {bad}. Mend the task, or leave "
             "it out."
         ) from bad

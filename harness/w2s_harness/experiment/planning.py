@@ -196,6 +196,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "selected": sorted(plan.selected) if plan.selected is not None else None,
         "attempts": [dataclasses.asdict(attempt) for attempt in plan.attempts],
         **({"secret": plan.secret} if plan.secret else {}),
+        **({"lost": dict(plan.lost)} if plan.lost else {}),
     }
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from w2s_harness import destination
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import ExitCode, NothingSelectedError
+from w2s_harness.errors import ExitCode, NothingSelectedError, TaskError
 from w2s_harness.evidence import Published
 from w2s_harness.experiment import collecting, estimate, published, runs, secret
 from w2s_harness.experiment.assemble import Results, assemble, unjudged
@@ -144,7 +144,7 @@ class _Session:
         self.describer.jail.expect(m.source for m in plan.methods if not is_predictions(m))
         self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):
-            settings = prepare_settings(plan, self.store, self.looks)
+            plan, settings = self._prepared(plan)
         check_predictions(plan, settings)
         if self.options.plan_only:
             self.listeners.show(self._estimate(plan, settings))
@@ -165,6 +165,18 @@ class _Session:
             self.listeners.say(f"interrupted: run the same command again to resume (run {run_.id})")
             return Done(ExitCode.INTERRUPTED)
         return self._finish(results, beside, published, run_)
+
+    def _prepared(self, plan: Plan) -> tuple[Plan, list[Setting]]:
+        """The settings, and the plan without the tasks whose own code does not load them."""
+        lost: dict[str, str] = {}
+        settings = prepare_settings(plan, self.store, self.looks, lost=lost)
+        for why in lost.values():
+            self.listeners.say(f"FAILED {why} The other tasks are run.")
+        left = tuple(task for task in plan.tasks if task.id not in lost)
+        plan = replace(plan, tasks=left, lost=lost)
+        if lost and not any(plan.cells()):
+            raise TaskError(next(iter(lost.values())))
+        return plan, settings
 
     def _estimate(self, plan: Plan, settings: Sequence[Setting]) -> str:
         """What the run would do and cost; of a `--fresh` one, its published twin too."""
@@ -344,7 +356,9 @@ class _Session:
         named = [name.strip() for name in self.selection.against.split(",")]
         self.listeners.show(tables.render(board, "text", self.listeners.width, named))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
-        return Done(_exit_code(board), board, results)
+        for why in results.plan.lost.values():
+            self.listeners.show(f"not on it: {why}\n")
+        return Done(_exit_code(board, results.plan), board, results)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -364,8 +378,8 @@ class _Session:
         }
 
 
-def _exit_code(board: document.Leaderboard) -> ExitCode:
-    bad = any(row.status in ("failed", "disqualified") for row in board.rows)
+def _exit_code(board: document.Leaderboard, plan: Plan) -> ExitCode:
+    bad = bool(plan.lost) or any(row.status in ("failed", "disqualified") for row in board.rows)
     # A guard that failed leaves a row that nobody has vouched for.
     bad = bad or any(verdict.level == "error" for row in board.rows for verdict in row.verdicts)
     return ExitCode.CELL_FAILED if bad else ExitCode.OK

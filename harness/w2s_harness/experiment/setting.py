@@ -17,7 +17,7 @@ from w2s_harness.data.cut import cut
 from w2s_harness.data.draw import draw
 from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
-from w2s_harness.errors import DataError, PluginError
+from w2s_harness.errors import DataError, TaskError
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.store import Store, canonical, key_of
@@ -107,11 +107,15 @@ class Setting:
         return [asdict(model) | self.weights(f"student{k}") for k, model in enumerate(self.pair.students)]
 
 
-def prepare_settings(plan: Plan, store: Store, looks: Looks | None = None) -> list[Setting]:
+def prepare_settings(
+    plan: Plan, store: Store, looks: Looks | None = None, *, lost: dict[str, str] | None = None
+) -> list[Setting]:
     """Look at every model, then load and validate every task of the plan (once per content).
 
     `looks` says which commits hub ids mean, and loads models that it has not seen; without it they are looked
-    at only from outside. Raises `DataError` or `ModelError` before any work is done.
+    at only from outside. `lost` takes the tasks whose own code does not load them, by id, with the reason;
+    they have no setting. Raises `DataError` or `ModelError` before any work is done, and `TaskError` where
+    `lost` is not given or would take every task.
     """
     looks = looks or Looks(store, loads=False, checks=False)
     # as many as the baselines use, to which the service of the looks is handed over
@@ -119,7 +123,13 @@ def prepare_settings(plan: Plan, store: Store, looks: Looks | None = None) -> li
     seen = {pair.name: looks.at(pair, threads) for pair in plan.pairs}
     out = []
     for task in plan.tasks:
-        whole = _data(task, plan.limit, store)
+        try:
+            whole = _data(task, plan.limit, store)
+        except TaskError as bad:
+            if lost is None or len(lost) + 1 == len(plan.tasks):
+                raise
+            lost[task.id] = str(bad)
+            continue
         data = cut(whole, task.part, root=plan.root_seed, name=task.id)
         out += [
             Setting(task, seen[pair.name].pair, data, seen[pair.name].models, plan.root_seed)
@@ -157,5 +167,5 @@ def _code_digest(task: Task) -> str:
         try:
             digest.update(path.read_bytes())
         except OSError as bad:
-            raise PluginError(f"task {task.name}: {path} cannot be read: {bad.strerror}") from bad
+            raise TaskError(f"task {task.name}: {path} cannot be read: {bad.strerror}") from bad
     return digest.hexdigest()
