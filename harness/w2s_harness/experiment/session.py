@@ -319,7 +319,11 @@ class _Session:
         stopped = self.options.stop_first and any("error" in r for r in fresh.cells.values())
         if plan is None or stopped:
             return {}
-        settings = prepare_settings(plan, self.store, self.looks)
+        try:
+            settings = prepare_settings(plan, self.store, self.looks)
+        except TaskError as bad:
+            self.listeners.say(f"{bad} Nothing is compared with the published data.")
+            return {}
         scored = self.attempts.listener(plan, settings)
 
         def log(event: dict[str, Any]) -> None:
