@@ -41,7 +41,7 @@ def test_methods_that_a_pair_cannot_serve_are_skipped_and_all_is_well(place):
     }  # fmt: skip
     assert found["bootstrapping"]["reason"] == "the pair offers no ladder of smaller students"
     assert found["few-shot"]["reason"] == "no in-context gain was measured on this pair"
-    assert found["critic"]["reason"].endswith("cannot generate text")
+    assert found["critic"]["reason"] == "needs the access generate: run with --grant generate"
     assert all(found[name]["pgr"] is None and found[name]["rank"] is None for name in list(found)[1:])
 
 
