@@ -28,7 +28,8 @@ class Bars:
         self._terminal = terminal
         # NO_COLOR is rich's to obey; a line of ours is text, never mark-up
         self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._spinner = Spinner("dots")
+        # rich draws bars of ASCII where it must; its spinners it leaves to us
+        self._spinner = Spinner("line" if self.console.options.ascii_only else "dots")
         self._live = Live(
             console=self.console,
             get_renderable=self.frame,

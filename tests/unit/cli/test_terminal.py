@@ -120,6 +120,16 @@ def test_no_line_is_longer_than_the_terminal_is_wide(clock, width):
     assert max(map(len, drawn(terminal, width).splitlines())) <= width
 
 
+def test_a_terminal_that_knows_ascii_alone_is_sent_no_other_character(clock):
+    terminal = Terminal(0, clock)
+    cells(terminal, 1, 4)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=out, width=80, force_terminal=True, color_system=None)
+    console.print(Bars(terminal, console).frame())
+    out.flush()
+    assert "cells" in out.buffer.getvalue().decode("ascii")
+
+
 def test_a_time_is_written_for_people():
     assert [duration(s) for s in (0.2, 59.4, 59.6, 3570, 7500)] == [
         "1 s",
