@@ -127,7 +127,7 @@ def test_on_a_narrow_terminal_what_vouches_for_a_row_stands_below_it(board):
 
 def test_a_table_says_what_it_rests_on(board, real):
     assert " 2 seeds, 4 holdout rows, 2 questions\n" in render(board, "text")
-    assert render(real, "text").count(" 5 seeds, 2000 holdout rows, 500 questions\n") == 2
+    assert render(real, "text").count(" 5 seeds, 2000 holdout rows, 500 questions") == 2
     first = board.settings[0]
     bare = msgspec.structs.replace(first, clusters=None, n_test=1, baseline_seeds=[0])
     assert basis(bare, board.rows) == "2 seeds, weak and ceiling 1 seed, 1 holdout row"
