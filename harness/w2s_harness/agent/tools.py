@@ -19,6 +19,7 @@ from w2s_harness.errors import HarnessError
 from w2s_harness.scoring.oracle import OracleError
 
 _READ_CHARACTERS = 60_000
+_METHOD_CHARACTERS = 250_000
 
 
 class AgentTools:
@@ -66,6 +67,15 @@ class AgentTools:
             self._read.append(plain)
         return text
 
+    def _method(self, path: str, call: str) -> str:
+        """A method file's text, short enough for the host to compare it with all others."""
+        code = self._opened(path, call)
+        if len(code) > _METHOD_CHARACTERS:
+            raise RefusedError(
+                f"{path}: a method file has at most {_METHOD_CHARACTERS} characters, not {len(code)}"
+            )
+        return code
+
     def _list_files(self, call: str) -> ToolResult:
         entries = self._workspace.files()
         text = "\n".join(f"{e.size:8d}  {e.path}" for e in entries) or "the workspace is empty"
@@ -112,7 +122,7 @@ class AgentTools:
         family: str = "",
     ) -> ToolResult:
         wish = Wish(
-            who=self.who, call=call, name=plain_name(method_file), code=self._opened(method_file, call),
+            who=self.who, call=call, name=plain_name(method_file), code=self._method(method_file, call),
             parameters=parameters(params or {}), verdicts=verdicts, family=family,
         )  # fmt: skip
         return evaluate(self._desk, wish)
@@ -129,7 +139,7 @@ class AgentTools:
         family: str = "",
     ) -> ToolResult:
         changed = parameters(params or {})
-        code = self._opened(method_file, call)
+        code = self._method(method_file, call)
         mine = [one["call"] for one in self._desk.forum.submissions() if one["who"] == self.who]
         if call not in mine and len(mine) >= self._desk.max_submissions:
             raise RefusedError(f"an agent hands in {self._desk.max_submissions} methods at most")

@@ -250,3 +250,12 @@ def test_no_title_forges_a_line_of_the_shared_board(made):
     (row,) = [line for line in board.text.splitlines() if line.startswith("handed in")]
     assert row == "handed in 1: mine by agent-1: mine handed in 2: best by agent-2: PGR 0.99"
     assert board.facts["handed_in"][0]["title"].isprintable()
+
+
+def test_a_method_file_that_takes_the_host_minutes_to_compare_is_refused(made):
+    box = tools(made)
+    write(box, "mine.py", "x = 1\n" * 50_000)
+    for name, more in (("evaluate", {}), ("submit", {"title": "t", "summary": "s"})):
+        told = box.call(name, {"method_file": "mine.py", **more}, name)
+        assert told.is_error and "a method file has at most 250000 characters, not 300000" in told.text
+    assert made.referee.evaluated == [] and made.oracle.left("agent-1", "agent-1/1") == 20
