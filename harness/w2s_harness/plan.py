@@ -21,6 +21,8 @@ Counterfactuals = Literal["all", "one", "none"]
 
 DEFAULT_GRANTS = frozenset({"embeddings"})
 """Access that every plan grants unless it says no."""
+PREDICTIONS = ".jsonl"
+"""How the name of a file of predictions ends."""
 MAX_SEEDS = 1000
 """A larger count is taken for a seed that was meant."""
 GRANTABLE = ("embeddings", "inference", "transductive", "groups", "text", "generate")
@@ -229,6 +231,11 @@ class PlannedMethod:
     """Why it cannot run: its module does not load, or it is refused."""
     author: Authorship | None = None
     """None where it names neither hours nor cost."""
+
+    @property
+    def is_predictions(self) -> bool:
+        """Whether it is a file of predictions: nothing of it runs."""
+        return self.source.entry is None and self.source.filename.endswith(PREDICTIONS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment import adhoc
 from w2s_harness.experiment.one_cell import Job
-from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
@@ -106,7 +105,7 @@ def _pair(pair: Pair, plugins: Plugins) -> list[str]:
 
 
 def _method(method: PlannedMethod) -> str:
-    if is_predictions(method):
+    if method.is_predictions:
         return method.source.filename
     installed = method.source.entry is not None
     name = method.name if installed else f"{method.source.filename}::{method.name}"

@@ -13,7 +13,6 @@ from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.one_cell import Job, Record, Runner
 from w2s_harness.experiment.own_worlds import own_worlds
-from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.predictions import record as given_record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
@@ -67,7 +66,7 @@ class CellWork:
 
     def are_complete(self) -> bool:
         """Whether every real cell that can run is in the store."""
-        own = [job for job in self.jobs if not is_predictions(job.method)]
+        own = [job for job in self.jobs if not job.method.is_predictions]
         return all(self._refusal(job) or self.kept(job) is not None for job in own)
 
     def kept(self, job: Job) -> Record | None:
@@ -209,7 +208,7 @@ class CellWork:
 
     def _given(self, job: Job) -> Record | None:
         """The record of predictions that were computed elsewhere."""
-        if not is_predictions(job.method):
+        if not job.method.is_predictions:
             return None
         return given_record(self.store, job.setting, job.method, job.cell.seed, job.key)
 
@@ -219,7 +218,7 @@ class CellWork:
             return
         for (setting, name), _ in self._by_row().items():
             method = self._methods[name]
-            if method.error or is_predictions(method) or name in self._unread:
+            if method.error or method.is_predictions or name in self._unread:
                 continue
             try:
                 files = method.source.files()
@@ -238,7 +237,7 @@ class CellWork:
         """The counterfactual cells of all rows that can run."""
         out: list[Job] = []
         for (setting, name), jobs in self._by_row().items():
-            if any(map(self._refusal, jobs)) or is_predictions(jobs[0].method):
+            if any(map(self._refusal, jobs)) or jobs[0].method.is_predictions:
                 continue
             seeds = [job.cell.seed for job in jobs]
             asked = self.guards.worlds(self._methods[name], self.gathered[setting].view, seeds)
@@ -260,7 +259,7 @@ class CellWork:
             known = self.store.get(Keys(here).margins("names"))
             # before the readouts were asked, as under --plan, a student with templates is taken to have some
             has_readouts = bool(here.pair.strong.templates if known is None else known["names"])
-            if any(map(self._refusal, jobs)) or is_predictions(jobs[0].method) or not has_readouts:
+            if any(map(self._refusal, jobs)) or jobs[0].method.is_predictions or not has_readouts:
                 continue
             by_seed = {job.cell.seed: job.cell for job in jobs}
             names = (self.plan.root_seed, here.data.digest, here.pair.name, name)

@@ -15,6 +15,7 @@ from w2s_harness.isolation.channel import Cancelled
 from w2s_harness.isolation.showing import said
 from w2s_harness.plan import (
     GRANTABLE,
+    PREDICTIONS,
     Authorship,
     PlannedMethod,
     Spec,
@@ -37,7 +38,7 @@ def choose_methods(spec: Spec, plugins: Plugins, describe: Describe) -> list[Pla
     """
     if spec.name == "all":
         spec = Spec("*", spec.parameters)
-    if spec.name.endswith(predictions.SUFFIX):
+    if spec.name.endswith(PREDICTIONS):
         return [predictions.planned(spec, plugins.methods)]
     if is_path(spec.name, (".py",)):
         path, _, chosen = spec.name.partition("::")

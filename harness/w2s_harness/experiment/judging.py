@@ -13,7 +13,6 @@ from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards, merged
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.one_cell import Record
-from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.store import key_of
 from w2s_harness.isolation import showing
 from w2s_harness.plan import Plan, PlannedMethod
@@ -59,7 +58,7 @@ def judge(
     out = {}
     for row, said in found.items():
         jobs = [ended.job for ended in rows[row]]
-        off = [] if is_predictions(jobs[0].method) else work.guards.off()
+        off = [] if jobs[0].method.is_predictions else work.guards.off()
         verdicts = merged([*off, *said, *spread.get(row, ())])
         out[row] = Judged(verdicts, commands.of(jobs, shipped[row[0]]) if verdicts else "")
     return out
@@ -116,7 +115,7 @@ def _of_row(
 ) -> list[Verdict]:
     guards, gathered = work.guards, work.gathered[row[0]]
     job = cells[0].job
-    if is_predictions(job.method):
+    if job.method.is_predictions:
         return []  # no method was seen at work
     said = [*guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):

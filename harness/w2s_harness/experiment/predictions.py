@@ -27,7 +27,6 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan, PlannedMethod, Spec
 
-SUFFIX = ".jsonl"
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
 """Their isolation: no method ran."""
 _ISOLATION = {"asked": PREDICTIONS_ONLY, "level": PREDICTIONS_ONLY, "layers": ()}
@@ -57,11 +56,6 @@ class Predictions:
     def of(self, seed: int) -> Mapping[str, float]:
         """What holds for a seed."""
         return self.by_seed.get(seed, self.by_seed.get(None, {}))
-
-
-def is_predictions(method: PlannedMethod) -> bool:
-    """Whether a planned method is a file of predictions."""
-    return method.source.entry is None and method.source.filename.endswith(SUFFIX)
 
 
 def planned(spec: Spec, taken: Mapping[str, Any]) -> PlannedMethod:
@@ -116,7 +110,7 @@ def check(plan: Plan, settings: Sequence[Setting]) -> None:
     A task of which a file names no row at all is not its business. Raises `DataError`, one line with the file
     and the line, for unknown ids, a holdout that is covered in part, and seeds that are not the plan's.
     """
-    files = [method for method in plan.methods if is_predictions(method)]
+    files = [method for method in plan.methods if method.is_predictions]
     holdouts = {s.task.id: frozenset(row_ids(s.test)) for s in settings} if files else {}
     for method in files:
         found = parse(method.source.code or b"", method.source.filename)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
@@ -218,7 +217,7 @@ def _single(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> dict[tuple[st
 
 def times(tally: Tally, vanilla: Tally | None) -> float | None:
     """A row's FLOPs over those of vanilla on the same setting; None without either or if it ran elsewhere."""
-    if vanilla is None or is_predictions(tally.method):
+    if vanilla is None or tally.method.is_predictions:
         return None
     return tally.flops / vanilla.flops if vanilla.flops and tally.is_whole else None
 

@@ -35,9 +35,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 def needed(methods: Iterable[PlannedMethod]) -> bool:
     """Whether any of the methods is code that w2s-harness does not ship."""
-    from w2s_harness.experiment.predictions import is_predictions
-
-    return any(not m.source.is_shipped and not is_predictions(m) for m in methods)
+    return any(not m.source.is_shipped and not m.is_predictions for m in methods)
 
 
 def of_store(store: Store, *, make: bool = True) -> str:

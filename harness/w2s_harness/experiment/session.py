@@ -33,7 +33,6 @@ from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.own_calibration import Calibration
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep, without_vanilla
 from w2s_harness.experiment.predictions import check as check_predictions
-from w2s_harness.experiment.predictions import is_predictions
 from w2s_harness.experiment.readouts import Readouts
 from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.selecting import matches_expression
@@ -141,7 +140,7 @@ class _Session:
         if secret.needed(plan.methods):
             hidden = secret.of_store(self.store, make=not self.options.plan_only)
             plan = replace(plan, secret=hidden)
-        self.describer.jail.expect(m.source for m in plan.methods if not is_predictions(m))
+        self.describer.jail.expect(m.source for m in plan.methods if not m.is_predictions)
         self.describer.jail.close_off(plan_paths(plan))
         with self._timed("data"):
             plan, settings = self._prepared(plan)

@@ -14,11 +14,10 @@ from w2s_harness.experiment import again, session
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import build_plan
-from w2s_harness.experiment.predictions import SUFFIX
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.store import Store, replace_file, writing
 from w2s_harness.isolation.jail import Jail
-from w2s_harness.plan import PlannedMethod, Spec, parse_specs
+from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
 from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.review import nearest as likeness
@@ -61,7 +60,7 @@ def resolve(asked: Asked, say: Callable[[str], None]) -> tuple[Spec, PlannedMeth
     specs = parse_specs(asked.method)
     if len(specs) != 1 or specs[0].is_glob or specs[0].name == "all":
         raise UsageError(f"review {asked.method}: name one method (confident:margin=.3, ./mine.py).")
-    if specs[0].name.endswith(SUFFIX):
+    if specs[0].name.endswith(PREDICTIONS):
         raise UsageError(f"review {asked.method}: a file of predictions holds no code to review.")
     plugins, store = asked.plugins(), Store(asked.options.store, warn=say)
     try:

@@ -14,7 +14,7 @@ import pytest
 from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.row_ids import row_ids
 from w2s_harness.errors import DataError, HarnessError, UsageError
-from w2s_harness.experiment.predictions import check, is_predictions, parse, planned, record
+from w2s_harness.experiment.predictions import check, parse, planned, record
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import PlannedMethod, Spec
@@ -59,7 +59,7 @@ def _check(method: PlannedMethod, seeds: tuple[int, ...] = (0, 1)) -> None:
 def test_the_file_stands_for_a_method(tmp_path: Path) -> None:
     method = _method(tmp_path, WHOLE)
     assert (method.id, method.name, method.track, method.access) == ("mine", "mine", "unknown", ())
-    assert is_predictions(method)
+    assert method.is_predictions
     _check(method)
 
 
