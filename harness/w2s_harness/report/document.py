@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from w2s_harness.data.strict_json import struct_of
 from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError
+from w2s_harness.plan import label as label_of
 from w2s_harness.report.records import (
     Accuracy,
     Author,
@@ -362,18 +363,12 @@ def read(path: Path) -> Leaderboard:
 
 def label(row: Row) -> str:
     """The method with its parameters, as in a cell's id: `confident[margin=0.3]`."""
-    if not row.parameters:
-        return row.method
-    return f"{row.method}[{','.join(f'{k}={_plain(v)}' for k, v in sorted(row.parameters.items()))}]"
+    return label_of(row.method, row.parameters)
 
 
 def largest(setting: Setting) -> list[float] | None:
     """The largest vote share of each holdout row of a judged setting; None where rows have labels."""
     return None if isinstance(setting.judged, UnsetType) else setting.judged.largest
-
-
-def _plain(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _schema(text: str) -> str:

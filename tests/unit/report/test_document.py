@@ -2,9 +2,10 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from w2s_harness import plan
 from w2s_harness.errors import DataError
 from w2s_harness.report.canonical import document_bytes, write
 from w2s_harness.report.document import decode, label, read
@@ -84,3 +85,20 @@ def test_a_label_shows_parameters_sorted(board):
     labels = [label(row) for row in board.rows]
     assert "confident[margin=0.3,soft=true]" in labels
     assert "vanilla" in labels
+
+
+@given(
+    st.dictionaries(
+        st.text("abxyz_", min_size=1, max_size=5),
+        st.booleans()
+        | st.integers(-9, 9)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=5),
+        max_size=3,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # no example changes the board
+def test_a_row_is_called_as_its_cells_are(board, changed):
+    row = msgspec.structs.replace(board.rows[0], method="mine", parameters=changed)
+    read_back = msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(row))), type(row))
+    assert label(row) == label(read_back) == plan.label("mine", changed)
