@@ -59,6 +59,7 @@ _STAGES = {
         "experiment/reading.py",
         "experiment/conversation.py",
     ),
+    "null": ("experiment/nulls.py", "balance.py"),
     "vanilla-path": ("experiment/vanilla_path.py", "experiment/worlds.py"),
     "readouts": (
         "models",

@@ -78,7 +78,9 @@ class Keys:
 
     def null(self, seeds: Sequence[int], part: int) -> str:
         """A part of the empirical null: (k,) z scores of honest fits where nothing can be learned."""
-        return key_of("null", [self._identity(), list(seeds), part, code_version("cell")])
+        return key_of(
+            "null", [self._identity(), list(seeds), part, code_version("cell"), code_version("null")]
+        )
 
     def control(self, name: str, seed: int, draw: int) -> str:
         """A draw of a sanity control: its accuracies on the holdout and what it cost."""
