@@ -168,7 +168,7 @@ def test_an_expression_chooses_cells(place):
     chosen = ("--methods", "vanilla,vanilla-hard,confident", "-k", "(vanilla and not hard) or confident/s1")
     plan = place("run", "--plan", *chosen)
     assert plan.code == 0
-    cells = [line.split()[0] for line in plan.out.splitlines() if line.startswith("  ")]
+    cells = [line.split()[0] for line in plan.out.splitlines() if line.startswith("  words/")]
     ids = ["vanilla/s0", "vanilla/s1", "confident/s1"]
     assert cells == [f"words/narrow..wide/{cell}" for cell in ids]
     assert "cells         3   kept 2" in plan.out and "features      5   kept 5" in plan.out

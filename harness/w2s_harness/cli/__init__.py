@@ -147,4 +147,15 @@ def main() -> None:
         code = 4
     except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
         code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(_flushed(code if isinstance(code, int) else 0, debug=debug))
+
+
+def _flushed(code: int, *, debug: bool) -> int:
+    """The exit code once all output is out; the interpreter's own flush would end with a traceback and 120."""
+    try:
+        sys.stdout.flush()
+    except OSError as bad:
+        if code == 0:
+            code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return code

@@ -90,9 +90,10 @@ def test_closed_and_narrow_streams_are_no_failure(tmp_path):
 
 
 def test_a_full_disk_under_the_output_is_one_line(tmp_path):
-    done = _shell("W2S list guards > /dev/full", tmp_path)
-    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
-    assert "no space left" in done.stderr
+    for buffered in ("", "1"):
+        done = _shell(f"PYTHONUNBUFFERED={buffered} W2S list guards > /dev/full", tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+        assert "no space left" in done.stderr
 
 
 def test_debug_adds_the_traceback(capsys):

@@ -35,7 +35,7 @@ def store(tmp_path):
 
 
 def test_a_run_says_what_it_was_and_how_it_ended(store):
-    done = CliRunner().invoke(command, ["runs", "--store", str(store)])
+    done = CliRunner().invoke(command, ["runs", "--store", str(store)], env={"COLUMNS": "200"})
     _, first, second, third = done.output.splitlines()
     assert "20260102-030405-123-abcd" in first and "2026-01-02 03:04" in first
     assert "math, chat x vanilla, a, b, c and 2 more, 3 seeds  finished: 1 failed, 2 ok" in first
