@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def _flushed(code: int, *, debug: bool) -> int:
-    """The exit code once all output is out; the interpreter's own flush would end with a traceback and 120."""
+    """The exit code once all output is out: the interpreter's own flush would end with a traceback."""
     try:
         sys.stdout.flush()
     except OSError as bad:
