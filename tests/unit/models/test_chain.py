@@ -16,6 +16,8 @@ from w2s_harness.models.student import Session
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
+from .asking import handle, ints, refused, values
+
 N, M = 30, 10
 
 
@@ -43,10 +45,6 @@ def open_cell(shelf, llama, smaller, verify_rows):
     return make
 
 
-def ints(values) -> wire.Array:
-    return wire.pack(np.array(list(values)), "i8")
-
-
 def rows(values=range(N), phase="train") -> wire.RowsRef:
     return wire.RowsRef(phase, ints(values))
 
@@ -54,20 +52,6 @@ def rows(values=range(N), phase="train") -> wire.RowsRef:
 def fit(**changes) -> wire.Fit:
     targets = np.random.default_rng(0).uniform(size=N)
     return wire.Fit(**{"rows": rows(), "targets": wire.pack(targets)} | changes)
-
-
-def values(reply):
-    assert isinstance(reply, wire.Values), reply
-    return wire.unpack(reply.values)
-
-
-def handle(reply):
-    assert isinstance(reply, wire.Handled), reply
-    return reply.handle
-
-
-def refused(reply, why):
-    assert isinstance(reply, wire.Refused) and why in reply.reason and not reply.fatal, reply
 
 
 def test_a_worker_is_told_of_the_chain(open_cell):

@@ -17,6 +17,8 @@ from w2s_harness.models.text import encode, texts
 from w2s_harness.models.zero_shot import Template, margins, render
 from w2s_harness.wire import messages as wire
 
+from .asking import handle, ints, refused, values
+
 N, M = 30, 10
 CONTEXT = 96
 ASK = "{question} {candidate} ?"
@@ -42,26 +44,8 @@ def open_cell(shelf, llama, verify_rows, preference_rows):
     return make
 
 
-def ints(values) -> wire.Array:
-    return wire.pack(np.array(list(values)), "i8")
-
-
 def rows(values=range(N), phase="train") -> wire.RowsRef:
     return wire.RowsRef(phase, ints(values))
-
-
-def handle(reply):
-    assert isinstance(reply, wire.Handled), reply
-    return reply.handle
-
-
-def values(reply):
-    assert isinstance(reply, wire.Values), reply
-    return wire.unpack(reply.values)
-
-
-def refused(reply, why, *, fatal=False):
-    assert isinstance(reply, wire.Refused) and why in reply.reason and reply.fatal is fatal, reply
 
 
 def spent(cell, request):

@@ -18,6 +18,8 @@ from w2s_harness.models.zero_shot import Template, margins, render
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
+from .asking import ints, refused, values
+
 N = 12
 ASK = "{question} {candidate} ?"
 READ = "{question} {candidate} : {note} so correct ?"
@@ -52,10 +54,6 @@ def open_cell(shelf, llama, weak, verify_rows):
     return make
 
 
-def ints(values) -> wire.Array:
-    return wire.pack(np.array(list(values)), "i8")
-
-
 def rows(values=range(N), phase="train") -> wire.RowsRef:
     return wire.RowsRef(phase, ints(values))
 
@@ -63,15 +61,6 @@ def rows(values=range(N), phase="train") -> wire.RowsRef:
 def noted(reply):
     assert isinstance(reply, wire.Noted), reply
     return reply.notes
-
-
-def values(reply):
-    assert isinstance(reply, wire.Values), reply
-    return wire.unpack(reply.values)
-
-
-def refused(reply, why, *, fatal=False):
-    assert isinstance(reply, wire.Refused) and why in reply.reason and reply.fatal is fatal, reply
 
 
 def test_decoding_takes_the_likeliest_token_as_a_whole_pass_over_the_text_would(loaded):
