@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from w2s_harness.disk import kind_of, shown
+from w2s_harness.disk import beside, kind_of, shown, sync_folder, write_errors
 from w2s_harness.errors import StoreError, UsageError
 
 READER_S = 30.0
@@ -58,11 +58,8 @@ def check_file(path: Path, flag: str) -> None:
         raise UsageError(f"{flag} {shown(path)}: may not be written to. Name another file.")
     if kind == "a device":
         # a terminal that a process does not have says so only when it is opened
-        try:
+        with write_errors(f"{flag} {shown(path)}: cannot be written (", "). Name another file.", UsageError):
             os.close(_opened(path))
-        except OSError as bad:
-            what = f"cannot be written ({bad.strerror})"
-            raise UsageError(f"{flag} {shown(path)}: {what}. Name another file.") from None
     if kind is None:
         _check_place(path, flag, is_there=found is not None)
 
@@ -198,30 +195,14 @@ def _fill(descriptor: int, data: bytes) -> None:
 
 
 def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
-    # a name of its own: one made of the file's could be too long
-    descriptor, name = tempfile.mkstemp(prefix=".w2s-", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if before is not None:
-                with contextlib.suppress(OSError):
-                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
-            # mkstemp's 0600 would hide a shared leaderboard
-            os.fchmod(file.fileno(), 0o644 if before is None else stat.S_IMODE(before.st_mode))
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        # the file is there; some file systems cannot sync a folder
-        with contextlib.suppress(OSError):
-            os.fsync(folder)
-    finally:
-        os.close(folder)
+    with beside(path, data, 0o600) as waiting:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                os.chown(waiting, before.st_uid, before.st_gid)
+        # 0600 would hide a shared leaderboard
+        waiting.chmod(0o644 if before is None else stat.S_IMODE(before.st_mode))
+        waiting.replace(path)
+    sync_folder(path.parent)
 
 
 def _shown(text: str) -> str:

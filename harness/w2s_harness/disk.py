@@ -1,14 +1,21 @@
-"""How a user's file is opened and taken as text, with one clear line where that fails."""
+"""How files are read, replaced and added to, with one clear line where that fails."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import TypeVar
 
-from w2s_harness.errors import DataError
+from w2s_harness.errors import DataError, HarnessError, StoreError
+
+T = TypeVar("T")
 
 KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -161,3 +168,127 @@ def text_of(data: bytes, name: str, *, takes_mark: bool = False) -> str:
     # only now line by line, to tell which one it is
     lines = data.splitlines(keepends=True)
     return "".join(decoded(line, f"{name}:{n}") for n, line in enumerate(lines, 1))
+
+
+# -- writing ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Turns what the system says of a failed write to a store into one line with the mend."""
+    try:
+        yield
+    except OSError as bad:
+        where = bad.filename or root
+        if bad.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError(
+                f"{where}: no space left. Free some, then run the same command again: finished work is kept."
+            ) from bad
+        what = f"{where}: cannot write to the store: {bad.strerror}"
+        raise StoreError(f"{what}. Mend that, or name another with --store.") from bad
+
+
+@contextmanager
+def write_errors(before: str, after: str = "", error: type[HarnessError] = StoreError) -> Iterator[None]:
+    """Turns what the system says of any other failed write into one line: `before`, its words, `after`."""
+    try:
+        yield
+    except OSError as bad:
+        raise error(f"{before}{bad.strerror or bad}{after}") from bad
+
+
+@contextmanager
+def beside(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
+    """A file of its own that holds `data`, on the disk and next to `path`; removed unless it is moved.
+
+    `mode` is what its permissions are before the umask.
+    """
+    # a name that is made of the file's could be too long
+    waiting = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    try:
+        with open(waiting, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield waiting
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file so that a reader sees the old bytes or the new, never a part. Raises `OSError`."""
+    with beside(path, data, mode) as waiting:
+        waiting.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, where its file system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# -- lines ------------------------------------------------------------------------------------------------
+
+
+def append(path: Path, lines: bytes, *, cut: bool = False, mode: int = 0o644, wait: bool = True) -> None:
+    """Add whole lines to a file, as `add_lines`. A link is not followed."""
+    descriptor = open_lines(path, mode)
+    try:
+        is_new = os.fstat(descriptor).st_size == 0
+        add_lines(descriptor, lines, cut=cut, wait=wait)
+    finally:
+        os.close(descriptor)
+    if is_new and wait:
+        sync_folder(path.parent)
+
+
+def open_lines(path: Path, mode: int = 0o644) -> int:
+    """A file of lines, opened for `add_lines`; made where there is none. Raises `OSError`, as for a link."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, mode)
+
+
+def add_lines(descriptor: int, lines: bytes, *, cut: bool = False, wait: bool = False) -> None:
+    """Write at the end, where a last line that a kill left torn swallows nothing. Raises `OSError`.
+
+    Such a line is ended. With `cut`, for a file of one process whose every line must be whole, it is cut
+    off instead, and so is what a full disk took of `lines`. With `wait` the disk holds them at the end.
+    """
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        if cut:
+            size = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+            os.ftruncate(descriptor, size)
+        else:
+            lines = b"\n" + lines
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        if wait:
+            os.fsync(descriptor)
+    except OSError:
+        if cut:
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def whole_lines(path: Path, form: type[T]) -> list[T]:
+    """The JSON lines of a file that `append` wrote, without torn ones; none of no file. Raises `OSError`."""
+    import msgspec
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read()
+    found = []
+    for line in data.split(b"\n"):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            found.append(msgspec.json.decode(line, type=form))
+    return found

@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _no_file(text: str) -> str:
     with pytest.raises(UsageError) as caught:
         file_for(text, "--out")
-    assert list(Path().glob(".w2s-*")) == []
+    assert list(Path().glob(".*")) == []
     return str(caught.value)
 
 

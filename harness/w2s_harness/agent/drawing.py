@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.agent import science
+from w2s_harness.disk import write_errors
 from w2s_harness.errors import UsageError
 from w2s_harness.report.figures import FORMATS, STYLE, save
 from w2s_harness.report.notation import counted
@@ -29,7 +30,7 @@ def draw(folders: Sequence[Path], into: Path) -> list[Path]:
     if not any(run["ideas"] for run in runs):
         raise UsageError("--figures: nothing was evaluated, so there is nothing to draw")
     written = []
-    try:
+    with write_errors(f"--figures {into}: cannot be written: ", error=UsageError):
         into.mkdir(parents=True, exist_ok=True)
         with matplotlib.style.context(["default", STYLE]):
             figure = Figure(figsize=(8.0, 4.6), layout="constrained")
@@ -42,8 +43,6 @@ def draw(folders: Sequence[Path], into: Path) -> list[Path]:
                 path = into / f"search.{kind}"
                 save(figure, path, kind)
                 written.append(path)
-    except OSError as bad:
-        raise UsageError(f"--figures {into}: cannot be written: {bad.strerror}") from bad
     return written
 
 

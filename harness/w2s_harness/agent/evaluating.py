@@ -15,6 +15,7 @@ from w2s_harness.agent.desk import Desk, RefusedError
 from w2s_harness.agent.scripting import capped
 from w2s_harness.discovery.likeness import normalised
 from w2s_harness.discovery.lines import code_lines
+from w2s_harness.disk import replace_file
 from w2s_harness.plan import Value
 from w2s_harness.scoring.oracle import Answer, OracleError
 
@@ -89,9 +90,7 @@ def _copied(desk: Desk, wish: Wish) -> tuple[int, Path]:
             break
     else:
         known = _numbered(root) / "call.json"
-        waiting = known.with_suffix(".new")
-        waiting.write_text(json.dumps(own), encoding="utf-8")
-        waiting.replace(known)
+        replace_file(known, json.dumps(own).encode())
     file = known.with_name(f"{wish.name}.py")
     file.write_text(wish.code, encoding="utf-8")
     return int(known.parent.name), file

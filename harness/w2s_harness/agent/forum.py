@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.workspace import SHARED, Workspace
+from w2s_harness.disk import replace_file
 from w2s_harness.isolation.showing import visible
 
 KINDS = ("result", "idea", "warning", "question")
@@ -78,7 +78,8 @@ class Forum:
                 )
             n = len(lines) + 1
             kept = Path("submissions") / f"{n:03d}" / f"{line['name']}.py"
-            _keep(self.folder / kept, code)
+            (self.folder / kept).parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.folder / kept, code)
             clean = {key: one_line(line[key]) for key in ("title", "summary") if key in line}
             full = {"n": n, "file": kept.as_posix(), **line, **clean}
             self._submissions.append(full)
@@ -98,19 +99,8 @@ class Forum:
             target = workspace.root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                hidden = target.with_name(f".{target.name}.new")
-                hidden.write_text(text, encoding="utf-8")
-                hidden.replace(target)
+                replace_file(target, text.encode("utf-8"))
         return path
-
-
-def _keep(file: Path, body: bytes) -> None:
-    """Write a file that a line of the books will name, and wait for the disk."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as opened:
-        opened.write(body)
-        opened.flush()
-        os.fsync(opened.fileno())
 
 
 def _finding_file(line: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.data.jsonl import row_of
-from w2s_harness.disk import shown
-from w2s_harness.errors import StoreError
+from w2s_harness.disk import append, shown, write_errors
 
 
 class Journal:
@@ -24,19 +22,14 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._mended = False
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write one object. Raises `StoreError` naming the file, such as for a full disk."""
         body = msgspec.json.encode(dict(line)) + b"\n"
-        with self._lock:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._mend()
-                _append(self.path, body)
-            except OSError as bad:
-                why = bad.strerror or str(bad)
-                raise StoreError(f"{self.path}: cannot be written: {why}. Make room, then resume.") from bad
+        mend = ". Make room, then resume."
+        with self._lock, write_errors(f"{self.path}: cannot be written: ", mend):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            append(self.path, body, cut=True, mode=0o666)
 
     def read(self) -> list[dict[str, Any]]:
         """Every whole line. Raises `DataError` naming file and line for one that is no JSON object."""
@@ -44,27 +37,3 @@ class Journal:
             return []
         *lines, _ = self.path.read_bytes().split(b"\n")
         return [row_of(line, shown(self.path), n) for n, line in enumerate(lines, 1)]
-
-    def _mend(self) -> None:
-        """Cut off what a killed process left behind the last line."""
-        if self._mended:
-            return
-        self._mended = True
-        if self.path.is_file():
-            body = self.path.read_bytes()
-            whole = body.rfind(b"\n") + 1
-            if whole != len(body):
-                os.truncate(self.path, whole)
-
-
-def _append(path: Path, body: bytes) -> None:
-    """Add a line and wait for the disk; what a full disk took of it is cut off again."""
-    with path.open("ab", buffering=0) as file:
-        before = file.seek(0, os.SEEK_END)
-        try:
-            if file.write(body) != len(body):
-                raise OSError("the disk took only part of a line")
-            os.fsync(file.fileno())
-        except OSError:
-            file.truncate(before)
-            raise

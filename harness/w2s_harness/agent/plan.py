@@ -11,7 +11,7 @@ import msgspec
 from w2s_harness.agent import prices
 from w2s_harness.agent.prices import Prices
 from w2s_harness.data.strict_json import struct_of
-from w2s_harness.disk import read_bytes, shown, text_of
+from w2s_harness.disk import read_bytes, replace_file, shown, text_of
 from w2s_harness.errors import UsageError
 from w2s_harness.isolation.jail import Choice
 
@@ -84,10 +84,7 @@ def write(plan: AgentPlan, folder: Path, own_prices: Path | None = None) -> None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if own_prices is not None:
         (folder / _PRICES).write_bytes(read_bytes(own_prices, MAX_BYTES, "A price table is short."))
-    path = folder / "plan.json"
-    waiting = folder / ".plan.json"
-    waiting.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1))
-    waiting.replace(path)
+    replace_file(folder / "plan.json", msgspec.json.format(msgspec.json.encode(plan), indent=1))
 
 
 def read(folder: Path) -> AgentPlan:

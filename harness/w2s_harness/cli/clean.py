@@ -28,9 +28,9 @@ def command(older_than: str | None, keep: int | None, yes: bool, as_json: bool, 
     """
     import datetime
 
+    from w2s_harness.disk import writing
     from w2s_harness.errors import StoreError
     from w2s_harness.experiment import cleaning, uses
-    from w2s_harness.experiment.store import writing
 
     root = Path(store)
     limit = cleaning.age(older_than) if older_than is not None else None

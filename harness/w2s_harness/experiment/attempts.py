@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.disk import append, whole_lines, writing
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store, key_of, writing
+from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.plan import Attempt, Plan, PlannedMethod, Value
 from w2s_harness.report.document import Row
 
@@ -137,19 +137,10 @@ class AttemptLog:
         return other is not None and overlap(other, rows) > SHARED
 
     def _append(self, lines: Sequence[_Line]) -> None:
-        """Write whole lines at the end; what a killed host left torn must not swallow them."""
         if not lines:
             return
-        data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         with writing(self._file.parent):
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(self._file, flags, 0o644), "rb+", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
-                torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
-                rest = memoryview(b"\n" + data if torn else data)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
+            append(self._file, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
         self._known |= {line.key: line for line in lines}
 
 
@@ -262,18 +253,7 @@ def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) 
 
 def _read(file: Path) -> list[_Line]:
     with writing(file.parent):
-        try:
-            with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
-                data = stream.read()
-        except FileNotFoundError:
-            return []
-    found = []
-    for line in data.split(b"\n"):
-        try:
-            found.append(msgspec.json.decode(line, type=_Line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue  # empty, or torn by a killed host
-    return found
+        return whole_lines(file, _Line)
 
 
 def _order(attempt: Attempt) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from w2s_harness.disk import read_bytes
+from w2s_harness.disk import read_bytes, replace_file, writing
 from w2s_harness.errors import DataError, StoreError, UsageError
 from w2s_harness.experiment import attempts, runs, uses
-from w2s_harness.experiment.store import FORMAT, log_lines, replace_file, writing
+from w2s_harness.experiment.store import FORMAT, log_lines
 
 _OBJECT = re.compile(r"[0-9a-f]{64}(\.[a-z]+)?")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}

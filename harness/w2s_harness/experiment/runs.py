@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from w2s_harness.data.strict_json import value_of
-from w2s_harness.disk import read_bytes, shown, text_of
+from w2s_harness.disk import append, read_bytes, replace_file, shown, text_of, whole_lines, writing
 from w2s_harness.errors import DataError, StoreError, UsageError, nearest
 from w2s_harness.experiment import run_names
-from w2s_harness.experiment.store import Store, key_of, replace_file, writing
+from w2s_harness.experiment.store import Store, key_of
 
 MAX_PLAN = 2**28
 """Bytes of a `plan.json`; a longer one is refused."""
@@ -58,23 +58,12 @@ class Run:
 
     def log(self, event: Mapping[str, Any]) -> None:
         """Append one event to `events.jsonl`."""
-        with writing(self.folder), (self.folder / "events.jsonl").open("ab+") as file:
-            # What a killed host left torn must not swallow the next event.
-            file.seek(max(file.seek(0, 2) - 1, 0))
-            torn = file.read(1) not in (b"", b"\n")
-            file.write((b"\n" if torn else b"") + msgspec.json.encode(event) + b"\n")
+        with writing(self.folder):
+            append(self.folder / "events.jsonl", msgspec.json.encode(event) + b"\n", mode=0o666, wait=False)
 
     def events(self) -> list[dict[str, Any]]:
         """What was logged; a torn last line is dropped."""
-        file = self.folder / "events.jsonl"
-        lines = file.read_bytes().splitlines() if file.is_file() else []
-        out = []
-        for line in lines:
-            try:
-                out.append(msgspec.json.decode(line))
-            except msgspec.DecodeError:
-                continue
-        return out
+        return whole_lines(self.folder / "events.jsonl", dict[str, Any])
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> str:

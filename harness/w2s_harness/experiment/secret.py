@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2s_harness.disk import read_bytes
+from w2s_harness.disk import beside, read_bytes, writing
 from w2s_harness.errors import StoreError, UsageError
-from w2s_harness.experiment.store import Store, writing
+from w2s_harness.experiment.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,16 +62,8 @@ def of_store(store: Store, *, make: bool = True) -> str:
 
 def _draw(store: Store) -> None:
     """Whole or not at all; of two hosts at once the first one's stands."""
-    waiting = store.root / f".tmp-{secrets.token_hex(8)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(waiting, flags, 0o600), "wb") as file:
-        file.write(f"{secrets.token_hex(32)}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
+    with beside(store.root / FILE, f"{secrets.token_hex(32)}\n".encode(), 0o600) as waiting:
         _put(waiting, store.root / FILE)
-    finally:
-        waiting.unlink(missing_ok=True)
 
 
 def _put(waiting: Path, file: Path) -> None:

@@ -8,7 +8,6 @@ SHA-256 of its source holds. Code that was changed has another digest, so nobody
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,9 +17,8 @@ from msgspec import UNSET, Meta
 
 from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery.metadata import OURS
-from w2s_harness.disk import HEAD, check_head, decoded, read_bytes
+from w2s_harness.disk import HEAD, append, check_head, decoded, read_bytes, writing
 from w2s_harness.errors import DataError
-from w2s_harness.experiment.store import writing
 from w2s_harness.plan import PlannedMethod, Value
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.records import Review
@@ -82,18 +80,10 @@ class SignOffs:
             at=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             parameters=dict(method.changed),
         )
-        body = msgspec.json.encode(line) + b"\n"
         with writing(self.file.parent):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(self.file, flags, 0o644), "rb+", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
-                # a last line without its end is whole, or reading it would have failed
-                lacks_end = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
-                rest = memoryview(b"\n" + body if lacks_end else body)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
+            # a last line without its end is whole, or reading it would have failed
+            append(self.file, msgspec.json.encode(line) + b"\n")
         self._last[line.method, line.sha256] = line
         return line
 

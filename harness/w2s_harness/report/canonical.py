@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from w2s_harness import destination
-from w2s_harness.errors import DataError, StoreError
+from w2s_harness.disk import write_errors
+from w2s_harness.errors import DataError
 from w2s_harness.report.document import Leaderboard
 from w2s_harness.report.uncollected import uncollected
 
@@ -62,12 +63,10 @@ def write(document: Leaderboard, path: Path) -> None:
     Raises `DataError` where it breaks the schema, `StoreError` where the file cannot be written.
     """
     data = document_bytes(document)
-    try:
+    mend = ". Mend that and run it again; finished work is kept."
+    with write_errors(f"{path}: the leaderboard cannot be written: ", mend):
         path.parent.mkdir(parents=True, exist_ok=True)
         destination.write(path, data)
-    except OSError as bad:
-        what = f"{path}: the leaderboard cannot be written: {bad.strerror}"
-        raise StoreError(f"{what}. Mend that and run it again; finished work is kept.") from bad
 
 
 def _checked(document: Leaderboard) -> dict[str, Any]:

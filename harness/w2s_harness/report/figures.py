@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness import destination
+from w2s_harness.disk import write_errors
 from w2s_harness.errors import UsageError
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import printable
@@ -54,7 +55,7 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
     if not panels:
         raise UsageError("--figures: the leaderboard has no rows to draw")
     written = []
-    try:
+    with write_errors(f"--figures {folder}: cannot be written: ", error=UsageError):
         folder.mkdir(parents=True, exist_ok=True)
         with matplotlib.style.context(["default", STYLE]):
             figures = [(name, _figure(panels, draw)) for name, draw in _BY_ROW.items()]
@@ -63,8 +64,6 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
                     path = folder / f"{name}.{kind}"
                     save(figure, path, kind)
                     written.append(path)
-    except OSError as bad:
-        raise UsageError(f"--figures {folder}: cannot be written: {bad.strerror}") from bad
     return written
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from w2s_harness.discovery.lines import code_lines
 from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.disk import replace_file, writing
 from w2s_harness.errors import ExitCode, PluginError, UsageError
 from w2s_harness.experiment import again, session
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import build_plan
 from w2s_harness.experiment.selection import Selection
-from w2s_harness.experiment.store import Store, replace_file, writing
+from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
 from w2s_harness.report.claims import ZERO_SHOT

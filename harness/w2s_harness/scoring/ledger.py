@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.data.jsonl import row_of
-from w2s_harness.disk import open_regular
+from w2s_harness.disk import append, open_regular, write_errors
 from w2s_harness.errors import DataError, StoreError
 
 FIRST = "0" * 64
@@ -46,7 +45,8 @@ class Ledger:
         self._entries = list(checked.entries)
         self._head = checked.head
         if checked.is_torn:
-            _cut(path)
+            with write_errors(f"{path}: its torn last line cannot be cut off (", ")"):
+                append(path, b"", cut=True)
 
     @property
     def head(self) -> str:
@@ -68,7 +68,9 @@ class Ledger:
         with self._lock:
             new = {"n": len(self._entries) + 1, "previous": self._head, **entry}
             text = _canonical(new | {"sha256": digest(new)})
-            _write(self.path, text + b"\n")
+            with write_errors(f"{self.path}: cannot be written (", "); nothing was answered"):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                append(self.path, text + b"\n", cut=True, mode=0o666)
             line: dict[str, Any] = json.loads(text)
             self._entries.append(line)
             self._head = line["sha256"]
@@ -127,42 +129,3 @@ def _decoded(path: Path, number: int, text: bytes) -> dict[str, Any]:
 def _canonical(line: Mapping[str, Any]) -> bytes:
     text = json.dumps(line, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Append and fsync; what a full disk took of a line is cut off again."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not path.exists()
-        with path.open("ab", buffering=0) as file:
-            before = file.seek(0, os.SEEK_END)
-            try:
-                if file.write(data) != len(data):
-                    raise OSError("the disk took only part of a line")
-                os.fsync(file.fileno())
-            except OSError:
-                file.truncate(before)
-                raise
-        if is_new:
-            _sync_folder(path.parent)
-    except OSError as bad:
-        raise StoreError(f"{path}: cannot be written ({bad.strerror or bad}); nothing was answered") from bad
-
-
-def _cut(path: Path) -> None:
-    """Drop what follows the last whole line."""
-    body = path.read_bytes()
-    try:
-        with path.open("r+b") as file:
-            file.truncate(body.rfind(b"\n") + 1)
-            os.fsync(file.fileno())
-    except OSError as bad:
-        raise StoreError(f"{path}: its torn last line cannot be cut off ({bad.strerror or bad})") from bad
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -92,7 +92,7 @@ def test_a_torn_last_line_is_cut_off(path, cut):
 
 def test_every_line_is_synced_before_it_counts(path, monkeypatch):
     synced = []
-    monkeypatch.setattr("w2s_harness.scoring.ledger.os.fsync", lambda fd: synced.append(path.read_bytes()))
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(path.read_bytes()))
     ledger = Ledger(path)
     ledger.append({"kind": "y"})
     assert synced == [path.read_bytes()]
@@ -104,7 +104,7 @@ def test_a_line_that_cannot_be_written_is_no_line(path, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("w2s_harness.scoring.ledger.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError, match="No space left"):
         ledger.append({"kind": "y"})
     monkeypatch.undo()
