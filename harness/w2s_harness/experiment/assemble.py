@@ -17,8 +17,8 @@ from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.code_digest import library_versions, whole
 from w2s_harness.experiment.gold_oracle import own_ceiling
-from w2s_harness.experiment.identity import code_version, library_versions
 from w2s_harness.experiment.judging import Judged, RowId, judge
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.own_calibration import Calibrated
@@ -278,5 +278,5 @@ def _harness(plugins: Plugins) -> records.HarnessRecord:
         for name, facts in sorted(plugins.loaded.items())
     ]
     return records.HarnessRecord(
-        version=w2s_harness.__version__, sha256=code_version("all"), packages=versions, plugins=loaded
+        version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=loaded
     )

@@ -4,123 +4,37 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import w2s_harness
 from w2s_harness.errors import ModelError
+from w2s_harness.experiment.code_digest import code_of, whole
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.models import hub
 from w2s_harness.models.places import locate
 from w2s_harness.types import Model
 
-_STAGES = {
-    "all": ("",),
-    "data": ("data", "types.py"),
-    "features": (
-        "models/loading.py",
-        "models/weights.py",
-        "models/chat.py",
-        "models/wrappers.py",
-        "models/places.py",
-        "models/text.py",
-        "models/readout.py",
-        "models/zero_shot.py",
-    ),
-    "fit": (
-        "models",
-        "data/draw.py",
-        "experiment/baselines.py",
-        "experiment/reading.py",
-        "experiment/tuning.py",
-    ),
-    "cell": (
-        "models",
-        "wire",
-        "data",
-        "student.py",
-        "handles.py",
-        "rows.py",
-        "arguments.py",
-        "isolation/worker.py",
-        "isolation/importing.py",
-        "isolation/loading.py",
-        "isolation/noticing.py",
-        "isolation/lockdown.py",
-        "experiment/one_cell.py",
-        "experiment/trained_on.py",
-        "experiment/worlds.py",
-        "experiment/own_worlds.py",
-        "experiment/readouts.py",
-        "scoring/own.py",
-        "scoring/readouts.py",
-        "experiment/releasing.py",
-        "experiment/reading.py",
-        "experiment/conversation.py",
-    ),
-    "null": ("experiment/nulls.py", "balance.py"),
-    "vanilla-path": ("experiment/vanilla_path.py", "experiment/worlds.py"),
-    "readouts": (
-        "models",
-        "wire",
-        "data",
-        "scoring/readouts.py",
-        "experiment/reading.py",
-        "experiment/host_fits.py",
-        "experiment/readouts.py",
-    ),
-    "own": (
-        "experiment/own_calibration.py",
-        "data",
-        "scoring/own.py",
-        "scoring/readouts.py",
-        "experiment/worlds.py",
-        "experiment/own_worlds.py",
-    ),
-    "control": (
-        "models",
-        "wire",
-        "data",
-        "experiment/worlds.py",
-        "experiment/own_worlds.py",
-        "scoring/own.py",
-        "scoring/readouts.py",
-        "experiment/reading.py",
-        "experiment/host_fits.py",
-        "experiment/controls.py",
-        "experiment/gold_oracle.py",
-        "experiment/equal_compute.py",
-    ),
+_COMPUTED_BY = {
+    "data": "w2s_harness.data.prepared",
+    "features": "w2s_harness.models.readout",
+    "fit": "w2s_harness.experiment.baselines",
+    "cell": "w2s_harness.experiment.one_cell",
+    "null": "w2s_harness.experiment.nulls",
+    "vanilla-path": "w2s_harness.experiment.vanilla_path",
+    "readouts": "w2s_harness.experiment.readouts",
+    "own": "w2s_harness.experiment.own_calibration",
+    "control": "w2s_harness.experiment.controls",
+    "students": "w2s_harness.experiment.equal_compute",
 }
-_LIBRARIES = ("torch", "transformers", "numpy", "scipy", "peft")
 
 
 @functools.cache
 def code_version(stage: str) -> str:
-    """Digest of the modules that a stage runs, and of the versions of the libraries under them."""
-    root = Path(w2s_harness.__file__).parent
-    digest = hashlib.sha256()
-    for part in _STAGES[stage]:
-        path = root / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{file.relative_to(root)}\0".encode())
-            digest.update(file.read_bytes())
-    if stage != "data":
-        digest.update(repr(library_versions()).encode())
-    return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str | None]:
-    """The installed versions of the libraries that compute."""
-    return {name: _version(name) for name in _LIBRARIES}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    """Digest of the code that a stage runs; of a cell, the public names that a method may use too."""
+    if stage == "all":
+        return whole()
+    own = code_of(_COMPUTED_BY[stage])
+    return own if stage != "cell" else f"{own}/{code_of('w2s_harness')}"
 
 
 def model_identity(model: Model, store: Store) -> dict[str, Any]:

@@ -116,7 +116,8 @@ class Keys:
         `settings` are those of the solver that `_identity` does not fix: epochs and lr of `path`.
         """
         return key_of(
-            "student", [self._identity(), solver, list(settings), seed, number, part, code_version("control")]
+            "student",
+            [self._identity(), solver, list(settings), seed, number, part, code_version("students")],
         )
 
     def vanilla_path(self, solver: str, seed: int, part: Literal["points", "outcomes"]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 import w2s_harness
-from w2s_harness.experiment.identity import code_version, library_versions
+from w2s_harness.experiment.code_digest import library_versions, whole
 from w2s_harness.importing import comparing
 from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
 from w2s_harness.report import document, records
@@ -229,5 +229,5 @@ def _compared(rows: Sequence[document.Row]) -> list[document.Row]:
 def _harness() -> records.HarnessRecord:
     versions = {name: v for name, v in library_versions().items() if v is not None}
     return records.HarnessRecord(
-        version=w2s_harness.__version__, sha256=code_version("all"), packages=versions, plugins=[]
+        version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=[]
     )
