@@ -12,15 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from w2s_harness.kinds import KindName
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from w2s_harness.student import Handle, Rows, Student
 
-Kind = Literal["verify", "preference"]
-"""What a row holds: one candidate, or two responses."""
-TaskKind = Literal["verify", "preference", "judged"]
+Kind = KindName
+TaskKind = Literal[KindName, "judged"]
 """`judged`: rows of one of the two kinds above whose gold is a set of votes."""
 Split = Literal["train_label", "train_unlabel", "test"]
 Exposure = Literal["fresh", "private", "public"]

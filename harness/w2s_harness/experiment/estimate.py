@@ -100,8 +100,8 @@ def _tokens(setting: Setting, store: Store) -> float:
         ):
             continue
         for row in setting.data.splits[split].rows:
-            responses = [r for r in (row.candidate, row.first, row.second) if r is not None]
-            total += sum(len(row.prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
+            prompt, *responses = row.texts().values()
+            total += sum(len(prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
     return total
 
 

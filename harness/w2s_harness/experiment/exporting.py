@@ -111,10 +111,7 @@ def _rows(data: SplitData, weak: Mapping[int, Mapping[str, float]]) -> list[Line
     lines: list[Line] = []
     for i in sorted(range(len(data)), key=ids.__getitem__):
         row = data.rows[i]
-        named = {
-            "prompt": row.prompt, "candidate": row.candidate, "first": row.first, "second": row.second,
-        }  # fmt: skip
-        line: Line = {"id": ids[i], **{name: text for name, text in named.items() if text is not None}}
+        line: Line = {"id": ids[i], **row.texts()}
         if i in weak:
             line["weak"] = dict(weak[i])
         lines.append(line)

@@ -19,6 +19,7 @@ from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.reading import all_rows, finetune_settings, model_of, probe_settings, split_ref
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
+from w2s_harness.kinds import kind_of
 from w2s_harness.models import control
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.types import Split
@@ -54,7 +55,7 @@ class HostCell:
         sees_test: bool = False,
     ) -> None:
         """`drawn` (m,): other rows than the seed's draw. `sees_test`: the holdout may be asked about too."""
-        self._client, self._spent, self._kind = client, control.Meter(), setting.data.kind
+        self._client, self._spent, self._kind = client, control.Meter(), kind_of(setting.data.kind)
         facts = store.get(Keys(setting).features("strong", "train_unlabel", "facts"))
         # margins of a template that asks a question need the texts
         read = _with_texts if sees_test else _ref
@@ -93,16 +94,16 @@ class HostCell:
         A preference's are averaged over both orders.
         """
         index, swapped = wire.pack(np.arange(n), "i8"), wire.pack(np.ones(n, np.uint8), "u1")
-        orders = [None, swapped] if self._kind == "preference" else [None]
         found = []
-        for swap in orders:
-            reply = self._client.serve(wire.ZeroShot(wire.RowsRef(phase, index, swap), template))
+        for is_swapped in self._kind.orders:
+            rows = wire.RowsRef(phase, index, swapped if is_swapped else None)
+            reply = self._client.serve(wire.ZeroShot(rows, template))
             if isinstance(reply, wire.Refused):
                 return reply.reason
             if not isinstance(reply, wire.Values):
                 raise WorkerError(f"the student service answered a readout with {type(reply).__name__}")
             found.append(np.asarray(wire.unpack(reply.values), np.float64))
-        return found[0] if len(found) == 1 else (found[0] - found[1]) / 2
+        return self._kind.averaged(found)
 
     def fit(
         self,

@@ -24,6 +24,7 @@ from w2s_harness.experiment.reading import (
     split_ref,
     trains_by_steps,
 )
+from w2s_harness.experiment.readouts import share_true
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
@@ -207,7 +208,7 @@ class Runner:
                 features=opened.features,
                 templates=opened.templates,
                 abilities=setting.pair.abilities,
-                share_true=setting.task.task.share_true if setting.data.kind == "verify" else None,
+                share_true=share_true(setting),
                 chain=opened.chain,
                 epochs=by_steps.epochs,
                 lr=by_steps.lr,

@@ -22,6 +22,7 @@ from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import Slots
 from w2s_harness.experiment.store import Store
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan
 from w2s_harness.scoring.readouts import ALL, TRAINED, centred, decided, labels
@@ -146,7 +147,7 @@ class Readouts:
 
 def share_true(setting: Setting) -> float | None:
     """The share of true rows that the task states; None for preferences, whose zero has a meaning."""
-    return setting.task.task.share_true if setting.data.kind == "verify" else None
+    return kind_of(setting.data.kind).stated_share(setting.task.task.share_true)
 
 
 def margins_of(store: Store, setting: Setting) -> Margins | None:

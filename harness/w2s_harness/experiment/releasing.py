@@ -93,12 +93,4 @@ def _check_count(question: Codes, answer: Codes) -> None:
 
 
 def _texts(split: SplitData, order: Codes, opened: frozenset[str]) -> tuple[TextRow, ...]:
-    def shown(row: TextRow) -> TextRow:
-        return TextRow(
-            row.prompt if "prompt" in opened else "",
-            row.candidate if "candidate" in opened else None,
-            row.first if "first" in opened else None,
-            row.second if "second" in opened else None,
-        )
-
-    return tuple(shown(split.rows[i]) for i in order)
+    return tuple(split.rows[i].showing(opened) for i in order)

@@ -264,7 +264,7 @@ def space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float6
 
 
 def _grams(row: TextRow) -> npt.NDArray[np.float64]:
-    text = "\n".join(filter(None, (row.prompt, row.candidate, row.first, row.second)))
+    text = "\n".join(filter(None, row.texts().values()))
     codes = [zlib.crc32(text[i : i + 3].encode()) % _GRAMS for i in range(max(1, len(text) - 2))]
     return np.bincount(codes, minlength=_GRAMS) / len(codes)
 

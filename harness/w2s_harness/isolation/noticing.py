@@ -58,7 +58,7 @@ class Listener:
 
     def know(self, rows: Iterable[TextRow]) -> None:
         """These texts were released too."""
-        columns = (text for row in rows for text in (row.prompt, row.candidate, row.first, row.second))
+        columns = (text for row in rows for text in row.texts().values())
         texts = sorted(self._texts.union(filter(None, columns)))
         lines = (line.strip() for text in texts for line in text.splitlines())
         self._lines = frozenset(line for line in lines if len(line) >= SHORTEST)
