@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from w2s_harness.data.prepared import SplitData, TaskData
+from w2s_harness.data.gold import Gold
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.assemble import Results, assemble
@@ -33,7 +34,7 @@ from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.report import canonical
 from w2s_harness.scoring.accuracy import pack
-from w2s_harness.types import Model, Pair, Task
+from w2s_harness.types import SPLITS, Model, Pair, Task
 from w2s_harness.wire.rows import TextRow
 
 TASKS, PAIRS, SEEDS = 25, 2, 10
@@ -65,8 +66,9 @@ def plan_of(methods: int) -> Plan:
 def setting(plan: Plan, task: PlannedTask, pair: Pair, n_test: int) -> Setting:
     groups = np.arange(n_test) // 4
     none = ("",) * n_test
-    test = SplitData((TextRow("q", "a"),) * n_test, np.arange(n_test) % 2 == 0, groups, none, none)
-    data = TaskData("verify", {"test": test, "train_unlabel": test, "train_label": test}, task.id, "00")
+    test = Texts((TextRow("q", "a"),) * n_test, groups, none, none)
+    gold = Gold(np.arange(n_test) % 2 == 0)
+    data = TaskData("verify", dict.fromkeys(SPLITS, test), dict.fromkeys(SPLITS, gold), task.id, "00")
     known = {"source": "none", "revision": None, "sha256": "00"}
     return Setting(task, pair, data, {"weak": known, "strong": known}, 0)
 

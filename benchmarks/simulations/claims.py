@@ -71,20 +71,23 @@ class Ground:
 
 def fresh(task: Any, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
     """A task's data by another data seed, read by the weak and the strong model."""
+    from w2s_harness.data.gold import gold_of
     from w2s_harness.data.prepared import prepare
     from w2s_harness.models.readout import extract
+    from w2s_harness.types import SPLITS
 
     data = prepare(replace(task, data_seed=f"{0xC1A1 + draw:x}"), limit=limit)
     weak, strong = loaded
-    label, ours, test = (data.splits[name] for name in ("train_label", "train_unlabel", "test"))
+    gold = {name: gold_of(data, name).labels for name in SPLITS}
+    label, ours, test = (data.texts[name] for name in SPLITS)
     a, b = (extract(strong, split.rows, data.kind) for split in (ours, test))
     told, sees = (extract(weak, split.rows, data.kind) for split in (label, ours))
     return Ground(
         np.asarray(a.features, np.float64), np.asarray(a.likelihoods[:, :3], np.float64).T, ours.groups,
         np.asarray(b.features, np.float64), np.asarray(b.likelihoods[:, :3], np.float64).T, test.groups,
-        np.asarray(ours.labels, np.float64), np.asarray(test.labels) > 0.5,
+        gold["train_unlabel"].astype(np.float64), gold["test"],
         np.asarray(told.features, np.float64),
-        np.asarray(label.labels, np.float64), label.groups, np.asarray(sees.features, np.float64),
+        gold["train_label"].astype(np.float64), label.groups, np.asarray(sees.features, np.float64),
     )  # fmt: skip
 
 

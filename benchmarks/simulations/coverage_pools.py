@@ -21,10 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from coverage_tiny import METHODS, _features, _fitted, _settings, _shipped
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
+from w2s_harness.data.texts import TaskData
 from w2s_harness.scoring.interval import baselines, pgr_interval
 from w2s_harness.scoring.pool import difference_pools, pgr_pool
 from w2s_harness.scoring.twoway import block
+from w2s_harness.types import SPLITS
 
 Floats = npt.NDArray[np.float64]
 HEAD = "| method | truth | pgr_ci | width | pgr_ci_pool | width | ci_pool |"
@@ -89,10 +92,17 @@ def _population(args: argparse.Namespace) -> dict[str, Floats]:
         data = prepare(drawn, limit=None)
         features = {name: dict(_features(model, data)) for name, model in models.items()}
         if holdout is None:
-            holdout = data.splits["test"], {name: features[name]["test"] for name in models}
-        data = replace(data, splits={**data.splits, "test": holdout[0]})
+            kept = {name: features[name]["test"] for name in models}
+            holdout = data.texts["test"], gold_of(data, "test"), kept
+        data = TaskData(
+            data.kind,
+            {**data.texts, "test": holdout[0]},
+            {**{split: gold_of(data, split) for split in SPLITS}, "test": holdout[1]},
+            data.digest,
+            data.answers_digest,
+        )
         for name in models:
-            features[name]["test"] = holdout[1][name]
+            features[name]["test"] = holdout[2][name]
         chosen = chosen or _settings(data, features)
         pools.append(_fitted(data, features, args.seeds, chosen))
         print(f"pool {i + 1} of {args.pools}", flush=True)

@@ -20,7 +20,9 @@ import numpy.typing as npt
 
 from w2s_harness import Model, Task
 from w2s_harness.data.draw import draw
-from w2s_harness.data.prepared import TaskData, prepare
+from w2s_harness.data.gold import gold_of
+from w2s_harness.data.prepared import prepare
+from w2s_harness.data.texts import TaskData
 from w2s_harness.models.loading import load
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import extract
@@ -89,7 +91,7 @@ def _population(args: argparse.Namespace) -> dict[str, npt.NDArray[np.float64]]:
     data = prepare(task, limit=None)
     features = {name: _features(model, data) for name, model in (("weak", weak), ("strong", strong))}
     found = _fitted(data, features, args.draws, _settings(data, features))
-    found["clusters"] = data.splits["test"].groups
+    found["clusters"] = data.texts["test"].groups
     if args.cache is not None:
         np.savez_compressed(args.cache, **found)
     return found
@@ -107,14 +109,14 @@ def _shipped(name: str, holdout: int) -> tuple[Task, Model, Model]:
 def _features(model: Model, data: TaskData) -> dict[str, npt.NDArray[np.float32]]:
     """(n, d) by split, with a preference's sign as the probe takes it."""
     loaded = load(model)
-    return {name: extract(loaded, split.rows, data.kind).features for name, split in data.splits.items()}
+    return {name: extract(loaded, split.rows, data.kind).features for name, split in data.texts.items()}
 
 
 def _settings(data: TaskData, features: dict[str, dict[str, npt.NDArray[np.float32]]]) -> tuple[float, float]:
     """C of the teacher and of the student, chosen on the whole pool by cross-validation."""
-    label, unlabel = data.splits["train_label"], data.splits["train_unlabel"]
+    label, unlabel = data.texts["train_label"], data.texts["train_unlabel"]
     weak, strong = features["weak"], features["strong"]
-    gold = {name: data.splits[name].labels.astype(float) for name in data.splits}
+    gold = {name: gold_of(data, name).labels.astype(float) for name in data.texts}
     c_weak = _chosen(weak["train_label"], gold["train_label"], label.groups, data)
     whole = fit_exact(weak["train_label"], gold["train_label"], data.kind, c=c_weak)
     c_strong = _chosen(
@@ -131,13 +133,12 @@ def _fitted(
 ) -> dict[str, Floats]:
     """Outcomes on the holdout of teacher, ceiling and methods, by draw, at the C of `_settings`."""
     c_weak, c_strong = chosen
-    label, unlabel = data.splits["train_label"], data.splits["train_unlabel"]
     weak, strong = features["weak"], features["strong"]
-    gold = {name: data.splits[name].labels.astype(float) for name in data.splits}
+    gold = {name: gold_of(data, name).labels.astype(float) for name in data.texts}
     found: dict[str, list[Floats]] = {name: [] for name in ("weak", "ceiling", *METHODS)}
     for seed in range(draws):
-        own = draw(label, root=0, seed=seed, name="train_label")
-        rows = draw(unlabel, root=0, seed=seed, name="train_unlabel")
+        own = draw(data, "train_label", root=0, seed=seed, name="train_label")
+        rows = draw(data, "train_unlabel", root=0, seed=seed, name="train_unlabel")
         teacher = fit_exact(weak["train_label"][own], gold["train_label"][own], data.kind, c=c_weak)
         said = sigmoid(teacher.logits(weak["train_unlabel"][rows]))
         # the surer half: under some pools' teachers no label is as far from 1/2 as the method's own margin

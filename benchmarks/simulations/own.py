@@ -94,7 +94,7 @@ def real(task: str) -> Ground:
     loaded = load(plugins.pair_if_known("tiny").strong)  # type: ignore[union-attr]
     found = [
         (extract(loaded, split.rows, data.kind), split.groups)
-        for split in (data.splits["train_unlabel"], data.splits["test"])
+        for split in (data.texts["train_unlabel"], data.texts["test"])
     ]
     (a, ours), (b, theirs) = found
     scale = np.where(a.features.std(0) > 0, a.features.std(0), 1.0)

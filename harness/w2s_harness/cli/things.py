@@ -92,24 +92,16 @@ def _code(path: Path) -> dict[str, Any]:
 
 def _data(path: Path) -> dict[str, Any]:
     """A task of data files, read whole as `run` reads it."""
-    from w2s_harness.data.prepared import prepare
+    from w2s_harness.data.prepared import prepare, sizes
     from w2s_harness.data.resolve import data_task
 
     task = data_task(path)
-    splits = prepare(task, limit=None).splits
     return {
         "task": task.name,
         "run_with": f"--tasks {path if str(path).startswith(('/', '.')) else f'./{path}'}",
         "kind": task.kind,
         "exposure": task.exposure,
-        "splits": {
-            name: {
-                "rows": len(split),
-                "questions": len(set(split.groups.tolist())),
-                "true": round(float(split.labels.mean()), 4),
-            }
-            for name, split in splits.items()
-        },
+        "splits": sizes(prepare(task, limit=None)),
     }
 
 

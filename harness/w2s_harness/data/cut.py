@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.prepared import SplitData, TaskData
+from w2s_harness.data.gold import Gold, gold_of
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.errors import DataError
-from w2s_harness.types import HoldoutPart
+from w2s_harness.types import SPLITS, HoldoutPart
 
 
 def cut(data: TaskData, part: HoldoutPart, *, root: int, name: str) -> TaskData:
@@ -23,18 +23,20 @@ def cut(data: TaskData, part: HoldoutPart, *, root: int, name: str) -> TaskData:
     """
     if part == "whole":
         return data
-    test = data.splits["test"]
+    test, gold = data.texts["test"], {split: gold_of(data, split) for split in SPLITS}
     kept = _feedback(test, root, data.digest)[test.groups] == (part == "feedback")
-    labels = test.labels[kept]
+    labels = gold["test"].labels[kept]
     if len(np.unique(test.groups[kept])) < 2 or labels.all() or not labels.any():
         raise DataError(
             f"task {name}: the {part} half of its holdout lacks a class or has under two questions. "
             "Give it a larger holdout, or raise --limit."
         )
-    return replace(data, splits={**data.splits, "test": _only(test, kept)}, part=part)
+    texts = {**data.texts, "test": _texts(test, kept)}
+    gold["test"] = _gold(gold["test"], kept)
+    return TaskData(data.kind, texts, gold, data.digest, data.answers_digest, part)
 
 
-def _feedback(test: SplitData, root: int, digest: str) -> npt.NDArray[np.bool_]:
+def _feedback(test: Texts, root: int, digest: str) -> npt.NDArray[np.bool_]:
     """(questions,) which of them are in the feedback half."""
     names = json.dumps(["w2s-harness/holdout/1", root, digest])
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(names.encode()).digest(), "little"))
@@ -44,19 +46,22 @@ def _feedback(test: SplitData, root: int, digest: str) -> npt.NDArray[np.bool_]:
     return out
 
 
-def _only(split: SplitData, kept: npt.NDArray[np.bool_]) -> SplitData:
+def _texts(whole: Texts, kept: npt.NDArray[np.bool_]) -> Texts:
     """The kept rows; questions are numbered anew by first appearance."""
     index = np.flatnonzero(kept)
-    _, first, codes = np.unique(split.groups[index], return_index=True, return_inverse=True)
+    _, first, codes = np.unique(whole.groups[index], return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-    labels, groups = split.labels[index], order[codes].astype(np.int64)
-    for array in (labels, groups):
-        array.flags.writeable = False
-    return SplitData(
-        rows=tuple(split.rows[i] for i in index),
-        labels=labels,
+    groups = order[codes].astype(np.int64)
+    groups.flags.writeable = False
+    return Texts(
+        rows=tuple(whole.rows[i] for i in index),
         groups=groups,
-        subsets=tuple(split.subsets[i] for i in index),
-        answers=tuple(split.answers[i] for i in index),
-        votes=None if split.votes is None else split.votes.only(index),
+        subsets=tuple(whole.subsets[i] for i in index),
+        answers=tuple(whole.answers[i] for i in index),
     )
+
+
+def _gold(whole: Gold, kept: npt.NDArray[np.bool_]) -> Gold:
+    labels = whole.labels[kept]
+    labels.flags.writeable = False
+    return Gold(labels, None if whole.votes is None else whole.votes.only(np.flatnonzero(kept)))

@@ -8,14 +8,16 @@ import json
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.gold import gold_of
+from w2s_harness.data.texts import TaskData
 from w2s_harness.errors import DataError
+from w2s_harness.types import Split
 
 _ATTEMPTS = 1000
 
 
 def draw(
-    split: SplitData, *, root: int, seed: int, name: str, fraction: float = 0.8
+    data: TaskData, split: Split, *, root: int, seed: int, name: str, fraction: float = 0.8
 ) -> npt.NDArray[np.int64]:
     """(m,) sorted row numbers of a random `fraction` of the split's questions, whole questions only.
 
@@ -26,14 +28,15 @@ def draw(
     if not 0 < fraction <= 1:
         raise ValueError(f"a fraction of {fraction} is not in (0, 1]")
     rng = np.random.default_rng(_entropy(root, seed, name))
-    n_groups = int(split.groups.max()) + 1
+    groups, gold = data.texts[split].groups, gold_of(data, split).labels
+    n_groups = int(groups.max()) + 1
     count = max(1, round(fraction * n_groups))
     for _ in range(_ATTEMPTS):
         # sorted uniforms, not Generator.permutation, whose stream may change between numpy versions
         taken = np.zeros(n_groups, dtype=np.bool_)
         taken[np.argsort(rng.random(n_groups), kind="stable")[:count]] = True
-        index = np.flatnonzero(taken[split.groups]).astype(np.int64)
-        labels = split.labels[index]
+        index = np.flatnonzero(taken[groups]).astype(np.int64)
+        labels = gold[index]
         if labels.any() and not labels.all():
             return index
     what = f"no draw of {count} of the {n_groups} questions holds both classes"

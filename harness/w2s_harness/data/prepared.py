@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,54 +12,19 @@ import numpy.typing as npt
 
 from w2s_harness.data.checks import Located, check_examples, check_limit, check_splits, located
 from w2s_harness.data.folder import FileTask
+from w2s_harness.data.gold import Gold, gold_of
 from w2s_harness.data.splitting import by_group, within_limit
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.data.votes import NO_VOTE, Votes, label_of, table
 from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS, HoldoutPart, Kind, Split, Task
+from w2s_harness.types import SPLITS, Kind, Split, Task
 from w2s_harness.wire.rows import TextRow
 
 _Item = TypeVar("_Item", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SplitData:
-    """The n rows of one split, in file order."""
-
-    rows: tuple[TextRow, ...]
-    labels: npt.NDArray[np.bool_]
-    """(n,) gold, of a judged task the majority of each row's votes; read-only."""
-    groups: npt.NDArray[np.int64]
-    """(n,) code of the question, 0 to the number of questions - 1 by first appearance; read-only."""
-    subsets: tuple[str, ...]
-    """The mark of each row, empty where it has none."""
-    answers: tuple[str, ...]
-    """What each candidate comes to, empty where the task does not say."""
-    votes: Votes | None = None
-    """Gold of a judged task; as secret as a label."""
-
-    @property
-    def targets(self) -> npt.NDArray[np.float64]:
-        """(n,) what a student is trained on: the labels, of a judged task the share of votes for 1."""
-        return self.labels.astype(np.float64) if self.votes is None else self.votes.share
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskData:
-    """Three disjoint splits of a task."""
-
-    kind: Kind
-    """Of the rows' texts; those of a judged task are of either kind."""
-    splits: dict[Split, SplitData]
-    digest: str
-    """SHA-256 (hex) of texts, labels or votes, questions and subsets: what a model is trained and scored on.
-    Answers are left out, since they reach only methods with the access `groups`."""
-    answers_digest: str
-    """SHA-256 (hex) of the answers of all splits."""
-    part: HoldoutPart = "whole"
-    """Which part of the holdout `splits["test"]` is; the digests are those of the whole data."""
+_Held: TypeAlias = tuple[Texts, Gold]
+"""A split."""
 
 
 def prepare(task: Task, *, limit: int | None) -> TaskData:
@@ -81,29 +45,47 @@ def prepare(task: Task, *, limit: int | None) -> TaskData:
     if limit is not None:
         splits = {split: within_limit(rows, limit, split, task.name) for split, rows in splits.items()}
     kind: Kind = "verify" if examples[0][1].candidate is not None else "preference"
-    return _with_digest(kind, {split: _split_data(splits[split]) for split in SPLITS})
+    return _with_digest(kind, {split: _held(splits[split]) for split in SPLITS})
 
 
-def _split_data(rows: Sequence[Located]) -> SplitData:
+def sizes(data: TaskData) -> dict[Split, dict[str, float]]:
+    """The numbers of rows and questions of every split, and the share of its rows that are true."""
+    return {
+        split: {
+            "rows": len(texts),
+            "questions": len(set(texts.groups.tolist())),
+            "true": round(float(gold_of(data, split).labels.mean()), 4),
+        }
+        for split, texts in data.texts.items()
+    }
+
+
+def _held(rows: Sequence[Located]) -> _Held:
     examples = [example for _, example in rows]
     codes: dict[str, int] = {}
     groups = [codes.setdefault(e.group, len(codes)) for e in examples]
-    return SplitData(
+    texts = Texts(
         rows=tuple(TextRow(e.prompt, e.candidate, e.first, e.second) for e in examples),
-        labels=_fixed(np.array([label_of(e) for e in examples], dtype=np.bool_)),
         groups=_fixed(np.array(groups, dtype=np.int64)),
         subsets=tuple(e.subset for e in examples),
         answers=tuple(e.answer for e in examples),
-        votes=table(examples),
     )
+    labels = _fixed(np.array([label_of(e) for e in examples], dtype=np.bool_))
+    return texts, Gold(labels, table(examples))
 
 
-def _with_digest(kind: Kind, splits: dict[Split, SplitData]) -> TaskData:
-    body = msgspec.msgpack.encode(_Digested("w2s-data/1", kind, *(_scored(splits[s]) for s in SPLITS)))
-    if splits["test"].votes is not None:
-        body += msgspec.msgpack.encode([_voted(splits[s]) for s in SPLITS])
-    answers = msgspec.msgpack.encode([splits[split].answers for split in SPLITS])
-    return TaskData(kind, splits, hashlib.sha256(body).hexdigest(), hashlib.sha256(answers).hexdigest())
+def _with_digest(kind: Kind, splits: Mapping[Split, _Held]) -> TaskData:
+    body = msgspec.msgpack.encode(_Digested("w2s-data/1", kind, *(_scored(*splits[s]) for s in SPLITS)))
+    if splits["test"][1].votes is not None:
+        body += msgspec.msgpack.encode([_voted(splits[s][1]) for s in SPLITS])
+    answers = msgspec.msgpack.encode([splits[split][0].answers for split in SPLITS])
+    return TaskData(
+        kind,
+        {split: texts for split, (texts, _) in splits.items()},
+        {split: gold for split, (_, gold) in splits.items()},
+        hashlib.sha256(body).hexdigest(),
+        hashlib.sha256(answers).hexdigest(),
+    )
 
 
 # -- as bytes ---------------------------------------------------------------------------------------------
@@ -150,7 +132,8 @@ class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 
 def dump(data: TaskData) -> bytes:
     """`data` as canonical msgpack bytes: equal data give equal bytes."""
-    parts = (_SplitBytes(_scored(s), s.answers, _voted(s)) for s in (data.splits[split] for split in SPLITS))
+    held = ((data.texts[split], gold_of(data, split)) for split in SPLITS)
+    parts = (_SplitBytes(_scored(texts, gold), texts.answers, _voted(gold)) for texts, gold in held)
     return msgspec.msgpack.encode(_TaskBytes("w2s-data/3", data.kind, *parts))
 
 
@@ -160,7 +143,7 @@ def parse(body: bytes) -> TaskData:
         read = msgspec.msgpack.decode(body, type=_TaskBytes)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
         raise DataError(f"cached task data: not readable ({bad}). Remove it and run again.") from None
-    splits: dict[Split, SplitData] = {
+    splits: dict[Split, _Held] = {
         "train_label": _read(read.train_label, read.kind),
         "train_unlabel": _read(read.train_unlabel, read.kind),
         "test": _read(read.test, read.kind),
@@ -168,12 +151,13 @@ def parse(body: bytes) -> TaskData:
     return _with_digest(read.kind, splits)
 
 
-def _scored(s: SplitData) -> _ScoredBytes:
-    return _ScoredBytes(s.rows, s.labels.astype("u1").tobytes(), s.groups.astype("<i8").tobytes(), s.subsets)
+def _scored(texts: Texts, gold: Gold) -> _ScoredBytes:
+    labels, groups = gold.labels.astype("u1").tobytes(), texts.groups.astype("<i8").tobytes()
+    return _ScoredBytes(texts.rows, labels, groups, texts.subsets)
 
 
-def _voted(s: SplitData) -> _VoteBytes | None:
-    found = s.votes
+def _voted(gold: Gold) -> _VoteBytes | None:
+    found = gold.votes
     return None if found is None else _VoteBytes(found.values.tobytes(), found.values.shape[1], found.voters)
 
 
@@ -189,7 +173,7 @@ def _votes(kept: _VoteBytes | None, n: int) -> Votes | None:
     return Votes(_fixed(values), kept.voters)
 
 
-def _read(whole_split: _SplitBytes, kind: Kind) -> SplitData:
+def _read(whole_split: _SplitBytes, kind: Kind) -> _Held:
     split, answers = whole_split.scored, whole_split.answers
     n = len(split.rows)
     verify = kind == "verify"
@@ -205,9 +189,8 @@ def _read(whole_split: _SplitBytes, kind: Kind) -> SplitData:
     if groups.min() < 0 or groups.max() >= n:
         raise DataError("cached task data: a question's code is out of range. Remove it and run again.")
     labels = np.frombuffer(split.labels, dtype="u1").astype(np.bool_)
-    return SplitData(
-        split.rows, _fixed(labels), _fixed(groups), split.subsets, answers, _votes(whole_split.votes, n)
-    )
+    texts = Texts(split.rows, _fixed(groups), split.subsets, answers)
+    return texts, Gold(_fixed(labels), _votes(whole_split.votes, n))
 
 
 def _fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:

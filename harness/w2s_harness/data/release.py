@@ -1,15 +1,15 @@
-"""The order in which rows are released to a worker: it tells nothing but the texts."""
+"""The order and the names under which rows leave the host: they tell nothing but the texts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.texts import Texts
 
 KEY_BYTES = 32
 
@@ -24,22 +24,50 @@ def order_key(root_seed: int, cell_id: str, world: str, secret: str = "") -> byt
     return hashlib.sha256(names.encode()).digest()
 
 
-def release_order(data: SplitData, *, key: bytes) -> npt.NDArray[np.int64]:
-    """(n,) permutation: position i of what is released is row `order[i]` of `data`.
+def release_order(
+    texts: Texts, shown: npt.NDArray[np.int64] | None = None, *, key: bytes
+) -> npt.NDArray[np.int64]:
+    """(n,) permutation: position i of what is released is row `order[i]` of `texts`.
 
-    Rows are sorted by keyed BLAKE2b of their texts alone, never of label, question, subset or id, so that
-    file order does not show. Rows of equal texts are ordered by a second keyed hash of their positions, an
-    arbitrary order that is not the file's. Raises `ValueError` for a key that is not `KEY_BYTES` long.
+    Of the rows `shown` (n,) alone, where they are given: then it is row `shown[order[i]]`.
+
+    Rows are sorted by keyed BLAKE2b of their texts alone, never of question, subset or id, so that file order
+    does not show. Rows of equal texts are ordered by a second keyed hash of their positions, an arbitrary
+    order that is not the file's. Raises `ValueError` for a key that is not `KEY_BYTES` long.
     """
     if len(key) != KEY_BYTES:
         raise ValueError(f"a release key has {KEY_BYTES} bytes, not {len(key)}")
+    encoded = texts.encoded
+    by_text = [_hash(body, key) for body in (encoded if shown is None else map(encoded.__getitem__, shown))]
+    ties = {text for text, times in Counter(by_text).items() if times > 1}
     tie_key = hashlib.blake2b(b"ties", key=key, digest_size=KEY_BYTES).digest()
-    encode = msgspec.msgpack.Encoder().encode
-    by_text = [_hash(encode(row), key) for row in data.rows]
-    by_tie = [_hash(i.to_bytes(8, "little"), tie_key) for i in range(len(data))]
-    order = sorted(range(len(data)), key=lambda i: (by_text[i], by_tie[i]))
-    return np.array(order, dtype=np.int64)
+
+    def place(i: int) -> tuple[bytes, bytes]:
+        return by_text[i], _hash(i.to_bytes(8, "little"), tie_key) if by_text[i] in ties else b""
+
+    return np.array(sorted(range(len(by_text)), key=place), dtype=np.int64)
 
 
 def _hash(content: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(content, key=key, digest_size=16).digest()
+
+
+# -- what a row is called outside the host ------------------------------------------------------------------
+
+_ID_KEY = hashlib.sha256(b"w2s-harness/row-id/1").digest()
+_ID_BYTES = 10
+
+
+def row_ids(texts: Texts) -> tuple[str, ...]:
+    """(n) an id for each row, in the split's own order: a keyed hash of its texts, 20 hex digits.
+
+    The same texts have the same id wherever they stand, whatever their label, question, subset or place in a
+    file. Rows of equal texts are told apart by `-2`, `-3` in an order that is not the file's.
+    """
+    seen: Counter[str] = Counter()
+    ids = [""] * len(texts)
+    for i in release_order(texts, key=_ID_KEY):
+        plain = hashlib.blake2b(texts.encoded[i], key=_ID_KEY, digest_size=_ID_BYTES).hexdigest()
+        seen[plain] += 1
+        ids[i] = plain if seen[plain] == 1 else f"{plain}-{seen[plain]}"
+    return tuple(ids)

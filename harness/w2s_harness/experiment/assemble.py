@@ -222,7 +222,7 @@ def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
         records.StarPoint(name=p.name, settings=dict(p.settings), accuracy=p.accuracy) for p in star.points
     ]
     # of a judged task `best.outcomes` are agreements, from which no decision can be read back
-    shown = is_open and setting.test.votes is None
+    shown = is_open and not setting.is_judged
     per_seed = [
         _seed_line(seed, outcomes, float(outcomes.mean()), is_open)
         if shown

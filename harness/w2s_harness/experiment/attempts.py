@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.disk import append, whole_lines, writing
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
@@ -184,8 +185,8 @@ def needs_fresh(attempts: int, exposure: str) -> bool:
 
 def holdout(setting: Setting) -> str:
     """What a holdout is known by: its rows and labels in any order, and the pair's models."""
-    test = setting.test
-    rows = (msgspec.msgpack.encode((r, bool(y))) for r, y in zip(test.rows, test.labels, strict=True))
+    labels = gold_of(setting.data, "test").labels
+    rows = (msgspec.msgpack.encode((r, bool(y))) for r, y in zip(setting.test.rows, labels, strict=True))
     digests = sorted(hashlib.sha256(row).hexdigest() for row in rows)
     return key_of("holdout", [digests, setting.weights("weak"), setting.weights("strong"), setting.pair.mode])
 

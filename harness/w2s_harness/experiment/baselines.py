@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.keys import READS, Keys, Role, named_seed
 from w2s_harness.experiment.looking import Looks
@@ -158,7 +159,7 @@ class Baselines:
 
         def work(client: ServiceClient) -> None:
             message = control.Extract(
-                model_of(setting, role), setting.data.kind, setting.data.splits[split].rows
+                model_of(setting, role), setting.data.kind, setting.data.texts[split].rows
             )
             found = client.extract(message)
             with self._lock:
@@ -192,15 +193,13 @@ class Baselines:
 
     def _weak(self, client: ServiceClient, setting: Setting, seed: int) -> None:
         keys = Keys(setting)
-        unlabel, test = setting.data.splits["train_unlabel"], setting.test
-        targets = [("train_unlabel", len(unlabel)), ("test", len(test))]
+        gold = gold_of(setting.data, "train_unlabel")
+        targets = [("train_unlabel", len(gold.labels)), ("test", len(setting.test))]
         (labels, floor), n_cut = self._fit(client, setting, "weak", "train_label", seed, targets)  # type: ignore[arg-type]
         self.store.put_array(keys.labels(seed), labels)
         self.store.put_array(keys.weak_test(seed), floor)
         record = {**setting.scored(floor), "n_cut": n_cut}
-        told = outcomes(labels, unlabel.labels)
-        largest = None if unlabel.votes is None else unlabel.votes.largest
-        record["weak_label_acc"] = accuracy(agreement(told, largest))
+        record["weak_label_acc"] = accuracy(agreement(outcomes(labels, gold.labels), gold.largest))
         self.store.put(keys.weak(seed), record)
 
     def _ceiling_unit(self, setting: Setting, seed: int) -> Unit:
@@ -215,7 +214,7 @@ class Baselines:
     def _ceiling(self, client: ServiceClient, setting: Setting, seed: int) -> None:
         targets = [("test", len(setting.test))]
         if self._is_audited:
-            targets.append(("train_unlabel", len(setting.data.splits["train_unlabel"])))
+            targets.append(("train_unlabel", len(setting.data.texts["train_unlabel"])))
         (top, *own), n_cut = self._fit(client, setting, "strong", "train_unlabel", seed, targets)  # type: ignore[arg-type]
         for values in own:
             self.store.put_array(Keys(setting).ceiling_train(seed), values)
@@ -237,7 +236,7 @@ class Baselines:
                 setting.data.kind,
                 split_ref(self.store, setting, role, split),
                 wire_pack(index, "i8"),
-                wire_pack(setting.data.splits[split].targets[index]),
+                wire_pack(gold_of(setting.data, split).targets[index]),
                 tuple((split_ref(self.store, setting, role, name), all_rows(n)) for name, n in targets),
                 probe=probe_settings(self.store, setting, "ceiling" if role == "strong" else role),
                 finetune=finetune_settings(setting, role),

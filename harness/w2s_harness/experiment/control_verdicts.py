@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.report.records import Control
 from w2s_harness.scoring import interval
@@ -48,7 +49,7 @@ def noise_control(name: str, setting: Setting, draws: Sequence[Mapping[str, Any]
     sd = float(balanced.std(ddof=1))
     factor = LIMIT if n >= enough else _student(n - 1)
     ok = abs(mean - 0.5) <= factor * sd + _ROUNDING
-    true = float(np.mean(setting.test.labels))
+    true = float(np.mean(gold_of(setting.data, "test").labels))
     because = [
         f"mean {'' if true == 0.5 else 'balanced '}transfer accuracy {mean:.3f} over {n} draws is "
         f"{'within' if ok else 'not within'} {factor:.3g} sd of .5 (sd {sd:.3f})"
@@ -61,7 +62,7 @@ def noise_control(name: str, setting: Setting, draws: Sequence[Mapping[str, Any]
         because.append("something beside the labels tells the student what is right")
     numbers = {
         "balanced_accuracy": mean, "draws": float(n), "sd": sd, "se": sd / math.sqrt(n),
-        "allowed": factor * sd, "share_true": true, "binomial_sd": 0.5 / math.sqrt(len(setting.test.labels)),
+        "allowed": factor * sd, "share_true": true, "binomial_sd": 0.5 / math.sqrt(len(setting.test)),
     }  # fmt: skip
     return _control(name, setting, plain, ok, "; ".join(because), numbers)
 
@@ -80,7 +81,7 @@ def weak_strong_control(
     )
     floor, ceiling = float(base.weak.values.mean()), float(base.ceiling.values.mean())
     numbers = {"weak": floor, "ceiling": ceiling, "gap": base.gap, "seeds": float(len(seeds))}
-    numbers |= {f"{split}_rows": float(len(setting.data.splits[split])) for split in _TRAINING}
+    numbers |= {f"{split}_rows": float(len(setting.data.texts[split])) for split in _TRAINING}
     bounds = interval.gap_interval(base).bounds
     if bounds is not None:
         numbers |= {"gap_low": bounds[0], "gap_high": bounds[1]}

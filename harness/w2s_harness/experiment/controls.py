@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import ModelError, StoreError, WorkerError
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.control_verdicts import (
@@ -193,7 +194,6 @@ class Controls:
     def _weak_model(self, client: ServiceClient, unit: _Unit) -> float:
         """The ceiling of the weak model: as the setting's own ceiling, but for the model; its FLOPs."""
         setting, store = unit.setting, self.store
-        unlabel, test = setting.data.splits["train_unlabel"], setting.test
         index = setting.draw("train_unlabel", unit.seed)
         found = client.fit_predict(
             control.FitPredict(
@@ -202,8 +202,8 @@ class Controls:
                 setting.data.kind,
                 split_ref(store, setting, "weak", "train_unlabel"),
                 wire_pack(index, "i8"),
-                wire_pack(unlabel.targets[index]),
-                ((split_ref(store, setting, "weak", "test"), all_rows(len(test))),),
+                wire_pack(gold_of(setting.data, "train_unlabel").targets[index]),
+                ((split_ref(store, setting, "weak", "test"), all_rows(len(setting.test))),),
                 probe=probe_settings(store, setting, "weak"),
                 finetune=finetune_settings(setting, "weak"),
                 seed=named_seed(setting.root_seed, setting.data.digest, WEAK_STRONG, unit.seed),
@@ -228,7 +228,7 @@ class Controls:
                 values = setting.right(found.predictions)
                 record = {
                     "accuracy": accuracy(setting.agreement(values)),
-                    "balanced": balanced_accuracy(values, setting.test.labels),
+                    "balanced": balanced_accuracy(values, gold_of(setting.data, "test").labels),
                 }
                 self.store.put(key, record | _cost(found))
                 spent += found.flops

@@ -195,7 +195,7 @@ def _student(cell: HostCell, unit: _Unit, number: int, weak: Floats) -> Fitted:
     named = named_seed(setting.root_seed, setting.data.digest, AT_COMPUTE, unit.solver, unit.seed, number)
     if unit.solver != "exact":
         return cell.fit(weak, seed=named % 2**31, by_path=is_path)
-    groups = setting.data.splits["train_unlabel"].groups[setting.draw("train_unlabel", unit.seed)]
+    groups = setting.data.texts["train_unlabel"].groups[setting.draw("train_unlabel", unit.seed)]
     times = bag(groups, np.random.default_rng(named))
     rows = np.flatnonzero(times)
     return cell.fit(weak[rows], rows=rows, weight=times[rows].astype(np.float64))

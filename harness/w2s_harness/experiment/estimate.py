@@ -99,7 +99,7 @@ def _tokens(setting: Setting, store: Store) -> float:
             and store.get(Keys(setting).features(role, split, "features")) is not None
         ):
             continue
-        for row in setting.data.splits[split].rows:
+        for row in setting.data.texts[split].rows:
             prompt, *responses = row.texts().values()
             total += sum(len(prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
     return total

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.data.prepared import SplitData
-from w2s_harness.data.row_ids import row_ids
+from w2s_harness.data.release import row_ids
+from w2s_harness.data.texts import Texts
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import StoreError, UsageError
 from w2s_harness.experiment.baselines import Baselines
@@ -76,7 +76,7 @@ def _write(setting: Setting, plan: Plan, store: Store, out: Path) -> Path:
     folder = out / setting.task.id / setting.pair.name
     folder.mkdir(parents=True)
     holdout = _rows(setting.test, {})
-    train = _rows(setting.data.splits["train_unlabel"], _weak(setting, plan, store))
+    train = _rows(setting.data.texts["train_unlabel"], _weak(setting, plan, store))
     (folder / HOLDOUT).write_text(_lines(holdout), encoding="utf-8")
     (folder / TRAIN).write_text(_lines(train), encoding="utf-8")
     about = {
@@ -105,7 +105,7 @@ def _weak(setting: Setting, plan: Plan, store: Store) -> Mapping[int, Mapping[st
     return out
 
 
-def _rows(data: SplitData, weak: Mapping[int, Mapping[str, float]]) -> list[Line]:
+def _rows(data: Texts, weak: Mapping[int, Mapping[str, float]]) -> list[Line]:
     """The rows in the order of their ids, which is one of their texts alone."""
     ids = row_ids(data)
     lines: list[Line] = []

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import StoreError
 from w2s_harness.evidence import CellEvidence, Failed, MethodEvidence, Part, Published, Seen, SettingView
 from w2s_harness.experiment.keys import Keys
@@ -56,13 +57,13 @@ class Gathered:
         return view if self.null_z is None else replace(view, null_z=self.null_z)
 
     def _part(self, split: Split) -> Part:
-        data = self.setting.data.splits[split]
+        data = self.setting.data.texts[split]
         features = None
         if self.setting.pair.mode == "probe":
             features = self.store.array(Keys(self.setting).features("strong", split, "features"))
         return Part(
             rows=data.rows,
-            gold=data.labels,
+            gold=gold_of(self.setting.data, split).labels,
             groups=data.groups,
             answers=data.answers,
             features=features,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.own_worlds import own_labels, pair_and_echo
 from w2s_harness.experiment.reading import all_rows, finetune_settings, model_of, probe_settings, split_ref
@@ -35,7 +36,7 @@ ORACLE = "gold oracle"
 def oracle(client: ServiceClient, store: Store, setting: Setting, seed: int) -> Record:
     """Outcomes of a seed's student of gold (`gold`), of an echo and of a pair of decoys, and the FLOPs."""
     drawn = setting.draw("train_unlabel", seed)
-    gold = np.asarray(setting.data.splits["train_unlabel"].targets[drawn], np.float64)
+    gold = np.asarray(gold_of(setting.data, "train_unlabel").targets[drawn], np.float64)
     where = space(store, setting, "train_unlabel")[drawn]
     record: Record = {"gold": None, "flops": 0.0, "tokens": 0}
     for name, world in [("gold", None), *((w.name, w) for w in pair_and_echo(0))]:

@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.report.records import Judged, JudgedRow
 from w2s_harness.scoring import votes
+from w2s_harness.scoring.twoway import Clusters
 from w2s_harness.scoring.votes import Panel
 
 Floats = npt.NDArray[np.float64]
@@ -26,15 +28,19 @@ class Lines:
     ceiling: Floats
 
     @classmethod
-    def of(cls, setting: Setting, panel: Panel, *, weak: Floats, ceiling: Floats) -> Lines:
-        """From their outcomes (S, n_test) against the majority vote."""
+    def of(cls, setting: Setting, questions: Clusters, *, weak: Floats, ceiling: Floats) -> Lines | None:
+        """From their outcomes (S, n_test) against the majority vote; None where the holdout has labels."""
+        votes = gold_of(setting.data, "test").votes
+        if votes is None:
+            return None
+        panel = Panel.of(votes.values, questions, named=bool(votes.voters))
         return cls(setting, panel, _by_vote(setting, panel, weak), _by_vote(setting, panel, ceiling))
 
 
 def _by_vote(setting: Setting, panel: Panel, right: Floats) -> Floats:
     """(K,) how far each vote agrees with the decisions behind outcomes (S, n_test), a mean over S seeds."""
     share = right.mean(axis=0)
-    return panel.agreement(np.where(setting.test.labels, share, 1.0 - share))
+    return panel.agreement(np.where(gold_of(setting.data, "test").labels, share, 1.0 - share))
 
 
 def row(lines: Lines, right: Floats, pgr: float | None, no_gap: str | None) -> JudgedRow:
@@ -57,7 +63,7 @@ def row(lines: Lines, right: Floats, pgr: float | None, no_gap: str | None) -> J
 
 def setting(lines: Lines) -> Judged:
     """What is said of the votes on a setting's holdout."""
-    panel, held = lines.panel, lines.setting.test.votes
+    panel, largest = lines.panel, gold_of(lines.setting.data, "test").largest
     weak, ceiling = panel.interval(lines.weak), panel.interval(lines.ceiling)
     agreement = votes.voter_agreement(panel.ones, panel.counts)
     alpha = votes.krippendorff_alpha(panel.ones, panel.counts)
@@ -76,5 +82,5 @@ def setting(lines: Lines) -> Judged:
         weak_ci=weak.bounds,
         ceiling_ci=ceiling.bounds,
         reason=why,
-        largest=held.largest.tolist() if is_open and held is not None else None,
+        largest=largest.tolist() if is_open and largest is not None else None,
     )

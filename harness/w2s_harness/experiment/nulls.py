@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.balance import balanced_z
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import WorkerError
 from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.reading import model_of, probe_settings, split_ref
@@ -94,7 +95,7 @@ def _draw(
         (packed,) = client.predict_test(reply.handle).values
     finally:
         client.close_cell()
-    return balanced_z(wire.unpack(packed), setting.test.labels, setting.test.groups)
+    return balanced_z(wire.unpack(packed), gold_of(setting.data, "test").labels, setting.test.groups)
 
 
 def _fit(weak: npt.NDArray[np.float64], draw: int) -> wire.Fit:

@@ -190,7 +190,7 @@ class Runner:
         setting, phases = job.setting, (staged.train, staged.test)
         train, test = (
             released(split, part.shows[part.order], job.access, job.columns)
-            for split, part in zip((setting.data.splits["train_unlabel"], setting.test), phases, strict=True)
+            for split, part in zip((setting.data.texts["train_unlabel"], setting.test), phases, strict=True)
         )
         opening = self._opening(job, staged)
         by_steps = opening.finetune if opening.mode == "finetune" else opening.probe

@@ -74,7 +74,7 @@ def own_labels(
     """
     drawn = setting.draw("train_unlabel", seed)
     b = basis(_readouts(store, setting, drawn))
-    groups = setting.data.splits["train_unlabel"].groups[drawn]
+    groups = setting.data.texts["train_unlabel"].groups[drawn]
     rng = np.random.default_rng(named)
     if world.teacher == "strict":
         return echo(weak, shared(strict_basis(b, space, rng), weak, groups, rng), rng)

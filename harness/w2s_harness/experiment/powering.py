@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from w2s_harness.data.prepared import SplitData, prepare
+from w2s_harness.data.prepared import prepare
+from w2s_harness.data.texts import Texts
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.experiment.choose_pairs import choose_pairs
@@ -78,7 +79,7 @@ class Holdout:
         return self.rows / self.questions
 
 
-def holdout_of(test: SplitData) -> Holdout:
+def holdout_of(test: Texts) -> Holdout:
     """The size of a split."""
     return Holdout(len(test), int(np.unique(test.groups).size))
 
@@ -134,7 +135,7 @@ def answers(
     boards = boards_of(store)
     out = []
     for task in chosen:
-        holdout = holdout_of(prepare(task.task, limit=limit).splits["test"])
+        holdout = holdout_of(prepare(task.task, limit=limit).texts["test"])
         for pair in filter(task.runs_on, on):
             known = pilots(boards, task.id, pair.name, wanted.against)
             out += _answers(task.id, pair.name, holdout, known, wanted, plugins, store)

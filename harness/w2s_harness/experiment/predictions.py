@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from w2s_harness.data.row_ids import row_ids
+from w2s_harness.data.release import row_ids
 from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery import sources
 from w2s_harness.disk import HEAD, check_head, decoded

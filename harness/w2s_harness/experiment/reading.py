@@ -24,7 +24,7 @@ def model_of(setting: Setting, role: Role) -> Model:
 
 def split_ref(store: Store, setting: Setting, role: Role, split: Split) -> control.SplitRef:
     """A split as a service reads it: texts, and in probe mode the features that were extracted."""
-    rows = setting.data.splits[split].rows
+    rows = setting.data.texts[split].rows
     if setting.pair.mode != "probe":
         return control.SplitRef(rows=rows)
     keys = Keys(setting)

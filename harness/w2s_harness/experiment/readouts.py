@@ -185,7 +185,7 @@ def with_mean(margins: Margins, setting: Setting, seed: int) -> tuple[Floats, Fl
 def read_margins(client: ServiceClient, store: Store, setting: Setting, seed: int) -> None:
     """Ask the untrained student under all templates and keep what it says; nothing of an encoder."""
     keys = Keys(setting)
-    every = np.arange(len(setting.data.splits["train_unlabel"]))
+    every = np.arange(len(setting.data.texts["train_unlabel"]))
     found: dict[Split, list[Floats]] = {split: [] for split in SPLITS}
     reason = "its model has no template for this kind of task"
     with HostCell(client, store, setting, seed, drawn=every, sees_test=True) as cell:

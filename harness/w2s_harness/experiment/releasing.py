@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.texts import Texts
 from w2s_harness.errors import WorkerError
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
@@ -27,9 +27,7 @@ def columns_for(access: tuple[str, ...], allowed: frozenset[str]) -> frozenset[s
     return opened & allowed
 
 
-def released(
-    split: SplitData, order: Codes, access: tuple[str, ...], columns: frozenset[str]
-) -> wire.Released:
+def released(split: Texts, order: Codes, access: tuple[str, ...], columns: frozenset[str]) -> wire.Released:
     """What a worker is sent of the rows `order` (n,) of `split`, in that order.
 
     :param access: what the method was granted; without `groups` and `text` it is sent their number alone.
@@ -57,7 +55,7 @@ def _by_appearance(groups: Codes) -> Codes:
     return rank[inverse]
 
 
-def _answers(split: SplitData, order: Codes) -> Codes:
+def _answers(split: Texts, order: Codes) -> Codes:
     """(n,) code of each row's answer, -1 where it has none."""
     codes: dict[str, int] = {}
     found = (split.answers[i] for i in order)
@@ -92,5 +90,5 @@ def _check_count(question: Codes, answer: Codes) -> None:
         )
 
 
-def _texts(split: SplitData, order: Codes, opened: frozenset[str]) -> tuple[TextRow, ...]:
+def _texts(split: Texts, order: Codes, opened: frozenset[str]) -> tuple[TextRow, ...]:
     return tuple(split.rows[i].showing(opened) for i in order)

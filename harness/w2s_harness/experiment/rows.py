@@ -25,7 +25,6 @@ from w2s_harness.scoring import interval, pgr, rank
 from w2s_harness.scoring.doubt import unreliable
 from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.scoring.twoway import Block, Clusters, block
-from w2s_harness.scoring.votes import Panel
 from w2s_harness.types import Track, Verdict
 
 Floats = npt.NDArray[np.float64]
@@ -48,11 +47,7 @@ class Reference:
     @cached_property
     def by_vote(self) -> judged.Lines | None:
         """Weak and ceiling vote by vote; None where the holdout has labels."""
-        votes = self.setting.test.votes
-        if votes is None:
-            return None
-        panel = Panel.of(votes.values, self.clusters, named=bool(votes.voters))
-        return judged.Lines.of(self.setting, panel, weak=self.weak, ceiling=self.ceiling)
+        return judged.Lines.of(self.setting, self.clusters, weak=self.weak, ceiling=self.ceiling)
 
     @cached_property
     def subsets(self) -> dict[str, npt.NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.setting import Setting
@@ -288,13 +289,13 @@ def _calibration(tally: Tally, teacher: _Teacher, store: Store) -> Calibration |
     ours = None if theirs is None else _known(store.array(keys.predictions(job.key)) for job in jobs)
     if ours is None or theirs is None:
         return None
-    setting = teacher.setting
+    setting, gold = teacher.setting, gold_of(teacher.setting.data, "test")
     found = calibration.calibration(
         ours,
-        setting.test.targets,
+        gold.targets,
         np.stack([setting.right(p) for p in ours]),
         theirs,
-        None if setting.test.votes is None else setting.test.votes.largest,
+        gold.largest,
     )
     return Calibration(brier=found.brier, ece=found.ece, teacher_errors=found.teacher_errors)
 

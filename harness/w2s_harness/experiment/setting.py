@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from w2s_harness.data.cut import cut
 from w2s_harness.data.draw import draw
-from w2s_harness.data.prepared import SplitData, TaskData, dump, parse, prepare
+from w2s_harness.data.gold import gold_of
+from w2s_harness.data.prepared import dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.errors import DataError, TaskError
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.looking import Looks
@@ -44,17 +46,22 @@ class Setting:
         return f"{self.task.id}/{self.pair.name}"
 
     @property
-    def test(self) -> SplitData:
+    def test(self) -> Texts:
         """The holdout."""
-        return self.data.splits["test"]
+        return self.data.texts["test"]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the gold is votes."""
+        return gold_of(self.data, "test").votes is not None
 
     def right(self, predictions: npt.ArrayLike) -> Outcomes:
         """(n_test,) outcomes of predictions of the holdout; of a judged task against the majority vote."""
-        return outcomes(predictions, self.test.labels)
+        return outcomes(predictions, gold_of(self.data, "test").labels)
 
     def agreement(self, right: Outcomes) -> Outcomes:
         """(..., n_test) what outcomes count: themselves, of a judged task agreement with a random voter."""
-        return agreement(right, None if self.test.votes is None else self.test.votes.largest)
+        return agreement(right, gold_of(self.data, "test").largest)
 
     def scored(self, predictions: npt.ArrayLike) -> dict[str, Any]:
         """What a record keeps of predictions of the holdout: `accuracy`, and `outcomes` and `ties` packed."""
@@ -69,7 +76,7 @@ class Setting:
     def draw(self, split: Split, seed: int) -> npt.NDArray[np.int64]:
         """(m,) the rows of a training split that seed `seed` trains on: 80 % of its questions."""
         name = f"{self.data.digest}/{split}"
-        return draw(self.data.splits[split], root=self.root_seed, seed=seed, name=name)
+        return draw(self.data, split, root=self.root_seed, seed=seed, name=name)
 
     def weights(self, role: str) -> dict[str, Any]:
         """What identifies a role's model: the digest of its files, wherever they lie."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.keys import Keys, Role
 from w2s_harness.experiment.reading import all_rows, model_of, split_ref
 from w2s_harness.experiment.setting import Setting
@@ -25,11 +26,11 @@ from w2s_harness.wire.messages import pack, unpack
 
 def tune(client: ServiceClient, setting: Setting, store: Store) -> dict[str, Any]:
     """Choose C of teacher and ceiling (against gold) and of the student (against weak labels); keep them."""
-    splits = setting.data.splits
-    teacher = client.tune(_order(store, setting, "weak", "train_label", splits["train_label"].targets))
+    label, unlabel = (gold_of(setting.data, split).targets for split in ("train_label", "train_unlabel"))
+    teacher = client.tune(_order(store, setting, "weak", "train_label", label))
     weak = _weak_labels(client, setting, store, teacher.settings["c"])
     student = client.tune(_order(store, setting, "strong", "train_unlabel", weak, rule="one-se"))
-    top = client.tune(_order(store, setting, "strong", "train_unlabel", splits["train_unlabel"].targets))
+    top = client.tune(_order(store, setting, "strong", "train_unlabel", unlabel))
     chosen = {
         "weak": teacher.settings,
         "strong": student.settings,
@@ -72,7 +73,7 @@ def _order(
     c: float = 0.1,
     rule: Rule = "least",
 ) -> control.Tune:
-    groups = setting.data.splits[split].groups
+    groups = setting.data.texts[split].groups
     return control.Tune(
         model=model_of(setting, role),
         kind=setting.data.kind,
@@ -88,19 +89,19 @@ def _order(
 
 def _weak_labels(client: ServiceClient, setting: Setting, store: Store, c: float) -> npt.NDArray[np.float64]:
     """(n_train_unlabel,) P(label = 1) by a teacher on all of train_label."""
-    label = setting.data.splits["train_label"]
+    targets = gold_of(setting.data, "train_label").targets
     found = client.fit_predict(
         control.FitPredict(
             model=model_of(setting, "weak"),
             mode="probe",
             kind=setting.data.kind,
             train=split_ref(store, setting, "weak", "train_label"),
-            index=all_rows(len(label)),
-            targets=pack(label.targets),
+            index=all_rows(len(targets)),
+            targets=pack(targets),
             predict=(
                 (
                     split_ref(store, setting, "weak", "train_unlabel"),
-                    all_rows(len(setting.data.splits["train_unlabel"])),
+                    all_rows(len(setting.data.texts["train_unlabel"])),
                 ),
             ),
             probe=control.ProbeSettings(c=c),

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.prepared import SplitData
 from w2s_harness.data.release import order_key, release_order
+from w2s_harness.data.texts import Texts
 from w2s_harness.errors import StoreError
+from w2s_harness.experiment.canary import canary
 from w2s_harness.experiment.keys import Keys, named_seed
 from w2s_harness.experiment.own_worlds import kept_labels, own_labels
 from w2s_harness.experiment.setting import Setting
@@ -110,7 +111,7 @@ def stage(store: Store, setting: Setting, cell: Cell, world: World | None, secre
     """What the cell's worker is given in `world`. Raises `StoreError` as `tell`."""
     told = tell(store, setting, cell.seed, world, secret)
     key = order_key(setting.root_seed, cell.id, _name(world), secret)
-    unlabel, everything = setting.data.splits["train_unlabel"], np.arange(len(setting.test))
+    unlabel, everything = setting.data.texts["train_unlabel"], np.arange(len(setting.test))
     return Staged(
         told=told,
         train=_phase(unlabel, told.drawn, setting, cell.seed, world, key, "train_unlabel", secret),
@@ -142,7 +143,7 @@ def _array(store: Store, key: str) -> Floats:
 
 
 def _phase(
-    split: SplitData,
+    split: Texts,
     index: Codes,
     setting: Setting,
     seed: int,
@@ -158,15 +159,7 @@ def _phase(
         reads = index[other_questions(split.groups[index], rng)]
     if inputs == "scrambled":
         shows = reads
-    part = SplitData(
-        rows=tuple(split.rows[i] for i in shows),
-        labels=split.labels[shows],
-        groups=split.groups[shows],
-        subsets=tuple(split.subsets[i] for i in shows),
-        answers=tuple(split.answers[i] for i in shows),
-        votes=None if split.votes is None else split.votes.only(shows),
-    )
-    return Stage(reads, shows, release_order(part, key=key))
+    return Stage(reads, shows, release_order(split, shows, key=key))
 
 
 def other_questions(groups: npt.ArrayLike, rng: np.random.Generator) -> Codes:
@@ -219,7 +212,8 @@ class _Teacher:
             case "other":
                 weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
             case "canary":
-                return self._canary()
+                weak, missed = canary(self.store, self.setting, self.seed, self.drawn, self.own)
+                return weak, missed, test_region
             case "echo" | "decoy" | "strict":
                 weak = self._without_own()
             case _:
@@ -247,20 +241,12 @@ class _Teacher:
         edge = float(np.quantile(along, 1 - REGION))
         return along > edge, (test - train.mean(0)) @ direction > edge
 
-    def _canary(self) -> tuple[Floats, Bools, Bools]:
-        """Wrong on every row that the ceiling gets wrong, though trained on that row's gold."""
-        gold = self.setting.data.splits["train_unlabel"].labels[self.drawn]
-        top = self.store.array(Keys(self.setting).ceiling_train(self.seed))
-        missed = np.zeros(len(gold), bool) if top is None else (top[self.drawn] > 0.5) != gold
-        weak = np.where(missed & ((self.own > 0.5) == gold), 1 - self.own, self.own)
-        return weak, missed, np.zeros(len(self.setting.test), bool)
-
 
 def space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
     """(n, d) where a split's rows lie: the strong student's features, else counts of letters in a row."""
     if setting.pair.mode == "probe":
         return _array(store, Keys(setting).features("strong", split, "features"))
-    return np.stack([_grams(row) for row in setting.data.splits[split].rows])
+    return np.stack([_grams(row) for row in setting.data.texts[split].rows])
 
 
 def _grams(row: TextRow) -> npt.NDArray[np.float64]:

@@ -99,7 +99,7 @@ class _Where:
     def beside(self) -> list[Beside]:
         """Beside the teacher, zero-shot and vanilla."""
         mine = self.evidence(self.cells[self.method.id])
-        predictions, gold = [c.predictions for c in mine], self.setting.test.labels
+        predictions, gold = [c.predictions for c in mine], self.gathered.view.test.gold
         out = [beside("its teacher", predictions, [c.weak_test for c in mine], gold)]
         for name in (ZERO_SHOT, VANILLA):
             others = self.cells.get(name, [])
@@ -118,7 +118,7 @@ class _Where:
             [c.predictions for c in mine],
             [c.predictions for c in theirs],
             [c.weak_test for c in mine],
-            self.setting.test.labels,
+            self.gathered.view.test.gold,
             marked(self.setting),
         )
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.data.folder import FolderTask
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
 from w2s_harness.errors import DataError, HarnessError
 
@@ -232,8 +233,8 @@ def test_any_row_is_an_example_or_one_line(tmp_path_factory, row):
 def test_real_data_loads_and_validates(shared_data, name, kind, rows):
     data = prepare(FolderTask(shared_data / name), limit=None)
     assert data.kind == kind
-    assert tuple(len(data.splits[s]) for s in ("train_label", "train_unlabel", "test")) == rows
+    assert tuple(len(data.texts[s]) for s in ("train_label", "train_unlabel", "test")) == rows
     limited = prepare(FolderTask(shared_data / name), limit=300)
-    for split in limited.splits.values():
-        assert 290 <= len(split) <= 300
-        assert 0.2 < split.labels.mean() < 0.8
+    for split, texts in limited.texts.items():
+        assert 290 <= len(texts) <= 300
+        assert 0.2 < gold_of(limited, split).labels.mean() < 0.8

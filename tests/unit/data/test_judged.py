@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from w2s_harness.data.cut import cut
 from w2s_harness.data.folder import FolderTask
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
 from w2s_harness.data.votes import NO_VOTE, majority
@@ -67,7 +68,7 @@ def test_a_folder_with_votes_is_a_judged_task(folder):
     assert read.kind == "judged"
     data = prepare(read, limit=None)
     assert data.kind == "preference"
-    test = data.splits["test"]
+    test = gold_of(data, "test")
     assert test.votes.voters == ()
     assert test.votes.counts.tolist() == [3, 2, 1, 4] * 2
     assert test.targets == pytest.approx([2 / 3, 0, 1, 1 / 4] * 2)
@@ -83,7 +84,7 @@ def test_yaml_names_a_judged_task_of_candidates_under_other_columns(here, write)
     columns = "columns: {prompt: q, candidate: a, votes: said, voters: by}\n"
     data = prepare(task(f"name: x\nkind: judged\nfile: all.jsonl\n{columns}"), limit=None)
     assert data.kind == "verify"
-    assert data.splits["test"].votes.voters == ("x", "y", "z")
+    assert gold_of(data, "test").votes.voters == ("x", "y", "z")
 
 
 def test_a_renamed_prompt_leaves_the_kind_to_the_other_columns(here, write):
@@ -98,7 +99,7 @@ def test_voters_of_a_row_find_their_column_and_others_are_missing(here, write):
         rows = judged_rows(split, votes=([1, 0], [0, None]), voters=["bo", "ann"])
         rows[0] |= {"votes": [1], "voters": ["cy"]}
         write(f"mine/{split}.jsonl", rows)
-    votes = prepare(FolderTask(Path("mine")), limit=None).splits["test"].votes
+    votes = gold_of(prepare(FolderTask(Path("mine")), limit=None), "test").votes
     assert votes.voters == ("ann", "bo", "cy")
     assert votes.values[:3].tolist() == [[NO_VOTE, NO_VOTE, 1], [NO_VOTE, 0, NO_VOTE], [0, 1, NO_VOTE]]
 
@@ -107,7 +108,7 @@ def test_a_task_names_the_voters_of_all_its_rows(here, write):
     for split in SPLITS:
         write(f"mine/{split}.jsonl", judged_rows(split, votes=([1, None], [0, 1], [None, 0])))
     read = task(BASE + "voters: [ann, bo]\n")
-    votes = prepare(read, limit=None).splits["test"].votes
+    votes = gold_of(prepare(read, limit=None), "test").votes
     assert votes.voters == ("ann", "bo")
     assert votes.values[:3].tolist() == [[1, NO_VOTE], [0, 1], [NO_VOTE, 0]]
     assert source_digest(read) != source_digest(task(BASE + "voters: [ann, cy]\n"))
@@ -121,7 +122,7 @@ def test_an_answer_column_says_nothing_of_a_judged_candidate(here, write):
         ]
         write(f"mine/{split}.jsonl", rows)
     data = prepare(FolderTask(Path("mine")), limit=None)
-    assert set(data.splits["test"].answers) == {""}
+    assert set(data.texts["test"].answers) == {""}
 
 
 # -- what is refused --------------------------------------------------------------------------------------
@@ -325,7 +326,7 @@ def test_a_dump_holds_the_votes(here, write, named):
     again = parse(dump(data))
     assert again.digest == data.digest
     for split in SPLITS:
-        ours, theirs = data.splits[split].votes, again.splits[split].votes
+        ours, theirs = gold_of(data, split).votes, gold_of(again, split).votes
         assert np.array_equal(ours.values, theirs.values) and ours.voters == theirs.voters
         assert not theirs.values.flags.writeable
 
@@ -335,7 +336,7 @@ def test_another_vote_is_other_data_and_the_same_majority(folder, write):
     spoiled(write, lambda row: {**row, "votes": [1, 1, 1]})
     after = prepare(FolderTask(folder), limit=None)
     assert before.digest != after.digest
-    assert (before.splits["test"].labels == after.splits["test"].labels).all()
+    assert (gold_of(before, "test").labels == gold_of(after, "test").labels).all()
 
 
 def test_half_of_a_holdout_keeps_its_rows_votes(folder, write):
@@ -344,7 +345,7 @@ def test_half_of_a_holdout_keeps_its_rows_votes(folder, write):
         [r | {"prompt": f"{r['prompt']} {i}"} for i in range(5) for r in judged_rows("test")],
     )
     data = prepare(FolderTask(folder), limit=None)
-    by_row = dict(zip(data.splits["test"].rows, data.splits["test"].votes.values.tolist(), strict=True))
-    part = cut(data, "final", root=0, name="x").splits["test"]
-    assert len(part) < len(data.splits["test"])
-    assert [by_row[row] for row in part.rows] == part.votes.values.tolist()
+    by_row = dict(zip(data.texts["test"].rows, gold_of(data, "test").votes.values.tolist(), strict=True))
+    part = cut(data, "final", root=0, name="x")
+    assert len(part.texts["test"]) < len(data.texts["test"])
+    assert [by_row[row] for row in part.texts["test"].rows] == gold_of(part, "test").votes.values.tolist()

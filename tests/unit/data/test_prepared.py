@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.data.folder import FolderTask
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import TextRow, dump, parse, prepare
 from w2s_harness.errors import DataError, PluginError, UsageError
 from w2s_harness.types import SPLITS, Example, Task
@@ -54,16 +55,16 @@ def failure(rows, limit=None, kind="verify", error=DataError):
 
 def test_holds_texts_labels_questions_and_subsets_in_file_order():
     data = prepare(Given(three(4)), limit=None)
-    split = data.splits["train_unlabel"]
-    assert (data.kind, list(data.splits)) == ("verify", list(SPLITS))
+    split, gold = data.texts["train_unlabel"], gold_of(data, "train_unlabel")
+    assert (data.kind, list(data.texts)) == ("verify", list(SPLITS))
     assert split.rows[1] == TextRow("train_unlabel q0", "c1")
-    assert split.labels.tolist() == [True, False, True, False]
+    assert gold.labels.tolist() == [True, False, True, False]
     assert split.groups.tolist() == [0, 0, 1, 1]
     assert split.groups.dtype == np.int64
     assert split.subsets == ("even", "odd", "even", "odd")
     assert len(split) == 4
     with pytest.raises(ValueError, match="read-only"):
-        split.labels[0] = False
+        gold.labels[0] = False
 
 
 def test_a_preference_task():
@@ -73,7 +74,7 @@ def test_a_preference_task():
         for i in range(4)
     ]
     data = prepare(Given(rows, "preference"), limit=None)
-    assert data.splits["test"].rows[0] == TextRow("test0", None, "a", "b")
+    assert data.texts["test"].rows[0] == TextRow("test0", None, "a", "b")
 
 
 # -- what is refused -------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def test_two_right_answers_to_one_question_that_differ():
         "Write them alike, or leave answers out."
     )
     rows[1] = replace(rows[1], label=False)
-    split = prepare(Given(rows), limit=None).splits["train_label"]
+    split = prepare(Given(rows), limit=None).texts["train_label"]
     assert split.answers == ("42", "42.0", *[""] * 6)
 
 
@@ -219,12 +220,12 @@ def test_a_preference_with_its_responses_exchanged_is_the_same_row():
 
 def test_splits_by_question_at_the_default_fractions():
     data = prepare(Given(verify(400)), limit=None)
-    assert [len(s) for s in data.splits.values()] == [100, 100, 200]
-    prompts = [{row.prompt for row in s.rows} for s in data.splits.values()]
+    assert [len(s) for s in data.texts.values()] == [100, 100, 200]
+    prompts = [{row.prompt for row in s.rows} for s in data.texts.values()]
     assert not prompts[0] & prompts[1]
     assert not (prompts[0] | prompts[1]) & prompts[2]
-    assert [row.prompt for row in data.splits["test"].rows] != sorted(
-        row.prompt for row in data.splits["test"].rows
+    assert [row.prompt for row in data.texts["test"].rows] != sorted(
+        row.prompt for row in data.texts["test"].rows
     )
 
 
@@ -234,10 +235,10 @@ def test_the_split_depends_on_the_questions_alone(rows):
     expected = prepare(Given(verify(60)), limit=None)
     data = prepare(Given(rows), limit=None)
     for split in SPLITS:
-        assert {r.candidate for r in data.splits[split].rows} == {
-            r.candidate for r in expected.splits[split].rows
+        assert {r.candidate for r in data.texts[split].rows} == {
+            r.candidate for r in expected.texts[split].rows
         }
-        order = [int(r.candidate[1:]) for r in data.splits[split].rows]
+        order = [int(r.candidate[1:]) for r in data.texts[split].rows]
         positions = {int(e.candidate[1:]): i for i, e in enumerate(rows)}
         assert order == sorted(order, key=positions.__getitem__)
 
@@ -257,11 +258,11 @@ def test_a_limit_keeps_whole_questions_both_classes_and_file_order(limit, each, 
     except UsageError:
         assert limit < 2 * each
         return
-    for split, kept in cut.splits.items():
-        full = whole.splits[split].rows
+    for split, kept in cut.texts.items():
+        full = whole.texts[split].rows
         assert len(kept) <= limit
         assert len(kept) > min(limit, 40) - each
-        assert 0 < kept.labels.sum() < len(kept)
+        assert 0 < gold_of(cut, split).labels.sum() < len(kept)
         assert kept.groups.max() >= 1
         where = [full.index(row) for row in kept.rows]
         assert where == sorted(where)
@@ -272,7 +273,7 @@ def test_a_limit_keeps_whole_questions_both_classes_and_file_order(limit, each, 
 def test_a_rare_class_survives_a_small_limit():
     rows = [replace(r, label=r.candidate == "c77", group=f"{r.split} {r.candidate}") for r in three(100)]
     data = prepare(Given(rows), limit=5)
-    assert all(s.labels.sum() == 1 and len(s) == 5 for s in data.splits.values())
+    assert all(gold_of(data, s).labels.sum() == 1 and len(data.texts[s]) == 5 for s in SPLITS)
 
 
 def test_a_limit_over_the_rows_changes_nothing():
@@ -298,11 +299,11 @@ def test_a_dump_reads_back_the_same():
     assert read.digest == data.digest
     assert dump(read) == dump(data)
     for split in SPLITS:
-        a, b = data.splits[split], read.splits[split]
+        a, b = data.texts[split], read.texts[split]
         assert (a.rows, a.subsets, a.answers) == (b.rows, b.subsets, b.answers)
-        np.testing.assert_array_equal(a.labels, b.labels)
+        np.testing.assert_array_equal(gold_of(data, split).labels, gold_of(read, split).labels)
         np.testing.assert_array_equal(a.groups, b.groups)
-        assert b.labels.dtype == np.bool_
+        assert gold_of(read, split).labels.dtype == np.bool_
         assert not b.groups.flags.writeable
 
 

@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data.prepared import SplitData, TextRow
 from w2s_harness.data.release import order_key, release_order
+from w2s_harness.data.texts import Texts
+from w2s_harness.wire.rows import TextRow
 
 
-def split(rows, labels=None, groups=None, subsets=None):
+def split(rows, groups=None, subsets=None):
     n = len(rows)
-    return SplitData(
+    return Texts(
         tuple(rows),
-        np.zeros(n, bool) if labels is None else labels,
         np.arange(n) if groups is None else groups,
         ("",) * n if subsets is None else subsets,
         ("",) * n,
@@ -38,10 +38,10 @@ def test_file_order_does_not_show_in_what_is_released(shuffled):
     assert [other[i] for i in release_order(split(other), key=KEY)] == expected
 
 
-def test_labels_questions_and_subsets_do_not_move_a_row():
+def test_questions_and_subsets_do_not_move_a_row():
     plain = release_order(split(ROWS), key=KEY)
     rng = np.random.default_rng(0)
-    other = split(ROWS, rng.random(200) < 0.5, rng.integers(0, 9, 200), tuple(map(str, range(200))))
+    other = split(ROWS, rng.integers(0, 9, 200), tuple(map(str, range(200))))
     np.testing.assert_array_equal(plain, release_order(other, key=KEY))
 
 

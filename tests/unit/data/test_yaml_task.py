@@ -55,11 +55,11 @@ def test_three_files_relative_to_the_yaml(data, monkeypatch, tmp_path):
 
 def test_one_file_is_split_by_question_with_renamed_columns(data):
     prepared = prepare(task(f"name: x\nkind: verify\nfile: all.jsonl\n{COLUMNS}"), limit=None)
-    assert [len(s) for s in prepared.splits.values()] == [10, 10, 20]
-    row = prepared.splits["test"].rows[0]
+    assert [len(s) for s in prepared.texts.values()] == [10, 10, 20]
+    row = prepared.texts["test"].rows[0]
     assert row.prompt.startswith("q")
     assert row.candidate.startswith("a")
-    assert set(prepared.splits["test"].subsets) == {"m"}
+    assert set(prepared.texts["test"].subsets) == {"m"}
 
 
 def test_a_question_may_be_its_own_group(data):
@@ -87,7 +87,7 @@ def test_a_task_says_that_its_texts_hold_programs(data):
 def test_one_file_with_sizes(data):
     sizes = "splits: {train_label: 5, train_unlabel: 12, test: 8}\n"
     prepared = prepare(task(f"name: x\nkind: verify\nfile: all.jsonl\n{sizes}{COLUMNS}"), limit=None)
-    assert [len(s) for s in prepared.splits.values()] == [4, 12, 8]
+    assert [len(s) for s in prepared.texts.values()] == [4, 12, 8]
 
 
 BASE = "name: x\nkind: verify\n"

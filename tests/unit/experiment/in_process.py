@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.models import control
 from w2s_harness.models.service import Service
@@ -70,7 +71,7 @@ def stock(store, setting, seeds, *, weak_signal=0.6, strong_signal=2.0, error=1.
     keys = Keys(setting)
     for role, split in READS:
         rng = np.random.default_rng([len(role), len(split)])
-        gold = setting.data.splits[split].labels
+        gold = gold_of(setting.data, split).labels
         x = rng.standard_normal((len(gold), WIDTH))
         x[:, 0] += (2 * gold - 1) * (weak_signal if role == "weak" else strong_signal)
         store.put_array(keys.features(role, split, "features"), x.astype(np.float32))
@@ -81,7 +82,7 @@ def stock(store, setting, seeds, *, weak_signal=0.6, strong_signal=2.0, error=1.
     store.put(
         keys.tune(), {"weak": {"c": 0.1}, "strong": {"c": 0.1}, "ceiling": {"c": 0.1}, "grid": {"C": [0.1]}}
     )
-    gold = setting.data.splits["train_unlabel"].labels
+    gold = gold_of(setting.data, "train_unlabel").labels
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])
         z = (2 * gold - 1) + error * rng.standard_normal(len(gold))

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import WorkerError
 from w2s_harness.experiment import one_cell
 from w2s_harness.experiment.one_cell import Job, Runner
@@ -48,8 +49,13 @@ def test_the_service_is_told_and_what_ended_it_is_the_cells_error(plan, store, s
     opening = SimpleNamespace(
         shape=shape, mode="probe", probe=control.ProbeSettings(), finetune=control.FinetuneSettings()
     )
-    told = SimpleNamespace(weak=here.test.labels[:0].astype(float), bait=here.test.labels[:0])
-    part = SimpleNamespace(order=here.test.labels[:0].astype(int), shows=here.test.labels[:0].astype(int))
+    told = SimpleNamespace(
+        weak=gold_of(here.data, "test").labels[:0].astype(float), bait=gold_of(here.data, "test").labels[:0]
+    )
+    part = SimpleNamespace(
+        order=gold_of(here.data, "test").labels[:0].astype(int),
+        shows=gold_of(here.data, "test").labels[:0].astype(int),
+    )
     staged = SimpleNamespace(train=part, test=part, told=told)
     monkeypatch.setattr(one_cell, "stage", lambda *_: staged)
     monkeypatch.setattr(one_cell, "released", lambda *_: None)

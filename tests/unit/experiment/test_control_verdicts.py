@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import Gold
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.experiment.control_verdicts import (
     balanced_accuracy,
     failed_control,
@@ -16,13 +18,13 @@ N = 400
 
 
 def setting(true=0.5):
-    labels = np.arange(N) < true * N
-    sizes = {"train_label": range(10), "train_unlabel": range(20)}
+    holdout = Texts((None,) * N, np.arange(N) // 2, (), ())
+    texts = {"train_label": range(10), "train_unlabel": range(20), "test": holdout}
     return SimpleNamespace(
         task=SimpleNamespace(id="t"),
         pair=SimpleNamespace(name="p"),
-        test=SimpleNamespace(labels=labels, groups=np.arange(N) // 2),
-        data=SimpleNamespace(splits=sizes),
+        test=holdout,
+        data=TaskData("verify", texts, {"test": Gold(np.arange(N) < true * N)}, "", ""),
     )
 
 

@@ -7,6 +7,7 @@ import in_process
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import controls
 from w2s_harness.experiment.baselines import Baseline
@@ -61,7 +62,7 @@ def staged(plan, store, tmp_path, log):
 def baseline(setting, store, seeds) -> Baseline:
     """Floors by the teacher's own column of the weak model's features."""
     x = store.array(Keys(setting).features("weak", "test", "features"))
-    floor = outcomes((x[:, 0] > 0.5).astype(float), setting.test.labels)
+    floor = outcomes((x[:, 0] > 0.5).astype(float), gold_of(setting.data, "test").labels)
     return Baseline(dict.fromkeys(seeds, floor), {}, {}, {}, 0)
 
 
@@ -188,9 +189,7 @@ def read_out(staged, store):
         for setting in stage.settings:
             rng, keys = np.random.default_rng(1), Keys(setting)
             for split in ("train_unlabel", "test"):
-                store.put_array(
-                    keys.margins(split), rng.standard_normal((1, len(setting.data.splits[split])))
-                )
+                store.put_array(keys.margins(split), rng.standard_normal((1, len(setting.data.texts[split]))))
             store.put(keys.margins("names"), {"names": ["sum"], "reason": None})
             guess = {s: (rng.random(len(setting.test)) < 0.5).astype(float) for s in stage.plan.seeds}
             readouts[setting.id] = Starred((Point("sum", guess),))
@@ -215,7 +214,7 @@ def test_a_student_that_learns_nothing_from_gold_fails_the_oracle_unless_there_i
     stage, baselines, readouts = read_out()
     for setting in stage.settings:
         for split in ("train_unlabel", "test"):
-            x = np.random.default_rng(3).standard_normal((len(setting.data.splits[split]), in_process.WIDTH))
+            x = np.random.default_rng(3).standard_normal((len(setting.data.texts[split]), in_process.WIDTH))
             store.put_array(Keys(setting).features("strong", split, "features"), x.astype("f4"))
     two = stage.settings[1].id
     baselines[two] = replace(baselines[two], ceiling=baselines[two].weak)

@@ -7,6 +7,7 @@ import in_process
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment import equal_compute
@@ -72,14 +73,16 @@ def test_a_member_is_vanilla_on_the_bagged_rows(staged, store):
     z = np.zeros(len(setting.test))
     for number in numbers("exact", 2):
         named = equal_compute.named_seed(0, setting.data.digest, "vanilla@C", "exact", seed, number)
-        groups = setting.data.splits["train_unlabel"].groups[told.drawn]
+        groups = setting.data.texts["train_unlabel"].groups[told.drawn]
         times = bag(groups, np.random.default_rng(named))
         rows = np.flatnonzero(times)
         probe = fit_exact(
             x[told.drawn][rows], told.weak[rows], setting.data.kind, c=0.1, weight=times[rows].astype(float)
         )
         z += probe.logits(holdout)
-    assert np.array_equal(found[(name, "exact", 2)][seed], ((z > 0) == setting.test.labels).astype(float))
+    assert np.array_equal(
+        found[(name, "exact", 2)][seed], ((z > 0) == gold_of(setting.data, "test").labels).astype(float)
+    )
 
 
 def test_one_member_is_vanilla_itself(staged, store):
@@ -94,7 +97,7 @@ def test_one_member_is_vanilla_itself(staged, store):
     for seed in SEEDS:
         told = tell(store, setting, seed, None)
         z = fit_exact(x[told.drawn], told.weak, setting.data.kind, c=0.1).logits(holdout)
-        assert np.array_equal(found[seed], ((z > 0) == setting.test.labels).astype(float))
+        assert np.array_equal(found[seed], ((z > 0) == gold_of(setting.data, "test").labels).astype(float))
 
 
 @pytest.mark.parametrize("solver", ["exact", "path"])

@@ -6,13 +6,13 @@ import gzip
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from w2s_harness.data.prepared import SplitData
-from w2s_harness.data.row_ids import row_ids
+from w2s_harness.data.gold import Gold
+from w2s_harness.data.release import row_ids
+from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.errors import DataError, HarnessError, UsageError
 from w2s_harness.experiment.predictions import check, parse, planned, record
 from w2s_harness.experiment.setting import Setting
@@ -20,9 +20,8 @@ from w2s_harness.experiment.store import Store
 from w2s_harness.plan import PlannedMethod, Spec
 from w2s_harness.wire.rows import TextRow
 
-TEST = SplitData(
+TEST = Texts(
     rows=tuple(TextRow(f"question {i}", "answer", None, None) for i in range(4)),
-    labels=np.array([True, False, True, False]),
     groups=np.arange(4),
     subsets=("",) * 4,
     answers=("",) * 4,
@@ -31,8 +30,8 @@ OTHER = replace(TEST, rows=tuple(TextRow(f"other {i}", "answer", None, None) for
 IDS = row_ids(TEST)
 
 
-def _setting(task: str, test: SplitData) -> Setting:
-    data: Any = SimpleNamespace(splits={"test": test})
+def _setting(task: str, test: Texts) -> Setting:
+    data = TaskData("verify", {"test": test}, {"test": Gold(np.array([True, False, True, False]))}, "", "")
     planned, pair = SimpleNamespace(id=task), SimpleNamespace(name="tiny")
     return Setting(planned, pair, data, {}, 0)  # type: ignore[arg-type]
 

@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
+from w2s_harness.data.release import row_ids
 from w2s_harness.data.resolve import data_task
-from w2s_harness.data.row_ids import row_ids
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment import judged
 from w2s_harness.experiment.baselines import Baseline
@@ -93,7 +94,7 @@ def test_what_is_told_of_the_votes(made):
 def test_what_a_worker_is_sent_tells_nothing_of_the_votes(made):
     every = ("groups", "text", "transductive")
     here, other = made(), made(exposure="private", votes=([0, 0, 1], [1, 1, 1], [0, 1, 1]))
-    assert (here.test.labels != other.test.labels).any()
+    assert (gold_of(here.data, "test").labels != gold_of(other.data, "test").labels).any()
     sent = [
         msgspec.msgpack.encode(
             released(s.test, np.arange(60), every, frozenset({"group", "conflicts", "prompt", "candidate"}))
@@ -113,7 +114,7 @@ def test_a_row_has_intervals_over_voters_and_questions(made):
     base = lines(here)
     rng = np.random.default_rng(5)
     records = [
-        {**here.scored(np.where(here.test.labels == (rng.random(60) < 0.8), 0.9, 0.1)),
+        {**here.scored(np.where(gold_of(here.data, "test").labels == (rng.random(60) < 0.8), 0.9, 0.1)),
          "compute": {"fits": 1, "tokens": 1, "flops": 1.0}, "solvers": ["exact"]}
         for _ in SEEDS
     ]  # fmt: skip
@@ -123,7 +124,7 @@ def test_a_row_has_intervals_over_voters_and_questions(made):
     low, high = row.judged.accuracy_ci
     assert low < row.transfer.mean < high
     assert row.judged.pgr_ci[0] < row.pgr < row.judged.pgr_ci[1]
-    panel = Panel.of(here.test.votes.values, base.clusters, named=True)
+    panel = Panel.of(gold_of(here.data, "test").votes.values, base.clusters, named=True)
     right = here.unpacked(records).mean(0)
-    by_vote = panel.agreement(np.where(here.test.labels, right, 1 - right))
+    by_vote = panel.agreement(np.where(gold_of(here.data, "test").labels, right, 1 - right))
     assert panel.mean(by_vote) == pytest.approx(row.transfer.mean)

@@ -121,7 +121,7 @@ def test_a_seed_draws_four_fifths_by_question_and_all_stages_share_it(setting, s
     own = setting()
     draws = [own.draw(split, seed) for seed in (0, 0, 1)]
     assert np.array_equal(draws[0], draws[1]) and not np.array_equal(draws[0], draws[2])
-    groups = own.data.splits[split].groups
+    groups = own.data.texts[split].groups
     assert len(set(groups[draws[0]])) == round(0.8 * len(set(groups)))
     kept = set(groups[draws[0]])
     assert all((g in kept) == (i in set(draws[0])) for i, g in enumerate(groups))

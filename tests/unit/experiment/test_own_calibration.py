@@ -6,6 +6,7 @@ import in_process
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment import own_calibration
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.own_calibration import DRAWS, STRICT_DRAWS, Calibrated, Calibration
@@ -28,7 +29,7 @@ def made(plan, store, monkeypatch):
     keys, rng = Keys(setting), np.random.default_rng(0)
     store.put(keys.margins("names"), {"names": ["a", "b"], "reason": None})
     for split in ("train_unlabel", "test"):
-        store.put_array(keys.margins(split), rng.standard_normal((2, len(setting.data.splits[split]))))
+        store.put_array(keys.margins(split), rng.standard_normal((2, len(setting.data.texts[split]))))
     stage, hook = in_process.stage(Calibration, changed, [setting], store)
     return stage, hook, setting
 
@@ -44,7 +45,9 @@ def test_every_draw_is_vanilla_on_the_labels_that_methods_get(made, store):
     for place in (0, 1, 5):
         told = tell(store, setting, 3, found.worlds[place])
         z = fit_exact(x[told.drawn], told.weak, setting.data.kind, c=0.1).logits(holdout)
-        assert np.array_equal(found.outcomes[3][place], ((z > 0) == setting.test.labels).astype(float))
+        assert np.array_equal(
+            found.outcomes[3][place], ((z > 0) == gold_of(setting.data, "test").labels).astype(float)
+        )
 
 
 def test_a_second_run_finds_everything_and_a_plan_without_worlds_asks_for_nothing(made, store):

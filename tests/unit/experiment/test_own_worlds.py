@@ -21,7 +21,7 @@ def made(setting, store):
     keys, rng = Keys(found), np.random.default_rng(0)
     z = {}
     for split in ("train_unlabel", "test"):
-        n = len(found.data.splits[split])
+        n = len(found.data.texts[split])
         x = rng.standard_normal((n, 6))
         z[split] = x[:, 0]
         store.put_array(keys.features("strong", split, "features"), x.astype("f4"))
@@ -89,7 +89,7 @@ def test_a_strict_echo_keeps_what_the_outlines_of_the_features_tell(made, store)
     strict = World(name="strict-0", teacher="strict")
     x = store.array(Keys(made).features("strong", "train_unlabel", "features"))[made.draw("train_unlabel", 0)]
     # a teacher whose labels hang on a feature that no readout tells
-    taught = np.zeros(len(made.data.splits["train_unlabel"]))
+    taught = np.zeros(len(made.data.texts["train_unlabel"]))
     taught[made.draw("train_unlabel", 0)] = 1 / (1 + np.exp(-4 * x[:, 1]))
     store.put_array(Keys(made).labels(0), taught)
     real = tell(store, made, 0, None).weak

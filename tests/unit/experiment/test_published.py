@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import Gold
+from w2s_harness.data.texts import TaskData
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.published import Aside, compare_published, twin
@@ -81,7 +83,6 @@ def drawn(accuracy: float, seed: int) -> np.ndarray:
 
 class Holdout:
     groups = GROUPS
-    votes = None
 
     def __len__(self) -> int:
         return N
@@ -89,7 +90,7 @@ class Holdout:
 
 def results(plan: Plan, accuracies: dict[str, float], *, ceiling: float = 0.9, shift: int = 0, **broken):
     """What a run over the plan's first task came to; `broken`: the seed of a method that failed."""
-    data = SimpleNamespace(splits={"test": Holdout()})
+    data = TaskData("verify", {"test": Holdout()}, {"test": Gold(np.zeros(N, bool))}, "", "")
     setting = Setting(plan.tasks[0], plan.pairs[0], data, {}, 0)
     baseline = Baseline(
         weak={s: drawn(0.6, shift + s) for s in SEEDS},

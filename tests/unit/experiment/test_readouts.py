@@ -9,6 +9,7 @@ import in_process
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import readouts
 from w2s_harness.experiment.keys import Keys
@@ -50,7 +51,7 @@ def made(plan, store, tmp_path, monkeypatch):
         in_process.stock(store, settings[0], SEEDS)
         for split in ("train_unlabel", "test"):
             rng = np.random.default_rng(len(split))
-            gold = settings[0].data.splits[split].labels
+            gold = gold_of(settings[0].data, split).labels
             told = np.stack([(2 * gold - 1) + s * rng.standard_normal(len(gold)) for s in (2.0, 1.0, 0.5)], 1)
             store.put_array(Keys(settings[0]).features("strong", split, "likelihoods"), told - 50)
         return in_process.stage(Readouts, changed, settings, store)[0], settings[0], log
@@ -85,14 +86,16 @@ def test_a_readout_is_cut_at_the_median_of_the_seeds_own_rows(made, store):
     margins = margins_of(store, setting)
     for seed in SEEDS:
         cut = np.median(margins.train[1, setting.draw("train_unlabel", seed)])
-        assert (point.outcomes[seed] == ((margins.test[1] > cut) == setting.test.labels)).all()
+        assert (
+            point.outcomes[seed] == ((margins.test[1] > cut) == gold_of(setting.data, "test").labels)
+        ).all()
 
 
 def test_without_a_stated_share_the_likelihoods_own_zero_is_the_threshold(made):
     stage, setting, _ = made(share_true=None)
     by_name = {p.name: p for p in stage.run()[setting.id].points}
     # all margins are far below 0: everything is called false
-    assert by_name["min"].accuracy == pytest.approx(1 - setting.test.labels.mean())
+    assert by_name["min"].accuracy == pytest.approx(1 - gold_of(setting.data, "test").labels.mean())
 
 
 def test_a_head_is_vanilla_on_the_readouts_labels(made, store):
@@ -104,7 +107,7 @@ def test_a_head_is_vanilla_on_the_readouts_labels(made, store):
         store.array(Keys(setting).features("strong", s, "features")) for s in ("train_unlabel", "test")
     )
     probe = fit_exact(x[setting.draw("train_unlabel", 2)][kept], y, "verify", c=0.1)
-    right = (probe.logits(test) > 0) == setting.test.labels
+    right = (probe.logits(test) > 0) == gold_of(setting.data, "test").labels
     assert (point.outcomes[2] == right).all()
 
 

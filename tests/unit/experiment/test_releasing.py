@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.data.prepared import SplitData
+from w2s_harness.data.texts import Texts
 from w2s_harness.errors import WorkerError
 from w2s_harness.experiment import releasing
 from w2s_harness.experiment.releasing import COLUMNS, columns_for, released
@@ -17,11 +17,10 @@ from w2s_harness.wire.rows import TextRow
 ALL = frozenset().union(*COLUMNS.values())
 
 
-def split(groups, answers) -> SplitData:
+def split(groups, answers) -> Texts:
     n = len(groups)
-    return SplitData(
+    return Texts(
         rows=tuple(TextRow(f"q{g}", f"c{i}") for i, g in enumerate(groups)),
-        labels=np.zeros(n, bool),
         groups=np.array(groups, np.int64),
         subsets=("",) * n,
         answers=tuple(answers),

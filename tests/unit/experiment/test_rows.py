@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import Gold
+from w2s_harness.data.texts import TaskData
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
@@ -22,7 +24,6 @@ class Holdout:
     """A holdout of N rows, two to a question."""
 
     groups = np.arange(N) // 2
-    votes = None
     subsets = tuple("in" if i % 4 < 2 else "out" for i in range(N))
 
     def __len__(self) -> int:
@@ -37,7 +38,7 @@ def drawn(accuracy: float, seed: int) -> np.ndarray:
 
 
 def setting(exposure: str = "public"):
-    data = SimpleNamespace(splits={"test": Holdout()})
+    data = TaskData("verify", {"test": Holdout()}, {"test": Gold(np.zeros(N, bool))}, "", "")
     return Setting(SimpleNamespace(id="t", exposure=exposure), SimpleNamespace(name="p"), data, {}, 0)
 
 
@@ -124,7 +125,7 @@ def test_subsets_are_scored_apart_on_their_own_rows():
     expected = np.mean([drawn(0.75, 20 + s)[masks["in"]].mean() for s in SEEDS])
     assert found.by_subset["in"].accuracy == pytest.approx(expected)
     alone = setting()
-    alone.data.splits["test"] = SimpleNamespace(subsets=("in",) * 4)
+    alone.data.texts["test"] = SimpleNamespace(subsets=("in",) * 4)
     assert subsets(alone) == {}
 
 

@@ -78,7 +78,7 @@ def test_the_plan_says_it_and_its_file_is_for_its_owner_alone(plan, store):
 def staged(setting, store):
     here = setting()
     rng = np.random.default_rng(3)
-    weak = rng.random(len(here.data.splits["train_unlabel"]))
+    weak = rng.random(len(here.data.texts["train_unlabel"]))
     weak[:4] = (0.0, 1.0, 0.5, 0.50001)
     store.put_array(Keys(here).labels(0), weak)
 

@@ -7,6 +7,7 @@ import in_process
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment import identity
 from w2s_harness.experiment.keys import Keys
@@ -46,7 +47,7 @@ def test_every_point_is_vanilla_at_its_settings(path):
     assert set(stars) == {"exact", "path"}
     exact = {p.settings["C"]: p for p in stars["exact"].points}
     assert set(exact) == set(C_GRID)
-    gold = path.setting.test.labels
+    gold = gold_of(path.setting.data, "test").labels
     for seed in SEEDS:
         told = tell(path.store, path.setting, seed, None)
         x = features(path, "train_unlabel")[told.drawn]

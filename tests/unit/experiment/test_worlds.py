@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.worlds import OTHER_TEACHER, cut, other_questions, spread, stage
 from w2s_harness.plan import Cell
@@ -20,9 +21,9 @@ def made(setting, store):
     found = setting()
     keys, rng = Keys(found), np.random.default_rng(0)
     for split in ("train_unlabel", "test"):
-        n = len(found.data.splits[split])
+        n = len(found.data.texts[split])
         store.put_array(keys.features("strong", split, "features"), rng.standard_normal((n, 6)).astype("f4"))
-    gold = found.data.splits["train_unlabel"].labels
+    gold = gold_of(found.data, "train_unlabel").labels
     for seed in (0, 1, OTHER_TEACHER):
         right = rng.random(len(gold)) < 0.75
         weak = np.where(gold == right, 0.6 + 0.3 * rng.random(len(gold)), 0.1 + 0.3 * rng.random(len(gold)))
@@ -95,7 +96,7 @@ def test_another_teacher_is_another_fit(staged):
 
 def test_canary_rows_are_those_that_the_ceiling_misses_and_there_the_teacher_is_wrong(staged, made):
     canary, real = staged(World(name="canary", teacher="canary")), staged()
-    gold = made.data.splits["train_unlabel"].labels[canary.drawn]
+    gold = gold_of(made.data, "train_unlabel").labels[canary.drawn]
     assert 0.1 < canary.changed.mean() < 0.3
     assert ((canary.weak > 0.5) != gold)[canary.changed].all()
     assert (canary.weak == real.weak)[~canary.changed].all()

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
 from w2s_tasks.annotators import ANNOTATORS
 from w2s_tasks.chat import ChatTask
@@ -56,4 +57,4 @@ def test_one_vote_in_ten_is_missing_and_no_row_is_without(both):
 def test_it_is_a_judged_task_whose_splits_are_whole():
     data = prepare(ChatJudgedTask(**SIZES), limit=50)
     assert data.kind == "preference"
-    assert all(len(split) == 50 and split.votes is not None for split in data.splits.values())
+    assert all(len(s) == 50 and gold_of(data, n).votes is not None for n, s in data.texts.items())
