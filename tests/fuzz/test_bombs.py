@@ -62,7 +62,7 @@ def peak(read, *arguments):
 def test_yaml_bombs_are_refused_small_and_soon(tmp_path, name):
     path = tmp_path / "w2s.yaml"
     path.write_text(YAML[name])
-    known = dict.fromkeys(("tasks", "seeds", "limit"), config.Flag())
+    known = dict.fromkeys(("tasks", "seeds", "limit"), config.Key())
     for read, arguments in ((read_yaml, (path,)), (config.find, (path, known))):
         held, seconds, refused = peak(read, *arguments)
         if name not in HARMLESS:

@@ -28,7 +28,7 @@ from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.one_cell import Runner
 from w2s_harness.experiment.planning import build_plan
-from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.selection import Options, Selection
 from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
@@ -62,7 +62,7 @@ class Arena:
 
     selection: Selection
     """Of the feedback part; its methods are replaced."""
-    options: session.Options
+    options: Options
     plugins: Callable[[], Plugins]
     """Trusted plugins, made anew for each run."""
     say: Callable[[str], None] = field(default=lambda text: None)

@@ -25,7 +25,7 @@ from w2s_harness.agent.search import SearchAgent
 from w2s_harness.agent.tools import AgentTools
 from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
-from w2s_harness.experiment.session import Options
+from w2s_harness.experiment.selection import Options
 from w2s_harness.experiment.uses import in_use
 from w2s_harness.isolation.showing import visible
 from w2s_harness.report import agents, tables

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from w2s_harness.cli.numbers import SEED, seconds
+from w2s_harness.cli.options import AS_IN_RUN, quiet, shared
 
 
 def _positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -41,8 +41,8 @@ def command() -> None:
 @click.option("--directions", metavar="FILE", help="A YAML list of hints, one for each agent in turn.")
 @click.option("--undirected", is_flag=True, help="No hint; default: one of a shipped dozen.")
 @click.option("--prices", metavar="FILE", help="Dollars per million tokens, above the shipped table.")
-@click.option("--tasks", "task", default="chat", show_default=True, metavar="NAME", help="What they climb.")
-@click.option("--pairs", "pair", metavar="NAME", help="On which pair. Default: as in run.")
+@shared("tasks", "What they climb.", name="task", default="chat", metavar="NAME")
+@shared("pairs", "On which pair. Default: as in run.", name="pair", metavar="NAME")
 @click.option(
     "--held-out-tasks",
     default="math,code",
@@ -53,18 +53,13 @@ def command() -> None:
 @click.option(
     "--beside", default="", metavar="NAMES", help="Methods on the board beside the agents', as in run."
 )
-@click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
-@click.option(
-    "--seed", "root_seed", type=SEED, default=0, show_default=True, help="The root of every random draw."
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
-@click.option("--grant", default="", metavar="ACCESS", help="As in run; inference and transductive are not.")
-@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As in run.")
-@click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
-@click.option(
-    "--cell-timeout", "cell_timeout_s", callback=seconds, type=float, default=60.0, show_default=True,
-    metavar="SECONDS", help="As in run.",
-)  # fmt: skip
+@shared("seeds")
+@shared("root_seed")
+@shared("limit")
+@shared("grant", "As in run; inference and transductive are not.")
+@shared("guards", AS_IN_RUN)
+@shared("plugin", AS_IN_RUN, name="plugins")
+@shared("cell_timeout_s", AS_IN_RUN)
 @click.option("--budget-usd", type=float, callback=_positive, metavar="USD", help="What all may cost.")
 @click.option("--agent-budget-usd", type=float, callback=_positive, metavar="USD", help="What one may cost.")
 @click.option(
@@ -82,15 +77,12 @@ def command() -> None:
 )
 @click.option("--queries", type=click.IntRange(1), default=60, show_default=True, help="Of the whole group.")
 @click.option("--max-submissions", type=click.IntRange(1), default=5, show_default=True, help="Of one agent.")
-@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
-@click.option(
-    "--isolation", type=click.Choice(["auto", "require", "best"]), default="auto", show_default=True,
-    help="As in run.",
-)  # fmt: skip
-@click.option("--store", default=".w2s", show_default=True, help="Where results are kept.")
+@shared("slots")
+@shared("isolation", AS_IN_RUN, choices=("auto", "require", "best"))
+@shared("store", "Where results are kept.")
 @click.option("--dir", "folder", metavar="DIR", help="The run's folder; default: STORE/agents/ID.")
-@click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
-@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
+@shared("out")
+@quiet
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
     from w2s_harness.agent import asking, plan, prices, ready, running
@@ -111,10 +103,10 @@ def run(**flags: Any) -> int:
 
 @command.command("resume", short_help="Go on with a run that was stopped.")
 @click.argument("folder", metavar="DIR")
-@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
-@click.option("-o", "--out", metavar="PATH", help="Also write the leaderboard JSON here.")
+@shared("slots")
+@shared("out")
 @click.option("--finish", is_flag=True, help="Ask agents no more: measure what they have handed in.")
-@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
+@quiet
 def resume(folder: str, **flags: Any) -> int:
     """Go on after an interrupt or a kill: no paid call and no evaluation is done twice."""
     from w2s_harness.agent import running

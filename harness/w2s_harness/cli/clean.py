@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from w2s_harness.cli import options
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the N newest runs.")
 @click.option("--yes", is_flag=True, help="Remove it; without this nothing is removed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Which store.")
+@options.store("Which store.")
 def command(older_than: str | None, keep: int | None, yes: bool, as_json: bool, store: str) -> int:
     """Say what could be removed from a store and how much that frees; with --yes, remove it.
 

@@ -34,10 +34,10 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
-    """What a flag takes, so that the value of its key can be checked with the line that it stands in."""
+class Key:
+    """What the flag of a key takes, so that its value can be checked with the line that it stands in."""
 
-    kind: Literal["list", "switch", "count", "whole", "number", "text"] = "text"
+    kind: Literal["list", "switch", "count", "whole", "seconds", "text"] = "text"
     choices: tuple[str, ...] = ()
 
 
@@ -62,7 +62,7 @@ class _Found:
     """`file:line` of a key, or of one in the mapping under it."""
 
 
-def find(explicit: Path | None, known: Mapping[str, Flag]) -> Config:
+def find(explicit: Path | None, known: Mapping[str, Key]) -> Config:
     """The configuration that `-c` names, else the nearest one upwards to the repository's root.
 
     `known` are the keys, and what each takes. Raises `UsageError` for a file that is no mapping, holds an
@@ -155,7 +155,7 @@ def _yaml(body: bytes, file: Path) -> _Found:
     return _Found(document.value, document.at)
 
 
-def _checked(found: _Found, known: Mapping[str, Flag]) -> dict[str, Any]:
+def _checked(found: _Found, known: Mapping[str, Key]) -> dict[str, Any]:
     if not isinstance(found.values, dict):
         raise UsageError(f"{found.at('')}: the configuration must be a mapping of flags to values")
     out: dict[str, Any] = {}
@@ -210,14 +210,14 @@ def _settings(found: _Found) -> dict[str, Mapping[str, Any]]:
     return out
 
 
-def _as_flag(value: Any, flag: Flag) -> Any:
+def _as_flag(value: Any, flag: Key) -> Any:
     """What click takes. Raises `ValueError` that says what the flag takes, where `value` is no such thing."""
     if flag.kind == "list":
         items = list(value) if isinstance(value, list | dict) else [value]
         return [_text(item, "texts") for item in items]
     if flag.kind == "switch":
         return _switch(value)
-    if flag.kind in ("count", "whole", "number"):
+    if flag.kind in ("count", "whole", "seconds"):
         return _number(value, flag.kind)
     if flag.choices:
         return _choice(value, flag.choices)
@@ -245,12 +245,12 @@ def _switch(value: Any) -> bool:
 def _number(value: Any, kind: str) -> int | float:
     if kind == "count" and isinstance(value, bool):
         return int(value)
-    what = "a number" if kind == "number" else "a whole number"
+    what = "a number" if kind == "seconds" else "a whole number"
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
         value = int(value)
     elif isinstance(value, str) and _REAL.fullmatch(value):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float if kind == "number" else int):
+    if isinstance(value, bool) or not isinstance(value, int | float if kind == "seconds" else int):
         raise ValueError(what)
     return value
 

@@ -7,22 +7,26 @@ from typing import Any
 
 import click
 
-from w2s_harness.cli.numbers import SEED
+from w2s_harness.cli.options import shared, store
+from w2s_harness.experiment.flags import made
+from w2s_harness.experiment.selection import Loading, Selection
+
+_AS_RUN = "As `run`."
 
 
 @click.command("export-rows", short_help="The rows of a setting without labels.")
-@click.option("--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As `run`.")
-@click.option("--pairs", metavar="NAMES", help="As `run`.")
-@click.option("--weak", metavar="MODEL", help="As `run`.")
-@click.option("--strong", metavar="MODEL", help="As `run`.")
-@click.option("--mode", type=click.Choice(["probe", "finetune"]), help="As `run`.")
-@click.option("--seeds", default="5", show_default=True, help="A count (5) or a list (0,1,7).")
-@click.option("--seed", "root_seed", type=SEED, default=0, show_default=True, help="As `run`.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="As `run`.")
+@shared("tasks", _AS_RUN)
+@shared("pairs", _AS_RUN)
+@shared("weak", _AS_RUN)
+@shared("strong", _AS_RUN)
+@shared("mode", _AS_RUN)
+@shared("seeds")
+@shared("root_seed", _AS_RUN)
+@shared("limit", _AS_RUN)
 @click.option("--texts", is_flag=True, help="Write the texts of private tasks too.")
-@click.option("-p", "plugin", multiple=True, metavar="NAME", help="As `run`.")
-@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
-@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="As `run`.")
+@shared("plugin", _AS_RUN)
+@shared("slots")
+@store(_AS_RUN)
 @click.option("-o", "--out", required=True, metavar="DIR", help="A new folder for what is written.")
 def command(**flags: Any) -> int:
     """Write rows, texts and weak labels of tasks x pairs into a new folder; never a gold label.
@@ -31,15 +35,10 @@ def command(**flags: Any) -> int:
     """
     from w2s_harness.cli.terminal import Terminal
     from w2s_harness.destination import folder_for
-    from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.experiment.exporting import Export, export_rows
-    from w2s_harness.experiment.selection import Selection
 
-    plugins = Plugins()
-    for spec in flags["plugin"]:
-        plugins.switch(spec)
-    names = ("tasks", "pairs", "weak", "strong", "mode", "seeds", "root_seed", "limit")
-    selection = Selection(**{name: flags[name] for name in names}, methods="vanilla", guards="none")
+    plugins = made(Loading, flags).plugins()
+    selection = made(Selection, flags, methods="vanilla", guards="none")
     wanted = Export(
         out=folder_for(flags["out"], "--out"),
         texts=flags["texts"],

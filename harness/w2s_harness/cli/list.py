@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from w2s_harness import hookspecs
-from w2s_harness.cli import past
+from w2s_harness.cli import options, past
 from w2s_harness.cli.wide import echo
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.discovery.metadata import Entry
@@ -22,7 +22,7 @@ KINDS = ("tasks", "methods", "guards", "pairs", "runs")
 @click.command("list", short_help="Tasks, methods, guards, pairs and runs that are there.")
 @click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+@options.store()
 def command(kind: str | None, as_json: bool, store: str) -> int:
     """List what is installed (tasks, methods, guards, pairs) and the runs of the store."""
     trusted = metadata.entries(metadata.TRUSTED)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from w2s_harness.cli import options
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
@@ -37,14 +38,12 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 
 
 @click.command("power", short_help="How many seeds and rows a difference needs.")
-@click.option(
-    "--tasks", default="math,code,chat,kinds", show_default=True, metavar="NAMES", help="As in run."
-)
-@click.option("--pairs", metavar="NAMES", help="As in run.")
-@click.option(
-    "--methods",
-    metavar="NAMES",
-    help="Whose variances: names, globs or labels as on the leaderboard; default: all that the store holds.",
+@options.shared("tasks", options.AS_IN_RUN)
+@options.shared("pairs", options.AS_IN_RUN)
+@options.shared(
+    "methods",
+    "Whose variances: names, globs or labels as on the leaderboard; default: all that the store holds.",
+    default=None,
 )
 @click.option("--against", default="vanilla", show_default=True, metavar="NAME", help="The reference.")
 @click.option(
@@ -88,7 +87,7 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
     show_default=True,
     help="The seeds with which rows are counted.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
+@options.shared("limit")
 @click.option(
     "--gap",
     type=float,
@@ -106,7 +105,7 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
     help="Assumed, of a row at a seed, beside both. [.28]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+@options.store()
 def command(
     tasks: str,
     pairs: str | None,

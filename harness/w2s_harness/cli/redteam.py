@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from w2s_harness.cli.options import shared
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command("redteam", short_help="Run hostile methods against the jail and the guards.")
-@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As `run --guards`.")
+@shared("guards", "As `run --guards`.")
 @click.option("--task", default="math", show_default=True, metavar="NAME", help="The task that is attacked.")
-@click.option("-k", "expression", metavar="EXPR", help="Only attacks whose FAMILY/NAME matches.")
-@click.option("-p", "plugin", multiple=True, metavar="NAME", help="As `run -p`: a guard of your own.")
-@click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")
-@click.option("--limit", default=200, show_default=True, type=click.IntRange(min=8), help="Rows a split.")
-@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
+@shared("expression", "Only attacks whose FAMILY/NAME matches.")
+@shared("plugin", "As `run -p`: a guard of your own.")
+@shared("seeds", "A count (3) or a list (0,1,7).", default="3")
+@shared("limit", "Rows a split.", default=200, least=8, metavar=None)
+@shared("slots")
 @click.option("--store", metavar="DIR", help="Keep what is computed here; default: nowhere.")
 @click.option("--list", "names_only", is_flag=True, help="Print the attacks; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from w2s_harness.cli import options
 from w2s_harness.cli.completing import names
 
 _VIEWS = ("text", "md", "csv", "json")
@@ -22,7 +23,7 @@ _VIEWS = ("text", "md", "csv", "json")
 @click.option("--best", is_flag=True, help="Correct the best row of each setting for having been picked.")
 @click.option("--by", type=click.Choice(["author"]), help="People and agents in one table: what each cost.")
 @click.option("--reviewed-only", is_flag=True, help="Only rows of others whose source a reviewer accepted.")
-@click.option("--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where runs are kept.")
+@options.store()
 def command(
     run: str,
     form: str,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from w2s_harness.cli.completing import names
-from w2s_harness.cli.numbers import SEED, seconds
+from w2s_harness.cli.options import AS_IN_RUN, quiet, shared, store
+from w2s_harness.experiment.flags import made
+from w2s_harness.experiment.selection import Loading, Options, Selection
 
 if TYPE_CHECKING:
     from w2s_harness.cli.terminal import Terminal
@@ -18,44 +19,28 @@ if TYPE_CHECKING:
 
 @click.command("review", short_help="A dossier of a method, and a person's decision about it.")
 @click.argument("method", shell_complete=names("methods"))
-@click.option("--tasks", default="chat", show_default=True, metavar="NAMES", help="As in run.")
-@click.option("--pairs", metavar="NAMES", help="As in run.")
-@click.option("--weak", metavar="MODEL", help="As in run.")
-@click.option("--strong", metavar="MODEL", help="As in run.")
-@click.option("--seeds", default="3", show_default=True, help="A count (3) or a list (0,1,7).")
-@click.option(
-    "--seed", "root_seed", type=SEED, default=0, show_default=True, help="The root of every random draw."
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows in each split.")
-@click.option("--grant", default="", metavar="ACCESS", help="As in run.")
-@click.option(
-    "--counterfactuals",
-    type=click.Choice(["auto", "all", "one", "none"]),
-    default="auto",
-    show_default=True,
-    help="As in run.",
-)
-@click.option("--guards", default="default", show_default=True, metavar="NAMES", help="As in run.")
-@click.option("-p", "plugins", multiple=True, metavar="NAME", help="As in run.")
-@click.option("--methods-env", metavar="DIR", help="As in run.")
-@click.option(
-    "--cell-timeout", "cell_timeout_s", callback=seconds, default=60.0, show_default=True,
-    metavar="SECONDS", help="As in run.",
-)  # fmt: skip
-@click.option(
-    "--isolation", type=click.Choice(["auto", "require", "best", "off"]), default="auto", show_default=True,
-    help="As in run.",
-)  # fmt: skip
-@click.option("-n", "slots", default="auto", show_default=True, help="Job slots: a number, or auto.")
-@click.option(
-    "--store", default=".w2s", envvar="W2S_STORE", show_default=True, help="Where results are kept."
-)
+@shared("tasks", AS_IN_RUN, default="chat")
+@shared("pairs", AS_IN_RUN)
+@shared("weak", AS_IN_RUN)
+@shared("strong", AS_IN_RUN)
+@shared("seeds", "A count (3) or a list (0,1,7).", default="3")
+@shared("root_seed")
+@shared("limit")
+@shared("grant", AS_IN_RUN)
+@shared("counterfactuals", AS_IN_RUN)
+@shared("guards", AS_IN_RUN)
+@shared("plugin", AS_IN_RUN)
+@shared("methods_env", AS_IN_RUN)
+@shared("cell_timeout_s", AS_IN_RUN)
+@shared("isolation", AS_IN_RUN)
+@shared("slots")
+@store("Where results are kept.")
 @click.option("-o", "--out", metavar="DIR", help="Where the dossier goes; default: STORE/reviews/METHOD-SHA.")
 @click.option("--accept", is_flag=True, help="Sign the method's source off; nothing is run.")
 @click.option("--reject", is_flag=True, help="Sign that the method's source is not to be trusted.")
 @click.option("--by", metavar="NAME", help="With --accept or --reject: who decides.")
 @click.option("--reason", metavar="TEXT", help="With --accept or --reject: why.")
-@click.option("-q", "--quiet", "quiet", is_flag=True, help="Less output.")
+@quiet
 def command(method: str, **flags: Any) -> int:
     """Run METHOD beside vanilla and zero-shot and write a dossier: numbers, code, diff, guards, questions.
 
@@ -99,24 +84,15 @@ def _decision(flags: dict[str, Any]) -> str | None:
 
 
 def _asked(method: str, flags: dict[str, Any], terminal: Terminal) -> Asked:
-    from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.experiment.selection import Selection
-    from w2s_harness.experiment.session import Options
     from w2s_harness.review.working import Asked
 
-    def plugins() -> Plugins:
-        found = Plugins(methods_env=Path(flags["methods_env"]) if flags["methods_env"] else None)
-        found.register("terminal", terminal)
-        for spec in flags["plugins"]:
-            found.switch(spec)
-        return found
-
-    names = ("tasks", "pairs", "weak", "strong", "seeds", "root_seed", "limit", "grant", "counterfactuals")
-    selection = Selection(
-        **{name: flags[name] for name in (*names, "guards", "cell_timeout_s")}, controls=False
+    loading = made(Loading, flags)
+    return Asked(
+        method,
+        made(Selection, flags, controls=False),
+        made(Options, flags, out=None),
+        lambda: loading.plugins(terminal=terminal),
     )
-    options = Options(store=Path(flags["store"]), slots=flags["slots"], isolation=flags["isolation"])
-    return Asked(method, selection, options, plugins)
 
 
 def _signed(asked: Asked, decision: Any, flags: dict[str, Any], say: Any) -> int:

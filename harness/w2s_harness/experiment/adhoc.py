@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from w2s_harness.disk import read_bytes, text_of
 from w2s_harness.errors import DataError, UsageError
+from w2s_harness.experiment.flags import flags_of
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.models.hub import is_commit
 from w2s_harness.models.places import is_hub_id
@@ -17,14 +18,6 @@ from w2s_harness.types import Model, Pair
 
 LIKELIHOODS = ("sum", "mean", "min")
 """Templates that are no text: a statistic of the response's likelihood."""
-_FLAGS = {
-    "dtype": "--dtype",
-    "context": "--context",
-    "device": "--device",
-    "weak_template": "--weak-template",
-    "strong_template": "--strong-template",
-    "chat_template": "--chat-template",
-}
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 _LONGEST = 2**20
 _LITERALS = re.compile(r"\{(candidate|choice|first|second)\}")
@@ -51,10 +44,10 @@ def adhoc(wanted: Selection) -> Pair:
 
 def refuse_flags(wanted: Selection) -> None:
     """Raise `UsageError` for flags of an ad hoc pair where there is none."""
-    for field, flag in _FLAGS.items():
-        if getattr(wanted, field) is not None:
+    for name, flag in flags_of(Selection).items():
+        if flag.ad_hoc and getattr(wanted, name) is not None:
             raise UsageError(
-                f"{flag} is of pairs that --weak and --strong make; a named pair says it in its plugin"
+                f"{flag.word} is of pairs that --weak and --strong make; a named pair says it in its plugin"
             )
 
 

@@ -8,29 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment import adhoc
+from w2s_harness.experiment.flags import flags_of
 from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.plan import DEFAULT_GRANTS, Limits, Plan, PlannedMethod, PlannedTask, Value
+from w2s_harness.plan import Plan, PlannedMethod, PlannedTask, Value
 from w2s_harness.types import Pair
-
-_OTHER_NAMES = {"root_seed": "--seed", "cell_timeout_s": "--cell-timeout"}
-_NO_FLAGS = ("holdout", "held_out")
-_ALWAYS = ("tasks", "methods", "seeds")
 
 
 def selected(selection: Selection, plugins: Plugins) -> str:
     """The `w2s-harness run` line that selects the same, quoted for a shell."""
     words = ["w2s-harness", "run"]
-    for field in dataclasses.fields(selection):
-        value, name = getattr(selection, field.name), field.name
-        if name in _NO_FLAGS or (name not in _ALWAYS and value == field.default):
-            continue
-        flag = _OTHER_NAMES.get(name, f"--{name.replace('_', '-')}")
-        if isinstance(value, bool):
-            words.append(flag if value else flag.replace("--", "--no-", 1))
-        else:
-            words += [flag, str(value)]
+    flags = flags_of(type(selection))
+    for flag in (flags[field.name] for field in dataclasses.fields(selection) if field.name in flags):
+        value = getattr(selection, flag.name)
+        if flag.always or value != flag.default:
+            words += flag.words(value)
     if plugins.methods_env is not None:
         words += ["--methods-env", str(plugins.methods_env)]
     loaded = [*plugins.added, *(f"no:{name}" for name in sorted(plugins.blocked))]
@@ -119,22 +112,10 @@ def _spec(name: str, values: Mapping[str, Value]) -> str:
 def _settings(plan: Plan, pair: Pair) -> list[str]:
     """The flags of what differs from a run without flags."""
     words: list[str] = []
-    if plan.root_seed:
-        words += ["--seed", str(plan.root_seed)]
-    if plan.limit is not None:
-        words += ["--limit", str(plan.limit)]
-    granted = [
-        *sorted(plan.grants - DEFAULT_GRANTS),
-        *(f"no:{g}" for g in sorted(DEFAULT_GRANTS - plan.grants)),
-    ]
-    if granted:
-        words += ["--grant", ",".join(granted)]
-    if plan.limits.timeout_s != Limits().timeout_s:
-        words += ["--cell-timeout", str(plan.limits.timeout_s)]
-    if plan.counterfactuals != ("all" if pair.mode == "probe" else "one"):
-        words += ["--counterfactuals", plan.counterfactuals]
-    if plan.own_draws != 1:
-        words += ["--own-draws", str(plan.own_draws)]
+    for flag in flags_of(Selection).values():
+        value = flag.of_row(plan, pair) if flag.of_row is not None else flag.default
+        if value != flag.default:
+            words += flag.words(value)
     return words
 
 

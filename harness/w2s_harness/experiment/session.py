@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -36,33 +34,14 @@ from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.readouts import Readouts
 from w2s_harness.experiment.scored import Beside, wanted
 from w2s_harness.experiment.selecting import matches_expression
-from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.selection import Options, Selection, deciding
 from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.sign_offs import SignOffs
 from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
-from w2s_harness.isolation.jail import Choice, Jail
+from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import Attempt, Plan
 from w2s_harness.report import canonical, document, tables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a run is worked off; none of it changes a number."""
-
-    store: Path = Path(".w2s")
-    out: Path | None = None
-    slots: str = "auto"
-    expression: str | None = None
-    stop_first: bool = False
-    last_failed: bool = False
-    reverse: bool = False
-    plan_only: bool = False
-    reviewed_only: bool = False
-    """Leave out methods whose source nobody accepted."""
-    isolation: Choice = "auto"
-    cancel: threading.Event = field(default_factory=threading.Event)
-    """Set by another thread to interrupt the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +106,7 @@ class _Session:
         """Plan, run, report."""
         if self.options.expression is not None:
             matches_expression(self.options.expression)
-        command = {**asdict(self.selection), "k": self.options.expression, "lf": self.options.last_failed}
-        if self.options.reviewed_only:
-            command["reviewed_only"] = True
-        name = runs.fingerprint(command)
+        name = runs.fingerprint(deciding(self.selection, self.options))
         unfinished = None if self.options.plan_only else runs.unfinished(self.store, name)
         drawn = unfinished.plan()["drawn"] if unfinished else {}
         found = build_plan(self.selection, self.listeners.plugins, self.describer, drawn)

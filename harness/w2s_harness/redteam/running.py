@@ -18,7 +18,7 @@ from w2s_harness.experiment.choose_methods import choose_methods
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.selecting import matches_expression
-from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.selection import Options, Selection
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import parse_seeds, parse_specs
@@ -171,7 +171,7 @@ def _one_plan(
         guards=settings.guards,
         counterfactuals=part.counterfactuals,
     )
-    options = session.Options(
+    options = Options(
         store=files.store,
         out=out,
         slots=settings.slots,

@@ -15,7 +15,7 @@ from w2s_harness.experiment import again, session
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.planning import build_plan
-from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.selection import Options, Selection
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
@@ -38,7 +38,7 @@ class Asked:
     method: str
     """A word of `--methods` that names one method."""
     selection: Selection
-    options: session.Options
+    options: Options
     plugins: Callable[[], Plugins]
     """Fresh ones: a run registers listeners."""
 

@@ -9,14 +9,14 @@ from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds
 
 KNOWN = {
-    "tasks": config.Flag(),
-    "seeds": config.Flag(),
-    "limit": config.Flag("whole"),
-    "plugins": config.Flag("list"),
-    "cell_timeout": config.Flag("number"),
-    "x": config.Flag("switch"),
-    "v": config.Flag("count"),
-    "isolation": config.Flag(choices=("auto", "require", "best", "off")),
+    "tasks": config.Key(),
+    "seeds": config.Key(),
+    "limit": config.Key("whole"),
+    "plugins": config.Key("list"),
+    "cell_timeout": config.Key("seconds"),
+    "x": config.Key("switch"),
+    "v": config.Key("count"),
+    "isolation": config.Key(choices=("auto", "require", "best", "off")),
 }
 
 
@@ -287,9 +287,9 @@ def test_what_is_empty_sets_nothing(tree, text):
 
 
 def test_every_flag_of_run_has_a_key_and_an_environment_twin():
-    from w2s_harness.cli.run import _key, command
+    from w2s_harness.cli.options import FLAGS, QUIET, VERBOSE
 
-    keys = [_key(p) for p in command.params]
+    keys = [flag.key for flag in (*FLAGS.values(), QUIET, VERBOSE)]
     assert len(set(keys)) == len(keys)
     assert {
         "tasks",

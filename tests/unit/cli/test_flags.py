@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from w2s_harness import cli
 from w2s_harness.cli import main, repeated
 from w2s_harness.cli.agent import command as agent
-from w2s_harness.cli.run import _AD_HOC, _nearer_pair, command
+from w2s_harness.cli.options import FLAGS, nearer_pair
+from w2s_harness.cli.run import command
 from w2s_harness.errors import UsageError
 
 
@@ -103,8 +104,8 @@ LINE, ENV, FILE = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Para
     ],
 )  # fmt: skip
 def test_a_pair_on_the_command_line_wins_over_one_in_a_file(sources, unset):
-    flags = {name: "x" if name in sources else None for name in ("pairs", *_AD_HOC)}
-    assert _nearer_pair(SimpleNamespace(get_parameter_source=sources.get), flags) == unset
+    flags = {name: "x" if name in sources else None for name in FLAGS}
+    assert nearer_pair(SimpleNamespace(get_parameter_source=sources.get), flags) == unset
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from w2s_harness.cli import config
 from w2s_harness.cli.run import command
 from w2s_harness.errors import UsageError
 
-KNOWN = {"tasks": config.Flag(), "plugins": config.Flag("list")}
+KNOWN = {"tasks": config.Key(), "plugins": config.Key("list")}
 
 
 @pytest.fixture

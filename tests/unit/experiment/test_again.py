@@ -9,6 +9,7 @@ import pytest
 from w2s_harness.cli import run
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.again import Commands, selected
+from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
 from w2s_harness.types import Model, Pair
@@ -162,6 +163,6 @@ def test_a_selection_is_read_back_as_it_was(monkeypatch, tmp_path):
     program, command, *line = shlex.split(selected(wanted, loaded))
     assert (program, command) == ("w2s-harness", "run")
     read = run.command.make_context("run", line).params
-    assert Selection(**{name: read[name] for name in run._PLAN_FLAGS}) == wanted
+    assert made(Selection, read) == wanted
     assert (read["plugin"], read["methods_env"]) == (("odd", "my guards/x.py", "no:z"), "e")
     assert selected(Selection(tasks="math"), Loaded()).startswith("w2s-harness run --tasks math --methods")

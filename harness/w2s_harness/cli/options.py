@@ -1,0 +1,131 @@
+"""The flags of `run` as click takes them, in the command line, in `w2s.yaml` and in the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from w2s_harness.cli.completing import names
+from w2s_harness.experiment.flags import Flag, flags_of
+from w2s_harness.experiment.selection import Loading, Options, Selection
+
+FLAGS = flags_of(Selection, Options, Loading)
+"""By name, in the order of `run --help`."""
+AS_IN_RUN = "As in run."
+LONGEST_S = 1e6
+"""Seconds; no clock waits for ever."""
+QUIET = Flag(spellings=("-q", "--quiet"), name="quiet", key="quiet", kind="count", help="Less output.")
+VERBOSE = Flag(
+    spellings=("-v", "--verbose"), name="verbose", key="verbose", kind="count", help="More output."
+)
+_ALL = (*FLAGS.values(), QUIET, VERBOSE)
+_AD_HOC = ("weak", "strong", *(name for name, flag in FLAGS.items() if flag.ad_hoc))
+_OTHER_VARIABLES = ("config", "debug", "secret", "shared_data")
+"""What is read from the environment beside the flags."""
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def all_of_run(command: _Command) -> _Command:
+    """Gives a command every flag of `run`, and reads those that are not typed from elsewhere."""
+    for flag in reversed(_ALL):
+        command = option(flag, envvar=flag.variable)(command)
+    return click.option(
+        "-c",
+        "--config",
+        "config_file",
+        envvar="W2S_CONFIG",
+        is_eager=True,
+        expose_value=False,
+        callback=_from_config,
+        metavar="FILE",
+        help="Configuration; else the nearest w2s.yaml or [tool.w2s-harness].",
+    )(command)
+
+
+def shared(name: str, help: str | None = None, /, **changed: Any) -> Callable[[_Command], _Command]:
+    """A flag of `run` in another command: as it is there but for `changed`, fields of `Flag`.
+
+    :param help: none where it says what it says in `run`; often `AS_IN_RUN`.
+    """
+    flag = FLAGS[name]
+    return option(dataclasses.replace(flag, **changed, help=flag.help if help is None else help))
+
+
+def store(help: str = "Where runs are kept.") -> Callable[[_Command], _Command]:
+    """The flag of commands that read a store; they heed the environment, and no `w2s.yaml`."""
+    return option(dataclasses.replace(FLAGS["store"], help=help), envvar=FLAGS["store"].variable)
+
+
+def quiet(command: _Command) -> _Command:
+    """The flag `-q` of commands whose output has two lengths."""
+    return option(dataclasses.replace(QUIET, kind="switch"))(command)
+
+
+def option(flag: Flag, envvar: str | None = None) -> Callable[[_Command], _Command]:
+    """A flag as a decorator of click's."""
+    more: dict[str, Any] = {"help": flag.help, "metavar": flag.metavar, "envvar": envvar}
+    if flag.choices:
+        more["type"] = click.Choice(flag.choices)
+    elif flag.kind == "switch":
+        more["is_flag"] = True
+    elif flag.kind == "whole":
+        more["type"] = click.IntRange(flag.least, flag.most)
+    elif flag.kind == "seconds":
+        more |= {"type": float, "callback": _seconds}
+    if flag.kind in ("list", "count"):
+        more["multiple" if flag.kind == "list" else "count"] = True
+    if flag.default is not None and flag.default is not False and flag.default != ():
+        more |= {"default": flag.default, "show_default": flag.shows_default}
+    if flag.completes:
+        more["shell_complete"] = names(flag.completes)
+    return click.option(*flag.spellings, flag.name, **more)
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not (math.isfinite(value) and 0 < value <= LONGEST_S):
+        raise click.BadParameter(f"{value:g} is no time: give seconds above 0, at most {LONGEST_S:,.0f}")
+    return value
+
+
+def _from_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from w2s_harness.cli import config
+
+    flags = {flag.key: flag for flag in _ALL if flag.key}
+    spelt = {word: flag for flag in flags.values() for word in flag.plain_spellings} | flags
+    known = {key: config.Key(flag.kind, flag.choices) for key, flag in spelt.items()}
+    found = config.find(Path(value) if value else None, known)
+    values: dict[str, Any] = {}
+    for key, text in found.values.items():
+        name = spelt[key].name
+        if name in values:
+            raise click.UsageError(f"{found.file}: the key '{key}' is another spelling of one before it", ctx)
+        values[name] = text
+    ctx.default_map = {**values, **(ctx.default_map or {})}
+    ctx.meta["w2s.config"] = found.file
+    ctx.meta["w2s.settings"], ctx.meta["w2s.at"] = found.settings, found.at
+    ctx.meta["w2s.strangers"] = config.strangers(os.environ, (*flags, *_OTHER_VARIABLES))
+    return value
+
+
+def nearer_pair(ctx: click.Context, flags: Mapping[str, Any]) -> dict[str, None]:
+    """Unsets `pairs`, or what makes an ad hoc pair, where the other was given nearer: a flag wins.
+
+    Over the environment, and that over a file.
+    """
+    order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+    given = {n: ctx.get_parameter_source(n) for n in ("pairs", *_AD_HOC) if flags[n] is not None}
+    near = {n: order.index(source) for n, source in given.items() if source in order}
+    own = min((near[n] for n in ("weak", "strong") if n in near), default=None)
+    pairs = near.get("pairs")
+    if pairs is None:
+        return {}
+    if own is not None and own < pairs:
+        return {"pairs": None}
+    return {n: None for n in _AD_HOC if near.get(n, pairs) > pairs}
