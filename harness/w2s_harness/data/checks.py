@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from w2s_harness.data.folder import FileTask
-from w2s_harness.data.votes import check_votes, label_of
+from w2s_harness.data.gold import label_of
 from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.errors import DataError, HarnessError, TaskError, UsageError
 from w2s_harness.types import SPLITS, Example, Split, Task
@@ -127,12 +127,42 @@ def _check_types(example: Example, at: str) -> None:
 
 def _check_gold(example: Example, at: str, kind: str) -> None:
     if kind == "judged":
-        check_votes(example, at)
+        _check_votes(example, at)
         return
     if type(example.label) is not bool:
         raise DataError(f"{at}: label is {described(example.label)}. It must be True or False.")
     if example.votes is not None or example.voters is not None:
         raise DataError(f"{at}: votes in a {kind} task. Remove them, or make the task's kind judged.")
+
+
+def _check_votes(example: Example, at: str) -> None:
+    """Raise `DataError` where an example of a judged task has a label, no votes, or odd ones."""
+    votes: Any = example.votes
+    voters: Any = example.voters
+    if example.label is not None:
+        raise DataError(f"{at}: has a label beside its votes. The votes are the gold; remove the label.")
+    if votes is None:
+        raise DataError(f"{at}: no votes. Every row of a judged task needs them.")
+    if not isinstance(votes, tuple) or any(v is not None and type(v) is not int for v in votes):
+        raise DataError(f"{at}: votes are {described(votes)}. Give a tuple of 0, 1 and None.")
+    if any(v not in (0, 1, None) for v in votes):
+        raise DataError(f"{at}: a vote is neither 0 nor 1. Write 0 or 1.")
+    if all(v is None for v in votes):
+        what = "holds no vote" if votes else "votes are empty"
+        raise DataError(f"{at}: {what}. Give every row at least one vote, or leave the row out.")
+    if voters is None:
+        if None in votes:
+            what = "a vote is null and nobody knows whose it would have been"
+            raise DataError(f"{at}: {what}. Name the voters, or leave the missing vote out.")
+        return
+    if not isinstance(voters, tuple) or not all(isinstance(name, str) and name for name in voters):
+        raise DataError(f"{at}: voters are {described(voters)}. Give a tuple of names.")
+    if len(voters) != len(votes):
+        what = f"{len(votes)} votes and {len(voters)} voters"
+        raise DataError(f"{at}: {what}. Write one vote for each voter, null for who did not vote.")
+    twice = next((name for i, name in enumerate(voters) if name in voters[:i]), None)
+    if twice is not None:
+        raise DataError(f"{at}: the voter {quoted(twice)} votes twice. Keep one vote.")
 
 
 def _texts(example: Example) -> str:

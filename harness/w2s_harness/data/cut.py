@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.data.gold import Gold, gold_of
-from w2s_harness.data.texts import TaskData, Texts
+from w2s_harness.data.texts import TaskData, Texts, fixed
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, HoldoutPart
 
@@ -51,17 +51,14 @@ def _texts(whole: Texts, kept: npt.NDArray[np.bool_]) -> Texts:
     index = np.flatnonzero(kept)
     _, first, codes = np.unique(whole.groups[index], return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-    groups = order[codes].astype(np.int64)
-    groups.flags.writeable = False
     return Texts(
         rows=tuple(whole.rows[i] for i in index),
-        groups=groups,
+        groups=fixed(order[codes].astype(np.int64)),
         subsets=tuple(whole.subsets[i] for i in index),
         answers=tuple(whole.answers[i] for i in index),
     )
 
 
 def _gold(whole: Gold, kept: npt.NDArray[np.bool_]) -> Gold:
-    labels = whole.labels[kept]
-    labels.flags.writeable = False
-    return Gold(labels, None if whole.votes is None else whole.votes.only(np.flatnonzero(kept)))
+    votes = None if whole.votes is None else whole.votes.only(np.flatnonzero(kept))
+    return Gold(fixed(whole.labels[kept]), votes)

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from w2s_harness.data.columns import VOTES, Columns, kind_of
-from w2s_harness.data.files import missing
-from w2s_harness.data.jsonl import read_numbered
-from w2s_harness.data.wording import hint, quoted, shown
+from w2s_harness.data.jsonl import first_row, no_row, read_numbered
+from w2s_harness.data.wording import hint, quoted
+from w2s_harness.disk import shown
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Example, Split, Task
 
@@ -46,7 +46,7 @@ class FileTask(Task):
                 at = f"{shown(path)}:{number}"
                 yield at, columns.example(row, at, split)
             if empty:
-                raise DataError(f"{shown(path)}:1: holds no row. Write one JSON object per line.")
+                raise no_row(path)
 
     def load(self) -> Iterator[Example]:
         """Yield every row in file order. Raises `DataError` with file and line."""
@@ -76,11 +76,8 @@ class FolderTask(FileTask):
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "name", task_name(path.resolve().name, shown(path), "Rename the folder."))
         object.__setattr__(self, "files", files)
-        first = files["train_label"]
-        number, row = next(iter(read_numbered(first)), (1, None))
-        if row is None:
-            raise DataError(f"{shown(first)}:1: holds no row. Write one JSON object per line.")
-        kind = kind_of(row, f"{shown(first)}:{number}")
+        at, row = first_row(files["train_label"])
+        kind = kind_of(row, at)
         judged = VOTES in row
         object.__setattr__(self, "kind", "judged" if judged else kind)
         object.__setattr__(self, "columns", Columns.of(kind, judged=judged))
@@ -92,9 +89,8 @@ def three_files(folder: Path) -> dict[Split | None, Path]:
     for split in SPLITS:
         path = folder / f"{split}.jsonl"
         if missing(path):
-            near = hint(path.name, _names(folder))
             needs = "train_label.jsonl, train_unlabel.jsonl and test.jsonl"
-            raise DataError(f"{shown(path)}: no such file{near}. A task folder holds {needs}.")
+            raise DataError(f"{shown(path)}: no such file{near(path)}. A task folder holds {needs}.")
         found[split] = path
     return found
 
@@ -106,8 +102,24 @@ def task_name(name: str, at: str, mend: str) -> str:
     raise DataError(f"{at}: {quoted(name)} cannot name a task (letters, digits and . _ + - only). {mend}")
 
 
-def _names(folder: Path) -> list[str]:
+def missing(path: Path) -> bool:
+    """Whether nothing stands at `path`.
+
+    What cannot be told for want of permission counts as there, and so does a link that leads nowhere:
+    reading it says so.
+    """
     try:
-        return sorted(entry.name for entry in folder.iterdir())
-    except OSError:
-        return []
+        path.lstat()
+    except PermissionError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def near(path: Path) -> str:
+    """The near-name hint for a path where nothing stands, from what stands beside it."""
+    try:
+        return hint(path.name, sorted(entry.name for entry in path.parent.iterdir()))
+    except (OSError, ValueError):
+        return ""

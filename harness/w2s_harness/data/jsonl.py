@@ -35,6 +35,18 @@ def read_numbered(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row_of(line, shown(path), number)
 
 
+def first_row(path: Path) -> tuple[str, dict[str, Any]]:
+    """`file:line` and object of the first row. Raises `DataError` as `read_numbered`, and without a row."""
+    for number, row in read_numbered(path):
+        return f"{shown(path)}:{number}", row
+    raise no_row(path)
+
+
+def no_row(path: Path) -> DataError:
+    """The error that a file is empty."""
+    return DataError(f"{shown(path)}:1: holds no row. {_MEND}")
+
+
 def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
     """Yield the object on every line of a JSON-lines file; blank lines are allowed at the end only.
 

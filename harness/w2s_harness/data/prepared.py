@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from w2s_harness.data.checks import Located, check_examples, check_limit, check_splits, located
 from w2s_harness.data.folder import FileTask
-from w2s_harness.data.gold import Gold, gold_of
+from w2s_harness.data.gold import NO_VOTE, Gold, Votes, gold_of, label_of, table
 from w2s_harness.data.splitting import by_group, within_limit
-from w2s_harness.data.texts import TaskData, Texts
-from w2s_harness.data.votes import NO_VOTE, Votes, label_of, table
+from w2s_harness.data.texts import TaskData, Texts, fixed
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Kind, Split, Task
 from w2s_harness.wire.rows import TextRow
-
-_Item = TypeVar("_Item", bound=np.generic)
-
 
 _Held: TypeAlias = tuple[Texts, Gold]
 """A split."""
@@ -66,11 +61,11 @@ def _held(rows: Sequence[Located]) -> _Held:
     groups = [codes.setdefault(e.group, len(codes)) for e in examples]
     texts = Texts(
         rows=tuple(TextRow(e.prompt, e.candidate, e.first, e.second) for e in examples),
-        groups=_fixed(np.array(groups, dtype=np.int64)),
+        groups=fixed(np.array(groups, dtype=np.int64)),
         subsets=tuple(e.subset for e in examples),
         answers=tuple(e.answer for e in examples),
     )
-    labels = _fixed(np.array([label_of(e) for e in examples], dtype=np.bool_))
+    labels = fixed(np.array([label_of(e) for e in examples], dtype=np.bool_))
     return texts, Gold(labels, table(examples))
 
 
@@ -143,11 +138,7 @@ def parse(body: bytes) -> TaskData:
         read = msgspec.msgpack.decode(body, type=_TaskBytes)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
         raise DataError(f"cached task data: not readable ({bad}). Remove it and run again.") from None
-    splits: dict[Split, _Held] = {
-        "train_label": _read(read.train_label, read.kind),
-        "train_unlabel": _read(read.train_unlabel, read.kind),
-        "test": _read(read.test, read.kind),
-    }
+    splits = {split: _read(getattr(read, split), read.kind) for split in SPLITS}
     return _with_digest(read.kind, splits)
 
 
@@ -170,7 +161,7 @@ def _votes(kept: _VoteBytes | None, n: int) -> Votes | None:
     values = values.reshape(n, kept.width).copy()
     if values.min() < NO_VOTE or values.max() > 1 or bool(np.any((values == NO_VOTE).all(axis=1))):
         raise DataError("cached task data: a vote is out of range. Remove it and run again.")
-    return Votes(_fixed(values), kept.voters)
+    return Votes(fixed(values), kept.voters)
 
 
 def _read(whole_split: _SplitBytes, kind: Kind) -> _Held:
@@ -189,10 +180,5 @@ def _read(whole_split: _SplitBytes, kind: Kind) -> _Held:
     if groups.min() < 0 or groups.max() >= n:
         raise DataError("cached task data: a question's code is out of range. Remove it and run again.")
     labels = np.frombuffer(split.labels, dtype="u1").astype(np.bool_)
-    texts = Texts(split.rows, _fixed(groups), split.subsets, answers)
-    return texts, Gold(_fixed(labels), _votes(whole_split.votes, n))
-
-
-def _fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
-    array.flags.writeable = False
-    return array
+    texts = Texts(split.rows, fixed(groups), split.subsets, answers)
+    return texts, Gold(fixed(labels), _votes(whole_split.votes, n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,18 +39,22 @@ def release_order(
     if len(key) != KEY_BYTES:
         raise ValueError(f"a release key has {KEY_BYTES} bytes, not {len(key)}")
     encoded = texts.encoded
-    by_text = [_hash(body, key) for body in (encoded if shown is None else map(encoded.__getitem__, shown))]
-    ties = {text for text, times in Counter(by_text).items() if times > 1}
-    tie_key = hashlib.blake2b(b"ties", key=key, digest_size=KEY_BYTES).digest()
+    by_text = _hashes(encoded if shown is None else map(encoded.__getitem__, shown), key)
+    order = sorted(range(len(by_text)), key=by_text.__getitem__)
+    if len(set(by_text)) < len(order):
+        tie_key = hashlib.blake2b(b"ties", key=key, digest_size=KEY_BYTES).digest()
+        by_tie = _hashes((i.to_bytes(8, "little") for i in range(len(order))), tie_key)
+        order.sort(key=lambda i: (by_text[i], by_tie[i]))
+    return np.array(order, dtype=np.int64)
 
-    def place(i: int) -> tuple[bytes, bytes]:
-        return by_text[i], _hash(i.to_bytes(8, "little"), tie_key) if by_text[i] in ties else b""
 
-    return np.array(sorted(range(len(by_text)), key=place), dtype=np.int64)
-
-
-def _hash(content: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(content, key=key, digest_size=16).digest()
+def _hashes(contents: Iterable[bytes], key: bytes) -> list[bytes]:
+    keyed, found = hashlib.blake2b(key=key, digest_size=16), []
+    for content in contents:
+        one = keyed.copy()
+        one.update(content)
+        found.append(one.digest())
+    return found
 
 
 # -- what a row is called outside the host ------------------------------------------------------------------

@@ -7,11 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.data.files import missing
-from w2s_harness.data.folder import FileTask, FolderTask
-from w2s_harness.data.wording import hint, shown
+from w2s_harness.data.folder import FileTask, FolderTask, missing, near
 from w2s_harness.data.yaml_task import YamlTask
-from w2s_harness.disk import absence, open_regular
+from w2s_harness.disk import absence, open_regular, shown
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.types import Task
 
@@ -26,7 +24,7 @@ def data_task(path: str | Path) -> Task:
     """
     path = Path(path)
     if missing(path):
-        raise DataError(f"{shown(path)}: no such file or folder{_near(path)}. Check the path.")
+        raise DataError(f"{shown(path)}: no such file or folder{near(path)}. Check the path.")
     if path.is_dir():
         return FolderTask(path)
     if path.is_symlink() and not path.exists():
@@ -55,10 +53,3 @@ def source_digest(task: Task) -> str | None:
     if task.columns.panel:
         settings.append(list(task.columns.panel))
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-
-
-def _near(path: Path) -> str:
-    try:
-        return hint(path.name, sorted(entry.name for entry in path.parent.iterdir()))
-    except (OSError, ValueError):
-        return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from w2s_harness.data.checks import Located
-from w2s_harness.data.votes import label_of
+from w2s_harness.data.gold import label_of
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.types import SPLITS, Split
 

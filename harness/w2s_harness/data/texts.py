@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from w2s_harness.types import HoldoutPart, Kind, Split
 from w2s_harness.wire.rows import TextRow
+
+_Item = TypeVar("_Item", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +55,9 @@ class TaskData:
     """SHA-256 (hex) of the answers of all splits."""
     part: HoldoutPart = "whole"
     """Which part of the holdout `texts["test"]` is; the digests are those of the whole data."""
+
+
+def fixed(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
+    """`array`, read-only from now on."""
+    array.flags.writeable = False
+    return array

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from itertools import islice
 
-from w2s_harness.disk import shown as shown
 from w2s_harness.errors import nearest
 
 _LONGEST = 60

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-from w2s_harness.data.wording import quoted, shown
-from w2s_harness.disk import open_regular, text_of
+from w2s_harness.data.wording import quoted
+from w2s_harness.disk import open_regular, shown, text_of
 from w2s_harness.errors import DataError
 
 MAX_BYTES = 2**16

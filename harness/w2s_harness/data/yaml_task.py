@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from w2s_harness.data.columns import VOTERS, Columns, judged_kind
-from w2s_harness.data.files import missing
-from w2s_harness.data.folder import FileTask, task_name, three_files
-from w2s_harness.data.jsonl import read_numbered
-from w2s_harness.data.wording import described, hint, quoted, shown
+from w2s_harness.data.folder import FileTask, missing, task_name, three_files
+from w2s_harness.data.jsonl import first_row
+from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.data.yaml_file import Document, read_yaml
+from w2s_harness.disk import shown
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Exposure, Split, TaskKind
 
@@ -178,11 +178,8 @@ def _task_columns(document: Document, kind: TaskKind, files: Mapping[Split | Non
 
 
 def _judged_columns(document: Document, files: Mapping[Split | None, Path]) -> Columns:
-    path = next(iter(files.values()))
-    number, row = next(iter(read_numbered(path)), (1, None))
-    if row is None:
-        raise DataError(f"{shown(path)}:1: holds no row. Write one JSON object per line.")
-    texts = judged_kind(row, _mapping(document, "columns"), f"{shown(path)}:{number}")
+    at, row = first_row(next(iter(files.values())))
+    texts = judged_kind(row, _mapping(document, "columns"), at)
     return _columns(document, Columns.of(texts, judged=True), ("subset", "group", VOTERS))
 
 

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from w2s_harness.data.cut import cut
 from w2s_harness.data.folder import FolderTask
-from w2s_harness.data.gold import gold_of
+from w2s_harness.data.gold import NO_VOTE, gold_of, majority
 from w2s_harness.data.prepared import dump, parse, prepare
 from w2s_harness.data.resolve import source_digest
-from w2s_harness.data.votes import NO_VOTE, majority
 from w2s_harness.data.yaml_task import YamlTask
 from w2s_harness.errors import DataError
 from w2s_harness.types import SPLITS, Example, Task
