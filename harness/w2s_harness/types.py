@@ -28,6 +28,10 @@ Exposure = Literal["fresh", "private", "public"]
 Track = Literal["w2s", "elicitation", "unknown"]
 HoldoutPart = Literal["whole", "feedback", "final"]
 Level = Literal["ok", "note", "flag", "disqualify", "error"]
+REVIEW = "review"
+"""The finding of a guard that leaves the decision to a person."""
+OFF = "this guard was switched off"
+"""What stands in a row for a guard of ours that its plan went without."""
 
 ABILITIES = ("generate", "few-shot")
 """What not every pair can do. `generate`: the strong student writes text that the weak model can read.
@@ -169,6 +173,19 @@ class Verdict:
     """Reached without gold labels: an agent may see it at no cost to its oracle budget."""
     whole_method: bool = False
     """A `disqualify` that holds for every row of the method, not for this task alone."""
+    needs_review: bool = False
+    """Nothing is proven, and a person or a second task has to decide; the finding is then `review`."""
+    teacher_dependence: float | None = None
+    """The share of decisions that change when the teacher is flipped; where it is None, `T` of `numbers`."""
+
+    def __post_init__(self) -> None:
+        """Take `review` and `T` of a guard that has no other words for them."""
+        if self.needs_review or self.finding == REVIEW:
+            object.__setattr__(self, "needs_review", True)
+            object.__setattr__(self, "finding", REVIEW)
+        numbers = self.numbers if isinstance(self.numbers, Mapping) else {}
+        if self.teacher_dependence is None and isinstance(told := numbers.get("T"), float) and 0 <= told <= 1:
+            object.__setattr__(self, "teacher_dependence", told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

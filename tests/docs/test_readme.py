@@ -12,7 +12,7 @@ from w2s_harness.data.prepared import prepare
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.identity import model_identity
 from w2s_harness.experiment.store import Store
-from w2s_harness.report import document, tables
+from w2s_harness.report import document, formats
 
 README = ROOT / "README.md"
 PRINTED = ROOT / "docs" / "readme-leaderboard.json"
@@ -23,7 +23,7 @@ _BLOCK = re.compile(r"<!-- leaderboard -->\s*```\w*\n(.*?)```\s*<!-- /?leaderboa
 def test_leaderboard_in_readme_is_what_report_prints() -> None:
     found = _BLOCK.findall(README.read_text(encoding="utf-8"))
     assert len(found) == 1, "README has no fenced block between <!-- leaderboard --> marks"
-    printed = tables.render(document.read(PRINTED), "text")
+    printed = formats.render(document.read(PRINTED), "text")
     assert found[0].strip("\n") == printed.strip("\n")
 
 

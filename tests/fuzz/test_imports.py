@@ -13,7 +13,7 @@ import pytest
 from bounds import fuzz
 
 from w2s_harness.importing import aar, board, seed_csv
-from w2s_harness.report import canonical, document, tables
+from w2s_harness.report import canonical, document, formats
 
 HEAD = "seed,accuracy,rows\n"
 CSV = [
@@ -35,8 +35,8 @@ RUN: dict[str, Any] = {
 def _shown(found: Any) -> None:
     """Make the board that a user sees; nothing in it is certain from nothing."""
     made = board.leaderboard_of(found)
-    for view in tables.VIEWS:
-        tables.render(made, view)
+    for view in formats.FORMATS:
+        formats.render(made, view)
     document.decode(canonical.document_bytes(made), "own.json")
     for row in made.rows:
         tested = row.vs_vanilla

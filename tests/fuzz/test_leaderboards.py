@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leaderboards import DOCUMENT
 
-from w2s_harness.report import document, tables
+from w2s_harness.report import document, formats
 
 TEXT = json.dumps(DOCUMENT).encode()
 TOKENS = (
@@ -27,8 +27,8 @@ JSON = st.recursive(
 
 def shown(body: bytes) -> None:
     board = document.decode(body, "theirs.json")
-    for view in tables.VIEWS:
-        tables.render(board, view)
+    for view in formats.FORMATS:
+        formats.render(board, view)
 
 
 def test_the_document_that_is_mutated_is_valid():

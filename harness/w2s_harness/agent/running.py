@@ -28,7 +28,7 @@ from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.selection import Options
 from w2s_harness.experiment.uses import in_use
 from w2s_harness.isolation.showing import visible
-from w2s_harness.report import agents, tables
+from w2s_harness.report import agents, formats
 from w2s_harness.report.notation import counted
 from w2s_harness.scoring.ledger import Ledger
 from w2s_harness.scoring.oracle import Oracle, OracleLimits
@@ -205,7 +205,7 @@ class AgentRun:
         made = board.measure(
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"
             )  # fmt: skip
-        show(tables.render(made, "text", width))
+        show(formats.render(made, "text", width))
         show(f"\n{agents.text(made, width)}")
         show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
         return ExitCode.OK

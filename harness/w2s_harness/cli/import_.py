@@ -28,7 +28,7 @@ def command(folder: str, form: str, out: str) -> int:
     from w2s_harness.destination import file_for
     from w2s_harness.errors import UsageError
     from w2s_harness.importing import aar, board, seed_csv
-    from w2s_harness.report import canonical, tables
+    from w2s_harness.report import canonical, formats
 
     path = file_for(out, "--out")
     if not Path(folder).is_dir():
@@ -38,6 +38,6 @@ def command(folder: str, form: str, out: str) -> int:
     for line in made.mismatches:
         click.echo(f"mismatch: {one_line(line)}", err=True)
     canonical.write(made, path)
-    click.echo(tables.render(made, "text", columns()), nl=False)
+    click.echo(formats.render(made, "text", columns()), nl=False)
     click.echo(f"leaderboard  {path}")
     return 0

@@ -9,13 +9,12 @@ import click
 
 from w2s_harness.cli import options
 from w2s_harness.cli.completing import names
-
-_VIEWS = ("text", "md", "csv", "json")
+from w2s_harness.report.formats import FORMATS, render
 
 
 @click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.")
 @click.argument("run", default="last", shell_complete=names("runs"))
-@click.option("--format", "form", type=click.Choice([*_VIEWS, "latex"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--figures", metavar="DIR", help="Also write the figures as PDF and SVG into DIR.")
 @click.option(
     "--against", metavar="NAMES", help="Compare every row with these methods too, as in a cell's id."
@@ -38,7 +37,7 @@ def command(
     from w2s_harness.cli.wide import columns
     from w2s_harness.destination import folder_for
     from w2s_harness.experiment.sign_offs import SignOffs, accepted_only
-    from w2s_harness.report import document, latex, tables
+    from w2s_harness.report import document
     from w2s_harness.report.figures import write_figures
     from w2s_harness.report.notation import counted
     from w2s_harness.report.rescoring import compared_with, with_best
@@ -59,8 +58,7 @@ def command(
 
         click.echo(by_author(found, form, columns()), nl=False)
         return 0
-    shown = latex.latex(found, named) if form == "latex" else tables.render(found, form, columns(), named)
-    click.echo(shown, nl=False)
+    click.echo(render(found, form, columns(), named), nl=False)
     for path in write_figures(found, into) if into is not None else ():
         click.echo(f"figure  {path}", err=True)
     return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import click
 
 
@@ -11,7 +9,7 @@ import click
 @click.argument("document", type=click.Choice(["leaderboard"]))
 def command(document: str) -> int:
     """Print the JSON Schema (2020-12) of DOCUMENT."""
-    click.echo(
-        files("w2s_harness.report").joinpath(f"{document}.schema.json").read_text(encoding="utf-8"), nl=False
-    )
+    from w2s_harness.report.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
     return 0

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, replace
+from numbers import Real
 from typing import Any, get_args
 
 import msgspec
@@ -17,8 +18,7 @@ from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
 from w2s_harness.experiment import releasing
 from w2s_harness.isolation.showing import visible
 from w2s_harness.plan import Cell, PlannedMethod
-from w2s_harness.report.notation import OFF
-from w2s_harness.types import Level, Task, Track, Verdict, World
+from w2s_harness.types import OFF, Level, Task, Track, Verdict, World
 
 COLUMNS: frozenset[str] = frozenset().union(*releasing.COLUMNS.values())
 """All that a worker can be sent of a row beside its weak label."""
@@ -175,6 +175,7 @@ def _signed(verdict: Verdict, impl: Any) -> Verdict:
         numbers=numbers,
         again=visible(verdict.again, limit=MOST_WORDS),
         finding=visible(verdict.finding, limit=100),
+        teacher_dependence=None if (changed := verdict.teacher_dependence) is None else float(changed),
     )
 
 
@@ -185,6 +186,7 @@ def _odd(verdict: Verdict) -> str | None:
         ("track", verdict.track, (None, *get_args(Track))),
         ("label_free", verdict.label_free, (True, False)),
         ("whole_method", verdict.whole_method, (True, False)),
+        ("needs_review", verdict.needs_review, (True, False)),
     ):
         # by type as well: 1 is True, and what has an odd __eq__ may equal anything
         if not any(type(value) is type(one) and value == one for one in known):
@@ -194,6 +196,9 @@ def _odd(verdict: Verdict) -> str | None:
     for what, text in (("again", verdict.again), ("finding", verdict.finding)):
         if not isinstance(text, str):
             return f"gave a verdict whose {what} is no text"
+    changed = verdict.teacher_dependence
+    if changed is not None and not (isinstance(changed, Real) and 0 <= changed <= 1):
+        return "gave a verdict whose teacher_dependence is no share from 0 to 1"
     return None
 
 

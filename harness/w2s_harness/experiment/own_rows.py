@@ -24,7 +24,7 @@ NO_READOUT = (
     "told from it"
 )
 DRIVEN = 0.5
-"""Agreement under a flipped teacher below which a row follows its teacher, in its sign at the least."""
+"""Share of changes under a flipped teacher above which a row follows its teacher, in its sign at least."""
 ONE_SEED = (
     "echo and decoy cells of one seed: an interval needs two (more seeds; in finetune --counterfactuals all)"
 )
@@ -198,19 +198,23 @@ def _draw(ended: Ended) -> int:
 def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
     """What the guards said, where echo and decoy were measured: they decide whom a row follows.
 
-    A guard's note on that (it holds A, the agreement under a flipped teacher) sends no row to another track
-    because of one bit, and asks for a `review` only where echo and decoy are unclear.
+    A guard's note on that (it holds how much changes under a flipped teacher) sends no row to another track
+    because of one bit, and asks for a review only where echo and decoy are unclear.
     """
     if own.verdict is None:
         return list(verdicts)
-    return [_settled(v, own.verdict) if "A" in v.numbers else v for v in verdicts]
+    return [
+        v if (changed := v.teacher_dependence) is None else _settled(v, changed, own.verdict)
+        for v in verdicts
+    ]
 
 
-def _settled(said: Verdict, word: own_size.OwnVerdict) -> Verdict:
-    one_bit = said.finding == "elicitation" and said.numbers["A"] < DRIVEN
-    if said.level != "note" or word == "elicitation" or not (one_bit or said.finding == "review"):
+def _settled(said: Verdict, changed: float, word: own_size.OwnVerdict) -> Verdict:
+    one_bit = said.track == "elicitation" and changed > DRIVEN
+    if said.level != "note" or word == "elicitation" or not (one_bit or said.needs_review):
         return said
     if word == "unclear":
         because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
-        return replace(said, finding="review", track=None, because=because)
-    return replace(said, finding="", track=None, because=f"{said.because}; echo and decoy say: {word}")
+        return replace(said, needs_review=True, track=None, because=because)
+    because = f"{said.because}; echo and decoy say: {word}"
+    return replace(said, finding="", needs_review=False, track=None, because=because)

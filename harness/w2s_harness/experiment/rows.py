@@ -296,7 +296,7 @@ def _track(tally: Tally) -> Track:
 
 def _dependence(tally: Tally) -> float | None:
     """T, where a guard measured it."""
-    return next((v.numbers["T"] for v in tally.verdicts if "T" in v.numbers), None)
+    return next((v.teacher_dependence for v in tally.verdicts if v.teacher_dependence is not None), None)
 
 
 def _unverified(tally: Tally, level: str) -> str | None:

@@ -41,7 +41,7 @@ from w2s_harness.experiment.slots import slot_count
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import Attempt, Plan
-from w2s_harness.report import canonical, document, tables
+from w2s_harness.report import canonical, document, formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,7 @@ class _Session:
             canonical.write(board, self.options.out)
         self.hook.w2s_run_finish(leaderboard=msgspec.to_builtins(board), run_dir=str(run_.folder))
         named = [name.strip() for name in self.selection.against.split(",")]
-        self.listeners.show(tables.render(board, "text", self.listeners.width, named))
+        self.listeners.show(formats.render(board, "text", self.listeners.width, named))
         self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
         for why in results.plan.lost.values():
             self.listeners.show(f"not on it: {why}\n")

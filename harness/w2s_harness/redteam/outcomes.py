@@ -235,11 +235,11 @@ def _detection(row: Row, attack: Attack) -> str | None:
             return _verdict(found)
     if attack.aim == "reach":
         return None
-    telling = [v for v in row.verdicts if v.finding in ("review", "elicitation")]
+    telling = [v for v in row.verdicts if v.needs_review or v.is_elicitation]
     if row.track == "elicitation":
         words = _verdict(telling[0]) if telling else "the method says so itself"
         return f"elicitation track: {words}"
-    review = [v for v in telling if v.finding == "review" and v.because]
+    review = [v for v in telling if v.needs_review and v.because]
     return _verdict(review[0]) if review else None
 
 

@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 
-from w2s_harness.report import fitting
+from w2s_harness.report import columns, fitting
+from w2s_harness.report.columns import Column
 from w2s_harness.report.document import Leaderboard, Row, label
-from w2s_harness.report.notation import guards, printable, ranks
+from w2s_harness.report.notation import MISSING, code_lines, guards, printable, ranks, worst
 
-LEGEND = (
-    "rank: among rows with a PGR on each held-out task that are shown to be weak supervision on the final "
-    "part and on one of those tasks; below the line: not shown to come from the teacher.",
-    "feedback: PGR on the questions that agents got answers about.",
-    "final: PGR on questions of the same task that nobody was asked about.",
-    "{tasks}: PGR on held-out tasks, which agents never saw.",
-    "optimism: feedback less final; what vanilla has of it is the luck of the cut.",
-    "attempts: queries charged to the method's line of descent.",
-    "USD: what it cost to find. lines: of code. family: the kind of idea.",
-    "by: who handed it in, and what a guard found, if anything.",
+_COLUMNS: tuple[Column[Sequence[str]], ...] = (
+    Column(
+        head="rank",
+        place=1,
+        cell=lambda tasks, row, name: ranks(row.rank),
+        legend="rank: among rows with a PGR on each held-out task that are shown to be weak supervision on "
+        "the final part and on one of those tasks; below the line: not shown to come from the teacher.",
+    ),
+    Column(head="method", place=2, cell=lambda tasks, row, name: printable(label(row))),
+    Column(
+        head="feedback",
+        place=3,
+        cell=lambda tasks, row, name: _pgr(row.feedback),
+        legend="feedback: PGR on the questions that agents got answers about.",
+    ),
+    Column(
+        head="final",
+        place=4,
+        cell=lambda tasks, row, name: _pgr(row.final),
+        legend="final: PGR on questions of the same task that nobody was asked about.",
+    ),
+    Column(
+        each=lambda tasks: tasks,
+        place=5,
+        cell=lambda tasks, row, task: _pgr((row.held_out or {}).get(task)),
+        legend="{heads}: PGR on held-out tasks, which agents never saw.",
+    ),
+    Column(
+        head="optimism",
+        place=6,
+        cell=lambda tasks, row, name: _pgr(row.optimism),
+        legend="optimism: feedback less final; what vanilla has of it is the luck of the cut.",
+    ),
+    Column(
+        head="attempts",
+        place=7,
+        cell=lambda tasks, row, name: str(row.attempts),
+        legend="attempts: queries charged to the method's line of descent.",
+    ),
+    Column(
+        head="USD",
+        place=8,
+        cell=lambda tasks, row, name: f"{row.cost.usd:.2f}" if row.cost else MISSING,
+        legend="USD: what it cost to find. lines: of code. family: the kind of idea.",
+    ),
+    Column(head="lines", place=9, cell=lambda tasks, row, name: code_lines(row)),
+    Column(
+        head="family",
+        place=10,
+        cell=lambda tasks, row, name: printable(row.author.family if row.author else "") or MISSING,
+    ),
+    Column(
+        head="by",
+        place=11,
+        cell=lambda tasks, row, name: _by(row),
+        legend="by: who handed it in, and what a guard found, if anything.",
+    ),
 )
-_REST = ("optimism", "attempts", "USD", "lines", "family", "by")
 
 
 def is_of_agents(board: Leaderboard) -> bool:
@@ -36,38 +85,24 @@ def text(board: Leaderboard, width: int | None = None) -> str:
     if not rows:
         return ""
     tasks = sorted(rows[0].held_out or {})
-    head = ["rank", "method", "feedback", "final", *tasks, *_REST]
     rows.sort(key=lambda r: (r.track == "elicitation", r.final is None, -(r.final or 0.0), label(r)))
-    shown = fitting.table([head, *(_cells(row, tasks) for row in rows)], width)
+    shown = fitting.table(columns.lines(_COLUMNS, tasks, rows), width)
     above = 1 + sum(row.track != "elicitation" for row in rows)
-    lines = [line for found in shown[:above] for line in found]
+    out = [line for found in shown[:above] for line in found]
     if above < len(shown):
-        lines.append(" " + "-" * (max(len(line) for found in shown for line in found) - 1))
-        lines += [line for found in shown[above:] for line in found]
-    said = (text.format(tasks=", ".join(tasks)) for text in LEGEND if tasks or "{tasks}" not in text)
+        out.append(" " + "-" * (max(len(line) for found in shown for line in found) - 1))
+        out += [line for found in shown[above:] for line in found]
+    said = columns.legend(_COLUMNS, [tasks])
     below = (part for each in said for part in fitting.wrapped(each, width))
-    return "".join(f"{line}\n" for line in (*lines, "", *below))
+    return "".join(f"{line}\n" for line in (*out, "", *below))
 
 
-def _cells(row: Row, tasks: list[str]) -> list[str]:
-    held_out = row.held_out or {}
-    flags = guards(row)
-    return [
-        ranks(row.rank),
-        printable(label(row)),
-        _pgr(row.feedback),
-        _pgr(row.final),
-        *(_pgr(held_out.get(task)) for task in tasks),
-        _pgr(row.optimism),
-        str(row.attempts),
-        f"{row.cost.usd:.2f}" if row.cost else "-",
-        str(row.author.lines) if row.author and row.author.lines is not None else "-",
-        printable(row.author.family if row.author else "") or "-",
-        f"{printable(row.author.who)}{'' if flags.startswith('ok') else f' ({flags})'}"
-        if row.author
-        else "-",
-    ]
+def _by(row: Row) -> str:
+    if not row.author:
+        return MISSING
+    said = "" if worst(row) == "ok" else f" ({guards(row)})"
+    return f"{printable(row.author.who)}{said}"
 
 
 def _pgr(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else "-"
+    return f"{value:.2f}" if isinstance(value, float) else MISSING

@@ -17,7 +17,7 @@ NEAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
+class _Checked:
     """A number of a leaderboard."""
 
     what: str
@@ -44,48 +44,48 @@ def check(board: Leaderboard, name: str) -> int:
     return held
 
 
-def _claims(board: Leaderboard) -> Iterator[tuple[_Where, float, float]]:
+def _claims(board: Leaderboard) -> Iterator[tuple[_Checked, float, float]]:
     """(where, what stands there, what it follows to be) of every number that can be checked."""
     settings: dict[tuple[str, str], Setting] = {}
     for i, setting in enumerate(board.settings):
         settings[setting.task, setting.pair] = setting
         at, named = f"$.settings[{i}]", f"{setting.task} on {setting.pair}"
         for part, line in (("weak", setting.weak), ("ceiling", setting.ceiling)):
-            here = _Where(f"{named}: the {part} accuracy", f"{at}.{part}")
+            here = _Checked(f"{named}: the {part} accuracy", f"{at}.{part}")
             yield from _accuracies(here, line.per_seed, line.mean, setting)
         if setting.gap is not None and setting.weak.mean is not None and setting.ceiling.mean is not None:
             gap = setting.ceiling.mean - setting.weak.mean
-            yield _Where(f"{named}: the gap", f"{at}.gap"), setting.gap, gap
+            yield _Checked(f"{named}: the gap", f"{at}.gap"), setting.gap, gap
     for i, row in enumerate(board.rows):
         at = f"$.rows[{i}]"
         known = settings.get((row.task, row.pair))
         if known is None:
             raise DataError(f"{label(row)}: there is no setting {row.task}, {row.pair} ({at})")
         named = f"{row.task} on {row.pair}: {label(row)}'s"
-        here = _Where(f"{named} transfer accuracy", f"{at}.transfer")
+        here = _Checked(f"{named} transfer accuracy", f"{at}.transfer")
         yield from _accuracies(here, row.transfer.per_seed, row.transfer.mean, known)
         yield from _row(at, named, row, known)
 
 
-def _row(at: str, named: str, row: Row, setting: Setting) -> Iterator[tuple[_Where, float, float]]:
+def _row(at: str, named: str, row: Row, setting: Setting) -> Iterator[tuple[_Checked, float, float]]:
     weak, ceiling = setting.weak.mean, setting.ceiling.mean
     if row.baselines is not None:
         weak, ceiling = row.baselines.weak, row.baselines.ceiling
     transfer = row.transfer.mean
     if weak is not None and ceiling is not None and row.pgr is not None and transfer is not None:
         # compared as accuracy: what is rounded off an accuracy is more as PGR, by one over the gap
-        place = _Where(f"{named} PGR as an accuracy", f"{at}.pgr")
+        place = _Checked(f"{named} PGR as an accuracy", f"{at}.pgr")
         yield place, weak + row.pgr * (ceiling - weak), transfer
     if isinstance(row.final, float) and row.pgr is not None:
-        yield _Where(f"{named} final PGR", f"{at}.final"), row.final, row.pgr
+        yield _Checked(f"{named} final PGR", f"{at}.final"), row.final, row.pgr
     if isinstance(row.optimism, float) and isinstance(row.feedback, float) and isinstance(row.final, float):
-        place = _Where(f"{named} optimism", f"{at}.optimism")
+        place = _Checked(f"{named} optimism", f"{at}.optimism")
         yield place, row.optimism, row.feedback - row.final
 
 
 def _accuracies(
-    here: _Where, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
-) -> Iterator[tuple[_Where, float, float]]:
+    here: _Checked, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
+) -> Iterator[tuple[_Checked, float, float]]:
     for i, seed in enumerate(seeds):
         if seed.accuracy is not None and isinstance(seed.outcomes, str):
             ties = None if seed.ties is UNSET else seed.ties
@@ -94,7 +94,7 @@ def _accuracies(
                 (values,) = counted([(seed.outcomes, ties)], setting.n_test, largest(setting))
             except DataError as bad:
                 raise DataError(f"{named}: {bad} ({at})") from bad
-            yield _Where(named, f"{at}.accuracy"), seed.accuracy, accuracy(values)
+            yield _Checked(named, f"{at}.accuracy"), seed.accuracy, accuracy(values)
     known = [seed.accuracy for seed in seeds if seed.accuracy is not None]
     if mean is not None and known and len(known) == len(seeds):
-        yield _Where(f"{here.what}, the mean,", f"{here.path}.mean"), mean, math.fsum(known) / len(known)
+        yield _Checked(f"{here.what}, the mean,", f"{here.path}.mean"), mean, math.fsum(known) / len(known)

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report import fitting
+from w2s_harness.report.columns import Column, legend, lines
 from w2s_harness.report.document import Leaderboard, Row, label
-from w2s_harness.report.notation import guards, printable, ranks, share, span
+from w2s_harness.report.markdown import grid
+from w2s_harness.report.notation import MISSING, code_lines, guards, printable, ranks, share, span
 
 VIEWS = ("text", "md")
 _KINDS = {"human": "people", "both": "people and agents", "agent": "agents"}
-_HEAD = ("rank", "method", "by", "PGR", "95 % CI", "hours", "USD", "lines", "attempts", "guards")
-LEGEND = (
-    "rank, PGR, guards: as in the table of methods. 95 % CI: for this training pool.",
-    "by: the author. hours, USD: what authors say of themselves; of agents, what the host counted.",
-    "lines: of code, without blank lines, comments and docstrings. attempts: at least so many methods or "
-    "settings were scored on this holdout.",
+_COLUMNS: tuple[Column[None], ...] = (
+    Column(
+        head="rank",
+        place=1,
+        cell=lambda of, row, name: ranks(row.rank),
+        legend="rank, PGR, guards: as in the table of methods. 95 % CI: for this training pool.",
+    ),
+    Column(head="method", place=2, cell=lambda of, row, name: printable(label(row))),
+    Column(
+        head="by",
+        place=3,
+        cell=lambda of, row, name: printable(row.author.who if row.author else "") or MISSING,
+        legend="by: the author. hours, USD: what authors say of themselves; of agents, what the host "
+        "counted.",
+    ),
+    Column(
+        head="PGR",
+        place=4,
+        cell=lambda of, row, name: row.status if row.pgr is None else share(row.pgr),
+    ),
+    Column(head="95 % CI", place=5, cell=lambda of, row, name: span(row.pgr_ci)),
+    Column(
+        head="hours",
+        place=6,
+        cell=lambda of, row, name: _number(row.author.hours if row.author else None),
+    ),
+    Column(head="USD", place=7, cell=lambda of, row, name: _number(row.cost.usd if row.cost else None)),
+    Column(
+        head="lines",
+        place=8,
+        cell=lambda of, row, name: code_lines(row),
+        legend="lines: of code, without blank lines, comments and docstrings. attempts: at least so many "
+        "methods or settings were scored on this holdout.",
+    ),
+    Column(head="attempts", place=9, cell=lambda of, row, name: str(row.attempts)),
+    Column(head="guards", place=10, cell=lambda of, row, name: guards(row)),
 )
 
 
@@ -37,51 +69,36 @@ def by_author(board: Leaderboard, view: str, width: int | None = None) -> str:
             title = f"{setting.task} on {setting.pair}"
             out.append(_markdown(title, table) if view == "md" else _text(title, table, width))
     if view == "md":
-        return "\n".join([*out, "  \n".join(LEGEND)]) + "\n"
-    below = (part for each in LEGEND for part in fitting.wrapped(each, width))
+        return "\n".join([*out, "  \n".join(legend(_COLUMNS, [None]))]) + "\n"
+    below = (part for each in legend(_COLUMNS, [None]) for part in fitting.wrapped(each, width))
     return "\n".join(out) + "\n" + "".join(f"{part}\n" for part in below)
 
 
-def _table(rows: Sequence[Row]) -> list[tuple[str, list[list[str]]]]:
+def _table(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows of each kind of author, best PGR first."""
     kinds: dict[str, list[Row]] = {title: [] for title in (*_KINDS.values(), "no work named")}
     for row in sorted(rows, key=lambda row: (row.pgr is None, -(row.pgr or 0.0), label(row))):
         kinds[_KINDS[row.author.kind] if row.author else "no work named"].append(row)
-    return [(title, [_cells(row) for row in those]) for title, those in kinds.items() if those]
-
-
-def _cells(row: Row) -> list[str]:
-    author, cost = row.author or None, row.cost or None
-    return [
-        ranks(row.rank),
-        printable(label(row)),
-        printable(author.who) if author and author.who else "-",
-        share(row.pgr) if row.pgr is not None else row.status,
-        span(row.pgr_ci),
-        _number(author.hours if author else None),
-        _number(cost.usd if cost else None),
-        str(author.lines) if author and author.lines is not None else "-",
-        str(row.attempts),
-        guards(row),
-    ]
+    return {title: those for title, those in kinds.items() if those}
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return MISSING if value is None else f"{value:.2f}"
 
 
-def _text(title: str, table: Sequence[tuple[str, list[list[str]]]], width: int | None) -> str:
-    head, *lines = fitting.table([_HEAD, *(cells for _, rows in table for cells in rows)], width)
-    out, rest = [printable(title), *head], iter(lines)
-    for kind, rows in table:
-        out += [f"{kind}:", *(line for _ in rows for line in next(rest))]
+def _text(title: str, kinds: Mapping[str, Sequence[Row]], width: int | None) -> str:
+    rows = [row for those in kinds.values() for row in those]
+    head, *shown = fitting.table(lines(_COLUMNS, None, rows), width)
+    out, rest = [printable(title), *head], iter(shown)
+    for kind, those in kinds.items():
+        out += [f"{kind}:", *(line for _ in those for line in next(rest))]
     return "".join(f"{one}\n" for one in out)
 
 
-def _markdown(title: str, table: Sequence[tuple[str, list[list[str]]]]) -> str:
-    out = [f"**{title}**", "", f"| author | {' | '.join(_HEAD)} |", f"|{' --- |' * (len(_HEAD) + 1)}"]
-    for kind, rows in table:
-        out += [
-            f"| {kind} | {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows
-        ]
+def _markdown(title: str, kinds: Mapping[str, Sequence[Row]]) -> str:
+    rows = [row for those in kinds.values() for row in those]
+    head, *cells = lines(_COLUMNS, None, rows)
+    named = [kind for kind, those in kinds.items() for _ in those]
+    shown = [["author", *head], *([kind, *line] for kind, line in zip(named, cells, strict=True))]
+    out = [f"**{title}**", "", *grid(shown, lambda cell: cell.replace("|", "\\|"))]
     return "".join(f"{one}\n" for one in out)

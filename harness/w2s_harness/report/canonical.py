@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def document_bytes(document: Leaderboard) -> bytes:
     with uncollected():
         plain = _checked(document)
         return _written(plain, untyped=[plain[name] for name in _UNTYPED])
+
+
+def render(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:
+    """The canonical document as a report shows it."""
+    return document_bytes(document).decode("utf-8")
 
 
 def stable_bytes(document: Leaderboard) -> bytes:

@@ -13,7 +13,7 @@ from w2s_harness.errors import UsageError
 from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import printable
 from w2s_harness.report.regularisation import regularisation as _regularisation
-from w2s_harness.report.tables import Block, blocks
+from w2s_harness.report.tables import SettingTable, setting_tables
 
 FORMATS = ("pdf", "svg")
 METADATA: dict[str, dict[str, None]] = {
@@ -51,7 +51,7 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
         import matplotlib.style
     except ImportError as bad:
         raise UsageError("--figures needs matplotlib: pip install 'w2s-harness[plots]'") from bad
-    panels = [block for block in blocks(document) if block.above or block.below]
+    panels = [table for table in setting_tables(document) if table.rows]
     if not panels:
         raise UsageError("--figures: the leaderboard has no rows to draw")
     written = []
@@ -74,24 +74,24 @@ def save(figure: Any, path: Path, kind: str) -> None:
     destination.write(path, drawn.getvalue())
 
 
-def _figure(panels: Sequence[Block], draw: Callable[[Any, Block], None]) -> Any:
+def _figure(panels: Sequence[SettingTable], draw: Callable[[Any, SettingTable], None]) -> Any:
     """A panel for each setting, side by side."""
     from matplotlib.figure import Figure
 
-    most = max(len(block.above) + len(block.below) for block in panels)
+    most = max(len(table.rows) for table in panels)
     figure = Figure(figsize=(_COLUMN_IN * len(panels), 1.0 + _ROW_IN * most), layout="constrained")
-    for axes, block in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        draw(axes, block)
-        axes.set_title(printable(f"{block.setting.task} on {block.setting.pair}"), parse_math=False)
-        _name_rows(axes, _sorted(block))
-    _legend(figure, {_kind(row) for block in panels for row in _sorted(block)})
+    for axes, table in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw(axes, table)
+        axes.set_title(table.title, parse_math=False)
+        _name_rows(axes, _sorted(table))
+    _legend(figure, {_kind(row) for table in panels for row in _sorted(table)})
     return figure
 
 
-def _sorted(block: Block) -> list[Row]:
+def _sorted(table: SettingTable) -> list[Row]:
     """The rows from top to bottom: teacher-driven, then elicitation, then what is below the line."""
     kinds = list(COLOURS)
-    return sorted([*block.above, *block.below], key=lambda row: kinds.index(_kind(row)))
+    return sorted(table.rows, key=lambda row: kinds.index(_kind(row)))
 
 
 def _kind(row: Row) -> str:
@@ -100,26 +100,26 @@ def _kind(row: Row) -> str:
     return "elicitation" if row.track == "elicitation" else "w2s"
 
 
-def _pgr_panel(axes: Any, block: Block) -> None:
+def _pgr_panel(axes: Any, table: SettingTable) -> None:
     """PGR with its 95 % interval; weak at 0, ceiling at 1."""
     for value, style in zip((0, 1), _LINES, strict=True):
         axes.axvline(value, color="black", linewidth=0.6, linestyle=style)
-    for y, row in enumerate(_sorted(block)):
+    for y, row in enumerate(_sorted(table)):
         if row.pgr is None:
             continue
         bounds = row.pgr_ci if row.pgr_ci_pool is None else row.pgr_ci_pool
         if bounds is not None:
             axes.plot(bounds, [y, y], color=COLOURS[_kind(row)], linewidth=1.2)
         _dots(axes, [row.pgr], [y], _kind(row), size=16)
-    axes.set_xlabel("no gap: no PGR" if block.gap else "PGR (95 % CI)")
+    axes.set_xlabel("no gap: no PGR" if table.gap else "PGR (95 % CI)")
 
 
-def _accuracy_panel(axes: Any, block: Block) -> None:
+def _accuracy_panel(axes: Any, table: SettingTable) -> None:
     """Transfer accuracy of each seed, between weak and ceiling."""
-    for line, style in zip((block.setting.weak.mean, block.setting.ceiling.mean), _LINES, strict=True):
+    for line, style in zip((table.setting.weak.mean, table.setting.ceiling.mean), _LINES, strict=True):
         if line is not None:
             axes.axvline(line, color="black", linewidth=0.6, linestyle=style)
-    for y, row in enumerate(_sorted(block)):
+    for y, row in enumerate(_sorted(table)):
         found = [seed.accuracy for seed in row.transfer.per_seed if seed.accuracy is not None]
         _dots(axes, found, [y] * len(found), _kind(row), size=8)
     axes.set_xlabel("transfer accuracy by seed")
@@ -164,5 +164,5 @@ def _legend(figure: Any, kinds: set[str]) -> None:
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
 
 
-_BY_ROW: dict[str, Callable[[Any, Block], None]] = {"pgr": _pgr_panel, "accuracy": _accuracy_panel}
+_BY_ROW: dict[str, Callable[[Any, SettingTable], None]] = {"pgr": _pgr_panel, "accuracy": _accuracy_panel}
 """The figures that have a line for each row."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from w2s_harness.report.columns import Placed, placed
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
-from w2s_harness.report.legend import basis, explained
+from w2s_harness.report.legend import basis, explained_columns, stars
+from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.notation import MISSING, printable, share, span
-from w2s_harness.report.tables import Block, blocks, corrected, stars
+from w2s_harness.report.notes import corrected
+from w2s_harness.report.tables import SettingTable, setting_tables
 
-_RIGHT = frozenset({"PGR", "transfer"})
-"""Columns of single numbers."""
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -34,7 +35,7 @@ _ESCAPES = {
 _HEAD = "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; made by w2s-harness, do not edit"
 
 
-def latex(document: Leaderboard, asked: Sequence[str] = ()) -> str:
+def render(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:
     """A `table` for each setting, ending in a newline; text of others is escaped, controls included.
 
     Rows are in the order of the terminal's table. Notes under each explain its columns and say of every row
@@ -42,9 +43,9 @@ def latex(document: Leaderboard, asked: Sequence[str] = ()) -> str:
     """
     failed = [c for c in document.controls if not c.ok]
     parts = [_HEAD]
-    for block in blocks(document, asked):
-        mine = [c.name for c in failed if (c.task, c.pair) == (block.setting.task, block.setting.pair)]
-        parts.append("\n".join(_table(block, mine)))
+    for table in setting_tables(document, asked):
+        mine = [c.name for c in failed if (c.task, c.pair) == (table.setting.task, table.setting.pair)]
+        parts.append("\n".join(_table(table, mine)))
     if document.claims:
         parts.append("\n".join(f"% {printable(claim.sentence)}" for claim in document.claims))
     return "\n\n".join(parts) + "\n"
@@ -55,29 +56,28 @@ def escaped(text: str) -> str:
     return "".join(_ESCAPES.get(c, c) for c in printable(text)).replace("--", "-{}-")
 
 
-def _table(block: Block, failed: Sequence[str]) -> list[str]:
-    heads = block.columns
+def _table(table: SettingTable, failed: Sequence[str]) -> list[str]:
+    columns = placed(COLUMNS, table)
     found = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_caption(block, failed)}}}",
-        rf"\label{{tab:{_key(block.setting)}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if head in _RIGHT else 'l' for head in heads)}}}",
+        rf"\caption{{{_caption(table, failed)}}}",
+        rf"\label{{tab:{_key(table.setting)}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if one.column.is_number else 'l' for one in columns)}}}",
         r"\toprule",
-        _line([escaped(head) for head in heads]),
+        _line([escaped(one.head) for one in columns]),
         r"\midrule",
-        *(_line(_cells(heads, block.cells(row))) for row in block.above),
+        *(_line([_placed(one, row) for one in columns]) for row in table.above),
     ]
-    if block.below:
-        found += [r"\midrule", *(_under(row, len(heads)) for row in block.below)]
-    return [*found, r"\bottomrule", r"\end{tabular}", *_notes(block), r"\end{table}"]
+    if table.below:
+        found += [r"\midrule", *(_under(row, len(columns)) for row in table.below)]
+    return [*found, r"\bottomrule", r"\end{tabular}", *_notes(table), r"\end{table}"]
 
 
-def _notes(block: Block) -> list[str]:
+def _notes(table: SettingTable) -> list[str]:
     """Below a table: its columns explained, and of each row what is claimed or why nothing is."""
-    rows = [*block.above, *block.below]
-    said = explained([block.setting], rows, block.columns, has_reasons=False)
-    for row in rows:
+    said = explained_columns([table], table.rows)
+    for row in table.rows:
         if row.claim is not None:
             said.append(f"{'Claim' if row.claim.holds else 'No claim'}: {label(row)}: {row.claim.because}.")
     lines = [_cell(text).replace(r"\textquotesingle{}", "'") + r"\par" for text in said]
@@ -89,19 +89,19 @@ def _notes(block: Block) -> list[str]:
     ]
 
 
-def _caption(block: Block, failed: Sequence[str]) -> str:
-    setting = block.setting
+def _caption(table: SettingTable, failed: Sequence[str]) -> str:
+    setting = table.setting
     where = escaped(f"{setting.task} on {setting.pair}")
     weak, ceiling = _cell(share(setting.weak.mean, 3)), _cell(share(setting.ceiling.mean, 3))
     text = f"{where}: weak {weak}, ceiling {ceiling}"
-    if block.gap:
-        text += f"; no gap to recover ({escaped(block.gap)}), so transfer accuracy instead of PGR"
+    if table.gap:
+        text += f"; no gap to recover ({escaped(table.gap)}), so transfer accuracy instead of PGR"
     else:
         text += f", gap {_cell(share(setting.gap, 3))} ({_cell(span(setting.gap_ci, 3))})"
-    best = "".join(f" {escaped(f'{label(r)}: {corrected(r.best_of)}')}." for r in block.above if r.best_of)
-    text += f"; {escaped(basis(setting, [*block.above, *block.below]))}"
-    if known := stars(block):
-        text += f"; {escaped(known).replace('   ', ', ')}"
+    best = "".join(f" {escaped(f'{label(r)}: {corrected(r.best_of)}')}." for r in table.above if r.best_of)
+    text += f"; {escaped(basis(table))}"
+    if known := ", ".join(stars(table)):
+        text += f"; {escaped(known)}"
     alarm = f" \\textbf{{Failed controls: {escaped(', '.join(failed))}.}}" if failed else ""
     return f"{text}.{best}{alarm}"
 
@@ -111,12 +111,9 @@ def _key(setting: Setting) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{setting.task}-{setting.pair}").strip("-")
 
 
-def _cells(heads: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """A row's cells; the dash of a rank interval is that of a range."""
-    return [
-        text.replace("-", "--") if head == "rank" else _cell(text)
-        for head, text in zip(heads, texts, strict=True)
-    ]
+def _placed(one: Placed[SettingTable], row: Row) -> str:
+    text = one.cell(row)
+    return text.replace("-", "--") if one.column.is_range else _cell(text)
 
 
 def _cell(text: str) -> str:

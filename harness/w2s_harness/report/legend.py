@@ -3,56 +3,28 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
+from w2s_harness.report.columns import legend
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
-from w2s_harness.report.notation import OFF, counted, guards, printable, share
+from w2s_harness.report.method_columns import COLUMNS
+from w2s_harness.report.notation import counted, printable, share
 from w2s_harness.report.records import Claim
+from w2s_harness.report.tables import SettingTable
 
-PGR = (
-    "PGR: share of the gap from weak to ceiling that a student closes: (transfer - weak) / (ceiling - weak)."
-)
-TRANSFER = "transfer: accuracy of the student on the holdout, mean over the seeds."
 MAJORITY = "majority: accuracy of giving every holdout row the more common label."
 CUT = "cut: rows too long for a model's context; the start of their question is left out."
-INTERVAL = "95 % CI: covers new training pools, seeds and questions."
-STARRED = (
-    "vs vanilla*: PGR gained over vanilla at its best setting; p is for new pools, after Holm; n.s.: not "
-    "significant."
-)
-READOUT = (
-    "zero-shot*: the best readout of the untrained student. vanilla* and zero-shot* are chosen on the "
-    "holdout, in their own favour."
-)
-OWN = (
-    "own: the part of PGR that only the teacher can have given: not known to the untrained student, not "
-    "regularised away; with its 95 % CI."
-)
-RANK = "rank: place on the weak-to-strong track; 2-4: the data cannot tell whether 2nd, 3rd or 4th."
-MOST = (
-    "own of a perfect teacher: own of a student trained on gold labels, the most that any method could have."
-)
-ELICITATION = "elicitation: not shown to come from the teacher, so the row has no rank."
-GUARDS = "guards: ok, or the most serious finding."
-ACCESS = "access: what the method was given beyond the minimum; strict: nothing."
-UNTESTED = "untested: what is known of the error is too little for a p-value."
-ATTEMPTS = "attempts: at least this many methods or settings were scored on this holdout."
 REFUSALS = "No claim: the first reason that applies; report --format json has its numbers, under claim."
-IMPORTED = (
-    "95 % CI: Student t over seeds, with the binomial error of the holdout's rows added for each accuracy by "
-    "itself, since imported rows cannot be paired (rows: unknown). "
-    "vs vanilla: n.s. is not significant after Holm."
-)
 _SIZE = re.compile(r" \(\S+ (?:PGR|accuracy), new pools [^;()]*(?:; ([^()]*))?\)")
 """How a reason of `claims` gives the numbers behind it, and what would decide it."""
 
 
-def basis(setting: Setting, rows: Sequence[Row]) -> str:
+def basis(table: SettingTable) -> str:
     """How much a table rests on: `5 seeds, 2000 holdout rows, 1000 questions`."""
-    counts = sorted({len(row.transfer.per_seed) for row in rows if row.transfer.per_seed})
+    setting = table.setting
+    counts = sorted({len(row.transfer.per_seed) for row in table.rows if row.transfer.per_seed})
     base = len(setting.baseline_seeds)
     parts = [counted(counts[-1] if counts else base, "seed")]
     if len(counts) > 1:
@@ -67,6 +39,25 @@ def basis(setting: Setting, rows: Sequence[Row]) -> str:
     return ", ".join([*parts, *_cut(setting)])
 
 
+def stars(table: SettingTable) -> list[str]:
+    """The references chosen in their own favour, and the most that can be the teacher's."""
+    setting, weak = table.setting, table.setting.weak.mean
+
+    def shown(accuracy: float) -> str:
+        if table.gap or weak is None or not setting.gap:
+            return share(accuracy, 3)
+        return share((accuracy - weak) / setting.gap)
+
+    star = next(iter(setting.vanilla_star.values()), None)
+    parts = [] if star is None else [f"{VANILLA_STAR} {shown(star.accuracy)} ({star.name})"]
+    if (readout := setting.zero_shot_star) is not None:
+        parts.append(f"{ZERO_SHOT_STAR} {shown(readout.accuracy)} ({readout.name})")
+    if setting.own_ceiling is not None:
+        most = setting.own_ceiling if table.gap or not setting.gap else setting.own_ceiling / setting.gap
+        parts.append(f"own of a perfect teacher {share(most)}")
+    return [printable(part) for part in parts]
+
+
 def _cut(setting: Setting) -> Iterator[str]:
     """Which model's texts were cut to how many tokens; nothing where none was."""
     for role, model in setting.models.items():
@@ -76,44 +67,19 @@ def _cut(setting: Setting) -> Iterator[str]:
         yield f"{counted(setting.n_cut, 'row')} cut to a model's context"
 
 
-def explained(
-    settings: Sequence[Setting], rows: Sequence[Row], columns: Sequence[str], *, has_reasons: bool
-) -> list[str]:
-    """A sentence for each column that is there, and for the words in it and above it.
+def explained(tables: Sequence[SettingTable], document: Leaderboard) -> list[str]:
+    """A sentence for each column that is there, and for the words in it, above it and below it."""
+    refusals = [] if all(claim.significant for claim in document.claims) else [REFUSALS]
+    return [*explained_columns(tables, document.rows), *refusals]
 
-    :param columns: the heads of all tables.
-    :param has_reasons: whether methods without a claim are named below.
-    """
-    is_imported = any(setting.holdout_rows == "unknown" for setting in settings)
+
+def explained_columns(tables: Sequence[SettingTable], rows: Sequence[Row]) -> list[str]:
+    """A sentence for each column of these tables, and for the words in it and above it."""
+    settings = [table.setting for table in tables]
+    found = [MAJORITY] if any(setting.majority is not None for setting in settings) else []
+    found += [CUT] if any(setting.n_cut for setting in settings) else []
     shown = [row for row in rows if row.status in ("ok", "no-gap")]
-    found = [MAJORITY if any(s.majority is not None for s in settings) else ""]
-    found += [CUT if any(s.n_cut for s in settings) else ""]
-    found += [*_trained(settings), RANK if any(row.rank for row in shown) else ""]
-    found += [text for name, text in (("PGR", PGR), ("transfer", TRANSFER)) if name in columns]
-    if is_imported:
-        found.append(IMPORTED)
-    else:
-        found.append(INTERVAL if "95 % CI" in columns else "")
-        found.append(OWN if "own" in columns else "")
-        found.append(MOST if any(s.own_ceiling is not None for s in settings) else "")
-        if f"vs {VANILLA_STAR}" in columns:
-            found.append(
-                STARRED.replace("PGR", "PGR, or accuracy where there is no gap,")
-                if "transfer" in columns
-                else STARRED
-            )
-        found.append(READOUT if any(s.zero_shot_star for s in settings) else "")
-        found += list(_others(columns))
-        found.append(ELICITATION if any(row.track == "elicitation" for row in shown) else "")
-    found.append(UNTESTED if any(_is_untested(row) for row in shown) else "")
-    found += [*_guarded(shown), ACCESS if shown else "", REFUSALS if has_reasons else ""]
-    return [text for text in found if text]
-
-
-def _is_untested(row: Row) -> bool:
-    compared = (row.vs_vanilla_star or row.vs_vanilla, *row.versus)
-    known = (c for c in compared if c is not None and c.difference is not None)
-    return any(c.p is None and c.p_pool is None for c in known)
+    return [*found, *_trained(settings), *legend(COLUMNS, tables, shown)]
 
 
 def _trained(settings: Sequence[Setting]) -> Iterator[str]:
@@ -128,42 +94,6 @@ def _trained(settings: Sequence[Setting]) -> Iterator[str]:
     if names:
         what = {"epochs": "passes over the training rows", "lr": "learning rate"}
         yield f"{', '.join(names)}: {' and '.join(what[n] for n in names)} of vanilla and every method."
-
-
-def _others(columns: Sequence[str]) -> Iterator[str]:
-    named = [c.removeprefix("vs ") for c in dict.fromkeys(columns) if c.startswith("vs ")]
-    others = [name for name in named if name not in (VANILLA_STAR, ZERO_SHOT_STAR)]
-    if others:
-        yield (
-            f"vs {', '.join(others)}: PGR over that row on this training pool; p after Holm, n.s.: not "
-            "significant."
-        )
-
-
-def _guarded(rows: Sequence[Row]) -> Iterator[str]:
-    """What the words in the column `guards` mean, and what they ask of the reader."""
-    said = {guards(row): row for row in reversed(rows)}
-    yield GUARDS if rows else ""
-    for words, row in sorted(said.items()):
-        if words.startswith("review"):
-            yield (
-                "review: a guard cannot tell whether the row follows its teacher. Read what it says "
-                f"({_shown(row)}) and the code (w2s-harness review METHOD), then decide."
-            )
-            break
-    if any(words.startswith("flag") for words in said):
-        row = next(row for words, row in said.items() if words.startswith("flag"))
-        yield f"flag: the named guard's finding rules out a claim; {_shown(row)} shows its evidence."
-    if any(v.because == OFF for row in rows for v in row.verdicts):
-        yield "off: how many of the shipped guards were switched off for the row."
-    if any(row.attempts > 1 for row in rows):
-        yield ATTEMPTS
-
-
-def _shown(row: Row) -> str:
-    """The command that shows a row's verdicts."""
-    seed = row.transfer.per_seed[0].seed if row.transfer.per_seed else 0
-    return f"w2s-harness show {shlex.quote(f'{row.task}/{row.pair}/{printable(label(row))}/s{seed}')}"
 
 
 # -- what is claimed, and why not -------------------------------------------------------------------------

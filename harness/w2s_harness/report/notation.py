@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from w2s_harness.report.document import Comparison, Row
-from w2s_harness.report.records import Own, OwnPart
+from w2s_harness.report.records import Own, OwnPart, VerdictRecord
 
 MISSING = "-"
 NOT_ISOLATED = "its workers were not isolated"
 """Why a row of isolation L0 is unverified."""
 ELSEWHERE = "its predictions were computed elsewhere"
 """Why a row of isolation predictions-only is unverified."""
-OFF = "this guard was switched off"
-"""What stands in a row for a guard of ours that its plan went without."""
+Worst = Literal["silent", "ok", "note", "review", "flag", "error", "disqualify"]
 _LEVELS = ("ok", "note", "flag", "error", "disqualify")
 
 
@@ -83,16 +83,29 @@ def owned(own: Own | None, *, in_pgr: bool) -> str:
     return f"{share(found.accuracy, 3)} ({span(found.ci, 3)})"
 
 
+def worst(row: Row) -> Worst:
+    """The gravest of what guards said; of what is fine otherwise, whether one asks for a review."""
+    if not row.verdicts:
+        return "silent"
+    gravest = _gravest(row)
+    if gravest.level not in ("ok", "note"):
+        return gravest.level
+    return "review" if any(verdict.needs_review for verdict in row.verdicts) else "ok"
+
+
 def guards(row: Row) -> str:
     """What the guards come to: `ok`, `review`, `flag: shortcuts`, `ok, 1 off`; `-` where no guard spoke."""
-    if not row.verdicts:
+    word = worst(row)
+    if word == "silent":
         return MISSING
-    gravest = max(row.verdicts, key=lambda verdict: _LEVELS.index(verdict.level))
-    if gravest.level not in ("ok", "note"):
-        return printable(f"{gravest.level}: {gravest.guard}")
-    text = "review" if any(v.finding == "review" for v in row.verdicts) else "ok"
-    off = sum(v.because == OFF for v in row.verdicts)
-    return f"{text}, {off} off" if off else text
+    if word not in ("ok", "review"):
+        return printable(f"{word}: {_gravest(row).guard}")
+    off = sum(verdict.is_off for verdict in row.verdicts)
+    return f"{word}, {off} off" if off else word
+
+
+def _gravest(row: Row) -> VerdictRecord:
+    return max(row.verdicts, key=lambda verdict: _LEVELS.index(verdict.level))
 
 
 def vouched(row: Row) -> str:
@@ -108,6 +121,12 @@ def vouched(row: Row) -> str:
 def access(row: Row) -> str:
     """What was granted; `strict` for nothing."""
     return printable(", ".join(row.access)) or "strict"
+
+
+def code_lines(row: Row) -> str:
+    """How many lines of code its author wrote; `-` where nobody counted."""
+    known = row.author.lines if row.author else None
+    return MISSING if known is None else str(known)
 
 
 def printable(text: str) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from w2s_harness.types import OFF, REVIEW
+
 Count = Annotated[int, Meta(ge=0)]
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
 
@@ -161,6 +163,21 @@ class VerdictRecord(Part, frozen=True, kw_only=True):
     """A class in a word, such as `teacher-driven` or `leak`; may be empty."""
     label_free: bool = False
     """Was it reached without gold labels?"""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the plan went without this guard; the document says so in `because`."""
+        return self.because == OFF
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person has to decide; the document says so in `finding`."""
+        return self.finding == REVIEW
+
+    @property
+    def is_elicitation(self) -> bool:
+        """Whether the row does not follow its teacher; the document says so in `finding`."""
+        return self.finding == "elicitation"
 
 
 class Compute(Part, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable
-from w2s_harness.report.tables import Block, blocks
+from w2s_harness.report.tables import SettingTable, setting_tables
 
 _PATH, _METHOD, _READOUT = "#000000", "#0072b2", "#e69f00"
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -20,13 +20,13 @@ def regularisation(document: Leaderboard) -> list[tuple[str, Any]]:
     """`("regularisation", figure)`; nothing where no setting has a path over C."""
     from matplotlib.figure import Figure
 
-    panels = [block for block in blocks(document) if _path(block.setting)]
+    panels = [table for table in setting_tables(document) if _path(table.setting)]
     if not panels:
         return []
     figure = Figure(figsize=(2.8 * len(panels), 2.6), layout="constrained")
-    for axes, block in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _panel(axes, block)
-        axes.set_title(printable(f"{block.setting.task} on {block.setting.pair}"), parse_math=False)
+    for axes, table in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _panel(axes, table)
+        axes.set_title(table.title, parse_math=False)
     return [("regularisation", figure)]
 
 
@@ -37,9 +37,9 @@ def _path(setting: Setting) -> list[tuple[float, float]]:
     return sorted((p.settings["C"], p.accuracy) for p in points if "C" in p.settings)
 
 
-def _panel(axes: Any, block: Block) -> None:
-    setting = block.setting
-    weak, gap = setting.weak.mean, None if block.gap else setting.gap
+def _panel(axes: Any, table: SettingTable) -> None:
+    setting = table.setting
+    weak, gap = setting.weak.mean, None if table.gap else setting.gap
 
     def height(accuracy: float) -> float:
         return accuracy if gap is None or weak is None else (accuracy - weak) / gap
@@ -52,7 +52,7 @@ def _panel(axes: Any, block: Block) -> None:
             "zero-shot*", (0.02, height(setting.zero_shot_star.accuracy)), color=_READOUT,
             xycoords=("axes fraction", "data"), va="bottom",
         )  # fmt: skip
-    for row in block.above:
+    for row in table.above:
         x = c_effective(row)
         if x is not None and row.transfer.mean is not None and row.track == "w2s":
             at = (x, height(row.transfer.mean))

@@ -11,9 +11,6 @@ import msgspec
 
 from w2s_harness.report import document, records
 
-SCHEMA_FILE = "leaderboard.schema.json"
-"""The shipped copy, beside this module."""
-
 
 def schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of `Leaderboard`; each field is described by its docstring."""
@@ -32,7 +29,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it is shipped and printed."""
+    """The schema as it is printed."""
     return json.dumps(schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

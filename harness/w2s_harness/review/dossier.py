@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from w2s_harness.report.document import Row, label
-from w2s_harness.report.notation import MISSING, OFF, guards, owned, share, signed, span, versus
+from w2s_harness.report.notation import MISSING, guards, owned, share, signed, span, versus
 from w2s_harness.review.evidence import Evidence, Place
-from w2s_harness.review.page import Block, Code, Items, Page, Section, Table, Text
+from w2s_harness.review.page import Code, Element, Items, Page, Section, Table, Text
 from w2s_harness.review.questions import questions
 from w2s_harness.review.treatment import Treatment
 from w2s_harness.review.wording import percent, points, valued
@@ -54,7 +54,7 @@ def _sections(place: Place, *, several: bool) -> Iterator[Section]:
     yield Section(f"Cost{suffix}", list(_cost(place)))
 
 
-def _result(place: Place) -> Iterator[Block]:
+def _result(place: Place) -> Iterator[Element]:
     setting, row = place.setting, place.row
     yield Text(
         f"{setting.task} on {setting.pair}, {len(row.transfer.per_seed)} seeds, {setting.n_test} holdout "
@@ -85,7 +85,7 @@ def _numbers(row: Row) -> tuple[str, ...]:
     )
 
 
-def _treated(place: Place) -> Iterator[Block]:
+def _treated(place: Place) -> Iterator[Element]:
     if place.treatment is not None:
         yield Table(("", "value"), _treatment(place.treatment))
     if place.unseen:
@@ -112,7 +112,7 @@ def _treatment(t: Treatment) -> list[tuple[str, str]]:
     ]
 
 
-def _agreement(place: Place) -> Iterator[Block]:
+def _agreement(place: Place) -> Iterator[Element]:
     if not place.beside:
         yield Text("Not known.")
         return
@@ -122,7 +122,7 @@ def _agreement(place: Place) -> Iterator[Block]:
     )
 
 
-def _ablations(place: Place) -> Iterator[Block]:
+def _ablations(place: Place) -> Iterator[Element]:
     if not place.ablations:
         yield Text("Every parameter stands at its default, so there is nothing to put back.")
         return
@@ -144,7 +144,7 @@ def _ablations(place: Place) -> Iterator[Block]:
     yield Table(("parameter", "value", "default", "transfer there", "PGR there", "the value is worth"), rows)
 
 
-def _counterfactuals(place: Place) -> Iterator[Block]:
+def _counterfactuals(place: Place) -> Iterator[Element]:
     if not place.counterfactuals:
         yield Text("None was run: no guard asked for one, or --counterfactuals none.")
     else:
@@ -162,7 +162,7 @@ def _counterfactuals(place: Place) -> Iterator[Block]:
         yield Text(f"{place.failed_worlds} counterfactual cells did not end well though the real ones did.")
 
 
-def _subsets(place: Place) -> Iterator[Block]:
+def _subsets(place: Place) -> Iterator[Element]:
     if not place.subsets:
         yield Text("No comparison with vanilla.")
         return
@@ -187,7 +187,7 @@ def _outcome(difference: float) -> str:
     return "won" if difference > 0 else "lost" if difference < 0 else "even"
 
 
-def _guards(place: Place) -> Iterator[Block]:
+def _guards(place: Place) -> Iterator[Element]:
     if not place.row.verdicts:
         yield Text("No guard spoke.")
         return
@@ -197,7 +197,7 @@ def _guards(place: Place) -> Iterator[Block]:
         [
             (
                 v.guard,
-                "off" if v.because == OFF else f"{v.level}{f' ({v.finding})' if v.finding else ''}",
+                "off" if v.is_off else f"{v.level}{f' ({v.finding})' if v.finding else ''}",
                 v.because,
                 ", ".join(f"{k} {n:.3g}" for k, n in sorted(v.numbers.items())),
             )
@@ -211,7 +211,7 @@ def _equal(difference: float, row: Row) -> str:
     return signed(difference, 3) + (f" ({row.vs_compute_note})" if row.vs_compute_note else "")
 
 
-def _cost(place: Place) -> Iterator[Block]:
+def _cost(place: Place) -> Iterator[Element]:
     row = place.row
     times = MISSING if row.flops_over_vanilla is None else f"{row.flops_over_vanilla:.2f}"
     equal = row.vs_compute
@@ -232,7 +232,7 @@ def _cost(place: Place) -> Iterator[Block]:
 
 
 def _code(found: Evidence) -> Section:
-    near, blocks = found.nearest, list[Block]()
+    near, blocks = found.nearest, list[Element]()
     parameters = ", ".join(f"{k}={valued(v)}" for k, v in found.method.parameters.items())
     access = ", ".join(found.method.access) or "strict"
     blocks.append(Text(f"{found.lines} lines of code. Parameters: {parameters or 'none'}. Access: {access}."))

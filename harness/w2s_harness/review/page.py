@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from w2s_harness.report.markdown import escaped, grid
 from w2s_harness.report.notation import printable
-from w2s_harness.report.tables import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Code:
     language: str
 
 
-Block = Text | Items | Table | Code
+Element = Text | Items | Table | Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence[Element]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def markdown(page: Page) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(block: Block) -> str:
+def _markdown(block: Element) -> str:
     if isinstance(block, Text):
         return _marked(block.text)
     if isinstance(block, Items):
@@ -92,13 +92,7 @@ def _markdown(block: Block) -> str:
         longest = max((len(run) for run in re.findall(r"`+", block.text)), default=0)
         fence = "`" * max(3, longest + 1)
         return f"{fence}{block.language}\n{_lines(block.text)}\n{fence}"
-    rows = [block.head, ["---"] * len(block.head), *block.rows]
-    bars = [_bar(row, raw=i == 1) for i, row in enumerate(rows)]
-    return "\n".join(bars)
-
-
-def _bar(cells: Sequence[str], *, raw: bool) -> str:
-    return f"| {' | '.join(cells if raw else map(_marked, cells))} |"
+    return "\n".join(grid([block.head, *block.rows], _marked))
 
 
 def _marked(text: str) -> str:
@@ -129,7 +123,7 @@ def to_html(page: Page) -> str:
     )
 
 
-def _html(block: Block) -> str:
+def _html(block: Element) -> str:
     if isinstance(block, Text):
         return f"<p>{_safe(block.text)}</p>"
     if isinstance(block, Items):

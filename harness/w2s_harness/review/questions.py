@@ -5,7 +5,7 @@ from __future__ import annotations
 from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import label
-from w2s_harness.report.notation import OFF, counted, share, signed, span
+from w2s_harness.report.notation import counted, share, signed, span
 from w2s_harness.review.evidence import Evidence, Place
 from w2s_harness.review.standing import Beside
 from w2s_harness.review.treatment import Treatment
@@ -191,9 +191,9 @@ def _choices(found: Evidence, place: Place) -> str:
 
 
 def _worst(found: Evidence, place: Place) -> str:
-    said = [v for v in place.row.verdicts if v.level in ("flag", "error", "disqualify") and v.because != OFF]
+    said = [v for v in place.row.verdicts if v.level in ("flag", "error", "disqualify")]
     if not said:
-        said = [v for v in place.row.verdicts if v.finding == "review"]
+        said = [v for v in place.row.verdicts if v.needs_review]
     if said:
         first = said[0]
         more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""

@@ -266,17 +266,17 @@ def _class(found: Measured, limits: Mapping[str, float], declared: bool) -> Verd
             f"with the real teacher it predicts otherwise than its changed worlds suggest (by {apart:.0%} of"
             " the decisions), as if it knew when it is tested: a person or a second task decides"
         )
-        return Verdict(NAME, "note", because, numbers, finding="review")
+        return Verdict(NAME, "note", because, numbers, needs_review=True)
     if a < limits["driven"] and numbers.get("moves", 1.0) < limits["still"]:
         because = (
             "it changes when the teacher is flipped, but under another changed teacher its predictions stay"
             " as they were: a person or a second task decides whom it follows"
         )
-        return Verdict(NAME, "note", because, numbers, finding="review")
+        return Verdict(NAME, "note", because, numbers, needs_review=True)
     if a < limits["driven"]:
         because = f"it follows its teacher: {changed}"
         because += ", though it says that it does not depend on it" if declared else ""
         because += "" if "D" in numbers else "; whether more than the sign matters was not examined"
         return Verdict(NAME, "note" if declared else "ok", because, numbers, finding="teacher-driven")
     because = f"it follows its teacher in part: {changed}; a person or a second task decides"
-    return Verdict(NAME, "note", because, numbers, finding="review")
+    return Verdict(NAME, "note", because, numbers, needs_review=True)

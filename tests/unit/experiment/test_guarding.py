@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from w2s_harness.discovery.plugins import Plugins
@@ -89,12 +90,35 @@ def test_a_guard_that_raises_has_failed(plugins, view):
         ),
         (Verdict("x", "ok", "it ran", finding=3), "gave a verdict whose finding is no text: it ran"),
         (Verdict("x", "ok", None), "gave a reason that is no text: NoneType"),
+        (
+            Verdict("x", "ok", "it ran", teacher_dependence=1.5),
+            "gave a verdict whose teacher_dependence is no share from 0 to 1: it ran",
+        ),
     ],
 )
 def test_a_guard_that_answers_nonsense_has_failed(plugins, view, answer, because):
     offer(plugins, "odd", w2s_inspect_method=lambda method: answer)
     (verdict,) = Guards(plugins).inspect(METHOD, view, {})
     assert (verdict.level, verdict.because) == ("error", because)
+
+
+@pytest.mark.parametrize(
+    ("given", "needs_review", "teacher_dependence"),
+    [
+        ({"finding": "review"}, True, None),
+        ({"needs_review": True}, True, None),
+        ({"numbers": {"T": np.float32(0.25)}}, False, 0.25),
+        ({"numbers": {"T": 12.0}}, False, None),
+        ({"numbers": {"T": 0.25}, "teacher_dependence": 0.5}, False, 0.5),
+    ],
+)
+def test_what_a_verdict_means_is_read_off_older_words_too(
+    plugins, view, given, needs_review, teacher_dependence
+):
+    offer(plugins, "any", w2s_inspect_method=lambda method: Verdict("x", "note", "so", **given))
+    (verdict,) = Guards(plugins).inspect(METHOD, view, {})
+    assert (verdict.needs_review, verdict.teacher_dependence) == (needs_review, teacher_dependence)
+    assert verdict.finding == ("review" if needs_review else "")
 
 
 @pytest.mark.parametrize("raised", [SystemExit(3), RecursionError("deep"), MemoryError()])

@@ -14,7 +14,9 @@ def own(word):
 
 
 def said(finding, a, track=None, level="note"):
-    return Verdict("teacher-dependence", level, "so it is", {"A": a}, finding=finding, track=track)
+    return Verdict(
+        "teacher-dependence", level, "so it is", {"A": a, "T": 1 - a}, finding=finding, track=track
+    )
 
 
 @pytest.mark.parametrize(

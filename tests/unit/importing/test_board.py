@@ -11,7 +11,7 @@ from made_up import BETTER, CEILING, FLOOR, ROWS, TOP, VANILLA, WEAK, run_fields
 from w2s_harness.importing.aar import read_folder
 from w2s_harness.importing.accuracies import Imported, ImportedRow, ImportedSetting
 from w2s_harness.importing.board import NO_BASELINES, NO_POOL, OTHER_BASELINES, leaderboard_of
-from w2s_harness.report import canonical, document, tables
+from w2s_harness.report import canonical, document, formats
 from w2s_harness.scoring.imported import accuracy_test, pgr_interval_of
 
 
@@ -96,7 +96,7 @@ def test_a_ceiling_below_weak_is_no_gap_and_keeps_the_pgr_of_each_seed() -> None
     assert [p.pgr for p in row.transfer.per_seed] == pytest.approx([0.15, 0.1, 0.05])
     assert row.vs_vanilla is not None, "the gap cancels in accuracy"
     assert row.vs_vanilla.pgr is None
-    assert "no-gap" in tables.render(board, "text")
+    assert "no-gap" in formats.render(board, "text")
 
 
 def test_baselines_of_a_row_that_are_not_the_settings() -> None:
@@ -170,7 +170,7 @@ def test_the_document_reads_back_and_shows(results: Path, put, tmp_path: Path) -
     again = document.read(path)
     assert canonical.document_bytes(again) == canonical.document_bytes(board)
     assert again.mismatches == ["toy_vanilla_w2s/c1/seed_2.json: idea_name is 'other'"]
-    shown = tables.render(again, "text")
+    shown = formats.render(again, "text")
     assert "rows: unknown" in shown
     assert "toy_vanilla_w2s/c1/seed_2.json" in shown
-    assert "vanilla\\_w2s" in tables.render(again, "md")
+    assert "vanilla\\_w2s" in formats.render(again, "md")

@@ -15,7 +15,6 @@ from w2s_harness.report.document import (
     SubsetScore,
     Transfer,
 )
-from w2s_harness.report.notation import OFF
 from w2s_harness.report.records import (
     Claim,
     Compute,
@@ -32,6 +31,7 @@ from w2s_harness.report.records import (
     VerdictRecord,
 )
 from w2s_harness.scoring.accuracy import pack
+from w2s_harness.types import OFF
 
 MODEL = ModelRecord(source="tiny", revision=None, dtype="float32", sha256="ab" * 32)
 

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
+from w2s_harness.report.columns import placed
 from w2s_harness.report.fitting import fitted, phrases, table, wrapped
-from w2s_harness.report.legend import UNTESTED
-from w2s_harness.report.tables import blocks, render
+from w2s_harness.report.formats import render
+from w2s_harness.report.method_columns import COLUMNS, UNTESTED
+from w2s_harness.report.tables import setting_tables
 
 ROWS = [("method", "own", "guards"), ("mine[margin=0.3,soft=true]", "-.36 (-.58 to -.13)", "ok, 1 off")]
 
@@ -60,8 +62,8 @@ def test_a_difference_without_a_p_value_is_not_called_insignificant(board):
         for r in board.rows
     ]
     changed = msgspec.structs.replace(board, rows=rows)
-    block = blocks(changed)[0]
-    found = {row.method: dict(zip(block.columns, block.cells(row), strict=True)) for row in block.above}
+    table = setting_tables(changed)[0]
+    found = {row.method: {c.head: c.cell(row) for c in placed(COLUMNS, table)} for row in table.above}
     assert found["logconf"]["vs vanilla*"] == "+.23  untested"
     assert found["vanilla"]["vs vanilla*"] == "-.07  reference"
     assert UNTESTED in render(changed, "text") and UNTESTED not in render(board, "text")

@@ -2,7 +2,8 @@ import re
 
 import msgspec
 
-from w2s_harness.report.latex import escaped, latex
+from w2s_harness.report.latex import escaped
+from w2s_harness.report.latex import render as latex
 from w2s_harness.report.records import BestOf, Control
 
 

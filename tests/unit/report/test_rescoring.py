@@ -4,10 +4,14 @@ import msgspec
 import pytest
 
 from w2s_harness.errors import UsageError
-from w2s_harness.report import document, tables
+from w2s_harness.report import document
+from w2s_harness.report.columns import lines
 from w2s_harness.report.comparing import against
 from w2s_harness.report.document import label
+from w2s_harness.report.formats import render
+from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.rescoring import compared_with, scored, with_best
+from w2s_harness.report.tables import setting_tables
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +43,12 @@ def test_rows_are_compared_with_any_row_that_is_there(real):
 @pytest.mark.parametrize("names", [["zero-shot"], ["vanilla"], ["vanilla", "vanilla"]])
 def test_what_was_asked_for_has_one_column(real, names):
     made = compared_with(real, names)
-    for block in tables.blocks(made, names):
-        assert block.columns.count(f"vs {names[0]}") == 1
-        assert {len(block.cells(row)) for row in block.above} == {len(block.columns)}
-        assert all([c.against for c in row.versus].count(names[0]) <= 1 for row in block.above)
-    assert not any("vs zero-shot" in block.columns for block in tables.blocks(real))
+    for table in setting_tables(made, names):
+        head, *body = lines(COLUMNS, table, table.above)
+        assert head.count(f"vs {names[0]}") == 1
+        assert {len(cells) for cells in body} == {len(head)}
+        assert all([c.against for c in row.versus].count(names[0]) <= 1 for row in table.above)
+    assert not any("vs zero-shot" in lines(COLUMNS, table, [])[0] for table in setting_tables(real))
 
 
 def test_an_unknown_reference_is_told_with_the_nearest(real):
@@ -66,7 +71,7 @@ def test_the_best_row_of_each_setting_pays_for_having_been_picked(real):
         gap = next(s.gap for s in real.settings if s.task == row.task)
         assert found.pgr == pytest.approx(row.pgr - found.optimism / gap)
     assert with_best(made) == made
-    shown = tables.render(made, "text")
+    shown = render(made, "text")
     assert shown.count("that picking is worth") == len(corrected)
 
 

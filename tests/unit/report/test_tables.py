@@ -9,13 +9,20 @@ import pytest
 from w2s_harness.errors import UsageError
 from w2s_harness.report import document
 from w2s_harness.report.canonical import document_bytes
+from w2s_harness.report.columns import lines, placed
 from w2s_harness.report.csv_table import CSV_COLUMNS
-from w2s_harness.report.latex import latex
+from w2s_harness.report.formats import FORMATS, render
 from w2s_harness.report.legend import basis, brief
+from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.notation import NOT_ISOLATED
-from w2s_harness.report.tables import UNVERIFIED, blocks, render
+from w2s_harness.report.notes import UNVERIFIED
+from w2s_harness.report.tables import SettingTable, setting_tables
 
 GOLDENS = Path(__file__).parent / "goldens"
+
+
+def heads(table):
+    return [one.head for one in placed(COLUMNS, table)]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +39,19 @@ def test_the_json_view_is_the_canonical_document(board):
 def test_an_unknown_view_names_the_near_one(board):
     with pytest.raises(UsageError, match=r"did you mean 'text'.*text, md, csv, json"):
         render(board, "txt")
+
+
+def test_every_format_renders_and_ends_its_last_line(board):
+    assert tuple(FORMATS) == ("text", "md", "csv", "json", "latex")
+    assert all(render(board, name).endswith("\n") for name in FORMATS)
+
+
+def test_no_column_of_a_table_or_of_csv_is_declared_twice(board):
+    table = setting_tables(board)[0]
+    places = [column.place for column in COLUMNS if column.place]
+    assert len(set(places)) == len(places) and len(set(heads(table))) == len(heads(table))
+    named = [name for column in COLUMNS for name in column.csv]
+    assert len(set(named)) == len(named) and tuple(named) == CSV_COLUMNS
 
 
 def test_the_order_of_rows_in_the_document_changes_no_view(board):
@@ -52,17 +72,17 @@ def test_csv_holds_the_doubles_in_full(board):
 def test_a_gap_that_is_not_significant_is_no_gap(board):
     math = board.settings[0]
     unclear = msgspec.structs.replace(math, gap_ci=(-0.01, 0.6), reason="Fieller's set is unbounded")
-    block = blocks(msgspec.structs.replace(board, settings=[unclear]))[0]
-    assert block.gap == "Fieller's set is unbounded"
-    assert "transfer" in block.columns
-    assert "PGR" not in block.columns
+    table = setting_tables(msgspec.structs.replace(board, settings=[unclear]))[0]
+    assert table.gap == "Fieller's set is unbounded"
+    assert "transfer" in heads(table)
+    assert "PGR" not in heads(table)
 
 
 def test_one_seed_still_shows_pgr(board):
     alone = msgspec.structs.replace(board.settings[0], gap_ci=None, reason="one seed")
-    block = blocks(msgspec.structs.replace(board, settings=[alone]))[0]
-    assert block.gap is None
-    assert "PGR" in block.columns
+    table = setting_tables(msgspec.structs.replace(board, settings=[alone]))[0]
+    assert table.gap is None
+    assert "PGR" in heads(table)
 
 
 def test_a_reference_that_has_a_column_gets_no_second_one(board):
@@ -73,11 +93,11 @@ def test_a_reference_that_has_a_column_gets_no_second_one(board):
     ]
     for row in rows:
         row.versus[:] = [msgspec.structs.replace(c, against="vanilla") for c in row.versus]
-    block = blocks(msgspec.structs.replace(board, settings=bare, rows=rows))[0]
-    assert block.columns.count("vs vanilla") == 1
-    assert {len(block.cells(row)) for row in block.above} == {len(block.columns)}
-    starred = blocks(msgspec.structs.replace(board, rows=rows))[0]
-    assert [c for c in starred.columns if c.startswith("vs")] == ["vs vanilla*", "vs vanilla"]
+    table = setting_tables(msgspec.structs.replace(board, settings=bare, rows=rows))[0]
+    assert heads(table).count("vs vanilla") == 1
+    assert {len(line) for line in lines(COLUMNS, table, table.above)} == {len(heads(table))}
+    starred = setting_tables(msgspec.structs.replace(board, rows=rows))[0]
+    assert [c for c in heads(starred) if c.startswith("vs")] == ["vs vanilla*", "vs vanilla"]
 
 
 def test_unverified_rows_and_failed_controls_are_said(board):
@@ -130,13 +150,15 @@ def test_a_table_says_what_it_rests_on(board, real):
     assert render(real, "text").count(" 5 seeds, 2000 holdout rows, 500 questions") == 2
     first = board.settings[0]
     bare = msgspec.structs.replace(first, clusters=None, n_test=1, baseline_seeds=[0])
-    assert basis(bare, board.rows) == "2 seeds, weak and ceiling 1 seed, 1 holdout row"
+    assert (
+        basis(SettingTable(bare, None, board.rows, [])) == "2 seeds, weak and ceiling 1 seed, 1 holdout row"
+    )
 
 
 def test_every_column_is_explained(board, real):
     for each in (board, real):
         said = render(each, "text")
-        for column in {head for block in blocks(each) for head in block.columns} - {"method"}:
+        for column in {head for table in setting_tables(each) for head in heads(table)} - {"method"}:
             assert f"\n{column}: " in said, column
         assert "\nC: " in said and "\nelicitation: " in said
     assert "review: a guard cannot tell" in render(board, "text")
@@ -191,10 +213,10 @@ def cut_board(board):
 @pytest.mark.parametrize("view", ["text", "md", "latex"])
 def test_every_report_says_what_was_cut_and_the_majority(board, view):
     changed = cut_board(board)
-    said = latex(changed) if view == "latex" else render(changed, view)
+    said = render(changed, view)
     assert "strong model: 12 rows cut to 64 tokens" in said and "weak model" not in said
     assert "majority .515" in said and "majority: accuracy of giving every holdout row" in said
-    plain = latex(board) if view == "latex" else render(board, view)
+    plain = render(board, view)
     assert "cut to" not in plain and "majority" not in plain
 
 
