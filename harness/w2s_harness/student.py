@@ -55,7 +55,7 @@ class Student:
         self._connection = connection
         self._kind = kind
         self._model = 0
-        self._size: wire.Measured | None = wire.Measured(layers, features)
+        self._size: wire.StudentSize | None = wire.StudentSize(layers, features)
         self._templates = tuple(templates)
         self._abilities = tuple(abilities)
         self._epochs, self._lr = epochs, lr
@@ -69,9 +69,9 @@ class Student:
         return smaller
 
     @property
-    def _measured(self) -> wire.Measured:
+    def _measured(self) -> wire.StudentSize:
         if self._size is None:
-            self._size = ask(self._connection, wire.Measure(self._model), wire.Measured)
+            self._size = ask(self._connection, wire.Measure(self._model), wire.StudentSize)
         return self._size
 
     @property
@@ -199,7 +199,7 @@ class Student:
         """
         if reader not in READERS:
             raise StudentError(f"reader is {reader!r}, expected one of {', '.join(READERS)}")
-        request = wire.ZeroShot(
+        request = wire.ZeroShotMargins(
             rows_of(rows)._ref(),
             template,
             _shots(shots),
@@ -281,7 +281,7 @@ class Student:
         if not 0.0 <= arguments.number("trim", trim) < 0.5:
             raise StudentError(f"trim is {trim}, expected a share in [0, 0.5)")
         members = tuple(_of_model("handles", h, self._model)._id for h in handles)
-        return self._handled(wire.Ensemble(members, how, float(trim), bool(swap_average)))
+        return self._handled(wire.EnsembleOf(members, how, float(trim), bool(swap_average)))
 
     def head(self, weights: npt.ArrayLike, bias: float = 0.0) -> Handle:
         """A student with a linear head that the method worked out itself.

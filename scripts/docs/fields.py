@@ -64,7 +64,7 @@ def _reachable() -> list[type]:
 
 
 def _parts(hint: Any) -> list[type]:
-    if isinstance(hint, type) and issubclass(hint, records.Part):
+    if isinstance(hint, type) and issubclass(hint, records.BoardPart):
         return [hint]
     return [part for inner in get_args(hint) for part in _parts(inner)]
 
@@ -85,7 +85,7 @@ def _shown(hint: Any) -> str:
         return f"[{', '.join(_shown(a) for a in arguments)}]"
     if origin is dict:
         return f"object: {_shown(arguments[0])} to {_shown(arguments[1])}"
-    if isinstance(hint, type) and issubclass(hint, records.Part):
+    if isinstance(hint, type) and issubclass(hint, records.BoardPart):
         return f"[{hint.__name__}](#{hint.__name__.lower()})"
     return _PLAIN[hint]
 

@@ -11,7 +11,7 @@ from w2s_tasks import verify
 from w2s_tasks.draws import seed_name
 from w2s_tasks.fillers import Fillers
 from w2s_tasks.layout import rows_per_split
-from w2s_tasks.math_problems import Problem, Working, draw, solve, spoil
+from w2s_tasks.math_problems import WordProblem, Working, draw, solve, spoil
 
 FILLERS = Fillers(word=0.8, fact=0.4, typo=0.08)
 
@@ -37,18 +37,18 @@ class MathTask(Task):
         yield from verify.rows(FAMILY, seed_name(self.data_seed), sizes, self.difficulty)
 
 
-def right(problem: Problem) -> verify.Account:
+def right(problem: WordProblem) -> verify.Account:
     """The right solution."""
     return _account(problem, solve(problem))
 
 
-def wrong(problem: Problem, rng: random.Random) -> verify.Account | None:
+def wrong(problem: WordProblem, rng: random.Random) -> verify.Account | None:
     """A wrong solution; `None` where no try brings one."""
     working = spoil(problem, rng)
     return None if working is None else _account(problem, working)
 
 
-def _account(problem: Problem, working: Working) -> verify.Account:
+def _account(problem: WordProblem, working: Working) -> verify.Account:
     return verify.Account(working.sentences(problem.thing), str(working.final))
 
 

@@ -36,7 +36,7 @@ FAULTS = ("slip", "operator", "operand", "final")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class WordProblem:
     """A word problem."""
 
     prompt: str
@@ -58,7 +58,7 @@ class Working:
         return [*said, f"So {self.final} {thing}."]
 
 
-def draw(level: int, rng: random.Random) -> Problem:
+def draw(level: int, rng: random.Random) -> WordProblem:
     """A problem of `level` steps."""
     start = rng.randint(4, 60)
     name, other = rng.sample(NAMES, 2)
@@ -73,7 +73,7 @@ def draw(level: int, rng: random.Random) -> Problem:
         event = rng.choice(EVENTS[operator]).format(n=number, other=other)
         told.append(f"{name if position == 0 else 'Then ' + name} {event}.")
     told.append(f"How many {thing} now?")
-    return Problem(prompt=" ".join(told), start=start, steps=tuple(steps), thing=thing)
+    return WordProblem(prompt=" ".join(told), start=start, steps=tuple(steps), thing=thing)
 
 
 def _step(value: int, rng: random.Random) -> tuple[Operator, int]:
@@ -100,7 +100,7 @@ def apply(left: int, operator: Operator, right: int) -> int:
     return left - right if operator == "-" else left * right
 
 
-def solve(problem: Problem) -> Working:
+def solve(problem: WordProblem) -> Working:
     """The right solution."""
     return _work(problem.start, problem.steps, {})
 
@@ -116,7 +116,7 @@ def _work(start: int, steps: tuple[tuple[Operator, int], ...], slips: dict[int, 
     return Working(tuple(lines), value)
 
 
-def spoil(problem: Problem, rng: random.Random) -> Working | None:
+def spoil(problem: WordProblem, rng: random.Random) -> Working | None:
     """A wrong solution with another final answer, numbers in range; `None` where no try brings one."""
     right = solve(problem)
     for _ in range(WRONG_TRIES):
@@ -127,7 +127,7 @@ def spoil(problem: Problem, rng: random.Random) -> Working | None:
     return None
 
 
-def _spoiled(problem: Problem, right: Working, fault: str, rng: random.Random) -> Working:
+def _spoiled(problem: WordProblem, right: Working, fault: str, rng: random.Random) -> Working:
     place = rng.randrange(len(problem.steps))
     off = _offset(rng)
     if fault == "final":

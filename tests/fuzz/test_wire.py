@@ -52,18 +52,18 @@ REQUESTS: tuple[wire.Request, ...] = (
     wire.Predict(0, ROWS),
     wire.Predict(0, TEST),
     wire.Losses(0, ROWS, HALVES),
-    wire.ZeroShot(ROWS, None, ((0, 1.0),)),
+    wire.ZeroShotMargins(ROWS, None, ((0, 1.0),)),
     wire.Prior("{candidate}", 0.1),
     wire.Embed(ROWS, "features"),
     wire.Embed(ROWS, 1, 1, "{choice}"),
-    wire.Ensemble((0, 0), "mean", 0.1, False),
+    wire.EnsembleOf((0, 0), "mean", 0.1, False),
     wire.Head(wire.pack(np.ones(D)), 0.5),
     wire.Budget(),
 )
 LAST = (
-    wire.Done(0),
-    wire.Done(None),
-    wire.Predictions(wire.pack([0.1, 0.9])),
+    wire.FitDone(0),
+    wire.FitDone(None),
+    wire.OwnPredictions(wire.pack([0.1, 0.9])),
     wire.Raised("ValueError", "bad", ("a.py:1 in fit: x",)),
     wire.Described((INFO,)),
 )
@@ -134,7 +134,7 @@ def opening(tmp_path):
     model = Model(source="./nowhere", templates={"sum": {"kind": "likelihood", "statistic": "sum"}})
     return control.OpenCell(
         model, "probe", "verify", ref, INDEX, ref, INDEX, access=ACCESS, shape=control.Shape(1000, 3, D),
-        limits=control.Limits(fits=4, epochs=3.0, handles=4),
+        limits=control.CellBudget(fits=4, epochs=3.0, handles=4),
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ import attacks
 import msgspec
 import pytest
 
-from w2s_harness.isolation.policy import Limits
+from w2s_harness.isolation.policy import ProcessLimits
 
-SMALL = Limits(
+SMALL = ProcessLimits(
     memory_bytes=600 * 2**20, cpu_s=2, file_bytes=8 * 2**20, scratch_bytes=16 * 2**20, scratch_files=200
 )
 

@@ -246,7 +246,7 @@ def test_ensemble_and_head_check_their_arguments():
     who, connection = student()
     handles = [Handle(connection, 1), Handle(connection, 2)]
     assert isinstance(who.ensemble(handles, how="mean", trim=0.15, swap_average=True), Handle)
-    assert connection.requests[0] == wire.Ensemble((1, 2), "mean", 0.15, True)
+    assert connection.requests[0] == wire.EnsembleOf((1, 2), "mean", 0.15, True)
     for arguments in ({"handles": []}, {"handles": handles, "trim": 0.5}, {"handles": handles, "how": "max"}):
         with pytest.raises(StudentError):
             who.ensemble(**arguments)
@@ -296,7 +296,7 @@ def test_students_of_a_chain_name_themselves_in_every_request():
 
 
 def test_how_large_a_chain_student_is_is_asked_once():
-    whole, connection = chained(wire.Measured(7, 12))
+    whole, connection = chained(wire.StudentSize(7, 12))
     assert (whole.layers, whole.features) == (3, 2) and not connection.requests
     assert (whole.chain[1].layers, whole.chain[1].features) == (7, 12)
     assert connection.requests == [wire.Measure(2)]

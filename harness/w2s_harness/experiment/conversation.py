@@ -26,8 +26,8 @@ MAX_NOTICES = 200
 
 Serve: TypeAlias = Callable[[wire.Request], wire.Reply]
 Hear: TypeAlias = Callable[[wire.Noticed], object]
-_Asks: TypeAlias = wire.Request | wire.Noticed | wire.Done | wire.Skipped | wire.Raised
-_Answers: TypeAlias = wire.Request | wire.Noticed | wire.Predictions | wire.Raised
+_Asks: TypeAlias = wire.Request | wire.Noticed | wire.FitDone | wire.Skipped | wire.Raised
+_Answers: TypeAlias = wire.Request | wire.Noticed | wire.OwnPredictions | wire.Raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def converse(
     if isinstance(done, wire.Skipped):
         channel.expect_end(END_PATIENCE_S)
         raise Skip(visible(done.reason, limit=wire.MAX_REASON) or "the method gave no reason")
-    if not isinstance(done, wire.Done):
+    if not isinstance(done, wire.FitDone):
         raise WorkerError("the worker sent predictions before fit was over")
     if done.handle is not None:
         channel.expect_end(END_PATIENCE_S)
@@ -94,7 +94,7 @@ def converse(
         begin_test()
     _tell(channel, wire.TestPhase(test))
     answer = desk.work(_Testing(start), _Answers)
-    if not isinstance(answer, wire.Predictions):
+    if not isinstance(answer, wire.OwnPredictions):
         raise WorkerError("the worker sent no predictions")
     channel.expect_end(END_PATIENCE_S)
     return Predicted(_checked(start.method, answer, test.n))
@@ -133,7 +133,7 @@ def _lacks(request: wire.Request, access: tuple[str, ...]) -> str | None:
         return None
     if isinstance(request, wire.Generate):
         return _needs("generate()", "generate")
-    if isinstance(request, wire.ZeroShot) and request.reader == "weak":
+    if isinstance(request, wire.ZeroShotMargins) and request.reader == "weak":
         return _needs('zero_shot(reader="weak")', "generate")
     return None
 
@@ -158,7 +158,7 @@ class _Desk:
             message: wire.Message = self.channel.receive(kind)
             if isinstance(message, wire.Raised):
                 raise WorkerError(raised(message))
-            if isinstance(message, wire.Done | wire.Predictions | wire.Skipped):
+            if isinstance(message, wire.FitDone | wire.OwnPredictions | wire.Skipped):
                 return message
             if isinstance(message, wire.Noticed):
                 self._hear(message)
@@ -189,7 +189,7 @@ def _tell(channel: Channel, message: wire.Start | wire.TestPhase) -> None:
         raise WorkerError(f"{what}: {bad}. Use --limit, or a method without them.") from None
 
 
-def _checked(method: str, answer: wire.Predictions, n_test: int) -> npt.NDArray[np.float64]:
+def _checked(method: str, answer: wire.OwnPredictions, n_test: int) -> npt.NDArray[np.float64]:
     """The predictions, or a `WorkerError` that says what is wrong with them."""
     values = wire.unpack(answer.values).astype(np.float64)
     what = f"{method}: predict(rows) must return P(label = 1) for each row, in [0, 1]; it returned"

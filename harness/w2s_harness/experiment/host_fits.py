@@ -97,7 +97,7 @@ class HostCell:
         found = []
         for is_swapped in self._kind.orders:
             rows = wire.RowsRef(phase, index, swapped if is_swapped else None)
-            reply = self._client.serve(wire.ZeroShot(rows, template))
+            reply = self._client.serve(wire.ZeroShotMargins(rows, template))
             if isinstance(reply, wire.Refused):
                 return reply.reason
             if not isinstance(reply, wire.Values):

@@ -26,7 +26,7 @@ from w2s_harness.types import Model, Pair
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPair:
     """A pair whose models are found."""
 
     pair: Pair
@@ -69,7 +69,7 @@ class Looks:
         client, self._client = self._client, None
         return client
 
-    def at(self, pair: Pair, threads: int = 1) -> Seen:
+    def at(self, pair: Pair, threads: int = 1) -> SeenPair:
         """The models of a pair; `threads` are those of a service that is started for them.
 
         Raises `ModelError`, in one line, for a model that is not there, is damaged or cannot be read.
@@ -89,7 +89,7 @@ class Looks:
             strong=found["strong"],
             students=[model for role, model in found.items() if role.startswith("student")],
         )
-        return Seen(resolved, models)
+        return SeenPair(resolved, models)
 
     def _resolved(self, model: Model) -> Model:
         """The model by its commit, its files here and looked at from outside."""

@@ -256,7 +256,7 @@ class Runner:
             seed=named_seed(setting.root_seed, setting.data.digest, "student", job.cell.seed),
             probe=probe_settings(self.store, setting, "strong", by_steps=trains_by_steps(job.method)),
             finetune=finetune_settings(setting, "strong"),
-            limits=control.Limits(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
+            limits=control.CellBudget(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
             shape=control.Shape(**facts["shape"]) if facts and setting.pair.mode == "probe" else None,
             chain=tuple(setting.pair.students),
             weak=setting.pair.weak if "generate" in job.access else None,

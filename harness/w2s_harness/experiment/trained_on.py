@@ -33,7 +33,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _MadeOf:
     """Something that a handle is made of."""
 
     kind: str
@@ -54,34 +54,34 @@ class TrainedOn:
     _shot_told: npt.NDArray[np.float64] = field(init=False)
     """Of all shots of the cell together: how often each row was one, and its labels summed."""
     _losses: list[str] = field(default_factory=list)
-    _made: dict[int, frozenset[_Part]] = field(default_factory=dict)
+    _made: dict[int, frozenset[_MadeOf]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._shot_weight, self._shot_told = np.zeros(len(self.order)), np.zeros(len(self.order))
 
     def served(self, request: wire.Request, reply: wire.Reply) -> None:
         """Take note of a granted request."""
-        if isinstance(request, wire.ZeroShot | wire.Prior) and not isinstance(reply, wire.Refused):
+        if isinstance(request, wire.ZeroShotMargins | wire.Prior) and not isinstance(reply, wire.Refused):
             # one look for all of them: a cell may ask ten thousand times
             for at, label in request.shots:
                 self._shot_weight[self.order[at]] += 1
                 self._shot_told[self.order[at]] += label
         if not isinstance(reply, wire.Handled):
             return
-        parts: frozenset[_Part] = frozenset()
+        parts: frozenset[_MadeOf] = frozenset()
         if isinstance(request, wire.Fit):
             on_train = request.rows.phase == "train"
-            parts = self._fitted(request) if on_train else frozenset({_Part("on_test", reply.handle)})
+            parts = self._fitted(request) if on_train else frozenset({_MadeOf("on_test", reply.handle)})
             if request.init is not None:
                 parts |= self._made.get(request.init, frozenset())
-        elif isinstance(request, wire.Ensemble):
+        elif isinstance(request, wire.EnsembleOf):
             parts = frozenset().union(*(self._made.get(h, frozenset()) for h in request.handles))
         elif isinstance(request, wire.Head | wire.Prior):
             kind = "head" if isinstance(request, wire.Head) else "prior"
-            parts = frozenset({_Part(kind, reply.handle)})
+            parts = frozenset({_MadeOf(kind, reply.handle)})
         self._made[reply.handle] = parts
 
-    def _fitted(self, request: wire.Fit) -> frozenset[_Part]:
+    def _fitted(self, request: wire.Fit) -> frozenset[_MadeOf]:
         targets = np.asarray(wire.unpack(request.targets), np.float64)
         if request.rows.swap is not None:
             targets = np.where(np.asarray(wire.unpack(request.rows.swap), bool), 1 - targets, targets)
@@ -97,7 +97,7 @@ class TrainedOn:
         self._weights.append((total / mean).astype(np.float32))
         self._told.append((told / mean).astype(np.float32))
         self._losses.append(request.loss)
-        return frozenset({_Part("fit", len(self._weights) - 1)})
+        return frozenset({_MadeOf("fit", len(self._weights) - 1)})
 
     def behind(self, handle: int | None) -> Trained:
         """What stands behind a returned handle; with None, the method predicted by itself."""

@@ -9,7 +9,7 @@ from typing import Literal
 from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.isolation import readable
 from w2s_harness.isolation.levels import Level
-from w2s_harness.isolation.policy import Folders, Limits, Mode, Order
+from w2s_harness.isolation.policy import Folders, Mode, Order, ProcessLimits
 
 Choice = Literal["auto", "require", "best", "off"]
 """`auto`: `require` as soon as a method is at work that w2s-harness does not ship, else `best`."""
@@ -28,7 +28,7 @@ class Jail:
         self._has_foreign = False
         self._folders: dict[tuple[tuple[str, ...], tuple[str, ...]], Folders] = {}
         """What is open to the methods that were asked for, by what they read and are imported from."""
-        self._limits = Limits(cpu_s=int(cell_timeout_s * (os.cpu_count() or 1)) + _SPARE_S)
+        self._limits = ProcessLimits(cpu_s=int(cell_timeout_s * (os.cpu_count() or 1)) + _SPARE_S)
 
     def close_off(self, paths: Iterable[str]) -> None:
         """Let no worker read `paths`, whatever its method's distribution claims."""

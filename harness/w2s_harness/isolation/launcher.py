@@ -21,7 +21,7 @@ import msgspec
 from w2s_harness.errors import WorkerError
 from w2s_harness.isolation import orders, readable, scratch
 from w2s_harness.isolation.levels import MAX_REPORT, IsolationError, Report, refusal
-from w2s_harness.isolation.policy import Folders, Limits, Order
+from w2s_harness.isolation.policy import Folders, Order, ProcessLimits
 from w2s_harness.isolation.showing import visible
 from w2s_harness.isolation.watchdog import Watchdog
 from w2s_harness.wire import frames
@@ -112,7 +112,7 @@ class Worker:
         return self._overrun or ended
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ProcessLimits:
         """What it may use."""
         return self.order.limits
 

@@ -6,7 +6,7 @@ import resource
 import struct
 
 from w2s_harness.isolation.kernel import prctl, system_call
-from w2s_harness.isolation.policy import Limits
+from w2s_harness.isolation.policy import ProcessLimits
 from w2s_harness.isolation.seccomp import machine
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -14,7 +14,7 @@ _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
-def bound(limits: Limits) -> None:
+def bound(limits: ProcessLimits) -> None:
     """Set the resource limits, soft and hard; one that is already lower stays. Raises `OSError`."""
     for which, most in (
         (resource.RLIMIT_CORE, 0),

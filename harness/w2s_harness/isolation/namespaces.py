@@ -13,7 +13,7 @@ from pathlib import Path
 
 from w2s_harness.isolation.kernel import LockdownError, call, system_call
 from w2s_harness.isolation.levels import Layer
-from w2s_harness.isolation.policy import READ_DEVICES, WRITE_DEVICES, Folders, Limits
+from w2s_harness.isolation.policy import READ_DEVICES, WRITE_DEVICES, Folders, ProcessLimits
 from w2s_harness.isolation.seccomp import machine
 
 _NEW_MOUNTS, _NEW_IPC, _NEW_USER, _NEW_NETWORK = 0x00020000, 0x08000000, 0x10000000, 0x40000000
@@ -25,7 +25,7 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _ATTR_RDONLY, _ATTR_NOSUID = 1, 2
 
 
-def enter(scratch: str, folders: Folders, limits: Limits) -> list[Layer]:
+def enter(scratch: str, folders: Folders, limits: ProcessLimits) -> list[Layer]:
     """Move this process into namespaces of its own, as many as may be had; say which.
 
     In the new mount namespace the root is a memory file system that holds the open folders, read-only, and
@@ -68,7 +68,7 @@ def _unshared(name: str, flag: int) -> Layer:
     return Layer(name, True)
 
 
-def _mount(scratch: str, folders: Folders, limits: Limits) -> None:
+def _mount(scratch: str, folders: Folders, limits: ProcessLimits) -> None:
     call("mount", b"none", b"/", None, _REC | _PRIVATE, None)
     # The host's own folder for the worker becomes the root; nothing is left on disk.
     root = os.fsencode(scratch)

@@ -14,7 +14,7 @@ READ_PROC = ("/proc/self/maps",)
 """Its own address map: thread pools look there for the libraries that they are to bound."""
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ProcessLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one worker may use up."""
 
     memory_bytes: int = 4 * 2**30
@@ -59,7 +59,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     mode: Mode = "best"
     folders: Folders = Folders()
     """Open beside what every worker may read: the method's own code."""
-    limits: Limits = Limits()
+    limits: ProcessLimits = ProcessLimits()
     namespaces: bool = True
     """Whether to try for namespaces: without them the level is `L1` at most."""
 

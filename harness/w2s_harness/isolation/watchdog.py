@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from w2s_harness.isolation.policy import Limits
+from w2s_harness.isolation.policy import ProcessLimits
 
 TICK_S = 0.1
 MAX_DEPTH = 64
@@ -27,7 +27,7 @@ class Watched(Protocol):
     scratch: Path
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ProcessLimits:
         """What it may use."""
 
     def end(self, why: str) -> None:
@@ -73,7 +73,7 @@ class Watchdog:
                     worker.end(why)
 
 
-def overrun(pid: int, scratch: Path, limits: Limits) -> str | None:
+def overrun(pid: int, scratch: Path, limits: ProcessLimits) -> str | None:
     """What a process uses beyond its limits, or None. A process or folder that is gone uses nothing."""
     held, threads = _held(pid)
     if held > limits.memory_bytes:
@@ -123,7 +123,7 @@ def nameless(pid: int, scratch: Path) -> int:
 class _Usage:
     """Adds up a folder, following no link, until something is too much."""
 
-    def __init__(self, limits: Limits, used: int = 0) -> None:
+    def __init__(self, limits: ProcessLimits, used: int = 0) -> None:
         self._limits = limits
         self._bytes, self._files = used, 0
 

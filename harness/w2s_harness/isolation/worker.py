@@ -178,7 +178,7 @@ def _describe(source: wire.Source) -> wire.Described:
 
 def _run(
     start: wire.Start, connection: SocketConnection, sock: socket.socket
-) -> wire.Done | wire.Predictions | wire.Skipped:
+) -> wire.FitDone | wire.OwnPredictions | wire.Skipped:
     _lay(start.bait)
     listener = _listener(start, connection)
     # A method that ignores `rng` still gives the same answer twice.
@@ -204,9 +204,9 @@ def _run(
     except Skip as why:
         return wire.Skipped(visible(str(why), limit=wire.MAX_REASON))
     if isinstance(result, Handle):
-        return wire.Done(result._id)
+        return wire.FitDone(result._id)
     predict = _predictor(start, method, result)
-    connection.say(wire.Done(None))
+    connection.say(wire.FitDone(None))
     phase: wire.TestPhase = frames.receive(sock, wire.TestPhase)
     if listener is not None:
         listener.know(phase.test.texts or ())
@@ -257,14 +257,14 @@ def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows
     return predict  # type: ignore[no-any-return]
 
 
-def _predictions(name: str, values: npt.ArrayLike) -> wire.Predictions:
+def _predictions(name: str, values: npt.ArrayLike) -> wire.OwnPredictions:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as bad:
         raise ContractError(f"{name}: predict() did not return numbers: {bad}") from bad
     if array.ndim == 0:
         raise ContractError(f"{name}: predict() returned {values!r}, expected an array of one P per row")
-    return wire.Predictions(wire.pack(array))
+    return wire.OwnPredictions(wire.pack(array))
 
 
 def _raised(bad: BaseException, own: tuple[str, ...]) -> wire.Raised:

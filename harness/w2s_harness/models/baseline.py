@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.control import FitPredict, Predicted, Tune, Tuned
-from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.control import FitPredict, PredictedRows, Tune, Tuned
+from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.probe import Floats, fit_path, sigmoid, solve_exact
 from w2s_harness.models.selection import choose_c, choose_path
@@ -33,7 +33,7 @@ def tune(order: Tune, shelf: Shelf) -> Tuned:
     return Tuned(choice.settings, choice.grid)
 
 
-def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
+def fit_predict(order: FitPredict, shelf: Shelf) -> PredictedRows:
     """Train on labels, and predict rows of any split; a preference is averaged over the swap."""
     reads = Reads(shelf, order.model)
     train = Split(order.train, None, order.kind, reads)
@@ -54,7 +54,7 @@ def fit_predict(order: FitPredict, shelf: Shelf) -> Predicted:
                 else handle.logits(rows, account)
             )
             values.append(pack(sigmoid(z)))
-    return Predicted(tuple(values), account.total(), _cut(order, shelf))
+    return PredictedRows(tuple(values), account.total(), _cut(order, shelf))
 
 
 def _cut(order: FitPredict, shelf: Shelf) -> int:
@@ -68,7 +68,7 @@ def _cut(order: FitPredict, shelf: Shelf) -> int:
     return sum(int(cut(loaded, rows, order.kind).sum()) for rows in splits)
 
 
-def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account: Account) -> Handle:
+def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account: Account) -> KeptStudent:
     if order.mode == "finetune":
         account.fit("finetune")
         tokens = int(order.finetune.epochs * rows.split.tokens(rows.index))

@@ -126,13 +126,13 @@ class ServiceClient:
         """Choose a probe's settings (`baseline`)."""
         return self._ask(order, control.Tuned)
 
-    def fit_predict(self, order: control.FitPredict) -> control.Predicted:
+    def fit_predict(self, order: control.FitPredict) -> control.PredictedRows:
         """Train on labels and predict lists of rows: teacher and ceiling (`baseline`)."""
-        return self._ask(order, control.Predicted)
+        return self._ask(order, control.PredictedRows)
 
-    def follow(self, order: control.Follow) -> control.Predicted:
+    def follow(self, order: control.Follow) -> control.PredictedRows:
         """One array for each point of the vanilla path: (k,) P(label = 1) (`baseline`)."""
-        return self._ask(order, control.Predicted)
+        return self._ask(order, control.PredictedRows)
 
     def open_cell(self, order: control.OpenCell, clock_s: float | None = None) -> control.Opened:
         """Begin a cell (`worker-facing`); what the worker is told of the student.
@@ -153,9 +153,9 @@ class ServiceClient:
         """Let an `inference` worker ask for test rows from now on."""
         self._ask(control.BeginTest(), control.Began)
 
-    def predict_test(self, handle: int) -> control.Predicted:
+    def predict_test(self, handle: int) -> control.PredictedRows:
         """One array: (n_test,) P(label = 1) of the holdout, in the cell's test order."""
-        return self._ask(control.PredictTest(handle), control.Predicted)
+        return self._ask(control.PredictTest(handle), control.PredictedRows)
 
     def close_cell(self) -> control.Meter:
         """End the cell and free its handles; what it was charged."""
@@ -193,7 +193,7 @@ class ServiceClient:
             took = time.perf_counter() - start
             self.busy_s += took
             self._bounds.used(took)
-        if isinstance(answer, control.Failed):
+        if isinstance(answer, control.Unserved):
             bad = _ERRORS[answer.error](answer.reason)
             if answer.trace:
                 bad.add_note(f"in the student service:\n{answer.trace}")

@@ -66,7 +66,7 @@ class FinetuneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: Literal["linear", "constant"] = "linear"
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CellBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a cell may ask for."""
 
     fits: int = 64
@@ -116,7 +116,7 @@ class Tune(Message, frozen=True, tag="tune"):
 
 
 class FitPredict(Message, frozen=True, tag="fit_predict"):
-    """Train on labels and predict: teacher and ceiling; `Predicted`. Baseline only."""
+    """Train on labels and predict: teacher and ceiling; `PredictedRows`. Baseline only."""
 
     model: Model
     mode: Mode
@@ -144,7 +144,7 @@ class PathPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Follow(Message, frozen=True, tag="follow"):
-    """Train on weak labels at several settings and predict the holdout; `Predicted`. Baseline only.
+    """Train on weak labels at several settings and predict the holdout; `PredictedRows`. Baseline only.
 
     Points by steps that share a rate are checkpoints of one training.
     """
@@ -177,7 +177,7 @@ class OpenCell(Message, frozen=True, tag="open"):
     seed: int = 0
     probe: ProbeSettings = ProbeSettings()
     finetune: FinetuneSettings = FinetuneSettings()
-    limits: Limits = Limits()
+    limits: CellBudget = CellBudget()
     shape: Shape | None = None
     """Without it the model is loaded at once."""
     chain: tuple[Model, ...] = ()
@@ -197,7 +197,7 @@ class BeginTest(Message, frozen=True, tag="begin_test"):
 
 
 class PredictTest(Message, frozen=True, tag="predict_test"):
-    """Predict the holdout, in `test_order`; `Predicted`."""
+    """Predict the holdout, in `test_order`; `PredictedRows`."""
 
     handle: int
 
@@ -307,7 +307,7 @@ class Meter(Message, frozen=True, tag="meter"):
     """What fits used: `exact`, `path`, `finetune`; sorted."""
 
 
-class Predicted(Message, frozen=True, tag="predicted"):
+class PredictedRows(Message, frozen=True, tag="predicted"):
     """Answer to `FitPredict` and `PredictTest`: P(label = 1) f8, one array a list of rows."""
 
     values: tuple[Array, ...]
@@ -336,7 +336,7 @@ class Began(Message, frozen=True, tag="began"):
     """Answer to `BeginTest`."""
 
 
-class Failed(Message, frozen=True, tag="failed"):
+class Unserved(Message, frozen=True, tag="failed"):
     """The message could not be served; raised in the host as the error of that name."""
 
     error: ErrorName
@@ -345,4 +345,4 @@ class Failed(Message, frozen=True, tag="failed"):
     """Where an exception that nobody foresaw came from; shown with `--debug`."""
 
 
-FromService = Looked | Extracted | Tuned | Predicted | Opened | Served | Began | Meter | Failed
+FromService = Looked | Extracted | Tuned | PredictedRows | Opened | Served | Began | Meter | Unserved

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.models.control import FitFacts, Mode, OpenCell
-from w2s_harness.models.handles import Handle, RowSet
+from w2s_harness.models.handles import KeptStudent, RowSet
 from w2s_harness.models.meter import FORWARD, HEAD, NOMINAL_STEPS, TRAINING
 from w2s_harness.models.probe import Floats, cross_entropy
 from w2s_harness.models.rung import Rung
@@ -102,7 +102,7 @@ class Job:
     """Passes over the rows; 0 for `exact`."""
     lr: float
     """Learning rate; 0 for `exact`."""
-    init: Handle | None
+    init: KeptStudent | None
     model: int
     seed: int
 
@@ -111,7 +111,7 @@ class Job:
 class Trained:
     """A student and what its training took."""
 
-    handle: Handle
+    handle: KeptStudent
     steps: int
     solves: int = 0
     met: Floats | None = None

@@ -56,7 +56,7 @@ class RowSet:
         return self.split.texts(self.index, self.swap)
 
 
-class Handle(Protocol):
+class KeptStudent(Protocol):
     """Anything that gives log-odds of rows."""
 
     @property
@@ -87,7 +87,7 @@ class ProbeHandle:
         return self.probe.bias == 0.0 and not self.probe.mean.any()
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
-        """See `Handle`."""
+        """See `KeptStudent`."""
         account.read(rows.split.tokens(rows.index))
         return self.probe.logits(rows.split.features(rows.index, rows.swap))
 
@@ -103,7 +103,7 @@ class TunedHandle:
     readings: int = 1
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
-        """See `Handle`."""
+        """See `KeptStudent`."""
         account.read(rows.split.tokens(rows.index))
         return self.trainer().logits(self.state, rows.texts(), self.kind)
 
@@ -121,7 +121,7 @@ class PriorHandle:
     readings: int = 1
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
-        """See `Handle`."""
+        """See `KeptStudent`."""
         return margins(self.model, self.template, rows, self.kind, self.shots, account) + self.bias
 
 
@@ -129,7 +129,7 @@ class PriorHandle:
 class EnsembleHandle:
     """Several handles together."""
 
-    members: Sequence[Handle]
+    members: Sequence[KeptStudent]
     how: Combine
     trim: float
     """Share of the members dropped on each side, row by row."""
@@ -147,7 +147,7 @@ class EnsembleHandle:
         return sum(m.readings * (2 if twice and not m.is_odd else 1) for m in self.members)
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
-        """See `Handle`."""
+        """See `KeptStudent`."""
         read = odd_logits if self.swap_average else _plain
         z = np.stack([read(member, rows, account) for member in self.members])
         if self.how == "mean":
@@ -179,13 +179,13 @@ def margins(
     return values
 
 
-def odd_logits(handle: Handle, rows: RowSet, account: Account) -> Floats:
+def odd_logits(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:
     """(m,) log-odds averaged over both orders of a preference: (z - z of the swap) / 2."""
     z = handle.logits(rows, account)
     return z if handle.is_odd else (z - handle.logits(rows.swapped(), account)) / 2
 
 
-def _plain(handle: Handle, rows: RowSet, account: Account) -> Floats:
+def _plain(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:
     return handle.logits(rows, account)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from w2s_harness.errors import BudgetError
-from w2s_harness.models.control import FitFacts, Limits, Meter
+from w2s_harness.models.control import CellBudget, FitFacts, Meter
 from w2s_harness.models.probe import MOST_EVALUATIONS
 
 FORWARD = 2.0
@@ -37,7 +37,7 @@ class _Spent:
 class Account:
     """A running meter with limits: work is charged before it is done, and a solve stops where they end."""
 
-    def __init__(self, parameters: int, limits: Limits | None = None, vanilla_flops: float = 0.0) -> None:
+    def __init__(self, parameters: int, limits: CellBudget | None = None, vanilla_flops: float = 0.0) -> None:
         """Without `limits` nothing is refused."""
         self._parameters, self._limits = parameters, limits
         self._most = float("inf") if limits is None else limits.vanillas * vanilla_flops

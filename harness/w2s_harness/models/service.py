@@ -47,7 +47,7 @@ class Service:
             self._check_role(message)
             return self._cell(message) if isinstance(message, _CELL_ONLY) else self._work(message)
         except HarnessError as bad:
-            return control.Failed(_name(bad), str(bad))
+            return control.Unserved(_name(bad), str(bad))
         except Exception as bad:  # noqa: BLE001 (boundary: whatever a model's own code does is told, not died of)
             return unforeseen(bad, self._role, self._model_of(message))
 
@@ -104,7 +104,7 @@ class Service:
                 self._session.begin_test()
                 return control.Began()
             case control.PredictTest():
-                return control.Predicted(
+                return control.PredictedRows(
                     (pack(self._session.predict_test(message.handle)),), self._session.close()
                 )
         meter, self._session = self._session.close(), None
@@ -156,7 +156,7 @@ def _watch(fd: int) -> None:
     os._exit(0)
 
 
-def unforeseen(bad: Exception, role: control.Role, model: Model | None) -> control.Failed:
+def unforeseen(bad: Exception, role: control.Role, model: Model | None) -> control.Unserved:
     """An exception that is no `HarnessError`, as one line: its type and message, the model, the mend."""
     text = " ".join(str(bad).split())
     text = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "..."
@@ -164,7 +164,7 @@ def unforeseen(bad: Exception, role: control.Role, model: Model | None) -> contr
     reason = f"{source}{type(bad).__name__}{': ' if text else ''}{text}. {_mend(bad)}"
     trace = "".join(traceback.format_exception(bad))[-_MAX_TRACE:]
     # A cell's own failure fails the cell; what all cells share ends the run.
-    return control.Failed("ModelError" if role == "baseline" else "WorkerError", reason, trace)
+    return control.Unserved("ModelError" if role == "baseline" else "WorkerError", reason, trace)
 
 
 def _mend(bad: Exception) -> str:

@@ -22,7 +22,7 @@ from w2s_harness.models.embedding import Embeddings
 from w2s_harness.models.fits import Given, Job, Trained, facts, solver_of, steps_asked, vanilla_flops
 from w2s_harness.models.handles import (
     EnsembleHandle,
-    Handle,
+    KeptStudent,
     PriorHandle,
     ProbeHandle,
     RowSet,
@@ -56,7 +56,7 @@ MAX_READINGS = 256
 class _Kept:
     """A handle and what is known of it."""
 
-    handle: Handle
+    handle: KeptStudent
     digest: bytes
     """Of its content."""
     model: int
@@ -143,7 +143,7 @@ class Session:
                 return self._predict(request)
             case wire.Losses():
                 return self._losses(request)
-            case wire.ZeroShot():
+            case wire.ZeroShotMargins():
                 return self._zero_shot(request)
             case wire.Embed():
                 return self._embed(request)
@@ -153,7 +153,7 @@ class Session:
                 return self._generate(request)
             case wire.Measure():
                 return self._measured(self._rung(request.model))
-            case wire.Ensemble():
+            case wire.EnsembleOf():
                 return self._ensemble(request)
             case wire.Head():
                 return self._head(request)
@@ -251,7 +251,7 @@ class Session:
         distinct, place = rows.distinct()
         return kept.handle.logits(distinct, self._rung(kept.model).account(self._account))[place]
 
-    def _zero_shot(self, request: wire.ZeroShot) -> wire.Reply:
+    def _zero_shot(self, request: wire.ZeroShotMargins) -> wire.Reply:
         rung = self._reader(request).predicting()
         rows = self._rows_of(rung, request.rows)
         template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
@@ -263,7 +263,7 @@ class Session:
         found = margins(rung.model, template, distinct, self._order.kind, shots, account, notes)
         return _values(found[place])
 
-    def _reader(self, request: wire.ZeroShot) -> Rung:
+    def _reader(self, request: wire.ZeroShotMargins) -> Rung:
         if request.reader == "strong":
             return self._rung(request.model)
         if self._weak is None or "generate" not in self._order.access:
@@ -292,7 +292,7 @@ class Session:
         handle = PriorHandle(template, bias, rung.model, self._order.kind, shots)
         return self._keep(handle, _sha(request), request.model)
 
-    def _ensemble(self, request: wire.Ensemble) -> wire.Reply:
+    def _ensemble(self, request: wire.EnsembleOf) -> wire.Reply:
         if not 1 <= len(request.handles) <= self._order.limits.handles:
             raise WorkerError(f"an ensemble is of 1 to {self._order.limits.handles} handles")
         trim = checks.number("trim", request.trim, 0.0, 0.499)
@@ -334,8 +334,8 @@ class Session:
             raise WorkerError(f"there is no student {model}: the chain has {len(self._rungs) - 1}")
         return self._rungs[model]
 
-    def _measured(self, rung: Rung) -> wire.Measured:
-        return wire.Measured(rung.shape.layers, rung.shape.features if self._order.mode == "probe" else 0)
+    def _measured(self, rung: Rung) -> wire.StudentSize:
+        return wire.StudentSize(rung.shape.layers, rung.shape.features if self._order.mode == "probe" else 0)
 
     def _rows(self, ref: wire.RowsRef, model: int = 0) -> RowSet:
         return self._rows_of(self._rung(model), ref)
@@ -357,7 +357,7 @@ class Session:
             raise WorkerError(f"{where}: students of different models cannot be mixed")
         return kept
 
-    def _keep(self, handle: Handle, digest: bytes, model: int) -> wire.Handled:
+    def _keep(self, handle: KeptStudent, digest: bytes, model: int) -> wire.Handled:
         if len(self._handles) >= self._order.limits.handles:
             raise BudgetError(f"the cell asked for more than {self._order.limits.handles} handles")
         self._handles.append(_Kept(handle, digest, model))

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.control import Follow, PathPoint, Predicted
+from w2s_harness.models.control import Follow, PathPoint, PredictedRows
 from w2s_harness.models.finetune import State, Trainer
-from w2s_harness.models.handles import Handle, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import Account
 from w2s_harness.models.probe import Floats, Path, fit_exact, sigmoid
 from w2s_harness.models.shelf import Reads, Shelf
@@ -18,7 +18,7 @@ from w2s_harness.models.splits import Split
 from w2s_harness.wire.messages import pack, unpack
 
 
-def follow(order: Follow, shelf: Shelf) -> Predicted:
+def follow(order: Follow, shelf: Shelf) -> PredictedRows:
     """Train at every point of the order; one array of P(label = 1) for each, in the points' order.
 
     Raises `ModelError` where targets do not fit the rows, or a training diverges.
@@ -33,7 +33,7 @@ def follow(order: Follow, shelf: Shelf) -> Predicted:
     account = Account(shelf.shape(order.model).parameters if order.mode == "finetune" else 0)
     found: list[Floats] = [np.empty(0)] * len(order.points)
 
-    def predict(at: int, handle: Handle) -> None:
+    def predict(at: int, handle: KeptStudent) -> None:
         account.predict()
         z = odd_logits(handle, held, account) if order.kind == "preference" else handle.logits(held, account)
         if not np.isfinite(z).all():
@@ -46,12 +46,12 @@ def follow(order: Follow, shelf: Shelf) -> Predicted:
         else:
             for at, handle in _probes(order, train.features(index), targets):
                 predict(at, handle)
-    return Predicted(tuple(pack(values) for values in found), account.total())
+    return PredictedRows(tuple(pack(values) for values in found), account.total())
 
 
 def _probes(
     order: Follow, features: npt.NDArray[np.float32], targets: Floats
-) -> Iterator[tuple[int, Handle]]:
+) -> Iterator[tuple[int, KeptStudent]]:
     for at, point in enumerate(order.points):
         if point.epochs is None:
             yield at, ProbeHandle(fit_exact(features, targets, order.kind, c=point.c))
@@ -64,7 +64,7 @@ def _probes(
 
 
 def _finetuned(
-    order: Follow, shelf: Shelf, rows: RowSet, targets: Floats, predict: Callable[[int, Handle], None]
+    order: Follow, shelf: Shelf, rows: RowSet, targets: Floats, predict: Callable[[int, KeptStudent], None]
 ) -> None:
     for lr, places in _by_rate(order.points):
         trainer = shelf.trainer(order.model, order.finetune)

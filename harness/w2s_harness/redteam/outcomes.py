@@ -43,7 +43,7 @@ _LAYERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class AttackCell:
     """What is known of one cell of an attack."""
 
     error: str
@@ -73,7 +73,7 @@ class Honest:
     """The guard that raised the alarm, and its sentence; or why the cell failed."""
 
 
-def judge(attack: Attack, cells: Sequence[Cell], row: Row, board: Leaderboard) -> Outcome:
+def judge(attack: Attack, cells: Sequence[AttackCell], row: Row, board: Leaderboard) -> Outcome:
     """What an attack that was planned and run came to.
 
     A cell that failed or was killed without a word was prevented; a body's own word is taken. A `score`
@@ -103,14 +103,14 @@ def judge_honest(row: Row) -> Honest:
     return Honest(row.method, row.task, "false-alarm" if why else "clean", why)
 
 
-def by_method(events: Sequence[Mapping[str, object]]) -> dict[str, list[Cell]]:
+def by_method(events: Sequence[Mapping[str, object]]) -> dict[str, list[AttackCell]]:
     """The cells of every method of a run, by the method's name, from the run's events."""
-    found: dict[str, list[Cell]] = {}
+    found: dict[str, list[AttackCell]] = {}
     for event in events:
         if "cell" not in event:
             continue
         skipped, failed = event.get("skipped"), event.get("error")
-        cell = Cell(str(skipped or failed or ""), str(event.get("output") or ""), bool(skipped))
+        cell = AttackCell(str(skipped or failed or ""), str(event.get("output") or ""), bool(skipped))
         name = str(event["cell"]).split("/")[-2].partition("[")[0]
         found.setdefault(name, []).append(cell)
     return found
@@ -121,7 +121,7 @@ def layer(words: str) -> str:
     return next((name for pattern, name in _LAYERS if re.search(pattern, words)), "the cell failed")
 
 
-def _reach(cells: Sequence[Cell]) -> str | None:
+def _reach(cells: Sequence[AttackCell]) -> str | None:
     """What stopped every cell of a `reach` attack, or None where one got there."""
     if all(cell.was_skipped for cell in cells):
         return f"access: {_short(cells[0].error)}" if cells else "plan: no cell was run"

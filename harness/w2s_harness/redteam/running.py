@@ -120,7 +120,7 @@ class _Files:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _OnePlan:
     """What one plan tries."""
 
     name: str
@@ -133,7 +133,7 @@ class _Part:
     """Rows of a split; 0: as the suite's settings say."""
 
 
-def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_Part]:
+def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_OnePlan]:
     """The attacks that ask for counterfactual cells beside the honest methods, and before them the others.
 
     Worlds for an attack that only reaches for something would be nine tenths of the time, for nothing. One
@@ -142,17 +142,17 @@ def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_Part]:
     once = [item for item in laid if not item.attack.limits]
     quick = [item for item in once if not item.attack.needs_worlds]
     deep = [item for item in once if item.attack.needs_worlds]
-    parts = [_Part(f"{task}-reach", task, quick, (), "none")] if quick else []
+    parts = [_OnePlan(f"{task}-reach", task, quick, (), "none")] if quick else []
     if deep or is_default:
-        parts.append(_Part(task, task, deep, HONEST, "auto"))
+        parts.append(_OnePlan(task, task, deep, HONEST, "auto"))
     for item in laid:
         name = f"{task}-{item.attack.name}"
-        parts += [_Part(f"{name}-{n}", task, [item], (), "auto", n) for n in item.attack.limits]
+        parts += [_OnePlan(f"{name}-{n}", task, [item], (), "auto", n) for n in item.attack.limits]
     return parts
 
 
 def _one_plan(
-    part: _Part, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
+    part: _OnePlan, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
 ) -> list[Honest]:
     """Work off one plan; fills `tried`."""
     plugins = Plugins(methods_env=together(part.laid, files.folder / part.name))

@@ -16,6 +16,7 @@ from w2s_harness.report.records import (
     Accuracy,
     Author,
     BestOf,
+    BoardPart,
     Calibration,
     Claim,
     Compute,
@@ -29,7 +30,6 @@ from w2s_harness.report.records import (
     JudgedRow,
     ModelRecord,
     Own,
-    Part,
     Review,
     RowBaselines,
     RowClaim,
@@ -53,7 +53,7 @@ Exposure = Literal["fresh", "private", "public"]
 Isolation = Literal["L0", "L1", "L2", "imported", "predictions-only"]
 
 
-class Baseline(Part, frozen=True, kw_only=True):
+class Baseline(BoardPart, frozen=True, kw_only=True):
     """A reference line of a setting."""
 
     mean: Accuracy | None
@@ -62,7 +62,7 @@ class Baseline(Part, frozen=True, kw_only=True):
     """One entry per baseline seed, in the order of `baseline_seeds`."""
 
 
-class SubsetBaseline(Part, frozen=True, kw_only=True):
+class SubsetBaseline(BoardPart, frozen=True, kw_only=True):
     """A marked part of the holdout."""
 
     n_test: Count
@@ -73,7 +73,7 @@ class SubsetBaseline(Part, frozen=True, kw_only=True):
     """Ceiling on it, mean over baseline seeds."""
 
 
-class Setting(Part, frozen=True, kw_only=True):
+class Setting(BoardPart, frozen=True, kw_only=True):
     """One task on one pair: what all its methods share."""
 
     task: str
@@ -140,7 +140,7 @@ class Setting(Part, frozen=True, kw_only=True):
             raise ValueError("gap or gap_ci is null and reason does not say why")
 
 
-class SeedTransfer(Part, frozen=True, kw_only=True):
+class SeedTransfer(BoardPart, frozen=True, kw_only=True):
     """One cell of a row."""
 
     seed: int
@@ -157,7 +157,7 @@ class SeedTransfer(Part, frozen=True, kw_only=True):
     """The rows that count 1/2."""
 
 
-class Transfer(Part, frozen=True, kw_only=True):
+class Transfer(BoardPart, frozen=True, kw_only=True):
     """Transfer accuracies of a row."""
 
     mean: Accuracy | None
@@ -166,7 +166,7 @@ class Transfer(Part, frozen=True, kw_only=True):
     """One entry per seed of the plan."""
 
 
-class SubsetScore(Part, frozen=True, kw_only=True):
+class SubsetScore(BoardPart, frozen=True, kw_only=True):
     """A row on a marked part of the holdout."""
 
     accuracy: Accuracy | None
@@ -177,7 +177,7 @@ class SubsetScore(Part, frozen=True, kw_only=True):
     """Why `pgr` is null."""
 
 
-class Comparison(Part, frozen=True, kw_only=True):
+class Comparison(BoardPart, frozen=True, kw_only=True):
     """A row against a reference method by the same solver, on the same questions."""
 
     against: str
@@ -202,7 +202,7 @@ class Comparison(Part, frozen=True, kw_only=True):
     """Two-sided, uncorrected, for new training pools too: what claims rest on. At least `p`."""
 
 
-class Row(Part, frozen=True, kw_only=True):
+class Row(BoardPart, frozen=True, kw_only=True):
     """One method on one task and pair."""
 
     method: str
@@ -314,7 +314,7 @@ class Row(Part, frozen=True, kw_only=True):
             raise ValueError("a pgr or interval is null, or status is not ok, and reason does not say why")
 
 
-class Leaderboard(Part, frozen=True, kw_only=True):
+class Leaderboard(BoardPart, frozen=True, kw_only=True):
     """The leaderboard of one plan."""
 
     schema: Literal["w2s-leaderboard/1"]

@@ -13,11 +13,11 @@ Count = Annotated[int, Meta(ge=0)]
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BoardPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of everything in the document: frozen, by name, no unknown fields."""
 
 
-class SeedAccuracy(Part, frozen=True, kw_only=True):
+class SeedAccuracy(BoardPart, frozen=True, kw_only=True):
     """Weak floor or ceiling of one baseline seed."""
 
     seed: int
@@ -30,7 +30,7 @@ class SeedAccuracy(Part, frozen=True, kw_only=True):
     """The rows that count 1/2, packed likewise; absent where there is none."""
 
 
-class StarPoint(Part, frozen=True, kw_only=True):
+class StarPoint(BoardPart, frozen=True, kw_only=True):
     """One of the references that a best one was chosen from."""
 
     name: str
@@ -41,7 +41,7 @@ class StarPoint(Part, frozen=True, kw_only=True):
     """Transfer accuracy, mean over the seeds."""
 
 
-class Star(Part, frozen=True, kw_only=True):
+class Star(BoardPart, frozen=True, kw_only=True):
     """The best of several references, chosen on the holdout in the references' own favour."""
 
     name: str
@@ -54,7 +54,7 @@ class Star(Part, frozen=True, kw_only=True):
     """The best point's, by seed of the plan."""
 
 
-class OwnPart(Part, frozen=True, kw_only=True):
+class OwnPart(BoardPart, frozen=True, kw_only=True):
     """How much accuracy goes when a world takes the teacher's own part away."""
 
     accuracy: float
@@ -67,7 +67,7 @@ class OwnPart(Part, frozen=True, kw_only=True):
     """Its 95 % interval."""
 
 
-class Own(Part, frozen=True, kw_only=True):
+class Own(BoardPart, frozen=True, kw_only=True):
     """How much of a row is the teacher's: neither elicited nor regularised away."""
 
     echo: OwnPart | None
@@ -87,7 +87,7 @@ class Own(Part, frozen=True, kw_only=True):
     """Why a number is null."""
 
 
-class RowClaim(Part, frozen=True, kw_only=True):
+class RowClaim(BoardPart, frozen=True, kw_only=True):
     """Whether a row carries a claim of weak supervision."""
 
     holds: bool
@@ -100,7 +100,7 @@ class RowClaim(Part, frozen=True, kw_only=True):
     """After Holm over all rows of the plan but vanilla's, and the recorded attempts."""
 
 
-class Hyper(Part, frozen=True, kw_only=True):
+class Hyper(BoardPart, frozen=True, kw_only=True):
     """What the student's training was set to, for vanilla and all methods alike."""
 
     C: float | None
@@ -115,7 +115,7 @@ class Hyper(Part, frozen=True, kw_only=True):
     """What weak-label cross-validation chose from, by name; empty where the pair's settings stood."""
 
 
-class ModelRecord(Part, frozen=True, kw_only=True):
+class ModelRecord(BoardPart, frozen=True, kw_only=True):
     """A model that was used."""
 
     source: str
@@ -146,7 +146,7 @@ class ModelRecord(Part, frozen=True, kw_only=True):
     """What was done to its checkpoint, or left out of it, in a phrase each."""
 
 
-class VerdictRecord(Part, frozen=True, kw_only=True):
+class VerdictRecord(BoardPart, frozen=True, kw_only=True):
     """What a guard said."""
 
     guard: str
@@ -180,7 +180,7 @@ class VerdictRecord(Part, frozen=True, kw_only=True):
         return self.finding == "elicitation"
 
 
-class Compute(Part, frozen=True, kw_only=True):
+class Compute(BoardPart, frozen=True, kw_only=True):
     """What a row's cells cost, metered as if nothing were cached."""
 
     fits: Count
@@ -198,7 +198,7 @@ class Compute(Part, frozen=True, kw_only=True):
     """Passes over training rows in minibatches, by fits of `path` and `finetune`."""
 
 
-class Fits(Part, frozen=True, kw_only=True):
+class Fits(BoardPart, frozen=True, kw_only=True):
     """Fits of a row that share solver and loss, over its cells: least and greatest of what each did."""
 
     model: Count
@@ -224,7 +224,7 @@ class Fits(Part, frozen=True, kw_only=True):
     """Mean |2 target - 1| by weight: targets pulled towards 1/2 act like a smaller C."""
 
 
-class SourceRecord(Part, frozen=True, kw_only=True):
+class SourceRecord(BoardPart, frozen=True, kw_only=True):
     """Where a method's code came from."""
 
     distribution: str | None
@@ -239,7 +239,7 @@ class SourceRecord(Part, frozen=True, kw_only=True):
     """Does w2s-harness ship it? What others wrote needs labels that are not public for a claim."""
 
 
-class PluginRecord(Part, frozen=True, kw_only=True):
+class PluginRecord(BoardPart, frozen=True, kw_only=True):
     """A trusted plugin that was loaded."""
 
     name: str
@@ -252,7 +252,7 @@ class PluginRecord(Part, frozen=True, kw_only=True):
     """Digest of its files."""
 
 
-class HarnessRecord(Part, frozen=True, kw_only=True):
+class HarnessRecord(BoardPart, frozen=True, kw_only=True):
     """The software that computed the numbers."""
 
     version: str
@@ -265,7 +265,7 @@ class HarnessRecord(Part, frozen=True, kw_only=True):
     """Trusted plugins, sorted by name."""
 
 
-class Control(Part, frozen=True, kw_only=True):
+class Control(BoardPart, frozen=True, kw_only=True):
     """A sanity control of the plan."""
 
     name: str
@@ -284,7 +284,7 @@ class Control(Part, frozen=True, kw_only=True):
     """The evidence."""
 
 
-class Claim(Part, frozen=True, kw_only=True):
+class Claim(BoardPart, frozen=True, kw_only=True):
     """A sentence that the data allow."""
 
     sentence: str
@@ -299,7 +299,7 @@ class Claim(Part, frozen=True, kw_only=True):
     """The settings that it speaks of, as `task/pair`."""
 
 
-class Calibration(Part, frozen=True, kw_only=True):
+class Calibration(BoardPart, frozen=True, kw_only=True):
     """How good a row's probabilities are, as means over its seeds."""
 
     brier: Annotated[float, Meta(ge=0, le=1)]
@@ -311,7 +311,7 @@ class Calibration(Part, frozen=True, kw_only=True):
     teacher makes no error."""
 
 
-class BestOf(Part, frozen=True, kw_only=True):
+class BestOf(BoardPart, frozen=True, kw_only=True):
     """What picking the best of several rows is worth by itself."""
 
     k: Annotated[int, Meta(ge=2)]
@@ -324,7 +324,7 @@ class BestOf(Part, frozen=True, kw_only=True):
     """PGR less the optimism; null without a gap."""
 
 
-class Author(Part, frozen=True, kw_only=True):
+class Author(BoardPart, frozen=True, kw_only=True):
     """Who wrote a method, and what it took."""
 
     kind: Literal["human", "agent", "both"]
@@ -345,7 +345,7 @@ class Author(Part, frozen=True, kw_only=True):
     """What its author calls it."""
 
 
-class Cost(Part, frozen=True, kw_only=True):
+class Cost(BoardPart, frozen=True, kw_only=True):
     """What a method cost to find, in US dollars."""
 
     usd: Annotated[float, Meta(ge=0)]
@@ -358,7 +358,7 @@ class Cost(Part, frozen=True, kw_only=True):
     """Hours that its author had worked when it was submitted."""
 
 
-class Judged(Part, frozen=True, kw_only=True):
+class Judged(BoardPart, frozen=True, kw_only=True):
     """How far the votes on a judged holdout agree."""
 
     votes: Count
@@ -384,7 +384,7 @@ class Judged(Part, frozen=True, kw_only=True):
     tasks."""
 
 
-class JudgedRow(Part, frozen=True, kw_only=True):
+class JudgedRow(BoardPart, frozen=True, kw_only=True):
     """A row's intervals over who voted and what was asked, for these seeds."""
 
     accuracy_ci: tuple[float, float] | None
@@ -395,7 +395,7 @@ class JudgedRow(Part, frozen=True, kw_only=True):
     """Why one is null."""
 
 
-class Review(Part, frozen=True, kw_only=True):
+class Review(BoardPart, frozen=True, kw_only=True):
     """What a reviewer decided about a method's code."""
 
     decision: Literal["accept", "reject"]
@@ -408,7 +408,7 @@ class Review(Part, frozen=True, kw_only=True):
     """When, as ISO 8601 in UTC."""
 
 
-class RowBaselines(Part, frozen=True, kw_only=True):
+class RowBaselines(BoardPart, frozen=True, kw_only=True):
     """Weak floor and ceiling that a row was scored against, where they are not its setting's."""
 
     weak: Annotated[float, Meta(ge=0, le=1)]

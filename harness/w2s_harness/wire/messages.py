@@ -129,7 +129,7 @@ class Losses(Message, frozen=True, tag="losses"):
     targets: Array
 
 
-class ZeroShot(Message, frozen=True, tag="zero_shot"):
+class ZeroShotMargins(Message, frozen=True, tag="zero_shot"):
     """Log-odds margins of the frozen student; `Values` (m,)."""
 
     rows: RowsRef
@@ -150,7 +150,7 @@ class Prior(Message, frozen=True, tag="prior"):
     bias: float = 0.0
     model: Rung = 0
     shots: Annotated[tuple[tuple[int, float], ...], Many] = ()
-    """As in `ZeroShot`."""
+    """As in `ZeroShotMargins`."""
 
 
 class Generate(Message, frozen=True, tag="generate"):
@@ -171,7 +171,7 @@ class Embed(Message, frozen=True, tag="embed"):
     model: Rung = 0
 
 
-class Ensemble(Message, frozen=True, tag="ensemble"):
+class EnsembleOf(Message, frozen=True, tag="ensemble"):
     """A handle that combines handles."""
 
     handles: Annotated[tuple[int, ...], Many]
@@ -189,7 +189,7 @@ class Head(Message, frozen=True, tag="head"):
 
 
 class Measure(Message, frozen=True, tag="measure"):
-    """How large a student of the chain is; answered with `Measured`."""
+    """How large a student of the chain is; answered with `StudentSize`."""
 
     model: Rung
 
@@ -198,19 +198,21 @@ class Budget(Message, frozen=True, tag="budget"):
     """What is left to the cell; answered with `Left`."""
 
 
-Request = Fit | Predict | Losses | ZeroShot | Prior | Generate | Embed | Ensemble | Head | Measure | Budget
+Request = (
+    Fit | Predict | Losses | ZeroShotMargins | Prior | Generate | Embed | EnsembleOf | Head | Measure | Budget
+)
 
 
 # -- what else a worker may say -------------------------------------------------------------------------
 
 
-class Done(Message, frozen=True, tag="done"):
+class FitDone(Message, frozen=True, tag="done"):
     """`fit` is over: a handle (strict), or None for a predictor of the method's own (`inference`)."""
 
     handle: int | None
 
 
-class Predictions(Message, frozen=True, tag="predictions"):
+class OwnPredictions(Message, frozen=True, tag="predictions"):
     """(n_test,) P(label = 1) in test-handle order, by an `inference` method."""
 
     values: Array
@@ -268,7 +270,7 @@ class Noticed(Message, frozen=True, tag="noticed"):
     """The beginning of what it was about."""
 
 
-FromWorker = Request | Done | Predictions | Raised | Skipped | Described | Noticed
+FromWorker = Request | FitDone | OwnPredictions | Raised | Skipped | Described | Noticed
 
 
 # -- what a worker is told ------------------------------------------------------------------------------
@@ -304,7 +306,7 @@ class Released(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Start(Message, frozen=True, tag="start"):
-    """Run one method on one problem; answered with requests and at last `Done`."""
+    """Run one method on one problem; answered with requests and at last `FitDone`."""
 
     source: Source
     method: str
@@ -336,7 +338,7 @@ class Start(Message, frozen=True, tag="start"):
 
 
 class TestPhase(Message, frozen=True, tag="test"):
-    """To an `inference` worker after `Done(None)`: predict these test rows."""
+    """To an `inference` worker after `FitDone(None)`: predict these test rows."""
 
     test: Released
 
@@ -360,7 +362,7 @@ class Noted(Message, frozen=True, tag="noted"):
     notes: int
 
 
-class Measured(Message, frozen=True, tag="measured"):
+class StudentSize(Message, frozen=True, tag="measured"):
     """A student's size."""
 
     layers: int
@@ -388,5 +390,5 @@ class Refused(Message, frozen=True, tag="refused"):
     """The pair's model cannot do this at all: the worker sees a `Skip`."""
 
 
-Reply = Handled | Values | Noted | Measured | Left | Refused
+Reply = Handled | Values | Noted | StudentSize | Left | Refused
 ToWorker = Describe | Start | TestPhase | Reply

@@ -26,7 +26,7 @@ class Client:
     def _ask(self, message):
         self.log.append((type(message).__name__, self.role))
         answer = self._service.answer(message)
-        if isinstance(answer, control.Failed):
+        if isinstance(answer, control.Unserved):
             from w2s_harness.errors import WorkerError
 
             raise WorkerError(answer.reason)

@@ -46,7 +46,7 @@ def test_only_fits_behind_the_returned_handle_count(seen):
     seen.served(fit([0], [1.0]), handled(1))
     seen.served(fit([1], [1.0]), handled(2))
     seen.served(fit([2], [0.0], loss="logconf"), handled(3))
-    seen.served(wire.Ensemble((1, 3)), handled(4))
+    seen.served(wire.EnsembleOf((1, 3)), handled(4))
     found = seen.behind(4)
     assert list(found.rows[0]) == [1, 0, 0, 1]
     assert list(found.rows[2]) == [1, 1, 0, 1]
@@ -64,7 +64,7 @@ def test_heads_priors_and_test_rows_are_named(seen):
     seen.served(wire.Head(wire.pack([1.0])), handled(1))
     seen.served(wire.Prior(), handled(2))
     seen.served(fit([0], [1.0], phase="test"), handled(3))
-    seen.served(wire.Ensemble((1, 2, 3)), handled(4))
+    seen.served(wire.EnsembleOf((1, 2, 3)), handled(4))
     facts = seen.behind(4).facts
     assert (facts["heads"], facts["priors"], facts["on_test"], facts["fits"]) == (1, 1, 1, 0)
 
@@ -109,7 +109,7 @@ def test_shots_are_one_look_more_however_often_they_were_shown(seen):
     seen.served(wire.Prior(shots=((1, 1.0), (2, 0.0))), handled(2))
     seen.served(wire.Prior(shots=((2, 1.0),)), wire.Refused("no"))
     rows = wire.RowsRef("train", wire.pack([0], "i8"))
-    seen.served(wire.ZeroShot(rows, shots=((1, 0.0),)), wire.Values((wire.pack([0.0]),)))
+    seen.served(wire.ZeroShotMargins(rows, shots=((1, 0.0),)), wire.Values((wire.pack([0.0]),)))
     targets, weights = seen.looks()
     assert targets.shape == (2, 4)
     assert targets[1, 1] == 0.5 and targets[1, 0] == 0.0 and np.isnan(targets[1, [2, 3]]).all()

@@ -82,7 +82,7 @@ def test_shipped_methods_run_in_a_worker_as_modules(cell, service, name, expecte
     service_answer = service.__call__
 
     def serve(request):
-        if isinstance(request, wire.ZeroShot):
+        if isinstance(request, wire.ZeroShotMargins):
             service.requests.append(request)
             return wire.Values(wire.pack(np.arange(3.0)))
         return service_answer(request)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.isolation import scratch
-from w2s_harness.isolation.policy import Limits
+from w2s_harness.isolation.policy import ProcessLimits
 from w2s_harness.isolation.watchdog import overrun
 
 ME = os.getpid()
@@ -17,16 +17,16 @@ ME = os.getpid()
 
 def test_within_its_limits_nothing_is_said(tmp_path):
     (tmp_path / "a").write_bytes(bytes(1000))
-    assert overrun(ME, tmp_path, Limits()) is None
+    assert overrun(ME, tmp_path, ProcessLimits()) is None
 
 
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        (Limits(memory_bytes=2**20), "of memory, over the 1 MiB allowed"),
-        (Limits(threads=0), "threads, over the 0 allowed"),
-        (Limits(scratch_bytes=2**20), "wrote over the 1 MiB"),
-        (Limits(scratch_files=1), "made over the 1 files"),
+        (ProcessLimits(memory_bytes=2**20), "of memory, over the 1 MiB allowed"),
+        (ProcessLimits(threads=0), "threads, over the 0 allowed"),
+        (ProcessLimits(scratch_bytes=2**20), "wrote over the 1 MiB"),
+        (ProcessLimits(scratch_files=1), "made over the 1 files"),
     ],
 )
 def test_each_limit_is_watched(tmp_path, limits, why):
@@ -37,7 +37,7 @@ def test_each_limit_is_watched(tmp_path, limits, why):
 
 @pytest.mark.parametrize("how", ["unlinked", "unnamed", "mapped"])
 def test_files_without_a_name_are_counted_while_they_are_held(tmp_path, how):
-    limits = Limits(scratch_bytes=2**20)
+    limits = ProcessLimits(scratch_bytes=2**20)
     name = tmp_path / "a"
     if how == "unnamed":
         fd = os.open(tmp_path, os.O_TMPFILE | os.O_RDWR)
@@ -58,11 +58,11 @@ def test_files_without_a_name_are_counted_while_they_are_held(tmp_path, how):
 
 def test_links_are_not_followed(tmp_path):
     (tmp_path / "a").symlink_to("/usr")
-    assert overrun(ME, tmp_path, Limits(scratch_files=2)) is None
+    assert overrun(ME, tmp_path, ProcessLimits(scratch_files=2)) is None
 
 
 def test_what_is_gone_uses_nothing(tmp_path):
-    assert overrun(2**22 + 1, tmp_path / "gone", Limits()) is None
+    assert overrun(2**22 + 1, tmp_path / "gone", ProcessLimits()) is None
 
 
 def test_a_folder_is_removed_however_deep_and_whatever_its_permissions(tmp_path):

@@ -28,12 +28,12 @@ class FakeConnection:
         if self.answer is not None:
             return self.answer(request)
         match request:
-            case wire.Fit() | wire.Prior() | wire.Ensemble() | wire.Head():
+            case wire.Fit() | wire.Prior() | wire.EnsembleOf() | wire.Head():
                 self.handles += 1
                 return wire.Handled(self.handles - 1)
             case wire.Predict():
                 return wire.Values(wire.pack(self.predictions[request.handle][index(request.rows)]))
-            case wire.ZeroShot():
+            case wire.ZeroShotMargins():
                 return wire.Values(wire.pack(self.margins[index(request.rows)]))
         return wire.Refused("not in this test")
 

@@ -32,7 +32,7 @@ class RicherConnection(FakeConnection):
                 return wire.Values(
                     wire.pack(self.embeddings[index(request.rows)] * sign(request.rows)[:, None])
                 )
-            case wire.ZeroShot():
+            case wire.ZeroShotMargins():
                 values = self.margins[index(request.rows)] * sign(request.rows) + self.swap_bias
                 return wire.Values(wire.pack(values))
             case wire.Fit(trace=True):

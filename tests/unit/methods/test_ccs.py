@@ -142,7 +142,7 @@ def test_one_epoch_on_both_orders_and_a_trimmed_mean_over_seeds_and_swap():
     heads = [r for r in connection.requests if isinstance(r, wire.Head)]
     assert wire.unpack(heads[0].weights) == pytest.approx([1.0, 0.0], abs=1e-6)
     last = connection.requests[-1]
-    assert isinstance(last, wire.Ensemble)
+    assert isinstance(last, wire.EnsembleOf)
     assert (last.how, last.trim, last.swap_average, len(last.handles)) == ("logit-mean", 0.34, True, 3)
 
 

@@ -26,7 +26,7 @@ class Judged(FakeConnection):
         match request:
             case wire.Generate():
                 return wire.Noted(len(self.requests))
-            case wire.ZeroShot():
+            case wire.ZeroShotMargins():
                 assert request.reader == "weak"
                 key = (request.notes is not None, request.rows.swap is not None)
                 return wire.Values(wire.pack(np.asarray(self.by[key])[index(request.rows)]))

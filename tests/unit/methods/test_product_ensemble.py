@@ -43,7 +43,7 @@ def test_an_ensemble_of_solved_heads_learns_from_bootstrap_samples():
     assert len({tuple(rows) for rows in drawn}) > 1 and any(len(set(rows)) < 4 for rows in drawn)
     assert [targets(fit) for fit in connection.fits] == [[WEAK[i] for i in rows] for rows in drawn]
     assert all(fit.seed is None for fit in connection.fits)
-    assert connection.requests[-1] == wire.Ensemble((0, 1, 2), "logit-mean", 0.0, False)
+    assert connection.requests[-1] == wire.EnsembleOf((0, 1, 2), "logit-mean", 0.0, False)
     assert handle._id == 3
 
 

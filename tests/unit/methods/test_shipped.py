@@ -91,7 +91,7 @@ def test_zero_shot_puts_the_verify_threshold_at_the_median_margin():
     rule = FakeConnection(margins=[-5.0, -1.0, -3.0])
     connection, handle = run(zero_shot.ZeroShot(), [0.5, 0.5, 0.5], rule)
     asked, prior = connection.requests
-    assert isinstance(asked, wire.ZeroShot)
+    assert isinstance(asked, wire.ZeroShotMargins)
     assert prior == wire.Prior(template=None, bias=3.0)
     assert handle._id == 0
 

@@ -46,7 +46,7 @@ def test_preferences_take_the_part_of_the_margin_that_turns_round_with_the_swap(
     # The model likes what comes first by .5 throughout: read both ways round, the sign of the rest stays.
     connection, labels = fitted(ZeroShotTrain(), [0.3, -0.2, -2.0], "preference", swap_bias=0.5)
     assert labels == {0: 1.0, 1: 0.0, 2: 0.0}
-    assert sum(isinstance(r, wire.ZeroShot) for r in connection.requests) == 2
+    assert sum(isinstance(r, wire.ZeroShotMargins) for r in connection.requests) == 2
 
 
 def test_preferences_need_no_balance_and_a_share_keeps_the_surest():

@@ -65,9 +65,9 @@ def test_a_chain_student_reads_the_cells_rows_with_its_own_network(open_cell, sh
     own = extract(shelf.model(smaller), verify_rows[:N], "verify")
     assert_array_equal(got, own.features[[N - 1, N - 2]])
     assert not np.array_equal(got, values(cell.serve(wire.Embed(rows([0, 1])))))
-    z = values(cell.serve(wire.ZeroShot(rows([0]), "min", model=1)))
+    z = values(cell.serve(wire.ZeroShotMargins(rows([0]), "min", model=1)))
     assert z == pytest.approx(own.likelihoods[[N - 1], 0])
-    assert cell.serve(wire.Measure(1)) == wire.Measured(3, own.features.shape[1])
+    assert cell.serve(wire.Measure(1)) == wire.StudentSize(3, own.features.shape[1])
 
 
 def test_a_chain_student_is_what_it_would_be_as_the_strong_one(open_cell, shelf, smaller):
@@ -97,8 +97,8 @@ def test_students_of_different_models_do_not_mix(open_cell):
     strong, small = handle(cell.serve(fit())), handle(cell.serve(fit(model=1)))
     refused(cell.serve(fit(init=small)), "init: students of different models")
     refused(cell.serve(fit(model=1, init=strong)), "init: students of different models")
-    refused(cell.serve(wire.Ensemble((strong, small))), "ensemble: students of different models")
-    handle(cell.serve(wire.Ensemble((small, small))))
+    refused(cell.serve(wire.EnsembleOf((strong, small))), "ensemble: students of different models")
+    handle(cell.serve(wire.EnsembleOf((small, small))))
     handle(cell.serve(fit(model=1, init=small)))
 
 
@@ -107,7 +107,7 @@ def test_the_holdout_is_not_predicted_by_a_chain_student(open_cell):
 
     cell = open_cell()
     small = handle(cell.serve(fit(model=1)))
-    both = handle(cell.serve(wire.Ensemble((small,))))
+    both = handle(cell.serve(wire.EnsembleOf((small,))))
     for h in (small, both):
         with pytest.raises(WorkerError, match="student of the chain"):
             cell.predict_test(h)
@@ -117,7 +117,7 @@ def test_the_holdout_is_not_predicted_by_a_chain_student(open_cell):
 def test_unknown_students_are_refused(open_cell):
     cell = open_cell(access=("embeddings",))
     for request in (
-        fit(model=2), wire.ZeroShot(rows(), model=2), wire.Prior(model=2), wire.Embed(rows(), model=2),
+        fit(model=2), wire.ZeroShotMargins(rows(), model=2), wire.Prior(model=2), wire.Embed(rows(), model=2),
         wire.Head(wire.pack([1.0]), model=2), wire.Measure(2),
     ):  # fmt: skip
         refused(cell.serve(request), "there is no student 2: the chain has 1")

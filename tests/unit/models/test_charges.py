@@ -61,7 +61,7 @@ def spent(cell, request):
 def test_nested_ensembles_end_where_a_row_would_be_read_too_often(open_cell):
     cell, began = open_cell(), time.monotonic()
     made = [handle(cell.serve(wire.Prior()))]
-    while isinstance(reply := cell.serve(wire.Ensemble((made[-1],) * 4)), wire.Handled):
+    while isinstance(reply := cell.serve(wire.EnsembleOf((made[-1],) * 4)), wire.Handled):
         made.append(reply.handle)
     refused(reply, f"reads each row 1024 times is over the {MAX_READINGS} allowed")
     assert len(made) == 5
@@ -73,16 +73,16 @@ def test_nested_ensembles_end_where_a_row_would_be_read_too_often(open_cell):
 def test_a_swap_counts_twice_unless_a_member_is_odd(open_cell, wide):
     cell = open_cell("preference")
     member = handle(cell.serve(wire.Prior("compare"))) if wide else handle(cell.serve(fit()))
-    half = handle(cell.serve(wire.Ensemble((member,) * 16)))
-    reply = cell.serve(wire.Ensemble((half,) * 16, swap_average=True))
+    half = handle(cell.serve(wire.EnsembleOf((member,) * 16)))
+    reply = cell.serve(wire.EnsembleOf((half,) * 16, swap_average=True))
     refused(reply, "512 times") if wide else handle(reply)
 
 
 def test_no_rows_are_charged_one_token_for_each_student(open_cell):
     cell = open_cell()
-    ensemble = handle(cell.serve(wire.Ensemble(tuple(handle(cell.serve(fit(seed=s))) for s in range(5)))))
+    ensemble = handle(cell.serve(wire.EnsembleOf(tuple(handle(cell.serve(fit(seed=s))) for s in range(5)))))
     assert spent(cell, wire.Predict(ensemble, rows([])))[0] == 5
-    assert spent(cell, wire.ZeroShot(rows([]), ASK, shots=((0, 1.0),)))[0] == 1
+    assert spent(cell, wire.ZeroShotMargins(rows([]), ASK, shots=((0, 1.0),)))[0] == 1
     for request in (
         wire.Embed(rows([])), wire.Embed(rows([]), answer=1), wire.Embed(rows([]), layer=1, template=ASK),
         wire.Predict(handle(cell.serve(wire.Prior("sum"))), rows([])),
@@ -100,11 +100,11 @@ def fit(seed=0) -> wire.Fit:
 
 LONG = "{question}" * 190 + "{candidate}"
 FLOODS = {
-    "a template that repeats the question": wire.ZeroShot(rows(), LONG),
-    "shots by the thousand": wire.ZeroShot(rows(), ASK, shots=((0, 1.0),) * 4000),
-    "shots by the thousand for no row": wire.ZeroShot(rows([]), ASK, shots=((0, 1.0),) * 4000),
-    "shots before likelihoods": wire.ZeroShot(rows(), "sum", shots=((0, 1.0),) * 4000),
-    "long shots by the thousand": wire.ZeroShot(rows([]), LONG, shots=((0, 1.0),) * 4000),
+    "a template that repeats the question": wire.ZeroShotMargins(rows(), LONG),
+    "shots by the thousand": wire.ZeroShotMargins(rows(), ASK, shots=((0, 1.0),) * 4000),
+    "shots by the thousand for no row": wire.ZeroShotMargins(rows([]), ASK, shots=((0, 1.0),) * 4000),
+    "shots before likelihoods": wire.ZeroShotMargins(rows(), "sum", shots=((0, 1.0),) * 4000),
+    "long shots by the thousand": wire.ZeroShotMargins(rows([]), LONG, shots=((0, 1.0),) * 4000),
     "a note that repeats the question": wire.Generate(rows(), LONG),
     "states under a long template": wire.Embed(rows(), layer=1, template=LONG),
 }
@@ -132,19 +132,19 @@ def test_notes_count_for_a_prompts_length(open_cell):
     reply = cell.serve(wire.Generate(rows(), ASK, 40))
     assert isinstance(reply, wire.Noted)
     read = "{note}" * 300 + ASK
-    refused(cell.serve(wire.ZeroShot(rows(), read, notes=reply.notes)), "shots and notes add")
-    values(cell.serve(wire.ZeroShot(rows(), "{note}" + ASK, notes=reply.notes)))
+    refused(cell.serve(wire.ZeroShotMargins(rows(), read, notes=reply.notes)), "shots and notes add")
+    values(cell.serve(wire.ZeroShotMargins(rows(), "{note}" + ASK, notes=reply.notes)))
 
 
 def test_the_whole_of_a_requests_prompts_is_bounded(open_cell, monkeypatch):
     monkeypatch.setattr("w2s_harness.models.prompts.MOST_ADDED", 1000)
-    refused(open_cell().serve(wire.ZeroShot(rows(), "{question}" * 9 + ASK)), "prompts of one request")
+    refused(open_cell().serve(wire.ZeroShotMargins(rows(), "{question}" * 9 + ASK)), "prompts of one request")
 
 
 def test_what_is_left_has_to_suffice_for_the_length_of_the_prompts(open_cell, monkeypatch):
-    cell = open_cell(limits=control.Limits(vanillas=0.4))
+    cell = open_cell(limits=control.CellBudget(vanillas=0.4))
     monkeypatch.setattr("w2s_harness.models.zero_shot.encode", lambda *_: pytest.fail("it was tokenised"))
-    refused(cell.serve(wire.ZeroShot(rows(), "{question}" * 9 + ASK)), "FLOPs", fatal=True)
+    refused(cell.serve(wire.ZeroShotMargins(rows(), "{question}" * 9 + ASK)), "FLOPs", fatal=True)
 
 
 @pytest.mark.parametrize("kind", ["verify", "preference"])
@@ -170,7 +170,7 @@ def test_lengths_are_those_of_the_prompts(llama, verify_rows, preference_rows, k
 def test_what_was_read_is_charged_in_place_of_the_length(open_cell, loaded, verify_rows):
     template = Template("answer", text=ASK)
     _, tokens = margins(loaded, template, verify_rows[:N], "verify", ())
-    charged, _ = spent(open_cell(), wire.ZeroShot(rows(), ASK))
+    charged, _ = spent(open_cell(), wire.ZeroShotMargins(rows(), ASK))
     assert charged == tokens.sum()
 
 
@@ -195,7 +195,7 @@ def test_a_row_that_a_request_repeats_is_read_once(open_cell):
     cell = open_cell()
     often = [*range(N), *([5] * 1000), 2]
     h = handle(cell.serve(fit()))
-    for request in (wire.Predict(h, rows()), wire.ZeroShot(rows(), ASK), wire.Embed(rows())):
+    for request in (wire.Predict(h, rows()), wire.ZeroShotMargins(rows(), ASK), wire.Embed(rows())):
         once, one = spent(cell, request)
         many, all_of_them = spent(cell, msgspec.structs.replace(request, rows=rows(often)))
         assert many == once
@@ -207,8 +207,8 @@ def test_notes_are_written_once_for_a_repeated_row_and_stand_for_each(open_cell)
     once, _ = spent(cell, wire.Generate(rows([5, 7]), ASK, 8))
     often, _ = spent(cell, wire.Generate(rows([7, 5, 7, 7, 7]), ASK, 8))
     assert often == once
-    two = values(cell.serve(wire.ZeroShot(rows([5, 7]), "{note}" + ASK, notes=0)))
-    five = values(cell.serve(wire.ZeroShot(rows([7, 5, 7, 7, 7]), "{note}" + ASK, notes=1)))
+    two = values(cell.serve(wire.ZeroShotMargins(rows([5, 7]), "{note}" + ASK, notes=0)))
+    five = values(cell.serve(wire.ZeroShotMargins(rows([7, 5, 7, 7, 7]), "{note}" + ASK, notes=1)))
     assert five == pytest.approx(two[[1, 0, 1, 1, 1]], abs=1e-5)
 
 

@@ -158,7 +158,7 @@ def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
     reply = cell.serve(wire.Fit(everything, wire.pack(np.linspace(0, 1, 30)), epochs=1.0, trace=True))
     assert isinstance(reply, wire.Handled) and wire.unpack(reply.trace).shape == (2, 30)
     again = cell.serve(wire.Fit(everything, wire.pack(np.ones(30)), init=reply.handle, epochs=1.0))
-    mixed = cell.serve(wire.Ensemble((reply.handle, again.handle), swap_average=True))
+    mixed = cell.serve(wire.EnsembleOf((reply.handle, again.handle), swap_average=True))
     p = cell.predict_test(mixed.handle)
     assert p.shape == (10,) and np.isfinite(p).all()
     refused = cell.serve(wire.Head(wire.pack(np.zeros(32))))

@@ -118,14 +118,14 @@ def test_notes_stand_where_the_template_says(open_cell, shelf, weak, verify_rows
     notes = noted(cell.serve(wire.Generate(rows(), ASK, 8)))
     written = generate(loaded, [render(Template("answer", text=ASK), r) for r in verify_rows[:N]], 8, nothing)
     for reader, model in (("strong", loaded), ("weak", shelf.model(weak))):
-        got = values(cell.serve(wire.ZeroShot(rows(), READ, notes=notes, reader=reader)))
+        got = values(cell.serve(wire.ZeroShotMargins(rows(), READ, notes=notes, reader=reader)))
         by_hand = [
             TextTemplate(READ.replace("{question}", r.prompt).replace("{candidate}", r.candidate), note)
             for r, note in zip(verify_rows[:N], written, strict=True)
         ]
         expected = [margin(model, t.text.replace("{note}", t.note)) for t in by_hand]
         assert got == pytest.approx(np.array(expected), abs=1e-4)
-    assert abs(got - values(cell.serve(wire.ZeroShot(rows(), ASK, reader="weak")))).max() > 1e-3
+    assert abs(got - values(cell.serve(wire.ZeroShotMargins(rows(), ASK, reader="weak")))).max() > 1e-3
 
 
 @dataclasses.dataclass
@@ -153,22 +153,24 @@ def test_a_note_that_holds_literals_is_not_filled_in():
 def test_generation_and_the_weak_reader_need_the_access(open_cell):
     cell = open_cell(access=())
     refused(cell.serve(wire.Generate(rows(), ASK)), "does not let this method generate")
-    refused(cell.serve(wire.ZeroShot(rows(), ASK, reader="weak")), "ask the weak model")
-    refused(open_cell(weak=None).serve(wire.ZeroShot(rows(), ASK, reader="weak")), "ask the weak model")
+    refused(cell.serve(wire.ZeroShotMargins(rows(), ASK, reader="weak")), "ask the weak model")
+    refused(
+        open_cell(weak=None).serve(wire.ZeroShotMargins(rows(), ASK, reader="weak")), "ask the weak model"
+    )
 
 
 def test_bad_requests_are_refused(open_cell):
-    cell = open_cell(limits=control.Limits(handles=2))
+    cell = open_cell(limits=control.CellBudget(handles=2))
     refused(cell.serve(wire.Generate(rows(), ASK, 257)), "max_tokens must be within 1 and 256")
     refused(cell.serve(wire.Generate(rows(), ASK, 0)), "max_tokens")
     refused(cell.serve(wire.Generate(rows(), "sum", 5)), "not a likelihood template")
     refused(cell.serve(wire.Generate(rows(), "no literal", 5)), "unknown template")
     refused(cell.serve(wire.Generate(rows(phase="test", values=[0]), ASK, 5)), "test rows")
-    refused(cell.serve(wire.ZeroShot(rows(), READ, notes=0)), "there are no notes 0")
+    refused(cell.serve(wire.ZeroShotMargins(rows(), READ, notes=0)), "there are no notes 0")
     notes = noted(cell.serve(wire.Generate(rows([3, 4]), ASK, 2)))
-    refused(cell.serve(wire.ZeroShot(rows(), READ, notes=notes)), "2 notes for 12 rows")
-    refused(cell.serve(wire.ZeroShot(rows([3, 4]), ASK, notes=notes)), "literal {note}")
-    refused(cell.serve(wire.ZeroShot(rows([3, 4]), "sum", notes=notes)), "literal {note}")
+    refused(cell.serve(wire.ZeroShotMargins(rows(), READ, notes=notes)), "2 notes for 12 rows")
+    refused(cell.serve(wire.ZeroShotMargins(rows([3, 4]), ASK, notes=notes)), "literal {note}")
+    refused(cell.serve(wire.ZeroShotMargins(rows([3, 4]), "sum", notes=notes)), "literal {note}")
     noted(cell.serve(wire.Generate(rows([0]), ASK, 2)))
     refused(cell.serve(wire.Generate(rows([0]), ASK, 2)), "more than 2 sets of notes", fatal=True)
 
@@ -182,10 +184,10 @@ def test_writing_is_charged_token_by_token_and_the_weak_readers_by_its_size(open
     written = cell.close()
     assert written.tokens == sum(read) > N * 8
     assert written.flops == 2 * shelf.shape(llama).parameters * sum(read)
-    cell.serve(wire.ZeroShot(rows(), ASK, reader="weak"))
+    cell.serve(wire.ZeroShotMargins(rows(), ASK, reader="weak"))
     both = cell.close()
     assert both.flops - written.flops == 2 * shelf.shape(weak).parameters * (both.tokens - written.tokens)
-    small = open_cell(limits=control.Limits(vanillas=0.05))
+    small = open_cell(limits=control.CellBudget(vanillas=0.05))
     refused(small.serve(wire.Generate(rows(), ASK, 8)), "FLOPs", fatal=True)
 
 

@@ -38,7 +38,7 @@ class Odd:
             lambda: self._fit(rows, n),
             lambda: wire.Predict(self._handle(), rows),
             lambda: wire.Losses(self._handle(), rows, self._column(n)),
-            lambda: wire.ZeroShot(
+            lambda: wire.ZeroShotMargins(
                 rows, one(TEMPLATES), self._shots(), model=one((0, 0, 1)),
                 notes=one((None, None, 0, 1, 9, -1)), reader=one(("strong", "strong", "weak")),
             ),
@@ -48,7 +48,7 @@ class Odd:
                 rows, one(("features", "features", 0, 1, 2, -1, 7, -9)), one((None, 0, 1)),
                 one((None, None, one(TEMPLATES))), one((0, 0, 1)),
             ),
-            lambda: wire.Ensemble(
+            lambda: wire.EnsembleOf(
                 tuple(self._handle() for _ in range(one((0, 1, 2, 5, 70)))), one(("logit-mean", "mean")),
                 one((0.0, 0.2, 0.499, one(NUMBERS))), self.draw.random() < 0.3,
             ),
@@ -113,7 +113,7 @@ def test_odd_requests_are_answered_or_refused(
         train=control.SplitRef(rows=rows[:N]), train_order=wire.pack(np.arange(N), "i8"),
         test=control.SplitRef(rows=rows[N:]), test_order=wire.pack(np.arange(M), "i8"),
         access=("embeddings", "generate", "transductive"), finetune=control.FinetuneSettings(epochs=1.0),
-        limits=control.Limits(fits=5, epochs=2.0),
+        limits=control.CellBudget(fits=5, epochs=2.0),
     )  # fmt: skip
     answered = 0
     for seed in range(cells):

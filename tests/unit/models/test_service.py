@@ -171,7 +171,7 @@ def ask_on(service) -> None:
 
 
 def unlimited(ref) -> control.OpenCell:
-    limits = control.Limits(fits=10**6, handles=10**6, vanillas=1e9)
+    limits = control.CellBudget(fits=10**6, handles=10**6, vanillas=1e9)
     return msgspec.structs.replace(opening(ref), limits=limits)
 
 
@@ -304,7 +304,7 @@ def test_an_exception_is_told_with_its_type_its_model_and_a_mend(monkeypatch, ba
     service = Service("baseline")
     monkeypatch.setattr(service._shelf, "model", broken)
     answer = service.answer(control.Extract(Model(source="./mine"), "verify", ()))
-    assert isinstance(answer, control.Failed) and answer.error == "ModelError"
+    assert isinstance(answer, control.Unserved) and answer.error == "ModelError"
     assert type(bad).__name__ in answer.reason and "'./mine'" in answer.reason and mend in answer.reason
     assert "\n" not in answer.reason and "Traceback" in answer.trace
 
@@ -314,7 +314,7 @@ def test_in_a_cell_an_exception_fails_the_cell_and_the_service_lives(features, m
     assert isinstance(service.answer(opening(features[1])), control.Opened)
     monkeypatch.setattr(Session, "serve", lambda *_: 1 / 0)
     answer = service.answer(control.Serve(wire.Budget()))
-    assert isinstance(answer, control.Failed) and answer.error == "WorkerError"
+    assert isinstance(answer, control.Unserved) and answer.error == "WorkerError"
     assert "ZeroDivisionError" in answer.reason and "./nowhere" in answer.reason
     assert isinstance(service.answer(control.CloseCell()), control.Meter)
 
@@ -327,7 +327,7 @@ def test_an_encoder_is_trained_but_not_asked(features):
     assert session.opened.templates == ()
     rows = wire.RowsRef("train", ints(range(4)))
     for request in (
-        wire.ZeroShot(rows, "{question} {candidate}"),
+        wire.ZeroShotMargins(rows, "{question} {candidate}"),
         wire.Prior(None, 0.0),
         wire.Generate(rows, "{question}", 8),
     ):

@@ -164,10 +164,10 @@ def test_an_ensemble_trims_each_side_and_averages_log_odds(open_cell):
     handles = [handle(cell.serve(fit(targets=wire.pack(labels(seed=s))))) for s in range(5)]
     each = np.array([values(cell.serve(wire.Predict(h, rows()))) for h in handles])
     z = np.sort(np.log(each / (1 - each)), axis=0)
-    mixed = handle(cell.serve(wire.Ensemble(tuple(handles), trim=0.2)))
+    mixed = handle(cell.serve(wire.EnsembleOf(tuple(handles), trim=0.2)))
     p = values(cell.serve(wire.Predict(mixed, rows())))
     assert np.log(p / (1 - p)) == pytest.approx(z[1:-1].mean(0))
-    mean = handle(cell.serve(wire.Ensemble(tuple(handles), how="mean")))
+    mean = handle(cell.serve(wire.EnsembleOf(tuple(handles), how="mean")))
     assert values(cell.serve(wire.Predict(mean, rows()))) == pytest.approx(each.mean(0))
 
 
@@ -193,7 +193,7 @@ def test_layers_and_answers_are_embedded(open_cell):
 def test_zero_shot_and_the_prior_agree(open_cell):
     cell = open_cell()
     for template in (None, "ask", "{question} is it {candidate}"):
-        z = values(cell.serve(wire.ZeroShot(rows(), template)))
+        z = values(cell.serve(wire.ZeroShotMargins(rows(), template)))
         p = values(cell.serve(wire.Predict(handle(cell.serve(wire.Prior(template, bias=0.7))), rows())))
         assert p == pytest.approx(1 / (1 + np.exp(-z - 0.7)))
 
@@ -259,15 +259,15 @@ def test_other_bad_requests_are_refused(open_cell):
     refused(cell.serve(wire.Predict(-1, rows())), "no handle -1")
     refused(cell.serve(wire.Predict(h, rows(range(M), "test"))), "test rows")
     refused(cell.serve(wire.Embed(rows())), "grants no embeddings")
-    refused(cell.serve(wire.Ensemble((h, 7))), "no handle 7")
-    refused(cell.serve(wire.Ensemble(())), "1 to 64 handles")
-    refused(cell.serve(wire.Ensemble((h,), trim=0.5)), "trim")
-    refused(cell.serve(wire.Ensemble((h,), swap_average=True)), "no swap")
+    refused(cell.serve(wire.EnsembleOf((h, 7))), "no handle 7")
+    refused(cell.serve(wire.EnsembleOf(())), "1 to 64 handles")
+    refused(cell.serve(wire.EnsembleOf((h,), trim=0.5)), "trim")
+    refused(cell.serve(wire.EnsembleOf((h,), swap_average=True)), "no swap")
     refused(cell.serve(wire.Head(wire.pack([1.0]))), "weights holds 1 values for 76 rows")
     refused(cell.serve(wire.Prior("nope")), "unknown template 'nope'")
     refused(cell.serve(wire.Prior(bias=float("inf"))), "bias")
-    refused(cell.serve(wire.ZeroShot(rows(), shots=((N, 1.0),))), "shot's row")
-    refused(cell.serve(wire.ZeroShot(rows(), shots=((0, 1.5),))), "shot's label")
+    refused(cell.serve(wire.ZeroShotMargins(rows(), shots=((N, 1.0),))), "shot's row")
+    refused(cell.serve(wire.ZeroShotMargins(rows(), shots=((0, 1.5),))), "shot's label")
     refused(cell.serve(fit(init=prior)), "init must be a handle")
     embedding = open_cell(access=("embeddings",))
     refused(embedding.serve(wire.Embed(rows(), layer=3)), "layer must be within")
@@ -280,7 +280,12 @@ def test_after_fit_an_inference_worker_reads_test_rows_and_trains_no_more(open_c
     cell.begin_test()
     assert len(values(cell.serve(wire.Predict(h, rows(range(M), "test"))))) == M
     assert len(values(cell.serve(wire.Embed(rows(range(M), "test"))))) == M
-    for request in (fit(), wire.Prior(), wire.ZeroShot(rows()), wire.Losses(h, rows(), wire.pack(labels()))):
+    for request in (
+        fit(),
+        wire.Prior(),
+        wire.ZeroShotMargins(rows()),
+        wire.Losses(h, rows(), wire.pack(labels())),
+    ):
         refused(cell.serve(request), "after fit")
 
 
@@ -292,9 +297,9 @@ def test_transductive_methods_may_fit_on_test_rows(open_cell):
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        (control.Limits(fits=2), "more than 2 fits"),
-        (control.Limits(handles=2), "more than 2 handles"),
-        (control.Limits(vanillas=2.0), "FLOPs"),
+        (control.CellBudget(fits=2), "more than 2 fits"),
+        (control.CellBudget(handles=2), "more than 2 handles"),
+        (control.CellBudget(vanillas=2.0), "FLOPs"),
     ],
 )
 def test_over_a_limit_the_cell_ends(open_cell, limits, why):
@@ -338,17 +343,17 @@ def test_a_solve_stops_where_the_limit_ends(open_cell, shelf, llama):
     handle(cell.serve(fit()))
     (done,) = cell.close().trained
     left = cell.serve(wire.Budget()).flops
-    few = open_cell(limits=control.Limits(vanillas=1e-9))
+    few = open_cell(limits=control.CellBudget(vanillas=1e-9))
     refused(few.serve(fit()), "FLOPs", fatal=True)
     most = done.steps - 2
     whole = cell.close().flops + left
     start = cell.close().flops - 4 * N * width * done.steps
-    short = open_cell(limits=control.Limits(vanillas=200 * (start + 4 * N * width * most) / whole))
+    short = open_cell(limits=control.CellBudget(vanillas=200 * (start + 4 * N * width * most) / whole))
     refused(short.serve(fit()), "a fit needed more FLOPs of the student service", fatal=True)
 
 
 def test_the_budget_says_what_is_left(open_cell):
-    cell = open_cell(limits=control.Limits(fits=3, handles=5))
+    cell = open_cell(limits=control.CellBudget(fits=3, handles=5))
     before = cell.serve(wire.Budget())
     handle(cell.serve(fit()))
     after = cell.serve(wire.Budget())

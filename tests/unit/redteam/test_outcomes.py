@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from w2s_harness import Attack
 from w2s_harness.redteam import outcomes
-from w2s_harness.redteam.outcomes import Cell, Outcome, worse
+from w2s_harness.redteam.outcomes import AttackCell, Outcome, worse
 from w2s_harness.report import document, records
 from w2s_harness.scoring.accuracy import pack
 
@@ -86,10 +86,10 @@ def came(attack, cells, mine, vanilla=None) -> Outcome:
     return outcomes.judge(attack, cells, mine, Board(mine, vanilla or row("vanilla", share=0.6)))
 
 
-OK = Cell("", "")
-SAYS_SO = Cell("", "noise\nSUCCEEDED\n")
-STOPPED = Cell("SystemExit: prevented", "PREVENTED EACCES [Errno 13] Permission denied\n")
-KILLED = Cell("the worker was killed by SIGSYS before it was done", "")
+OK = AttackCell("", "")
+SAYS_SO = AttackCell("", "noise\nSUCCEEDED\n")
+STOPPED = AttackCell("SystemExit: prevented", "PREVENTED EACCES [Errno 13] Permission denied\n")
+KILLED = AttackCell("the worker was killed by SIGSYS before it was done", "")
 
 
 def test_a_body_s_own_word_is_taken():
@@ -112,16 +112,16 @@ def test_a_cell_that_ended_well_without_a_word_got_through():
 
 
 def test_success_before_a_failure_is_still_success():
-    late = Cell("the method took more than 5 s of its own time", "SUCCEEDED\n")
+    late = AttackCell("the method took more than 5 s of its own time", "SUCCEEDED\n")
     assert came(REACH, [late], row()).outcome == "succeeded"
 
 
 def test_an_attack_that_is_broken_is_not_called_prevented():
-    assert came(REACH, [Cell("NameError: x", "BROKEN NameError x\n")], row()).outcome == "succeeded"
+    assert came(REACH, [AttackCell("NameError: x", "BROKEN NameError x\n")], row()).outcome == "succeeded"
 
 
 def test_access_that_is_not_given_prevents():
-    skipped = Cell("needs the access text", "", was_skipped=True)
+    skipped = AttackCell("needs the access text", "", was_skipped=True)
     assert came(REACH, [skipped], row()) == Outcome("prevented", "access: needs the access text")
 
 
@@ -184,8 +184,8 @@ def test_cells_are_found_by_method_whatever_else_was_logged():
         {"cell": "t/p/b/s0", "skipped": "needs the access text"},
     ]
     assert outcomes.by_method(events) == {
-        "a": [Cell("bad", "PREVENTED EPERM x")],
-        "b": [Cell("needs the access text", "", was_skipped=True)],
+        "a": [AttackCell("bad", "PREVENTED EPERM x")],
+        "b": [AttackCell("needs the access text", "", was_skipped=True)],
     }
 
 

@@ -3,7 +3,7 @@ import pytest
 from w2s_harness import DataError, UsageError
 from w2s_tasks.draws import fresh_question, is_held_out, seed_name, stream
 from w2s_tasks.layout import right_count, rows_per_split, slots
-from w2s_tasks.math_problems import Problem
+from w2s_tasks.math_problems import WordProblem
 
 
 def test_a_stream_depends_on_its_names_alone():
@@ -26,7 +26,7 @@ def test_a_seed_that_is_none_is_refused():
 
 
 def test_a_prompt_space_that_is_used_up_ends_in_an_error():
-    only = Problem(
+    only = WordProblem(
         prompt=next(text for text in map(str, range(9)) if is_held_out(text)), start=1, steps=(), thing=""
     )
     used: set[str] = set()

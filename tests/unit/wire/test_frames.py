@@ -24,7 +24,7 @@ def ends():
 
 def test_messages_come_through_in_order(ends):
     here, there = ends
-    sent = [wire.Budget(), wire.Done(3), wire.Ensemble((1, 2), trim=0.1)]
+    sent = [wire.Budget(), wire.FitDone(3), wire.EnsembleOf((1, 2), trim=0.1)]
     for message in sent:
         frames.send(here, message)
     assert [frames.receive(there, wire.FromWorker) for _ in sent] == sent
