@@ -18,7 +18,7 @@ import msgspec
 from w2s_harness.data.wording import quoted
 from w2s_harness.errors import DataError
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 _APART = re.compile(r'"\s+:')
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 
@@ -93,7 +93,7 @@ def value_of(text: str, name: str, *, line: int | None = None, mend: str) -> Any
         raise DataError(f"{at}: a number is too long. Write it as text.") from None
 
 
-def struct_of(text: str, kind: type[Kind], name: str, *, line: int | None = None, mend: str) -> Kind:
+def struct_of(text: str, kind: type[T], name: str, *, line: int | None = None, mend: str) -> T:
     """`value_of` as a msgspec type. Raises `DataError` with the JSON path too, for what does not fit it."""
     found = _plainly(text, kind)
     if found is not None:
@@ -110,7 +110,7 @@ def struct_of(text: str, kind: type[Kind], name: str, *, line: int | None = None
         raise DataError(f"{at}: a number is too large. {mend}") from None
 
 
-def _plainly(text: str, kind: type[Kind]) -> Kind | None:
+def _plainly(text: str, kind: type[T]) -> T | None:
     """`struct_of` several times as fast, or None where only the whole reading tells what is wrong.
 
     Written anew, a text has as many `":` as before unless a key was dropped, which stood twice; that holds
