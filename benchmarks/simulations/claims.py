@@ -29,7 +29,7 @@ from no_method import GRID, Kernel, Seed, answers
 from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import _Cells
 from w2s_harness.experiment.own_worlds import pair_and_echo
-from w2s_harness.report import claims, comparing, document, records
+from w2s_harness.report import claims, comparing, document, provenance, records
 from w2s_harness.scoring import own_size, pool
 from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
 from w2s_harness.scoring.readouts import centred, labels
@@ -227,8 +227,9 @@ def _row(name: str, ours: Floats, own: records.Own, versus: list[document.Compar
         track="elicitation" if own.verdict == "elicitation" else "w2s", rank=None, pgr=None, pgr_ci=None,
         pgr_ci_pool=None, attempts=1, pgr_sem=None, reason="no gap is asked for",
         transfer=document.Transfer(mean=float(ours.mean()), per_seed=per_seed), access=[], isolation="L2",
-        verdicts=[], compute=records.Compute(fits=1, tokens=1, flops=1.0), solver="exact", exposure="fresh",
-        source=records.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
+        verdicts=[], compute=provenance.Compute(fits=1, tokens=1, flops=1.0), solver="exact",
+        exposure="fresh",
+        source=provenance.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
         by_subset={}, vs_vanilla_star=versus[0], vs_zero_shot_star=versus[1], own=own,
     )  # fmt: skip
 

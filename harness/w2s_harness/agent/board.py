@@ -13,7 +13,7 @@ from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import HostReferee, spelled
 from w2s_harness.experiment.assemble import Results
 from w2s_harness.report import document
-from w2s_harness.report.records import Author, Cost
+from w2s_harness.report.provenance import Author, Cost
 
 WEAK_SUPERVISION = "weak supervision"
 

@@ -9,7 +9,7 @@ from w2s_harness.agent.board import Submission
 from w2s_harness.agent.forum import one_line
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import Purse
-from w2s_harness.report.records import Cost
+from w2s_harness.report.provenance import Cost
 
 
 def submissions(folder: Path, families: Mapping[str, str] | None = None) -> list[Submission]:

@@ -19,7 +19,7 @@ from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.code_digest import library_versions, whole
 from w2s_harness.experiment.gold_oracle import own_ceiling
-from w2s_harness.experiment.judging import Judged, RowId, judge
+from w2s_harness.experiment.judging import RowId, RowVerdicts, judge
 from w2s_harness.experiment.one_cell import Job, Record
 from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import with_own
@@ -35,9 +35,8 @@ from w2s_harness.experiment.scored import (
 )
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan
-from w2s_harness.report import document, records
+from w2s_harness.report import document, provenance, records
 from w2s_harness.report.claims import claims_of, decided
-from w2s_harness.report.uncollected import uncollected
 from w2s_harness.scoring import interval, pgr
 from w2s_harness.scoring.accuracy import Outcomes, pack
 from w2s_harness.scoring.starred import Starred
@@ -59,10 +58,9 @@ class Results:
     """Vanilla in many draws of echo and decoy, by setting id."""
 
 
-_UNJUDGED = Judged()
+_UNJUDGED = RowVerdicts()
 
 
-@uncollected()
 def assemble(
     found: Results,
     plugins: Plugins,
@@ -127,7 +125,7 @@ def _references(found: Results) -> dict[str, rowing.Reference]:
 def _tallies(
     found: Results,
     references: Mapping[str, rowing.Reference],
-    judged: Mapping[RowId, Judged],
+    judged: Mapping[RowId, RowVerdicts],
     attempts: Mapping[RowId, int],
 ) -> dict[str, list[rowing.Tally]]:
     """The rows in the making by setting, in the order of the plan's methods."""
@@ -232,12 +230,12 @@ def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
     return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
 
 
-def _hyper(setting: Setting, baseline: Baseline) -> records.Hyper:
+def _hyper(setting: Setting, baseline: Baseline) -> provenance.Hyper:
     if setting.pair.mode == "finetune":
         own = setting.pair.finetune
-        return records.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
+        return provenance.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
     chosen = baseline.chosen
-    return records.Hyper(
+    return provenance.Hyper(
         C=chosen["strong"]["c"], ceiling_C=chosen["ceiling"]["c"], epochs=None, lr=None,
         grid=dict(chosen["grid"]),
     )  # fmt: skip
@@ -253,11 +251,11 @@ def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
     return out
 
 
-def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline) -> records.ModelRecord:
+def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline) -> provenance.ModelRecord:
     spec = setting.pair.weak if role == "weak" else setting.pair.strong
     known = setting.models[role]
     seen = known.get("seen") or {}
-    return records.ModelRecord(
+    return provenance.ModelRecord(
         source=known["source"], revision=known["revision"], dtype=spec.dtype, sha256=known["sha256"],
         commit=known.get("commit"), context=seen.get("context"), readout=seen.get("readout"),
         n_cut=baseline.cut.get(role), chat=seen.get("chat"), template_order=list(spec.templates),
@@ -266,10 +264,10 @@ def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline
     )  # fmt: skip
 
 
-def _harness(plugins: Plugins) -> records.HarnessRecord:
+def _harness(plugins: Plugins) -> provenance.HarnessRecord:
     versions = {name: v for name, v in library_versions().items() if v is not None}
     loaded = [
-        records.PluginRecord(
+        provenance.PluginRecord(
             name=name,
             distribution=facts.get("distribution"),
             version=facts.get("version"),
@@ -277,6 +275,6 @@ def _harness(plugins: Plugins) -> records.HarnessRecord:
         )
         for name, facts in sorted(plugins.loaded.items())
     ]
-    return records.HarnessRecord(
+    return provenance.HarnessRecord(
         version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=loaded
     )

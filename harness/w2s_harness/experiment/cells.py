@@ -24,7 +24,6 @@ from w2s_harness.isolation.showing import said
 from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Cell, Plan
-from w2s_harness.report.uncollected import uncollected
 from w2s_harness.types import Verdict, World
 
 CELLS, RERUNS = "cells", "re-runs"
@@ -124,7 +123,6 @@ class CellWork:
             desk.records.setdefault(job.cell.id, {"error": why, "not_run": True})
         return desk.records
 
-    @uncollected()
     def _settled(self, jobs: list[Job], desk: _Desk) -> list[Job]:
         """Settle what is known of cells without running them; returns the others."""
         missing = []
@@ -171,7 +169,6 @@ class CellWork:
 
     # -- which cells ------------------------------------------------------------------------------------
 
-    @uncollected()
     def _jobs(self) -> list[Job]:
         """The real cells; those of a row stand together and share what names them."""
         made: dict[tuple[str, str, str], Callable[[Cell], Job]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.models.control import FitFacts
-from w2s_harness.report.records import Fits
+from w2s_harness.report.provenance import Fits
 
 Record = Mapping[str, Any]
 

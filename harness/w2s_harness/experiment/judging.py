@@ -23,7 +23,7 @@ RowId = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RowVerdicts:
     """What the guards say of a row."""
 
     verdicts: Sequence[Verdict] = ()
@@ -38,7 +38,7 @@ def judge(
     *,
     attempts: Mapping[RowId, int],
     published: Mapping[RowId, Sequence[Published]],
-) -> dict[RowId, Judged]:
+) -> dict[RowId, RowVerdicts]:
     """The verdicts of every row and the command that shows them again.
 
     A `disqualify` of the whole method stands in each of its rows.
@@ -60,7 +60,7 @@ def judge(
         jobs = [ended.job for ended in rows[row]]
         off = [] if jobs[0].method.is_predictions else work.guards.off()
         verdicts = merged([*off, *said, *spread.get(row, ())])
-        out[row] = Judged(verdicts, commands.of(jobs, shipped[row[0]]) if verdicts else "")
+        out[row] = RowVerdicts(verdicts, commands.of(jobs, shipped[row[0]]) if verdicts else "")
     return out
 
 

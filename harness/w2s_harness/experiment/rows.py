@@ -18,7 +18,7 @@ from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import Authorship, PlannedMethod
-from w2s_harness.report import document, records
+from w2s_harness.report import document, provenance, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
@@ -262,7 +262,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         fits=fit_facts.of_row(r for _, r in tally.cells),
         solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
-        source=records.SourceRecord(
+        source=provenance.SourceRecord(
             distribution=source.distribution,
             version=source.version,
             sha256=source.sha256 or None,
@@ -313,9 +313,11 @@ def _authored(author: Authorship | None) -> dict[str, Any]:
     """Who wrote it and what it cost, of a method that says so."""
     if author is None:
         return {}
-    found: dict[str, Any] = {"author": records.Author(kind=author.kind, who=author.who, hours=author.hours)}
+    found: dict[str, Any] = {
+        "author": provenance.Author(kind=author.kind, who=author.who, hours=author.hours)
+    }
     if author.usd is not None:
-        found["cost"] = records.Cost(usd=author.usd)
+        found["cost"] = provenance.Cost(usd=author.usd)
     return found
 
 
@@ -359,10 +361,10 @@ def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
     )
 
 
-def _compute(tally: Tally) -> records.Compute:
+def _compute(tally: Tally) -> provenance.Compute:
     """Summed over the row's cells that ended well."""
     found: list[Mapping[str, float]] = [r["compute"] for _, r in tally.cells if "compute" in r]
-    return records.Compute(
+    return provenance.Compute(
         fits=sum(int(c["fits"]) for c in found),
         tokens=sum(int(c["tokens"]) for c in found),
         flops=tally.flops,

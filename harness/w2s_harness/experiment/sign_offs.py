@@ -21,7 +21,7 @@ from w2s_harness.disk import HEAD, append, check_head, decoded, read_bytes, writ
 from w2s_harness.errors import DataError
 from w2s_harness.plan import PlannedMethod, Value
 from w2s_harness.report.document import Leaderboard, Row, label
-from w2s_harness.report.records import Review
+from w2s_harness.report.provenance import Review
 
 FILE = "w2s-reviews.jsonl"
 MAX_BYTES = 2**26

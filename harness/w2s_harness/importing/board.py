@@ -13,7 +13,7 @@ import w2s_harness
 from w2s_harness.experiment.code_digest import library_versions, whole
 from w2s_harness.importing import comparing
 from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
-from w2s_harness.report import document, records
+from w2s_harness.report import document, provenance, records
 from w2s_harness.report.claims import claims_of, decided
 from w2s_harness.scoring.imported import accuracy_test, gap_interval_of, no_gap_of, pgr_interval_of
 from w2s_harness.scoring.interval import Interval
@@ -91,7 +91,7 @@ def _setting(reference: _Reference) -> document.Setting:
         gap=reference.gap,
         gap_ci=reference.interval.bounds,
         reason=reference.no_gap or reference.interval.reason,
-        hyper=records.Hyper(C=None, epochs=setting.epochs, lr=setting.lr, grid={}),
+        hyper=provenance.Hyper(C=None, epochs=setting.epochs, lr=setting.lr, grid={}),
         exposure="public",
         data_digest="",
         n_cut=0,
@@ -114,8 +114,8 @@ def _line(value: float, known: BySeed) -> document.Baseline:
     return document.Baseline(mean=value, per_seed=per_seed)
 
 
-def _model(source: str) -> records.ModelRecord:
-    return records.ModelRecord(source=source, revision=None, dtype="unknown", sha256=None)
+def _model(source: str) -> provenance.ModelRecord:
+    return provenance.ModelRecord(source=source, revision=None, dtype="unknown", sha256=None)
 
 
 # -- rows -------------------------------------------------------------------------------------------------
@@ -170,10 +170,10 @@ def _row(
         attempts=1,
         isolation="imported",
         verdicts=[],
-        compute=records.Compute(fits=0, tokens=0, flops=0.0),
+        compute=provenance.Compute(fits=0, tokens=0, flops=0.0),
         solver=setting.solver,
         exposure="public",
-        source=records.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
+        source=provenance.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
         by_subset={
             name: document.SubsetScore(accuracy=a, pgr=None, reason="the weak floor on it is not recorded")
             for name, a in row.subsets.items()
@@ -226,8 +226,8 @@ def _compared(rows: Sequence[document.Row]) -> list[document.Row]:
     return [msgspec.structs.replace(row, vs_vanilla=c) for row, c in zip(rows, corrected, strict=True)]
 
 
-def _harness() -> records.HarnessRecord:
+def _harness() -> provenance.HarnessRecord:
     versions = {name: v for name, v in library_versions().items() if v is not None}
-    return records.HarnessRecord(
+    return provenance.HarnessRecord(
         version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=[]
     )

@@ -14,7 +14,6 @@ from w2s_harness import destination
 from w2s_harness.disk import write_errors
 from w2s_harness.errors import DataError
 from w2s_harness.report.document import Leaderboard
-from w2s_harness.report.uncollected import uncollected
 
 UNSTABLE = ("machine", "timing")
 """Top-level fields that differ between two runs of one plan."""
@@ -48,9 +47,8 @@ def document_bytes(document: Leaderboard) -> bytes:
 
     Raises `DataError` with the JSON path where it breaks it.
     """
-    with uncollected():
-        plain = _checked(document)
-        return _written(plain, untyped=[plain[name] for name in _UNTYPED])
+    plain = _checked(document)
+    return _written(plain, untyped=[plain[name] for name in _UNTYPED])
 
 
 def render(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:

@@ -12,34 +12,34 @@ from w2s_harness.data.strict_json import struct_of
 from w2s_harness.disk import read_bytes, shown, text_of
 from w2s_harness.errors import DataError
 from w2s_harness.plan import label as label_of
+from w2s_harness.report.provenance import (
+    Author,
+    Compute,
+    Cost,
+    Fits,
+    HarnessRecord,
+    Hyper,
+    ModelRecord,
+    Review,
+    SourceRecord,
+)
 from w2s_harness.report.records import (
     Accuracy,
-    Author,
     BestOf,
     BoardPart,
     Calibration,
     Claim,
-    Compute,
     Control,
-    Cost,
     Count,
-    Fits,
-    HarnessRecord,
-    Hyper,
     Judged,
     JudgedRow,
-    ModelRecord,
     Own,
-    Review,
     RowBaselines,
     RowClaim,
-    SourceRecord,
     Star,
     VerdictRecord,
 )
-from w2s_harness.report.records import (
-    SeedAccuracy as SeedAccuracy,
-)
+from w2s_harness.report.records import SeedAccuracy as SeedAccuracy
 
 SCHEMA = "w2s-leaderboard/1"
 MAX_BYTES = 2**27

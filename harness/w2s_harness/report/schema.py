@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from w2s_harness.report import document, records
+from w2s_harness.report import document, provenance, records
 
 
 def schema() -> dict[str, Any]:
@@ -36,7 +36,7 @@ def schema_text() -> str:
 def descriptions() -> dict[str, dict[str, str]]:
     """The docstring of every field of every type of the document, by type and field."""
     found: dict[str, dict[str, str]] = {}
-    for module in (records, document):
+    for module in (records, provenance, document):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 found[node.name] = dict(_fields(node))

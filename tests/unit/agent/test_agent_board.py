@@ -8,7 +8,8 @@ import pytest
 from w2s_harness.agent.board import _listed, _weak_supervision
 from w2s_harness.report import agents
 from w2s_harness.report.document import Row, Transfer
-from w2s_harness.report.records import Compute, Own, SourceRecord
+from w2s_harness.report.provenance import Compute, SourceRecord
+from w2s_harness.report.records import Own
 
 
 def row(method, task="chat", verdict="weak supervision", **changes):

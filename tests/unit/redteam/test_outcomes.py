@@ -12,7 +12,7 @@ from msgspec import UNSET
 from w2s_harness import Attack
 from w2s_harness.redteam import outcomes
 from w2s_harness.redteam.outcomes import AttackCell, Outcome, worse
-from w2s_harness.report import document, records
+from w2s_harness.report import document, provenance, records
 from w2s_harness.scoring.accuracy import pack
 
 N, SEEDS = 60, (0, 1, 2)
@@ -55,10 +55,10 @@ def row(method="a", *, share=0.6, track="w2s", status="ok", verdicts=(), reason=
         access=[],
         isolation="L2",
         verdicts=list(verdicts),
-        compute=records.Compute(fits=1, tokens=1, flops=1.0),
+        compute=provenance.Compute(fits=1, tokens=1, flops=1.0),
         solver="exact",
         exposure="public",
-        source=records.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
+        source=provenance.SourceRecord(distribution=None, version=None, sha256=None, editable=False),
         by_subset={},
     )
 

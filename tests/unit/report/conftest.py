@@ -15,21 +15,8 @@ from w2s_harness.report.document import (
     SubsetScore,
     Transfer,
 )
-from w2s_harness.report.records import (
-    Claim,
-    Compute,
-    Control,
-    HarnessRecord,
-    Hyper,
-    ModelRecord,
-    Own,
-    OwnPart,
-    RowClaim,
-    SourceRecord,
-    Star,
-    StarPoint,
-    VerdictRecord,
-)
+from w2s_harness.report.provenance import Compute, HarnessRecord, Hyper, ModelRecord, SourceRecord
+from w2s_harness.report.records import Claim, Control, Own, OwnPart, RowClaim, Star, StarPoint, VerdictRecord
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import OFF
 

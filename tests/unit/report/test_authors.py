@@ -5,7 +5,7 @@ import pytest
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report.authors import by_author
-from w2s_harness.report.records import Author, Cost
+from w2s_harness.report.provenance import Author, Cost
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import gc
 import json
 import os
 import struct
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from w2s_harness.errors import DataError, StoreError
 from w2s_harness.report.canonical import document_bytes, encode, stable_bytes, write
 from w2s_harness.report.document import Leaderboard, decode
-from w2s_harness.report.uncollected import uncollected
 
 LEAVES = (
     st.none()
@@ -136,17 +134,3 @@ def test_a_key_that_is_no_string_is_found_wherever_the_schema_leaves_room(board)
         odd = msgspec.structs.replace(board, **{name: {"a": [{"b": {1: 2}}]}})
         with pytest.raises(DataError, match=rf"key 1 is no string - at `\$.{name}.a\[0\].b`"):
             document_bytes(odd)
-
-
-def test_the_collector_is_set_back_as_it_was(board):
-    assert gc.isenabled()
-    document_bytes(board)
-    assert gc.isenabled()
-    gc.disable()
-    try:
-        with pytest.raises(RuntimeError), uncollected():
-            assert not gc.isenabled()
-            raise RuntimeError
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

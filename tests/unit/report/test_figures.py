@@ -7,7 +7,7 @@ import pytest
 
 from w2s_harness.errors import UsageError
 from w2s_harness.report.figures import write_figures
-from w2s_harness.report.records import Fits
+from w2s_harness.report.provenance import Fits
 from w2s_harness.report.regularisation import c_effective
 
 NAMES = [f"{name}.{kind}" for name in ("pgr", "accuracy", "regularisation") for kind in ("pdf", "svg")]
