@@ -22,7 +22,6 @@ import numpy as np
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.assemble import Results, assemble
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.cells import CellWork
@@ -31,6 +30,7 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.report import canonical
 from w2s_harness.scoring.accuracy import pack

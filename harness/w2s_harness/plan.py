@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, UsageError
+from w2s_harness.method_source import MethodSource
 from w2s_harness.types import Exposure, HoldoutPart, Pair, Task, Track
 from w2s_harness.wire import parameters
 
@@ -227,6 +227,8 @@ class PlannedMethod:
     """Those that differ from their defaults."""
     access: tuple[str, ...] = ()
     track: Track = "unknown"
+    by_steps: bool = False
+    """What it says of itself, as `Method.by_steps`."""
     error: str = ""
     """Why it cannot run: its module does not load, or it is refused."""
     author: Authorship | None = None
@@ -235,7 +237,7 @@ class PlannedMethod:
     @property
     def is_predictions(self) -> bool:
         """Whether it is a file of predictions: nothing of it runs."""
-        return self.source.entry is None and self.source.filename.endswith(PREDICTIONS)
+        return self.source.is_file and self.source.filename.endswith(PREDICTIONS)
 
 
 @dataclass(frozen=True, slots=True)

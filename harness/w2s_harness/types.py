@@ -136,6 +136,9 @@ class Method:
     """What it needs beyond the minimum: `inference`, `transductive`, `embeddings`, ..."""
     track: ClassVar[Track] = "w2s"
     """`elicitation` for a method that does not depend on the teacher."""
+    by_steps: ClassVar[bool] = False
+    """Whether its fits name `epochs`, `lr`, `init` or `trace`, so that a probe trains by minibatches and the
+    settings of that solver are chosen too; supposed of every method that w2s-harness does not ship."""
     authors: ClassVar[tuple[str, ...]] = ()
     authored_by: ClassVar[Literal["human", "agent", "both"]] = "human"
     authored_hours: ClassVar[float | None] = None

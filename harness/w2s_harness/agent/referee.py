@@ -19,7 +19,6 @@ from w2s_harness.agent.scripting import FAILED, wrapped
 from w2s_harness.agent.scripting import NAME as SCRIPT
 from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import HarnessError, PluginError, StoreError
 from w2s_harness.experiment import secret, session
 from w2s_harness.experiment.cells import CellWork
@@ -33,6 +32,7 @@ from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.showing import said
+from w2s_harness.method_source import MethodSource
 from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import PlannedMethod, Value

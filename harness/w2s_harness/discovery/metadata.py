@@ -17,10 +17,10 @@ from pathlib import Path
 from w2s_harness.discovery import editable, records, redirecting
 from w2s_harness.discovery.records import installed_files, normalised
 from w2s_harness.errors import PluginError, UsageError
+from w2s_harness.method_source import OURS as OURS
 
 TRUSTED = "w2s_harness"
 METHODS = "w2s_harness.methods"
-OURS = "w2s-harness"
 SHARED = ("numpy", "scipy", "msgspec", "pluggy")
 """Distributions that every worker may use."""
 

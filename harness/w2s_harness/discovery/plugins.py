@@ -21,9 +21,9 @@ import pluggy
 from w2s_harness import hookspecs
 from w2s_harness.discovery import hooks, metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.disk import HEAD, check_head, open_regular, shown
 from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError, nearest
+from w2s_harness.method_source import MethodSource
 from w2s_harness.types import Pair, Task, TaskKind
 
 Named = TypeVar("Named", Task, Pair)

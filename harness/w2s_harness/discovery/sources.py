@@ -8,7 +8,6 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,66 +25,40 @@ from w2s_harness.discovery import (
 from w2s_harness.discovery.contents import File
 from w2s_harness.discovery.metadata import Entry
 from w2s_harness.errors import DataError, PluginError, UsageError
+from w2s_harness.method_source import MethodSource
 
 MAX_FILE = 2**28
 """Bytes; a longer method file, or file of predictions, is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class MethodSource:
-    """A module that offers methods: an installed one, or a file whose bytes were read once."""
+def files(source: MethodSource) -> dict[str, bytes]:
+    """Every file that could run or be read as part of the method, by name, as it is now.
 
-    name: str
-    """The entry point's name, or the file's path as the user gave it."""
-    module: str
-    distribution: str | None
-    version: str | None
-    sha256: str
-    """Empty where its files could not be read."""
-    folders: tuple[str, ...] = ()
-    """Where a worker imports the module from; empty for a file."""
-    reads: tuple[str, ...] = ()
-    """What its worker reads beside what every worker does: the files of its distribution and of what that
-    needs, or a folder of ours."""
-    beside: tuple[str, ...] = ()
-    """Those of them that are of what it needs."""
-    opened: tuple[str, ...] = ()
-    """What of `reads` lies beyond site-packages: modules and packages of editable installs."""
-    code: bytes | None = None
-    filename: str = ""
-    editable: bool = False
-    refused: str = ""
-    """Why its code must not run, or an empty string."""
-    entry: Entry | None = None
+    What it needs is hashed and not among them. Raises `PluginError` where there is too much of it.
+    """
+    if source.is_file:
+        return {Path(source.filename).name: source.code or b""}
+    if source.is_shipped:
+        return {Path(source.filename).name: Path(source.filename).read_bytes()}
+    return contents.contents(
+        readable.own_files(_entry(source)), f"{source.distribution} {source.version}", contents.OWN
+    )
+
+
+def digest_now(source: MethodSource) -> str:
+    """`sha256` as it would be now; a file's bytes were read once, so they cannot have changed."""
+    if source.is_file:
+        return source.sha256
+    if source.is_shipped:
+        return _file_digest(Path(source.filename))
+    entry = _entry(source)
+    return _digest(entry, readable.own_files(entry), readable.needed_files(entry))
+
+
+def _entry(source: MethodSource) -> Entry:
     """The entry point of an installed method."""
-
-    @property
-    def is_shipped(self) -> bool:
-        """Whether w2s-harness ships it."""
-        return self.distribution == metadata.OURS
-
-    def files(self) -> dict[str, bytes]:
-        """Every file that could run or be read as part of the method, by name, as it is now.
-
-        What it needs is hashed and not among them. Raises `PluginError` where there is too much of it.
-        """
-        if self.entry is None:
-            return {Path(self.filename).name: self.code or b""}
-        if self.entry.is_shipped:
-            return {Path(self.filename).name: Path(self.filename).read_bytes()}
-        return contents.contents(readable.own_files(self.entry), self._whose, contents.OWN)
-
-    @property
-    def _whose(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-    def digest_now(self) -> str:
-        """`sha256` as it would be now; a file's bytes were read once, so they cannot have changed."""
-        if self.entry is None:
-            return self.sha256
-        if self.entry.is_shipped:
-            return _file_digest(Path(self.filename))
-        return _digest(self.entry, readable.own_files(self.entry), readable.needed_files(self.entry))
+    distribution, version = source.distribution or "", source.version or ""
+    return Entry(source.name, source.module, metadata.METHODS, distribution, version, Path(source.info))
 
 
 def from_file(path: Path) -> MethodSource:
@@ -127,7 +100,7 @@ def from_entry(entry: Entry) -> MethodSource:
             sha256=_file_digest(file),
             folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
             filename=str(file),
-            entry=entry,
+            info=str(entry.info),
         )
     refused = _refusal(entry)
     own, needed = ([], []) if refused else (readable.own_files(entry), readable.needed_files(entry))
@@ -144,7 +117,7 @@ def from_entry(entry: Entry) -> MethodSource:
         filename=str(file),
         editable=editable.of(entry.info) is not None,
         refused=refused,
-        entry=entry,
+        info=str(entry.info),
     )
 
 
@@ -167,7 +140,7 @@ def unread(entry: Entry) -> MethodSource:
         distribution=entry.distribution,
         version=entry.version,
         sha256="",
-        entry=entry,
+        info=str(entry.info),
     )
 
 

@@ -100,7 +100,7 @@ def _pair(pair: Pair, plugins: Plugins) -> list[str]:
 def _method(method: PlannedMethod) -> str:
     if method.is_predictions:
         return method.source.filename
-    installed = method.source.entry is not None
+    installed = not method.source.is_file
     name = method.name if installed else f"{method.source.filename}::{method.name}"
     return _spec(name, method.changed)
 

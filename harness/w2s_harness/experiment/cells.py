@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
+from w2s_harness.discovery import sources
 from w2s_harness.experiment import nulls, secret
 from w2s_harness.experiment.gathering import Ended, Gathered
 from w2s_harness.experiment.guarding import Guards
@@ -218,7 +219,7 @@ class CellWork:
             if method.error or method.is_predictions or name in self._unread:
                 continue
             try:
-                files = method.source.files()
+                files = sources.files(method.source)
             except Exception as bad:  # noqa: BLE001 (boundary: reading what others installed)
                 self._unread[name] = f"its source could not be read: {said(bad)}"
                 continue

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import PluginError, StoreError, UsageError, nearest
 from w2s_harness.experiment import predictions
 from w2s_harness.isolation.channel import Cancelled
 from w2s_harness.isolation.showing import said
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import (
     GRANTABLE,
     PREDICTIONS,
@@ -77,7 +77,7 @@ def _from_module(
             f"{source.filename}: offers no method '{chosen}'{nearest(chosen, offered)}. It offers: "
             f"{', '.join(sorted(offered)) or 'none'}."
         )
-        if source.entry is None:
+        if source.is_file:
             raise PluginError(why)
         return [_broken(chosen, source, spec, why)]
     names = [chosen] if chosen is not None else sorted(offered)
@@ -89,7 +89,7 @@ def _planned(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugin
         return _planned_method(source, info, spec, plugins)
     except PluginError as bad:
         # not under the name that it gives itself, which may be another method's
-        return _broken(source.entry.name if source.entry else _stem(source, plugins), source, spec, str(bad))
+        return _broken(_stem(source, plugins) if source.is_file else source.name, source, spec, str(bad))
 
 
 def _broken(name: str, source: MethodSource, spec: Spec, why: str) -> PlannedMethod:
@@ -130,6 +130,7 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
         changed,
         _known(info.access, info.name),
         info.track,
+        info.by_steps,
         author=_authorship(info),
     )
 

@@ -8,13 +8,13 @@ from typing import Self
 
 import msgspec
 
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.identity import code_version
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.isolation.describe import describe
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.isolation.paths import worker_path
+from w2s_harness.method_source import MethodSource
 from w2s_harness.wire.messages import MethodInfo, Source
 
 _TIMEOUT_S = 30.0

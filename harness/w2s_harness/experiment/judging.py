@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from w2s_harness.discovery import sources
 from w2s_harness.evidence import Published
 from w2s_harness.experiment.again import Commands
 from w2s_harness.experiment.cells import CellWork
@@ -146,7 +147,7 @@ def _source_now(method: PlannedMethod) -> tuple[str, list[Verdict]]:
     if method.error:
         return method.source.sha256, []
     try:
-        return method.source.digest_now(), []
+        return sources.digest_now(method.source), []
     except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)
         why = f"its source could not be read again after its cells: {showing.said(bad)}"
         return "", [Verdict("provenance", "error", why)]

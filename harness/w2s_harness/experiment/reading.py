@@ -37,13 +37,9 @@ def split_ref(store: Store, setting: Setting, role: Role, split: Split) -> contr
     )
 
 
-BY_STEPS = frozenset({"ccs-es", "epiplexity", "mdl-curriculum"})
-"""Methods that we ship and that train by steps."""
-
-
 def trains_by_steps(method: PlannedMethod) -> bool:
     """Whether a method may use the solver `path`; of others' methods it is not known before they run."""
-    return not method.source.is_shipped or method.name in BY_STEPS
+    return not method.source.is_shipped or method.by_steps
 
 
 def probe_settings(

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from typing import Literal
 
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.isolation import readable
 from w2s_harness.isolation.levels import Level
 from w2s_harness.isolation.policy import Folders, Mode, Order, ProcessLimits
+from w2s_harness.method_source import MethodSource
 
 Choice = Literal["auto", "require", "best", "off"]
 """`auto`: `require` as soon as a method is at work that w2s-harness does not ship, else `best`."""

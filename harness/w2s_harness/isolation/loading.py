@@ -103,6 +103,7 @@ def described(name: str, cls: type[Method]) -> MethodInfo:
         parameters=_parameters(name, cls),
         access=access,
         track=cls.track,
+        by_steps=cls.by_steps,
         authors=authors,
         authored_by=cls.authored_by,
         authored_hours=cls.authored_hours,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from w2s_harness.discovery import sources
 from w2s_harness.discovery.lines import code_lines
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.disk import replace_file, writing
@@ -95,7 +96,7 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
         return Written(done.code)
     planned = next(m for m in done.results.plan.methods if m.id == method.id)
     source = planned.source
-    files = source.files()
+    files = sources.files(source)
     text = likeness.text_of(files, source.filename)
     evidence = Evidence(
         method=planned,

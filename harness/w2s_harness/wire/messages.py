@@ -248,6 +248,7 @@ class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[tuple[Parameter, ...], Few] = ()
     access: Annotated[tuple[str, ...], Few] = ()
     track: Literal["w2s", "elicitation", "unknown"] = "w2s"
+    by_steps: bool = False
     authors: Annotated[tuple[str, ...], Few] = ()
     authored_by: Literal["human", "agent", "both"] = "human"
     authored_hours: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None

@@ -48,6 +48,7 @@ class CCSEvolution(Method):
     """
 
     name = "ccs-es"
+    by_steps = True
     access = ("embeddings",)
     authored_by = "agent"
     reference = "found by agents in the published automated weak-to-strong runs; Burns et al. 2022; Salimans \

@@ -34,6 +34,7 @@ class Epiplexity(Method):
     """
 
     name = "epiplexity"
+    by_steps = True
     authored_by = "agent"
     reference = "agent-found; after Finzi et al. 2026, arXiv:2601.03220"
     folds: int = 2

@@ -26,6 +26,7 @@ class MdlCurriculum(Method):
     """
 
     name = "mdl-curriculum"
+    by_steps = True
     authored_by = "agent"
     reference = "agent-found; after Bengio et al. 2009, doi:10.1145/1553374.1553380"
     share: float = 0.5

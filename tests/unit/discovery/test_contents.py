@@ -12,6 +12,7 @@ from installed import METHOD, plant
 from w2s_harness.discovery import contents, metadata, readable, records, sources
 from w2s_harness.discovery.contents import Most
 from w2s_harness.errors import PluginError
+from w2s_harness.method_source import MethodSource
 
 METHODS = metadata.METHODS
 FILES = {"pack/__init__.py": METHOD.format(name="m"), "pack/data.csv": "1\n"}
@@ -24,7 +25,7 @@ def site(tmp_path):
     return folder
 
 
-def source(site) -> sources.MethodSource:
+def source(site) -> MethodSource:
     (entry,) = metadata.entries(METHODS, folders=[site])
     return sources.from_entry(entry)
 
@@ -41,10 +42,10 @@ def record(info, *names: str) -> None:
 def test_what_is_hashed_is_what_is_shown_and_what_is_opened(site):
     pack(site)
     found = source(site)
-    shown = {str(site / name) for name in found.files()}
+    shown = {str(site / name) for name in sources.files(found)}
     assert shown == set(found.reads) and str(site / "pack" / "data.csv") in shown
     assert not {name for name in shown if name.endswith(("RECORD", "INSTALLER", "direct_url.json"))}
-    assert found.digest_now() == found.sha256
+    assert sources.digest_now(found) == found.sha256
 
 
 def test_the_hash_is_the_same_wherever_it_is_installed(tmp_path):
@@ -78,7 +79,7 @@ def test_byte_code_is_never_opened_and_sourceless_byte_code_is_hashed_as_data(si
     (site / "pack" / "__pycache__").mkdir()
     (site / "pack" / "__pycache__" / "evil.cpython-311.pyc").write_bytes(b"2")
     after = source(site)
-    assert after.sha256 != before.sha256 and "pack/hidden.pyc" in after.files()
+    assert after.sha256 != before.sha256 and "pack/hidden.pyc" in sources.files(after)
     assert not [path for path in after.reads if "__pycache__" in path]
 
 
@@ -90,7 +91,7 @@ def test_what_a_method_needs_is_hashed_too(site):
     assert set(before.beside) == {str(site / "needed.py"), str(site / "needed-1.0.dist-info" / "METADATA")}
     (site / "needed.py").write_text("x = 2\n")
     after = source(site)
-    assert after.sha256 != before.sha256 and "needed.py" not in after.files()
+    assert after.sha256 != before.sha256 and "needed.py" not in sources.files(after)
     (site / "numpy.py").write_text("x = 2\n")
     assert source(site).sha256 == after.sha256
 
@@ -106,7 +107,7 @@ def test_pipes_sockets_and_links_are_neither_waited_for_nor_followed(site, tmp_p
         (site / "pack" / "up").symlink_to("..")
         (site / "pack" / "out.py").symlink_to("/etc/passwd")
         found = source(site)
-    assert set(found.reads) == set(plain.reads) and set(found.files()) == set(plain.files())
+    assert set(found.reads) == set(plain.reads) and set(sources.files(found)) == set(sources.files(plain))
     assert found.sha256 != plain.sha256, "what a link says is part of the source"
     (site / "pack" / "out.py").unlink()
     (site / "pack" / "out.py").symlink_to("/etc/shadow")
@@ -167,7 +168,7 @@ def test_an_undecodable_name_is_one_line_or_passed_over(site, tmp_path):
     info = pack(site)
     body = os.fsencode(site / "pack") + b"/\xff.py"
     os.close(os.open(body, os.O_CREAT | os.O_WRONLY))
-    assert source(site).files(), "not in RECORD, so nobody's"
+    assert sources.files(source(site)), "not in RECORD, so nobody's"
     (info / "RECORD").unlink()
     with pytest.raises(PluginError, match=r"xff.*does not print") as bad:
         source(site)

@@ -9,6 +9,7 @@ from installed import METHOD, TASK, plant
 
 from w2s_harness.discovery import metadata, sources
 from w2s_harness.errors import PluginError, UsageError
+from w2s_harness.method_source import MethodSource
 
 METHODS, TRUSTED = metadata.METHODS, metadata.TRUSTED
 MODULE = {"mod.py": METHOD.format(name="m")}
@@ -21,7 +22,7 @@ def site(tmp_path):
     return folder
 
 
-def source(site, name: str = "m") -> sources.MethodSource:
+def source(site, name: str = "m") -> MethodSource:
     (entry,) = [e for e in metadata.entries(METHODS, folders=[site]) if e.name == name]
     return sources.from_entry(entry)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.data.resolve import data_task
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.setting import Setting, prepare_settings
 from w2s_harness.experiment.store import Store
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.types import Model, Pair
 

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from w2s_harness.cli import run
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.again import Commands, selected
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Selection
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
 from w2s_harness.types import Model, Pair
 
-SHIPPED = MethodSource("v", "v", "w2s-harness", "1", "a" * 64, filename="v.py", entry=SimpleNamespace())
+SHIPPED = MethodSource("v", "v", "w2s-harness", "1", "a" * 64, filename="v.py")
 FILE = MethodSource("m", "m", None, None, "b" * 64, filename="my methods/mine.py")
 PAIR = Pair(name="p", weak=Model(source="w"), strong=Model(source="s"))
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from w2s_harness.discovery.metadata import OURS
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.attempts import (
     FILE,
@@ -23,6 +22,7 @@ from w2s_harness.experiment.attempts import (
 )
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 
 

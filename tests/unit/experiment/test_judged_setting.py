@@ -10,11 +10,11 @@ import pytest
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.release import row_ids
 from w2s_harness.data.resolve import data_task
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment import judged
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.rows import Tally, reference, rows
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod, PlannedTask
 from w2s_harness.scoring.votes import Panel
 

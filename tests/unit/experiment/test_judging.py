@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.judging import _Case
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 
 SOURCE = MethodSource("m", "m", "dist", "1.0", "a" * 64)

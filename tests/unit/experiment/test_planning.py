@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import NothingSelectedError, PluginError, UsageError, WorkerError
 from w2s_harness.experiment.planning import build_plan, describe_plan, keep, without_vanilla
 from w2s_harness.experiment.selection import Selection
+from w2s_harness.method_source import MethodSource
 from w2s_harness.types import Task
 from w2s_harness.wire.messages import MethodInfo, Parameter
 from w2s_tasks.kinds import KindsTask

@@ -8,11 +8,11 @@ import pytest
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.published import Aside, compare_published, twin
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.scoring.pool import pgr_pool

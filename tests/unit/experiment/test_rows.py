@@ -8,10 +8,10 @@ import pytest
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import Verdict

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.errors import DataError
 from w2s_harness.experiment.sign_offs import FILE, SignOffs
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 
 SOURCE = MethodSource("mine", "mine", None, None, "a" * 64, filename="mine.py")

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from w2s_harness import Model, Pair, PlannedMethod, Task
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.evidence import CellEvidence, MethodEvidence, Part, Seen, SettingView
+from w2s_harness.method_source import MethodSource
 from w2s_harness.wire.rows import TextRow
 
 SOURCE = MethodSource("mine.py", "mine", None, None, "a" * 64, filename="mine.py", code=b"")

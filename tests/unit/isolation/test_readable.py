@@ -9,10 +9,10 @@ import numpy
 import pytest
 
 import w2s_harness
-from w2s_harness.discovery.sources import MethodSource
 from w2s_harness.isolation import readable
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.policy import Order, printed
+from w2s_harness.method_source import MethodSource
 
 HARNESS = Path(w2s_harness.__file__).parent
 

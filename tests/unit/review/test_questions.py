@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from w2s_harness.discovery.sources import MethodSource
+from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.report.document import Row, Setting
 from w2s_harness.review.evidence import Ablation, Counterfactual, Evidence, Place
