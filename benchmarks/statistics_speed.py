@@ -28,11 +28,12 @@ def main() -> None:
     clusters = np.arange(args.rows) // args.per_question
     base = interval.baselines(range(args.seeds), w, c, clusters)
     transfer = block(range(args.seeds), t, clusters)
+    own = [interval.pgr_intervals(base, [transfer])[0].bounds]
     figures = {
-        "two-way interval": _least(lambda: interval.pgr_interval(base, transfer), 20),
+        "two-way interval": _least(lambda: interval.pgr_intervals(base, [transfer]), 20),
         "Fieller's set": _least(lambda: interval.fieller_interval(base, transfer), 10),
-        "disagreement": _least(lambda: bootstrap.disagreement(base, transfer), 5),
-        "10,000 crossed draws": _least(lambda: bootstrap.crossed_interval(base, transfer, draws=10_000), 3),
+        "disagreement": _least(lambda: bootstrap.disagreements(base, [transfer], own), 5),
+        "10,000 crossed draws": _least(lambda: bootstrap.crossed_intervals(base, [transfer]), 3),
     }
     print(f"{args.seeds} seeds x {args.rows} rows, {args.per_question} a question")
     for what, seconds in figures.items():

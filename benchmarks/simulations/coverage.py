@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from crossed import CLEAR, FEW, UNCLEAR, Regime
 
-from w2s_harness.scoring.bootstrap import crossed_interval
-from w2s_harness.scoring.interval import Baselines, Interval, fieller_interval, pgr_interval, quantile
+from w2s_harness.scoring.bootstrap import crossed_intervals
+from w2s_harness.scoring.interval import Baselines, Interval, fieller_interval, pgr_intervals, quantile
 from w2s_harness.scoring.twoway import Block, estimate, moments
 
 HEAD = "| regime | S | Q | gap/SE | printed | pgr_ci | width | Fieller | width | bootstrap | width |"
@@ -74,10 +74,10 @@ def line(regime: Regime, args: argparse.Namespace, *, fieller_counts: bool) -> f
         ratio, inside = in_fieller(base, transfer, regime.truth)
         ratios.append(ratio)
         held += inside
-        two.add(pgr_interval(base, transfer), regime.truth)
+        two.add(pgr_intervals(base, [transfer])[0], regime.truth)
         if i < args.checked:
             fieller.add(fieller_interval(base, transfer), regime.truth)
-            resampled.add(crossed_interval(base, transfer, draws=args.draws), regime.truth)
+            resampled.add(crossed_intervals(base, [transfer], draws=args.draws)[0], regime.truth)
     print(
         f"| {regime.name} | {regime.seeds} | {regime.questions} | {np.median(ratios):.1f} "
         f"| {len(two.widths) / args.experiments:.3f} | {two.shown} "

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from crossed import HARD, POOLS, Regime
 
-from w2s_harness.scoring.compare import between
+from w2s_harness.scoring.compare import all_between
 from w2s_harness.scoring.doubt import unreliable
-from w2s_harness.scoring.interval import pgr_interval
-from w2s_harness.scoring.pool import difference_pools, pgr_pool
+from w2s_harness.scoring.interval import pgr_intervals
+from w2s_harness.scoring.pool import difference_pools, pgr_pools
 
 NAMES = ("pgr_ci", "ci", "pgr_ci_pool", "ci_pool")
 HEAD = f"| regime | S | Q | printed | {' | '.join(NAMES)} | barred | warned |"
@@ -55,10 +55,10 @@ def covered(regime: Regime, experiments: int) -> Found:
     truth = float((t - w) / (c - w))
     for _ in range(experiments):
         base, transfer = regime.experiment(rng)
-        here, (new,) = pgr_interval(base, transfer), difference_pools([transfer], base.ceiling)
+        (here,), (new,) = pgr_intervals(base, [transfer]), difference_pools([transfer], base.ceiling)
         found.add("pgr_ci", here.bounds, truth)
-        found.add("pgr_ci_pool", pgr_pool(base, transfer).interval.bounds, truth)
-        found.add("ci", between(transfer, base.ceiling).ci, float(t - c))
+        found.add("pgr_ci_pool", pgr_pools(base, [transfer])[0].interval.bounds, truth)
+        found.add("ci", all_between([transfer], base.ceiling)[0].ci, float(t - c))
         found.add("ci_pool", None if new is None else new.bounds, float(t - c))
         found.barred += unreliable([base.weak, transfer]) is not None
         found.warned += here.warning is not None

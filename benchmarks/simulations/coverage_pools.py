@@ -24,8 +24,8 @@ from coverage_tiny import METHODS, _features, _fitted, _settings, _shipped
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
 from w2s_harness.data.texts import TaskData
-from w2s_harness.scoring.interval import baselines, pgr_interval
-from w2s_harness.scoring.pool import difference_pools, pgr_pool
+from w2s_harness.scoring.interval import baselines, pgr_intervals
+from w2s_harness.scoring.pool import difference_pools, pgr_pools
 from w2s_harness.scoring.twoway import block
 from w2s_harness.types import SPLITS
 
@@ -63,8 +63,8 @@ def _covered(found: dict[str, Floats], method: str, truth: float, args: argparse
         w, t, c = (found[name][at][:, rows] for name in ("weak", method, "ceiling"))
         base, transfer = baselines(range(len(w)), w, c, codes), block(range(len(w)), t, codes)
         for name, interval in (
-            ("here", pgr_interval(base, transfer)),
-            ("new", pgr_pool(base, transfer).interval),
+            ("here", pgr_intervals(base, [transfer])[0]),
+            ("new", pgr_pools(base, [transfer])[0].interval),
         ):
             if interval.bounds is not None:
                 held[name].append(interval.bounds[0] <= truth <= interval.bounds[1])

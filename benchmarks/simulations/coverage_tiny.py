@@ -28,8 +28,8 @@ from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import extract
 from w2s_harness.models.selection import C_GRID, choose_c
 from w2s_harness.scoring.accuracy import outcomes
-from w2s_harness.scoring.bootstrap import crossed_interval
-from w2s_harness.scoring.interval import baselines, fieller_interval, pgr_interval
+from w2s_harness.scoring.bootstrap import crossed_intervals
+from w2s_harness.scoring.interval import baselines, fieller_interval, pgr_intervals
 from w2s_harness.scoring.twoway import block
 
 Floats = npt.NDArray[np.float64]
@@ -67,9 +67,9 @@ def _covered(
         base = baselines(range(args.seeds), w[cut], c[cut], codes)
         transfer = block(range(args.seeds), t[cut], codes)
         for name, interval in (
-            ("two", pgr_interval(base, transfer)),
+            ("two", pgr_intervals(base, [transfer])[0]),
             ("fieller", fieller_interval(base, transfer)),
-            ("crossed", crossed_interval(base, transfer, draws=args.replicates)),
+            ("crossed", crossed_intervals(base, [transfer], draws=args.replicates)[0]),
         ):
             if interval.bounds is not None:
                 held[name].append(interval.bounds[0] <= truth <= interval.bounds[1])

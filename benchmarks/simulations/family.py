@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from w2s_harness.scoring.compare import between, holm
+from w2s_harness.scoring.compare import all_between, holm
 from w2s_harness.scoring.twoway import block
 
 METHODS = 20
@@ -35,7 +35,7 @@ def false_positive(seeds, questions, rows_per_question, rng, *, seed=SEED, quest
         return block(names, (rows + rng.normal(size=rows.shape) > 0).astype(float), codes)
 
     vanilla = one()
-    ps = [between(one(), vanilla).p for _ in range(METHODS)]
+    ps = [all_between([one()], vanilla)[0].p for _ in range(METHODS)]
     return min(holm([1.0 if p is None else p for p in ps])) <= ALPHA
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from w2s_harness.scoring.compare import between
+from w2s_harness.scoring.compare import all_between
 from w2s_harness.scoring.power import Components, power_of
 from w2s_harness.scoring.twoway import block
 
@@ -74,7 +74,7 @@ def simulated(world, difference, seeds, questions, level, experiments, rng) -> f
         hard = rng.normal(0, world.hard, questions)
         a = world.outcomes(world.reference + difference, seeds, questions, hard, rng)
         b = world.outcomes(world.reference, seeds, questions, hard, rng)
-        p = between(block(names, a, codes), block(names, b, codes)).p
+        p = all_between([block(names, a, codes)], block(names, b, codes))[0].p
         hits += p is not None and p <= level
     return hits / experiments
 

@@ -20,7 +20,7 @@ from w2s_harness.experiment.judging import RowId
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedTask
-from w2s_harness.scoring.pool import pgr_pool
+from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.scoring.twoway import Block, block
 
 
@@ -86,7 +86,7 @@ def _scores(results: Results) -> dict[RowId, tuple[float, float]]:
         base = reference(setting, results.baselines[setting.id], plan.baseline_seeds, plan.min_gap).base
         for method in plan.methods:
             transfer = _transfer(results, setting, method.id)
-            score = None if transfer is None else pgr_pool(base, transfer, min_gap=plan.min_gap)
+            score = None if transfer is None else pgr_pools(base, [transfer], min_gap=plan.min_gap)[0]
             if score is not None and score.estimate is not None and score.normal_se is not None:
                 out[(setting.id, method.id)] = (score.estimate, score.normal_se)
     return out

@@ -290,14 +290,12 @@ def _calibration(tally: Tally, teacher: _Teacher, store: Store) -> Calibration |
     if ours is None or theirs is None:
         return None
     setting, gold = teacher.setting, gold_of(teacher.setting.data, "test")
-    found = calibration.calibration(
-        ours,
-        gold.targets,
-        np.stack([setting.right(p) for p in ours]),
-        theirs,
-        gold.largest,
+    outcomes = np.stack([setting.right(p) for p in ours])
+    return Calibration(
+        brier=calibration.brier(ours, gold.targets),
+        ece=calibration.ece(ours, gold.targets),
+        teacher_errors=calibration.teacher_errors(outcomes, theirs, gold.largest),
     )
-    return Calibration(brier=found.brier, ece=found.ece, teacher_errors=found.teacher_errors)
 
 
 def _known(arrays: Iterable[npt.NDArray[Any] | None]) -> Floats | None:

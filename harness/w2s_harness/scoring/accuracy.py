@@ -63,18 +63,12 @@ def pack(values: Outcomes) -> tuple[str, str | None]:
     return _bits(values == 1), _bits(ties) if bool(np.any(ties)) else None
 
 
-def unpack(right: str, ties: str | None, n: int) -> Outcomes:
-    """The (n,) outcomes behind what `pack` gave.
+def unpack_all(packed: Sequence[tuple[str, str | None]], n: int) -> npt.NDArray[np.float64]:
+    """(S, n) the outcomes behind S texts of `pack`, one or more.
 
-    Raises `DataError` where the text is no base64, has another length than n rows need, has bits set behind
+    Raises `DataError` where a text is no base64, has another length than n rows need, has bits set behind
     the last row, or calls a row both right and tied.
     """
-    found: Outcomes = unpack_all([(right, ties)], n)[0]
-    return found
-
-
-def unpack_all(packed: Sequence[tuple[str, str | None]], n: int) -> npt.NDArray[np.float64]:
-    """(S, n) the outcomes behind S texts of `pack`, one or more. Raises as `unpack`."""
     out = _masks([right for right, _ in packed], n, "outcomes").astype(np.float64)
     tied = [i for i, (_, ties) in enumerate(packed) if ties is not None]
     if tied:
@@ -90,7 +84,7 @@ def counted(
 ) -> npt.NDArray[np.float64]:
     """(S, n) what the outcomes behind S texts of `pack` count: as `unpack_all`, then `agreement`.
 
-    Raises as `unpack`, and `DataError` where `largest` is not of n rows.
+    Raises as `unpack_all`, and `DataError` where `largest` is not of n rows.
     """
     if largest is not None and len(largest) != n:
         raise DataError(f"{len(largest)} largest vote shares for {n} rows")

@@ -10,17 +10,8 @@ import numpy as np
 
 from w2s_harness.scoring import together
 from w2s_harness.scoring.bootstrap import DRAWS, replicates
-from w2s_harness.scoring.twoway import (
-    ZERO,
-    Block,
-    Matrix,
-    Spread,
-    combined,
-    countable,
-    estimate,
-    merge,
-    spread,
-)
+from w2s_harness.scoring.together import Spreads
+from w2s_harness.scoring.twoway import ZERO, Block, Matrix, combined, countable, estimate, merge
 
 
 class Best(NamedTuple):
@@ -68,13 +59,8 @@ def _scale(blocks: Sequence[Block], errors: Matrix) -> float:
         return 1.0
     less = merge([b.scaled(-1 / len(blocks)) for b in blocks])
     stacked, left = together.stacks(blocks, less) if len(less) == 1 else ([], range(len(blocks)))
-    total = math.fsum(_known(spread([blocks[i], *less])) for i in left)
-    for _, x in stacked:
-        found = together.spreads(x + less[0].values, less[0].shares)
-        total += math.fsum(_known(found.at(k)) for k in range(len(x)))
+    known = [Spreads.of([blocks[i], *less]) for i in left]
+    known += [together.spreads(x + less[0].values, less[0].shares) for _, x in stacked]
+    # without their floors, which are for intervals
+    total = math.fsum(x for v in known for x in combined(v.seeds, v.questions, v.cells))
     return math.sqrt(total / len(blocks) / drawn)
-
-
-def _known(v: Spread) -> float:
-    """The variance without its floor, which is for intervals."""
-    return combined(v.seeds, v.questions, v.cells)

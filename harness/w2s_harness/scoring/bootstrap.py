@@ -20,10 +20,10 @@ from w2s_harness.scoring.interval import (
     LEVEL,
     Baselines,
     Interval,
-    all_left_out,
     fieller_interval,
+    left_out,
     no_gap,
-    pgr_interval,
+    uncounted,
 )
 from w2s_harness.scoring.pgr import MIN_GAP
 from w2s_harness.scoring.twoway import Block, countable, merge
@@ -47,29 +47,6 @@ _ROUNDING = 1e-5
 """PGR; bounds that differ by less are equal."""
 
 
-def crossed_interval(
-    base: Baselines,
-    transfer: Block,
-    *,
-    name: str = "pgr",
-    draws: int = DRAWS,
-    min_gap: float = MIN_GAP,
-    level: float = LEVEL,
-) -> Interval:
-    """The percentile interval of a PGR over crossed draws; `df` is None.
-
-    `name` names the random numbers: with the same name, seeds and number of questions every method meets the
-    same draws. Has a reason just where `pgr_interval` has one, and where a bound falls among draws without a
-    gap. Raises `ValueError` for fewer than one draw.
-    """
-    numerator = [transfer, base.weak.scaled(-1.0)]
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
-    if why is not None:
-        return Interval(None, None, None, why)
-    found = replicates([numerator, [base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
-    return _percentiles(found[:, :1], found[:, 1], level)[0]
-
-
 def crossed_intervals(
     base: Baselines,
     transfers: Sequence[Block],
@@ -79,27 +56,31 @@ def crossed_intervals(
     min_gap: float = MIN_GAP,
     level: float = LEVEL,
 ) -> list[Interval]:
-    """`crossed_interval` of each of a setting's transfers, by the same draws.
+    """The percentile interval of each PGR of a setting over crossed draws; `df` is None.
 
-    Raises `ValueError` as it does.
+    `name` names the random numbers: with the same name, seeds and number of questions every method meets the
+    same draws. Has a reason just where `pgr_intervals` has one, and where a bound falls among draws without a
+    gap. Raises `ValueError` for fewer than one draw.
     """
     if draws < 1:
         raise ValueError(f"{draws} draws are too few")
     why = no_gap(base, min_gap=min_gap, level=level)
     if why is not None:
         return [Interval(None, None, None, why)] * len(transfers)
+    found: dict[int, Interval] = {}
     stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
-    found = {
-        i: crossed_interval(base, transfers[i], name=name, draws=draws, min_gap=min_gap, level=level)
-        for i in left
-    }
     if stacked:
         lines = np.stack([base.weak.values, base.ceiling.values])
         weak, ceiling = _means(lines, base.weak.seeds, name, draws).T
     for places, x in stacked:
         top = _means(x, base.weak.seeds, name, draws) - weak[:, None]
         found |= zip(places, _percentiles(top, ceiling - weak, level), strict=True)
-    return [found[i] for i in range(len(transfers))]
+    less = base.weak.scaled(-1.0)
+    for i in left:
+        if countable([transfers[i], base.weak, base.ceiling]) is None:
+            drawn = replicates([[transfers[i], less], [base.ceiling, less]], name=name, draws=draws)
+            found[i] = _percentiles(drawn[:, :1], drawn[:, 1], level)[0]
+    return [found.get(i) or uncounted([t, base.weak, base.ceiling]) for i, t in enumerate(transfers)]
 
 
 def _percentiles(top: Floats, gap: Floats, level: float) -> list[Interval]:
@@ -159,24 +140,6 @@ def replicates(terms: Sequence[Sequence[Block]], *, name: str, draws: int = DRAW
     return np.concatenate(out)
 
 
-def disagreement(
-    base: Baselines,
-    transfer: Block,
-    *,
-    name: str = "pgr",
-    draws: int | None = None,
-    min_gap: float = MIN_GAP,
-    level: float = LEVEL,
-) -> str | None:
-    """A sentence where Fieller's set or the crossed bootstrap differ from `pgr_interval`, or None.
-
-    They differ where a bound lies more than half the two-way interval's width from its own. None too where
-    there is no interval. Raises `ValueError` as `crossed_interval`.
-    """
-    own = pgr_interval(base, transfer, min_gap=min_gap, level=level).bounds
-    return disagreements(base, [transfer], [own], name=name, draws=draws, min_gap=min_gap, level=level)[0]
-
-
 def disagreements(
     base: Baselines,
     transfers: Sequence[Block],
@@ -187,7 +150,11 @@ def disagreements(
     min_gap: float = MIN_GAP,
     level: float = LEVEL,
 ) -> list[str | None]:
-    """`disagreement` of each of a setting's transfers, of which `owns` are the bounds by `pgr_interval`."""
+    """For each PGR of a setting a sentence where Fieller's set or the crossed bootstrap differ, or None.
+
+    They differ where a bound lies more than half a width from its own: `owns` are the bounds of
+    `pgr_intervals`. None too where there is none. Raises `ValueError` as `crossed_intervals`.
+    """
     there = [i for i, own in enumerate(owns) if own is not None]
     known = [transfers[i] for i in there]
     bounds = [own for own in owns if own is not None]
@@ -195,7 +162,7 @@ def disagreements(
     # Fieller's set holds the estimate: it ends within these points just where they lie outside
     half = [_half(own) for own in bounds]
     ends = [(own[0] - h, own[1] + h) for own, h in zip(bounds, half, strict=True)]
-    within = all_left_out(base, known, ends, level=level)
+    within = left_out(base, known, ends, level=level)
     out: list[str | None] = [None] * len(transfers)
     for k, i in enumerate(there):
         checks = {"the crossed bootstrap": crossed[k]}

@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 BINS = 15
 """Of equal width, for the expected calibration error (Guo et al. 2017)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Means over the seeds of a row."""
-
-    brier: float
-    """Mean squared difference of P(label = 1) and the label, or a voter's drawn at random."""
-    ece: float
-    """Expected calibration error of P(label = 1)."""
-    teacher_errors: float | None
-    """Share of the teacher's errors on which the row errs too; None where the teacher makes none."""
-
-
-def calibration(
-    predictions: npt.ArrayLike,
-    gold: npt.ArrayLike,
-    outcomes: npt.ArrayLike,
-    teacher: npt.ArrayLike,
-    largest: npt.ArrayLike | None = None,
-) -> Calibration:
-    """The calibration of predictions (S, N) of P(label = 1) for gold (N,) of labels, or of shares of votes.
-
-    `outcomes` (S, N) are theirs, `teacher` (S, N) those of the teacher of the same seed, `largest` (N,) as in
-    `teacher_errors`. Raises `ValueError` as the functions below.
-    """
-    errors = teacher_errors(outcomes, teacher, largest)
-    return Calibration(brier(predictions, gold), ece(predictions, gold), errors)
 
 
 def brier(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> float:

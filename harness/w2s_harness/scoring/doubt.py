@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from w2s_harness.scoring.twoway import Block, Spread, effective
+from w2s_harness.scoring.twoway import Block, effective
 
 LEAST_SEEDS = 3
 """With two, a variance between seeds is one squared difference."""
@@ -28,8 +28,8 @@ def unreliable(blocks: Sequence[Block]) -> str | None:
     return f"{which}: a claim needs at least {LEAST_QUESTIONS}"
 
 
-def few_decide(v: Spread) -> str | None:
-    """A warning where nearly all questions came out alike, so that the floor is much of the variance."""
-    if v.floor <= FLOOR_SHARE * v.total:
+def few_decide(floor: float, variance: float) -> str | None:
+    """A warning where nearly all questions came out alike, so that `twoway.floor` is much of it."""
+    if floor <= FLOOR_SHARE * variance:
         return None
     return "few questions decide, or nearly all came out alike: the interval is wide, not exact"

@@ -5,7 +5,7 @@ They speak of new questions and of new draws from *this* training pool (DESIGN 9
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from w2s_harness.scoring import together
 from w2s_harness.scoring.doubt import few_decide
-from w2s_harness.scoring.pgr import MIN_GAP, Convention, under
+from w2s_harness.scoring.pgr import MIN_GAP, under
+from w2s_harness.scoring.together import Estimates
 from w2s_harness.scoring.twoway import (
     Block,
     Clusters,
@@ -24,6 +25,7 @@ from w2s_harness.scoring.twoway import (
     countable,
     estimate,
     moments,
+    quantiles,
     spread,
 )
 
@@ -69,19 +71,6 @@ class Baselines:
         """The two-way variance of the gap. Raises `ValueError` where `countable` has a reason."""
         return spread([self.ceiling, self.weak.scaled(-1.0)])
 
-    def asked(self, convention: Convention, seeds: Sequence[int]) -> Baselines:
-        """The baselines that a method with these seeds is scored against under a convention.
-
-        Under `paired` only its own seeds' stand, and every interval over them pairs by itself. Raises
-        `ValueError` where one of its seeds has no baseline.
-        """
-        if convention == "fixed":
-            return self
-        lone = sorted(set(seeds) - (set(self.weak.seeds) & set(self.ceiling.seeds)))
-        if lone:
-            raise ValueError(f"seeds {lone} have no baseline of their own: paired PGR needs them")
-        return Baselines(_only(self.weak, seeds), _only(self.ceiling, seeds))
-
     def less(self, ratio: float) -> list[Block]:
         """-ratio (c - w), what a ratio's residual takes from its numerator."""
         return [self.ceiling.scaled(-ratio), self.weak.scaled(ratio)]
@@ -94,26 +83,9 @@ def baselines(
     return Baselines(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
 
 
-def _only(one: Block, seeds: Sequence[int]) -> Block:
-    """The block of some of a block's seeds."""
-    return Block(tuple(seeds), one.values[[one.seeds.index(seed) for seed in seeds]], one.shares)
-
-
 def quantile(df: float, level: float = LEVEL) -> float:
     """The two-sided Student t quantile."""
-    from scipy.special import stdtrit  # scipy costs half a second; `scipy.stats` twice that
-
-    return float(stdtrit(df, 0.5 + level / 2))
-
-
-def around(blocks: Sequence[Block], level: float = LEVEL) -> Interval:
-    """The two-way t interval of the sum of blocks."""
-    why = countable(blocks)
-    if why is not None:
-        return Interval(None, None, None, why)
-    centre, v = estimate(blocks), spread(blocks)
-    half = quantile(v.df, level) * v.se
-    return Interval(centre - half, centre + half, v.df)
+    return float(quantiles(df, level))
 
 
 def gap_interval(base: Baselines, level: float = LEVEL) -> Interval:
@@ -133,32 +105,32 @@ def no_gap(base: Baselines, *, min_gap: float = MIN_GAP, level: float = LEVEL) -
     of the two-way variance of (t - w) - r (c - w), is bounded just where r -> infinity lies outside it: where
     |C| > t se(C). That is where the gap's own two-way interval does not hold 0; it depends on no method.
     """
-    small = under(base.gap, min_gap)
+    return without_gap(base.gap, min_gap, lambda: gap_interval(base, level).bounds, level)
+
+
+def without_gap(
+    gap: float, min_gap: float, interval: Callable[[], tuple[float, float] | None], level: float
+) -> str | None:
+    """Why a gap with this interval is none, or None; the interval is asked for only where that decides."""
+    small = under(gap, min_gap)
     if small is not None:
         return small
-    bounds = gap_interval(base, level).bounds
+    bounds = interval()
     if bounds is None or bounds[0] > 0:
         return None
     span = f"{100 * level:g} % interval {bounds[0]:.4f} to {bounds[1]:.4f}"
     return f"Fieller's set is unbounded: the gap's {span} holds 0"
 
 
-def pgr_interval(
-    base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
-) -> Interval:
-    """The two-way interval of a PGR: PGR -+ t sqrt(V) (DESIGN 9).
+def pgr_intervals(
+    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+) -> list[Interval]:
+    """The two-way interval of each PGR of a setting: PGR -+ t sqrt(V) (DESIGN 9).
 
     V is that of the influence L(s, q) = ((t - w) - PGR (c - w)) / gap. It has a reason instead of bounds
     where `no_gap` has one, and with fewer than two seeds or questions. Never NaN, never a wild ratio.
     """
-    return _ratio_interval(base, [transfer, base.weak.scaled(-1.0)], min_gap, level)
-
-
-def pgr_intervals(
-    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
-) -> list[Interval]:
-    """`pgr_interval` of each of a setting's transfers."""
-    return _ratio_intervals(base, transfers, base.weak, min_gap, level)
+    return difference_intervals(base, transfers, base.weak, min_gap=min_gap, level=level)
 
 
 def difference_intervals(
@@ -169,21 +141,60 @@ def difference_intervals(
     min_gap: float = MIN_GAP,
     level: float = LEVEL,
 ) -> list[Interval]:
-    """`difference_interval` of each of a setting's transfers and one other."""
-    return _ratio_intervals(base, transfers, other, min_gap, level)
+    """The interval of each transfer's PGR minus that of one other, with reasons as `pgr_intervals`."""
+    why = no_gap(base, min_gap=min_gap, level=level)
+    if why is not None:
+        return [Interval(None, None, None, why)] * len(transfers)
+    found = {}
+    for some in ratios(base, transfers, other):
+        v, ratio = some.spreads, some.values / base.gap
+        half = quantiles(v.df, level) * v.se / base.gap
+        columns = np.stack([ratio - half, ratio + half, v.df, v.floor, v.total], axis=1).tolist()
+        for i, (low, high, df, floor, total) in zip(some.places, columns, strict=True):
+            found[i] = Interval(low, high, df, warning=few_decide(floor, total))
+    return [found.get(i) or uncounted([t, other, base.ceiling]) for i, t in enumerate(transfers)]
 
 
-def difference_interval(
-    base: Baselines, a: Block, b: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
-) -> Interval:
-    """The two-way interval of the PGR of transfer a minus that of b, with reasons as `pgr_interval`."""
-    return _ratio_interval(base, [a, b.scaled(-1.0)], min_gap, level)
+def ratios(
+    base: Baselines, transfers: Sequence[Block], other: Block, at: npt.ArrayLike | None = None
+) -> Iterator[Estimates]:
+    """Each transfer minus the other with the spread of its residual (t - other) - r (c - w), in accuracy.
+
+    r is its own ratio to the gap, or what `at` (M,) says. Without those that cannot be counted.
+    """
+    less = other.scaled(-1.0)
+    asked = None if at is None else np.asarray(at, np.float64)
+    stacked, left = together.stacks(transfers, [base.weak, base.ceiling, less])
+    for places, x in stacked:
+        values = together.means(x) + estimate([less])
+        ratio = values / base.gap if asked is None else asked[places]
+        found = together.spreads(_residuals(base, x, less, ratio), less.shares)
+        yield Estimates(places, values, found, len(other.seeds))
+    for i in left:
+        if countable(numerator := [transfers[i], less]) is None and countable([base.ceiling]) is None:
+            value = estimate(numerator)
+            ratio_of_one = value / base.gap if asked is None else float(asked[i])
+            yield Estimates.of_one(i, value, [*numerator, *base.less(ratio_of_one)])
+
+
+def uncounted(blocks: Sequence[Block]) -> Interval:
+    """The interval of what cannot be counted, with its reason."""
+    return Interval(None, None, None, countable(blocks))
+
+
+def _residuals(base: Baselines, x: Matrix, less: Block, ratio: Matrix) -> Matrix:
+    """(M, S, Q): transfers x (M, S, Q), which is used up, plus `less`, minus ratio (M,) times c - w."""
+    each = ratio[:, None, None]
+    x += less.values
+    x += base.ceiling.values * -each
+    x += base.weak.values * each
+    return x
 
 
 def fieller_interval(
     base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> Interval:
-    """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_interval`; `df` is the PGR's."""
+    """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_intervals`; `df` is the PGR's."""
     numerator = [transfer, base.weak.scaled(-1.0)]
     why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
     if why is not None:
@@ -202,78 +213,16 @@ def fieller_interval(
     return Interval(low, high, found.spread([1.0, -top / gap]).df)
 
 
-def leaves_out(base: Baselines, transfer: Block, ratios: Sequence[float], *, level: float = LEVEL) -> bool:
-    """Whether Fieller's set (see `no_gap`) holds none of these PGRs. Raises `ValueError` as `spread`."""
-    numerator = [transfer, base.weak.scaled(-1.0)]
-    found = moments([numerator, [base.ceiling, base.weak.scaled(-1.0)]])
-    top = estimate(numerator)
-    for ratio in ratios:
-        v = found.spread([1.0, -ratio])
-        if abs(top - ratio * base.gap) <= quantile(v.df, level) * v.se:
-            return False
-    return True
-
-
-def all_left_out(
-    base: Baselines, transfers: Sequence[Block], ratios: Sequence[Sequence[float]], *, level: float = LEVEL
+def left_out(
+    base: Baselines, transfers: Sequence[Block], ratio: Sequence[Sequence[float]], *, level: float = LEVEL
 ) -> list[bool]:
-    """`leaves_out` of each transfer and its ratios, the same number for each."""
-    less = base.weak.scaled(-1.0)
-    stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
-    found = {i: leaves_out(base, transfers[i], ratios[i], level=level) for i in left}
-    for places, x in stacked:
-        top = together.means(x) + estimate([less])
-        held = np.zeros(len(places), dtype=bool)
-        for ratio in np.array([ratios[i] for i in places]).T:
-            v = together.spreads(residuals(base, x, less, ratio), less.shares)
-            held |= np.abs(top - ratio * base.gap) <= together.quantiles(v.df, level) * v.se
-        found |= dict(zip(places, (~held).tolist(), strict=True))
-    return [found[i] for i in range(len(transfers))]
-
-
-def _ratio_interval(base: Baselines, numerator: list[Block], min_gap: float, level: float) -> Interval:
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
-    if why is not None:
-        return Interval(None, None, None, why)
-    gap = base.gap
-    ratio = estimate(numerator) / gap
-    v = spread([*numerator, *base.less(ratio)])
-    half = quantile(v.df, level) * v.se / gap
-    return Interval(ratio - half, ratio + half, v.df, warning=few_decide(v))
-
-
-def _ratio_intervals(
-    base: Baselines, transfers: Sequence[Block], other: Block, min_gap: float, level: float
-) -> list[Interval]:
-    """`_ratio_interval` of each transfer minus `other`."""
-    why = no_gap(base, min_gap=min_gap, level=level)
-    if why is not None:
-        return [Interval(None, None, None, why)] * len(transfers)
-    less = other.scaled(-1.0)
-    stacked, left = together.stacks(transfers, [base.weak, base.ceiling, less])
-    found = {i: _ratio_interval(base, [transfers[i], less], min_gap, level) for i in left}
-    for places, x in stacked:
-        ratio = (together.means(x) + estimate([less])) / base.gap
-        v = together.spreads(residuals(base, x, less, ratio), less.shares)
-        half = together.quantiles(v.df, level) * v.se / base.gap
-        each = zip(places, (ratio - half).tolist(), (ratio + half).tolist(), strict=True)
-        found |= {
-            i: Interval(low, high, float(v.df[k]), warning=few_decide(v.at(k)))
-            for k, (i, low, high) in enumerate(each)
-        }
-    return [found[i] for i in range(len(transfers))]
-
-
-def residuals(
-    base: Baselines, x: Matrix, less: Block, ratio: npt.NDArray[np.float64], scale: float = 1.0
-) -> Matrix:
-    """(M, S, Q) `scale` times: transfers x (M, S, Q), plus `less`, minus ratio (M,) times ceiling - weak."""
-    each = ratio[:, None, None]
-    out = x * scale
-    out += less.values * scale
-    out += (base.ceiling.values * -each) * scale
-    out += (base.weak.values * each) * scale
-    return out
+    """Whether Fieller's set (see `no_gap`) of each transfer holds none of its PGRs, as many for each."""
+    out = np.ones(len(transfers), dtype=bool)
+    for at in np.asarray(ratio, np.float64).T:
+        for some in ratios(base, transfers, base.weak, at):
+            half = quantiles(some.spreads.df, level) * some.spreads.se
+            out[some.places] &= np.abs(some.values - at[some.places] * base.gap) > half
+    return [bool(each) for each in out]
 
 
 def _edge(start: float, direction: float, outside: Callable[[float], bool]) -> float | None:

@@ -16,8 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.interval import quantile
-from w2s_harness.scoring.twoway import Clusters, Spread, block, combined, degrees, spread
+from w2s_harness.scoring.twoway import Clusters, Spread, block, combined, degrees, quantiles, spread
 
 Floats = npt.NDArray[np.float64]
 OwnVerdict = Literal["weak supervision", "own, under elicitation", "elicitation", "unclear"]
@@ -51,9 +50,11 @@ class Size:
         assert self.found is not None
         one, less = self.found, self.seeds / seeds
         v_s, v_sq = one.seeds * less, one.cells * less
-        total = combined(v_s, one.questions - one.cells + v_sq, v_sq) if seeds != self.seeds else one.total
+        v_q = one.questions - one.cells + v_sq
+        total = one.total if seeds == self.seeds else float(combined(v_s, v_q, v_sq))
         share = v_s / total if total > 0 else 1.0
-        t = quantile(degrees(share, one.seed_df + seeds - self.seeds, one.question_df), LEVEL)
+        df = degrees(share, one.seed_df + seeds - self.seeds, one.question_df)
+        t = float(quantiles(df, LEVEL))
         return math.hypot(t * math.sqrt(total), NORMAL * DRAWS * self.draws)
 
     def _around(self, half: float) -> tuple[float, float]:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.scoring.banerjee import critical, p_values
-from w2s_harness.scoring.compare import between
-from w2s_harness.scoring.twoway import Block, countable, floor_of, moments
+from w2s_harness.scoring.compare import all_between
+from w2s_harness.scoring.twoway import Block, combined, countable, floor_of, moments
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.intp]
@@ -18,8 +18,8 @@ Counts = npt.NDArray[np.intp]
 def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[float, float]]:
     """(difference i minus j, two-sided p) for all positions i < j whose methods can be compared.
 
-    As `compare.between` of each pair; where all have the same seeds, the variances of all differences come
-    from the covariances of the methods' seed means, question means and interactions, computed once.
+    As `compare.all_between` of each pair; where all have the same seeds, the variances of all differences
+    come from the covariances of the methods' seed means, question means and interactions, computed once.
     """
     known = [i for i, block in enumerate(blocks) if block is not None]
     have = [block for block in blocks if block is not None]
@@ -59,9 +59,8 @@ def better_and_worse(blocks: Sequence[Block], *, alpha: float) -> tuple[Counts, 
 
 def _one_by_one(known: Sequence[int], have: Sequence[Block]) -> dict[tuple[int, int], tuple[float, float]]:
     out = {}
-    for a, one in enumerate(have):
-        for b in range(a + 1, len(have)):
-            found = between(one, have[b])
+    for b, other in enumerate(have):
+        for a, found in enumerate(all_between(have[:b], other)):
             if found.p is not None:
                 out[known[a], known[b]] = (found.estimate, found.p)
     return out
@@ -80,7 +79,7 @@ def _spread(
 
     v_s, v_sq, v_q = of(found.means[0, 0]) / seeds, of(found.cells[0, 0]) / seeds, of(found.questions)
     v_q += _floors(found.by_question, i, j)
-    total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
+    total = combined(v_s, v_q, v_sq)
     return v_s, total - v_s, seeds - 1.0, found.question_df
 
 

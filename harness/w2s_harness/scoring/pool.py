@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from w2s_harness.scoring import together
 from w2s_harness.scoring.banerjee import p_values
-from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, residuals
+from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, ratios, uncounted
 from w2s_harness.scoring.pgr import MIN_GAP
 from w2s_harness.scoring.pivot import Pivot, pivot
-from w2s_harness.scoring.together import Spreads
-from w2s_harness.scoring.twoway import Block, Spread, countable, estimate, one_seed, spread
+from w2s_harness.scoring.together import Estimates, Spreads
+from w2s_harness.scoring.twoway import Block, quantiles
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,40 +54,28 @@ class PoolDifference:
     """Two-sided, before any correction; over .05 wherever the 95 % bounds hold 0."""
 
 
-def pgr_pool(base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> PoolPgr:
-    """The PGR and its interval for new pools, where P = f / (1 - f) A and A is what a draw does to one seed.
-
-    A is known from the mean square between seeds, S V_S, less the noise of their questions, S V_SQ, so that
-    V_Q + (1 / S + f / (1 - f)) A has the generalized pivot of `pivot`; V_S, V_Q and V_SQ are those of
-    `interval.pgr_interval`, and so is the least half width. S is the smaller number where baselines have
-    seeds of their own. `se` is the root of V + f / (1 - f) max(0, S (V_S - V_SQ)). It has a reason just where
-    `pgr_interval` has one.
-    """
-    numerator = [transfer, base.weak.scaled(-1.0)]
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
-    if why is not None:
-        return PoolPgr(None, None, None, Interval(None, None, None, why))
-    ratio = estimate(numerator) / base.gap
-    blocks = [*numerator, *base.less(ratio)]
-    found = _Errors.of_one(spread(blocks), one_seed(blocks), min(len(b.seeds) for b in blocks), level)
-    return found.pgrs(np.array([ratio]), base.gap)[0]
-
-
 def pgr_pools(
     base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> list[PoolPgr]:
-    """`pgr_pool` of each of a setting's transfers."""
+    """Each PGR of a setting and its interval for new pools.
+
+    There P = f / (1 - f) A, where A is what a draw does to one seed. A is known from the mean square between
+    seeds, S V_S, less the noise of their questions, S V_SQ, so that V_Q + (1 / S + f / (1 - f)) A has the
+    generalized pivot of `pivot`; V_S, V_Q and V_SQ are those of `interval.pgr_intervals`, and so is the least
+    half width. S is the smaller number where baselines have seeds of their own. `se` is the root of
+    V + f / (1 - f) max(0, S (V_S - V_SQ)). It has a reason just where `pgr_intervals` has one.
+    """
     why = no_gap(base, min_gap=min_gap, level=level)
     if why is not None:
         return [PoolPgr(None, None, None, Interval(None, None, None, why))] * len(transfers)
-    less = base.weak.scaled(-1.0)
-    stacked, left = together.stacks(transfers, [base.weak, base.ceiling])
-    found = {i: pgr_pool(base, transfers[i], min_gap=min_gap, level=level) for i in left}
-    for places, x in stacked:
-        ratio = (together.means(x) + estimate([less])) / base.gap
-        errors = _Errors.of(together.spreads(residuals(base, x, less, ratio), less.shares), x.shape[1], level)
-        found |= dict(zip(places, errors.pgrs(ratio, base.gap), strict=True))
-    return [found[i] for i in range(len(transfers))]
+    found: dict[int, PoolPgr] = {}
+    for some in ratios(base, transfers, base.weak):
+        each = _Errors.of(some, level).pgrs(some.values / base.gap, base.gap)
+        found |= zip(some.places, each, strict=True)
+    return [
+        found.get(i) or PoolPgr(None, None, None, uncounted([t, base.weak, base.ceiling]))
+        for i, t in enumerate(transfers)
+    ]
 
 
 def difference_pools(
@@ -95,24 +83,13 @@ def difference_pools(
 ) -> list[PoolDifference | None]:
     """Each transfer's accuracy minus the other's for new pools too; None where `countable` has a reason.
 
-    Bounds and p are one another's: both of the pivot of `pgr_pool`, of the difference by seed and question.
-    Neither undercuts what `compare.between` says of this pool.
+    Bounds and p are one another's: both of the pivot of `pgr_pools`, of the difference by seed and question.
+    Neither undercuts what `compare.all_between` says of this pool.
     """
-    less = other.scaled(-1.0)
-    stacked, left = together.stacks(transfers, [less])
-    found = {i: _difference_pool([transfers[i], less], level) for i in left}
-    for places, x in stacked:
-        centre = together.means(x) + estimate([less])
-        errors = _Errors.of(together.spreads(x + less.values, less.shares), x.shape[1], level)
-        found |= dict(zip(places, errors.differences(centre), strict=True))
-    return [found[i] for i in range(len(transfers))]
-
-
-def _difference_pool(blocks: Sequence[Block], level: float) -> PoolDifference | None:
-    if countable(blocks) is not None:
-        return None
-    found = _Errors.of_one(spread(blocks), one_seed(blocks), min(len(b.seeds) for b in blocks), level)
-    return found.differences(np.array([estimate(blocks)]))[0]
+    found: dict[int, PoolDifference] = {}
+    for some in together.differences(transfers, other):
+        found |= zip(some.places, _Errors.of(some, level).differences(some.values), strict=True)
+    return [found.get(i) for i in range(len(transfers))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,8 +103,9 @@ class _Errors:
     df: float
 
     @classmethod
-    def of(cls, v: Spreads, seeds: int, level: float) -> _Errors:
-        """From the spreads of estimates over S seeds."""
+    def of(cls, some: Estimates, level: float) -> _Errors:
+        """Of estimates over S seeds."""
+        v, seeds = some.spreads, some.seeds
         noise = seeds * v.cells
         # of seeds in several sets the cautious part is not what their mean square leaves
         mean_square = np.where(v.one_seed > 0, v.one_seed + noise, np.minimum(seeds * v.seeds, noise))
@@ -135,15 +113,10 @@ class _Errors:
         wider = (quantile(v.question_df, LEVEL) / _NORMAL) ** 2
         rest = (v.questions + v.floor) * wider
         found = pivot(mean_square, noise, rest, SCALE + 1 / seeds, seeds - 1.0)
-        inner = together.quantiles(v.df, level) * v.se
+        inner = quantiles(v.df, level) * v.se
         # what is only rounding in V is rounding here
         half = np.where(v.se > 0, np.maximum(found.halves(level), inner), 0.0)
         return cls(v, found, half, seeds - 1.0)
-
-    @classmethod
-    def of_one(cls, v: Spread, one: float, seeds: int, level: float) -> _Errors:
-        """From the spread of one estimate and what the seed alone gives to one seed."""
-        return cls.of(Spreads.of_one(v, one), seeds, level)
 
     def pgrs(self, ratio: Floats, gap: float) -> list[PoolPgr]:
         """The PGRs (m,) of which the estimates are the residuals, in accuracy."""

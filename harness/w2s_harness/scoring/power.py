@@ -1,7 +1,7 @@
 """How many seeds and questions a difference needs to be seen, and which one a plan can see.
 
-The test is that of `compare.between`: a two-way t test of the mean of a difference D(s, q) over S seeds and Q
-questions. Under the balanced crossed model with random effects
+The test is that of `compare.all_between`: a two-way t test of the mean of a difference D(s, q) over S seeds
+and Q questions. Under the balanced crossed model with random effects
 
     D(s, q) = difference + seed(s) + question(q) + cell(s, q)
 
@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from w2s_harness.scoring.pivot import pivot
 from w2s_harness.scoring.pool import SCALE
-from w2s_harness.scoring.twoway import Block, spread
+from w2s_harness.scoring.twoway import Block, combined, spread
 
 ALPHA = 0.05
 POWER = 0.8
@@ -199,7 +199,7 @@ class _Test:
         v_s = (c.seed / seeds + cell) * _mean_squares(seeds - 1)[:, None, None]
         v_q = (c.question / questions + cell) * _mean_squares(questions - 1)[None, :, None]
         v_sq = cell * _mean_squares((seeds - 1) * (questions - 1))[None, None, :]
-        total = np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
+        total = combined(v_s, v_q, v_sq)
         if not np.any(total > 0):
             return np.zeros(1)
         of_seeds, of_questions = stdtrit([seeds - 1, questions - 1], 1 - alpha / 2) ** 2

@@ -6,13 +6,26 @@ in one array, so that a row costs microseconds where one at a time it costs a te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import TAIL, ZERO, Block, Spread, floor, question_df, weighed
+from w2s_harness.scoring.twoway import (
+    ZERO,
+    Block,
+    combined,
+    countable,
+    degrees,
+    estimate,
+    floor,
+    moments,
+    question_df,
+    squared,
+    weighed,
+)
 
 Floats = npt.NDArray[np.float64]
 _CELLS = 2**18
@@ -32,7 +45,7 @@ class Spreads:
     question_df: float
     floor: Floats
     one_seed: Floats
-    """`twoway.one_seed`: the variance that the seed alone gives to one seed."""
+    """`Moments.one_seed`: the variance that the seed alone gives to one seed."""
 
     @property
     def se(self) -> Floats:
@@ -41,24 +54,43 @@ class Spreads:
         return np.where(root > ZERO, root, 0.0)
 
     @classmethod
-    def of_one(cls, v: Spread, one_seed: float) -> Spreads:
-        """One estimate's, M = 1."""
-        columns = (v.seeds, v.questions, v.cells, v.total, v.df, v.seed_df, v.floor, one_seed)
-        seeds, questions, cells, total, df, seed_df, floor, one = (np.array([x]) for x in columns)
-        return cls(seeds, questions, cells, total, df, seed_df, v.question_df, floor, one)
+    def of(cls, blocks: Sequence[Block]) -> Spreads:
+        """Of one sum of blocks, M = 1, whatever their sets of seeds."""
+        found = moments([blocks])
+        v, one = found.spread([1.0]), found.one_seed([1.0])
+        columns = (v.seeds, v.questions, v.cells, v.total, v.df, v.seed_df, v.floor, one)
+        seeds, questions, cells, total, df, seed_df, least, one_seed = (np.array([x]) for x in columns)
+        return cls(seeds, questions, cells, total, df, seed_df, v.question_df, least, one_seed)
 
-    def at(self, i: int) -> Spread:
-        """One of them."""
-        return Spread(
-            float(self.seeds[i]),
-            float(self.questions[i]),
-            float(self.cells[i]),
-            float(self.total[i]),
-            float(self.df[i]),
-            float(self.seed_df[i]),
-            self.question_df,
-            float(self.floor[i]),
-        )
+
+class Estimates(NamedTuple):
+    """Some of the estimates that were asked for, over `seeds` seeds each."""
+
+    places: list[int]
+    """(m,) positions among those asked for."""
+    values: Floats
+    """(m,) accuracy."""
+    spreads: Spreads
+    seeds: int
+    """Of blocks with other seeds the fewest."""
+
+    @classmethod
+    def of_one(cls, place: int, value: float, blocks: Sequence[Block]) -> Estimates:
+        """One, whose spread is that of the sum of blocks."""
+        seeds = min(len(b.seeds) for b in blocks)
+        return cls([place], np.array([value]), Spreads.of(blocks), seeds)
+
+
+def differences(transfers: Sequence[Block], other: Block) -> Iterator[Estimates]:
+    """Each transfer minus the other; without those of which `countable` says that nothing can be had."""
+    less = other.scaled(-1.0)
+    stacked, left = stacks(transfers, [less])
+    for places, x in stacked:
+        values = means(x) + estimate([less])
+        yield Estimates(places, values, spreads(x + less.values, less.shares), len(other.seeds))
+    for i in left:
+        if countable(blocks := [transfers[i], less]) is None:
+            yield Estimates.of_one(i, estimate(blocks), blocks)
 
 
 def stacks(
@@ -95,11 +127,11 @@ def spreads(x: Floats, shares: Floats | None) -> Spreads:
     by_question -= by_question.mean(axis=1, keepdims=True)
     v_q = _dot(weighed(by_question, shares)) / (q - 1) / q
     least = floor(by_question)
-    total = np.maximum(np.maximum(v_s + (v_q + least) - v_sq, v_s), (v_q + least) / 2)
+    total = combined(v_s, v_q + least, v_sq)
     share = np.divide(v_s, total, out=np.ones(m), where=total > 0)
     seed_df = _seed_df(v_s, of_means / s, s - 1.0)
     by_questions = question_df(q, shares)
-    df = _degrees(share, seed_df, by_questions)
+    df = degrees(share, seed_df, by_questions)
     one = np.maximum(of_means - of_cells, 0.0)
     return Spreads(v_s, v_q, v_sq, total, df, seed_df, by_questions, least, one)
 
@@ -107,13 +139,6 @@ def spreads(x: Floats, shares: Floats | None) -> Spreads:
 def means(x: Floats) -> Floats:
     """(M,) the means of (M, S, Q)."""
     return np.asarray(x.reshape(len(x), -1).mean(axis=1))
-
-
-def quantiles(df: Floats, level: float) -> Floats:
-    """`interval.quantile` of (M,) degrees of freedom."""
-    from scipy.special import stdtrit
-
-    return np.asarray(stdtrit(df, 0.5 + level / 2))
 
 
 def _variance(x: Floats) -> Floats:
@@ -128,22 +153,6 @@ def _dot(x: Floats) -> Floats:
 
 def _seed_df(v_s: Floats, of_set: Floats, least: float) -> Floats:
     """The df of V_S, as `twoway.Moments` finds it for one set of seeds."""
-    doubt = _squared(of_set) / least
-    found = np.divide(_squared(v_s), doubt, out=np.full(len(v_s), least), where=(doubt > 0) & (v_s > 0))
+    doubt = squared(of_set) / least
+    found = np.divide(squared(v_s), doubt, out=np.full(len(v_s), least), where=(doubt > 0) & (v_s > 0))
     return np.asarray(np.maximum(found, least))
-
-
-def _degrees(share: Floats, seed_df: Floats, question_df: float) -> Floats:
-    """`twoway.degrees`."""
-    from scipy.special import stdtridf, stdtrit
-
-    weight = _squared(np.clip(share, 0.0, 1.0))
-    seeds, questions = _squared(stdtrit(seed_df, TAIL)), _squared(stdtrit(question_df, TAIL))
-    t = np.sqrt(weight * seeds + (1 - weight) * questions)
-    low, high = np.minimum(seed_df, question_df), np.maximum(seed_df, question_df)
-    return np.asarray(np.minimum(high, np.maximum(low, stdtridf(TAIL, t))))
-
-
-def _squared(x: npt.ArrayLike) -> Floats:
-    """As Python's `x**2`, from which numpy's, a product, differs in a last bit now and then."""
-    return np.asarray(np.float_power(x, 2.0))

@@ -215,26 +215,40 @@ def effective(count: int, shares: Matrix | None) -> float:
     return float(count) if shares is None else 1 / float(shares @ shares)
 
 
-def combined(seeds: float, questions: float, cells: float) -> float:
-    """V = max(V_S + V_Q - V_SQ, V_S, V_Q / 2), as `spread` says."""
-    return max(seeds + questions - cells, seeds, questions / 2)
+def combined(seeds: npt.ArrayLike, questions: npt.ArrayLike, cells: npt.ArrayLike) -> Matrix:
+    """V = max(V_S + V_Q - V_SQ, V_S, V_Q / 2), as `spread` says, of one estimate or (M,)."""
+    v_s, v_q, v_sq = (np.asarray(x, np.float64) for x in (seeds, questions, cells))
+    return np.maximum(np.maximum(v_s + v_q - v_sq, v_s), v_q / 2)
 
 
-def degrees(share: float, seed_df: float, question_df: float) -> float:
+def degrees(share: npt.ArrayLike, seed_df: npt.ArrayLike, question_df: float) -> Matrix:
     """The df whose 97.5 % quantile t has t^2 = u^2 t(seed_df)^2 + (1 - u^2) t(question_df)^2, u = V_S / V.
 
-    `share` is u. Welch (1947, "The generalization of 'Student's' problem when several different population
-    variances are involved", Biometrika 34) expands the quantile in sum_i (V_i / V)^2 / df_i: to first order
-    t^2 is linear in that, as it is with the df of Satterthwaite (1946). Linear in u^2, and exact at both ends
-    where one component is all, it keeps .94 to .96 from three seeds on; Satterthwaite's df falls to .92.
+    `share` is u, of one estimate or (M,). Welch (1947, "The generalization of 'Student's' problem when
+    several different population variances are involved", Biometrika 34) expands the quantile in sum_i (V_i /
+    V)^2 / df_i: to first order t^2 is linear in that, as it is with the df of Satterthwaite (1946). Linear in
+    u^2, and exact at both ends where one component is all, it keeps .94 to .96 from three seeds on;
+    Satterthwaite's df falls to .92.
     """
     from scipy.special import stdtridf, stdtrit
 
-    weight = min(1.0, max(0.0, share)) ** 2
-    seeds, questions = (float(stdtrit(df, TAIL)) for df in (seed_df, question_df))
-    t = math.sqrt(weight * seeds**2 + (1 - weight) * questions**2)
-    low, high = sorted((seed_df, question_df))
-    return min(high, max(low, float(stdtridf(TAIL, t))))
+    weight = squared(np.clip(share, 0.0, 1.0))
+    seeds, questions = squared(stdtrit(seed_df, TAIL)), squared(stdtrit(question_df, TAIL))
+    t = np.sqrt(weight * seeds + (1 - weight) * questions)
+    low, high = np.minimum(seed_df, question_df), np.maximum(seed_df, question_df)
+    return np.asarray(np.minimum(high, np.maximum(low, stdtridf(TAIL, t))))
+
+
+def quantiles(df: npt.ArrayLike, level: float) -> Matrix:
+    """The two-sided Student t quantile of each df."""
+    from scipy.special import stdtrit  # scipy costs half a second; `scipy.stats` twice that
+
+    return np.asarray(stdtrit(df, 0.5 + level / 2))
+
+
+def squared(x: npt.ArrayLike) -> Matrix:
+    """As Python's `x**2`, from which numpy's, a product, differs in a last bit now and then."""
+    return np.asarray(np.float_power(x, 2.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,11 +278,11 @@ class Moments:
         v_s, v_sq = self._summed(self.means, u), self._summed(self.cells, u)
         v_q = max(0.0, float(u @ self.questions @ u))
         least = float(floor((u @ self.by_question)[None])[0])
-        total = combined(v_s, v_q + least, v_sq)
+        total = float(combined(v_s, v_q + least, v_sq))
         # a mean that is constant is known from its seeds alone
         share = v_s / total if total > 0 else 1.0
         seed_df, by_questions = self._seed_df(u, v_s), self.question_df
-        df = degrees(share, seed_df, by_questions)
+        df = float(degrees(share, seed_df, by_questions))
         return Spread(v_s, v_q, v_sq, total, df, seed_df, by_questions, least)
 
     @property
@@ -277,7 +291,12 @@ class Moments:
         return question_df(self.n_questions, self.shares)
 
     def one_seed(self, weights: Sequence[float]) -> float:
-        """`one_seed` of the weighted sum of the terms, weights (K,)."""
+        """The variance that the seed alone gives to one seed's weighted sum of terms, weights (K,).
+
+        Without that of its questions. With one set of seeds it is max(0, S (V_S - V_SQ)), with V_S and V_SQ
+        of `spread`. With several, sets that share fewer than two seeds say nothing of their covariance and
+        count as fully correlated, which is the cautious side: their seeds draw from one pool.
+        """
         u = np.asarray(weights, dtype=np.float64)
         sets = range(len(self.sizes))
         own = [max(0.0, self._at(self.means, i, i, u) - self._at(self.cells, i, i, u)) for i in sets]
@@ -362,16 +381,6 @@ def seed_spread(blocks: Sequence[Block]) -> tuple[float, float]:
     found, one = moments([doubled]), np.ones(1)
     v_s = found._summed(found.means, one)
     return v_s, found._seed_df(one, v_s)
-
-
-def one_seed(blocks: Sequence[Block]) -> float:
-    """The variance that the seed alone gives to one seed's sum of blocks, without that of its questions.
-
-    With one set of seeds it is max(0, S (V_S - V_SQ)), with V_S and V_SQ of `spread`. With several, blocks
-    that share fewer than two seeds say nothing of their covariance and count as fully correlated, which is
-    the cautious side: their seeds draw from one pool. Raises `ValueError` where `countable` has a reason.
-    """
-    return moments([blocks]).one_seed([1.0])
 
 
 def _sets(terms: Sequence[Sequence[Block]]) -> list[tuple[tuple[int, ...], Matrix]]:

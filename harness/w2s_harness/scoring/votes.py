@@ -183,10 +183,10 @@ class Panel:
             v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
         else:
             v_v, v_vq = cells.components()
-        total = combined(v_v, v_q, v_vq)
+        total = float(combined(v_v, v_q, v_vq))
         total = total if total > ZERO**2 else least
         share = v_v / total if total > 0 else 1.0
-        df = degrees(share, float(self.voters.max()), n_questions - 1.0)
+        df = float(degrees(share, float(self.voters.max()), n_questions - 1.0))
         return _around(theta, total, df, level)
 
     def _full(self, x: Floats, voters: Codes, level: float) -> Interval:

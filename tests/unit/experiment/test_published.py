@@ -15,7 +15,7 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.scoring.accuracy import pack
-from w2s_harness.scoring.pool import pgr_pool
+from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.scoring.twoway import block
 from w2s_harness.types import Model, Pair
 
@@ -124,7 +124,7 @@ def test_a_row_s_own_comparison_comes_first_with_pgr_and_pool_errors(plan):
     assert one.published == pytest.approx((0.87 - 0.6) / 0.3)
     base = reference(setting, fresh.baselines[setting.id], SEEDS, 0.02).base
     rows = np.stack([drawn(0.7 + 0.02 * s, 20 + s) for s in SEEDS])
-    assert one.fresh_se == pgr_pool(base, block(SEEDS, rows, GROUPS)).normal_se
+    assert one.fresh_se == pgr_pools(base, [block(SEEDS, rows, GROUPS)])[0].normal_se
     assert one.published_se != one.fresh_se
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_harness.errors import DataError
-from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack, unpack_all
+from w2s_harness.scoring.accuracy import accuracy, outcomes, pack, unpack_all
 
 
 def test_a_tie_counts_half_whatever_the_label():
@@ -43,7 +43,7 @@ def test_the_packed_form_is_numpys_packbits_with_ties_apart():
 def test_packing_loses_nothing(values):
     right, ties = pack(np.array(values))
     assert (ties is None) == (0.5 not in values)
-    assert unpack(right, ties, len(values)).tolist() == values
+    assert unpack_all([(right, ties)], len(values)).tolist() == [values]
 
 
 TEXT = st.text("AQgwz09+/=-é \n", max_size=12)
@@ -52,7 +52,7 @@ TEXT = st.text("AQgwz09+/=-é \n", max_size=12)
 @given(TEXT, st.one_of(st.none(), TEXT), st.integers(0, 40))
 def test_foreign_text_unpacks_or_is_a_data_error(right, ties, n):
     try:
-        assert unpack(right, ties, n).shape == (n,)
+        assert unpack_all([(right, ties)], n).shape == (1, n)
     except DataError as bad:
         assert str(bad)
 
@@ -68,7 +68,7 @@ def test_foreign_text_unpacks_or_is_a_data_error(right, ties, n):
 )
 def test_what_is_wrong_with_packed_outcomes_is_said(right, ties, n, says):
     with pytest.raises(DataError, match=says):
-        unpack(right, ties, n)
+        unpack_all([(right, ties)], n)
 
 
 def test_several_are_unpacked_as_each_alone_and_one_bad_text_is_refused():

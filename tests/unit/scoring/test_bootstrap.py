@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.scoring import bootstrap
-from w2s_harness.scoring.bootstrap import crossed_interval, disagreement, replicates
-from w2s_harness.scoring.interval import Interval, baselines, pgr_interval
+from w2s_harness.scoring.bootstrap import crossed_intervals, disagreements, replicates
+from w2s_harness.scoring.interval import Interval, baselines, pgr_intervals
 from w2s_harness.scoring.twoway import Block, block
 
 
@@ -16,6 +16,11 @@ def made(rng, seeds=8, questions=400, margins=(0.1, 0.8, 1.5), seed=0.15):
         for m in margins
     )
     return baselines(range(seeds), w, c, range(questions)), block(range(seeds), t, range(questions))
+
+
+def disagreement(base, transfer):
+    own = pgr_intervals(base, [transfer])[0].bounds
+    return disagreements(base, [transfer], [own])[0]
 
 
 def test_the_same_name_gives_the_same_draws_to_every_method():
@@ -50,7 +55,7 @@ def test_the_variance_is_that_of_the_pigeonhole_bootstrap():
 
 def test_it_agrees_with_the_two_way_interval_where_there_is_much_data():
     base, transfer = made(np.random.default_rng(4), seeds=16, questions=1500)
-    two, crossed = pgr_interval(base, transfer), crossed_interval(base, transfer)
+    two, crossed = pgr_intervals(base, [transfer])[0], crossed_intervals(base, [transfer])[0]
     assert crossed.bounds == pytest.approx(two.bounds, abs=0.12 * (two.high - two.low))
     assert crossed.df is None
     assert disagreement(base, transfer) is None
@@ -72,7 +77,8 @@ def test_it_has_a_reason_just_where_the_two_way_interval_has_one():
     for questions, margins in ((30, (0.3, 0.5, 0.7)), (400, (0.5, 0.6, 0.5)), (400, (0.1, 0.8, 1.5))):
         for seeds in (1, 4):
             base, transfer = made(rng, seeds, questions, margins)
-            two, crossed = pgr_interval(base, transfer), crossed_interval(base, transfer, draws=500)
+            two = pgr_intervals(base, [transfer])[0]
+            crossed = crossed_intervals(base, [transfer], draws=500)[0]
             assert (two.bounds is None) == (crossed.bounds is None)
             assert two.reason == crossed.reason
             reasons.add(two.reason is None)
@@ -114,4 +120,4 @@ def test_half_a_width_is_the_limit(check, far):
 def test_no_draws_are_refused():
     base, transfer = made(np.random.default_rng(9))
     with pytest.raises(ValueError, match="0 draws"):
-        crossed_interval(base, transfer, draws=0)
+        crossed_intervals(base, [transfer], draws=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.calibration import brier, calibration, ece, teacher_errors
+from w2s_harness.scoring.calibration import brier, ece, teacher_errors
 
 
 def test_brier_by_hand():
@@ -47,12 +47,6 @@ def test_a_tie_is_half_an_error():
 def test_a_seed_whose_teacher_makes_no_error_is_left_out():
     assert teacher_errors([[0, 0], [0, 1]], [[1, 1], [0, 1]]) == 1.0
     assert teacher_errors([[0, 1]], [[1, 1]]) is None
-
-
-def test_all_three_together():
-    got = calibration([[0.9, 0.2]], [1, 1], [[1, 0]], [[0, 0]])
-    assert (got.brier, got.teacher_errors) == (pytest.approx((0.01 + 0.64) / 2), 0.5)
-    assert got.ece == pytest.approx((0.1 + 0.8) / 2)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,16 @@ from hypothesis import strategies as st
 from scipy.special import stdtrit
 
 from w2s_harness.scoring.banerjee import p_values
-from w2s_harness.scoring.compare import difference, holm
-from w2s_harness.scoring.twoway import Block, spread
+from w2s_harness.scoring.compare import all_between, holm
+from w2s_harness.scoring.twoway import Block, block, spread
 
 P = st.floats(0, 1)
+
+
+def difference(a, b, clusters, *, seeds=None, other_seeds=None):
+    ours = range(len(a)) if seeds is None else seeds
+    theirs = ours if other_seeds is None else other_seeds
+    return all_between([block(ours, a, clusters)], block(theirs, b, clusters))[0]
 
 
 def test_the_difference_is_a_two_way_t_test():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from simulations import loaded
 
-from w2s_harness.scoring.interval import pgr_interval
+from w2s_harness.scoring.interval import pgr_intervals
 
 EXPERIMENTS = 200
 LOW, HIGH = 0.885, 0.995
@@ -37,7 +37,8 @@ def regime(name, **changes):
 def covered(one, experiments):
     rng, count = np.random.default_rng(list(one.name.encode())), coverage.Count()
     for _ in range(experiments):
-        count.add(pgr_interval(*one.experiment(rng)), one.truth)
+        base, transfer = one.experiment(rng)
+        count.add(pgr_intervals(base, [transfer])[0], one.truth)
     assert len(count.widths) > 0.95 * experiments
     return count.covered / len(count.widths)
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
 from w2s_harness.scoring.imported import (
-    accuracy_interval,
     accuracy_test,
     gap_interval_of,
     no_gap_of,
@@ -82,7 +81,6 @@ def test_no_variance_is_no_certainty(a, says):
         assert (got.ci, got.p, got.df) == (None, None, None)
         assert says in got.reason
     if a is not A and "same" not in says:
-        assert says in accuracy_interval([*a.values()], None).reason
         assert says in gap_interval_of([0.1, 0.15, 0.12], [*a.values()], None).reason
 
 
@@ -96,7 +94,7 @@ def test_no_interval_has_no_width_and_no_p_is_zero(first, second, n):
     tested = accuracy_test(a, b, n)
     assert (tested.ci is None) == (tested.p is None) == (tested.reason is not None)
     assert tested.p is None or tested.p > 0
-    found = (tested.ci, accuracy_interval(first, n).bounds, gap_interval_of(first, second, n).bounds)
+    found = (tested.ci, gap_interval_of(first, second, n).bounds)
     assert all(bounds is None or bounds[1] - bounds[0] > 1e-12 for bounds in found)
     within = pgr_interval_of([0.2, 0.25, 0.3], second, a, n)
     assert within.bounds is None or within.high - within.low > 1e-12
@@ -104,7 +102,7 @@ def test_no_interval_has_no_width_and_no_p_is_zero(first, second, n):
 
 def test_all_rows_right_leave_the_error_of_the_rows():
     flawless = dict.fromkeys(range(3), 1.0)
-    got = accuracy_interval([*flawless.values()], 1000)
+    got = gap_interval_of([0.0] * 3, [*flawless.values()], 1000)
     assert 0.001 < got.high - got.low < 0.01
     assert accuracy_test(flawless, dict.fromkeys(range(3), 0.0), 10**6).p > 0
     assert 0 < accuracy_test(flawless, dict.fromkeys(range(3), 0.5), 1000).p < 1e-6
@@ -115,7 +113,7 @@ def test_one_seed_has_a_reason():
     assert (got.ci, got.p, got.df) == (None, None, None)
     assert "one seed" in got.reason
     assert got.estimate == pytest.approx(0.6 - 0.555)
-    assert "one seed" in accuracy_interval([0.6], 100).reason
+    assert "one seed" in gap_interval_of([0.5, 0.6, 0.7], [0.6], 100).reason
 
 
 @pytest.mark.parametrize(

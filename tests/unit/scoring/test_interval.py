@@ -4,13 +4,17 @@ from scipy.special import ndtr, stdtrit
 
 from w2s_harness.scoring.interval import (
     baselines,
-    difference_interval,
+    difference_intervals,
     fieller_interval,
     gap_interval,
     no_gap,
-    pgr_interval,
+    pgr_intervals,
 )
 from w2s_harness.scoring.twoway import block
+
+
+def pgr_interval(base, transfer):
+    return pgr_intervals(base, [transfer])[0]
 
 
 def experiment(rng, seeds, questions, per_question, margins, *, question=1.0, seed=0.1, both=0.3, shared=0.7):
@@ -106,7 +110,7 @@ def test_the_fieller_set_is_bounded_just_where_the_gaps_interval_leaves_out_zero
         assert bounded == (gap_interval(base).low > 0)
         assert (fieller_interval(base, transfer, min_gap=0.0).bounds is not None) == bounded
         # far out the defining inequality says the same, whatever the method
-        far = difference_interval(base, block(range(4), c, range(25)), transfer, min_gap=0.0)
+        (far,) = difference_intervals(base, [block(range(4), c, range(25))], transfer, min_gap=0.0)
         assert (far.bounds is not None) == bounded
     assert seen == {True, False}
 
@@ -155,7 +159,7 @@ def test_more_baseline_seeds_narrow_the_interval_and_move_no_point():
 def test_the_difference_of_two_methods_in_pgr():
     (w, t, c), _ = experiment(np.random.default_rng(10), 5, 300, 1, [0.1, 0.7, 1.5])
     base = baselines(range(5), w, c, range(300))
-    got = difference_interval(base, block(range(5), t, range(300)), block(range(5), w, range(300)))
+    (got,) = difference_intervals(base, [block(range(5), t, range(300))], block(range(5), w, range(300)))
     assert got == pgr_interval(base, block(range(5), t, range(300)))
 
 
@@ -208,19 +212,3 @@ def test_rows_resampled_inside_seeds_would_cover_too_little():
         half = stdtrit(4, 0.975) * per_seed.std(ddof=1) / np.sqrt(5)
         covered += abs(per_seed.mean() - (at - aw) / (ac - aw)) <= half
     assert covered / 300 < 0.9
-
-
-def test_paired_baselines_are_those_of_the_methods_seeds():
-    (w, t, c), _ = experiment(np.random.default_rng(14), 8, 300, 1, [0.1, 0.8, 1.5])
-    base = baselines(range(8), w, c, range(300))
-    transfer = block([4, 2, 3], t[[4, 2, 3]], range(300))
-    own = base.asked("paired", transfer.seeds)
-    assert base.asked("fixed", transfer.seeds) is base
-    alone = baselines([2, 3, 4], w[2:5], c[2:5], range(300))
-    assert pgr_interval(own, transfer).bounds == pytest.approx(pgr_interval(alone, transfer).bounds)
-    assert pgr_interval(own, transfer).bounds != pytest.approx(pgr_interval(base, transfer).bounds)
-    assert pgr_interval(base.asked("paired", range(8)), block(range(8), t, range(300))) == pgr_interval(
-        base, block(range(8), t, range(300))
-    )
-    with pytest.raises(ValueError, match=r"\[9\]"):
-        base.asked("paired", [2, 9])

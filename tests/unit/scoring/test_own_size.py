@@ -23,12 +23,14 @@ def test_the_interval_adds_the_draws_to_the_two_way_error():
 
 
 def test_without_draws_it_is_the_two_way_interval():
-    from w2s_harness.scoring.interval import around
+    from w2s_harness.scoring.compare import all_between
 
     rng = np.random.default_rng(1)
     x = rng.standard_normal((4, 60))
     found = size(range(4), x, np.arange(60) // 2)
-    assert found.bounds == pytest.approx(around([block(range(4), x, np.arange(60) // 2)]).bounds)
+    nothing = block(range(4), np.zeros((4, 60)), np.arange(60) // 2)
+    alone = all_between([block(range(4), x, np.arange(60) // 2)], nothing)[0]
+    assert found.bounds == pytest.approx(alone.ci)
     assert spread([block(range(4), x, np.arange(60) // 2)]).total > 0
 
 

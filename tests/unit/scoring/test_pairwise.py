@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.compare import between
+from w2s_harness.scoring.compare import all_between
 from w2s_harness.scoring.pairwise import better_and_worse, compare_all
 from w2s_harness.scoring.rank import intervals
 from w2s_harness.scoring.twoway import block
@@ -30,7 +30,7 @@ def test_as_the_test_of_each_pair(seeds_of):
     found = compare_all(blocks)
     assert set(found) == set(combinations(range(len(blocks)), 2))
     for (i, j), (lead, p) in found.items():
-        one = between(blocks[i], blocks[j])
+        one = all_between([blocks[i]], blocks[j])[0]
         assert lead == pytest.approx(one.estimate, abs=1e-12) and p == pytest.approx(one.p, abs=1e-9)
 
 
@@ -39,7 +39,7 @@ def test_equal_methods_and_constant_differences():
     shifted = type(one)(one.seeds, one.values + 0.1)
     found = compare_all([one, one, shifted])
     assert found[0, 1] == (0.0, 1.0)
-    assert found[0, 2][1] == pytest.approx(between(one, shifted).p)
+    assert found[0, 2][1] == pytest.approx(all_between([one], shifted)[0].p)
 
 
 def test_what_cannot_be_compared_is_left_out():

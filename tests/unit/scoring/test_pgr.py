@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from w2s_harness.scoring.pgr import mean, paired, pgr
+from w2s_harness.scoring.pgr import mean, pgr
 
 
 def test_by_hand():
@@ -44,31 +44,3 @@ def test_a_gap_of_zero_is_none_even_where_min_gap_is_zero():
 def test_the_order_of_seeds_changes_no_bit():
     values = [0.1, 0.7, 0.3, 0.9]
     assert len({mean(order) for order in itertools.permutations(values)}) == 1
-
-
-def test_paired_baselines_are_those_of_the_methods_own_seeds():
-    weak, ceiling = {0: 0.5, 1: 0.6, 7: 0.1}, {0: 0.9, 1: 0.8, 7: 0.2}
-    got = paired(weak, ceiling, {1: 0.75, 0: 0.7})
-    # means .55, .85 and .725: .175 / .3; per seed .15 / .2 and .2 / .4, in the method's order
-    assert got.mean == pytest.approx(0.175 / 0.3)
-    assert got.per_seed == pytest.approx((0.75, 0.5))
-    assert got.mean != pytest.approx(sum(got.per_seed) / 2)
-    influence = [(0.15 - got.mean * 0.2) / 0.3, (0.2 - got.mean * 0.4) / 0.3]
-    assert got.sem == pytest.approx(abs(influence[0] - influence[1]) / 2)
-
-
-def test_on_the_baseline_seeds_both_conventions_have_one_mean():
-    weak, ceiling, transfer = [0.5, 0.6], [0.9, 0.8], [0.7, 0.75]
-    own = [dict(enumerate(x)) for x in (weak, ceiling, transfer)]
-    assert paired(*own).mean == pytest.approx(pgr(weak, ceiling, transfer).mean)
-
-
-def test_one_seed_without_a_gap_takes_the_per_seed_ratios_only():
-    got = paired({0: 0.5, 1: 0.6}, {0: 0.9, 1: 0.6}, {0: 0.7, 1: 0.65})
-    assert got.per_seed is None
-    assert got.mean == pytest.approx(0.125 / 0.2)
-
-
-def test_a_seed_without_baseline_cannot_be_paired():
-    with pytest.raises(ValueError, match=r"\[3\]"):
-        paired({0: 0.5}, {0: 0.9}, {0: 0.7, 3: 0.7})

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import chdtri, ndtr, stdtrit
 
-from w2s_harness.scoring.compare import all_between, between
-from w2s_harness.scoring.interval import baselines, pgr_interval, pgr_intervals
-from w2s_harness.scoring.pool import SCALE, difference_pools, pgr_pool, pgr_pools
-from w2s_harness.scoring.twoway import block, one_seed, spread
+from w2s_harness.scoring.compare import all_between
+from w2s_harness.scoring.interval import baselines, pgr_intervals
+from w2s_harness.scoring.pool import SCALE, difference_pools, pgr_pools
+from w2s_harness.scoring.twoway import block, moments, spread
 
 
 def experiment(rng, seeds, questions, margins, *, pool, n=200, question=1.0, both=0.3, shared=0.7):
@@ -35,6 +35,14 @@ def made(rng, seeds=5, questions=200, **effects):
     return base, block(range(seeds), t, range(questions)), (w, t, c), (at - aw) / (ac - aw)
 
 
+def one_seed(blocks):
+    return moments([blocks]).one_seed([1.0])
+
+
+def one_of(base, transfer):
+    return pgr_pools(base, [transfer])[0]
+
+
 def mixture(d, v, seeds):
     """P(|x| > d) of an estimate with V_Q + (1/S + 4) A, by a plain sum over the quantiles of chi-square."""
     n = 20_000
@@ -51,7 +59,7 @@ def test_the_interval_is_the_formula():
     v = spread([block(range(5), (t - w) - ratio * (c - w), range(200))])
     pool = 4 * max(0.0, 5 * (v.seeds - v.cells))
     assert pool > 0
-    got = pgr_pool(base, transfer)
+    got = one_of(base, transfer)
     assert got.estimate == pytest.approx(ratio) and got.se == pytest.approx(np.sqrt(v.total + pool) / gap)
     low, high = got.interval.bounds
     assert (low + high) / 2 == pytest.approx(ratio)
@@ -111,8 +119,8 @@ def test_blocks_without_common_seeds_count_as_fully_correlated():
 
 def test_without_a_gap_or_with_one_seed_there_is_a_reason_and_no_number():
     _, transfer, (w, _, c), _ = made(np.random.default_rng(4), pool=0.1)
-    lone = pgr_pool(baselines([0], w[:1], c[:1], range(200)), block([0], w[:1], range(200)))
-    flat = pgr_pool(baselines(range(5), w, w, range(200)), transfer)
+    lone = one_of(baselines([0], w[:1], c[:1], range(200)), block([0], w[:1], range(200)))
+    flat = one_of(baselines(range(5), w, w, range(200)), transfer)
     for got, why in ((lone, "one seed"), (flat, "under min_gap")):
         assert (got.estimate, got.se, got.normal_se, got.interval.bounds) == (None, None, None, None)
         assert why in got.interval.reason
@@ -134,7 +142,7 @@ def test_coverage_over_new_pools(regime):
     covered = []
     for _ in range(300):
         base, transfer, _, truth = made(rng, seeds, questions, **effects)
-        bounds = pgr_pool(base, transfer).interval.bounds
+        bounds = one_of(base, transfer).interval.bounds
         covered.append(bounds[0] <= truth <= bounds[1])
     # where the seeds' noise hides the pool it is cautious; at worst .915 in a long simulation
     assert np.mean(covered) >= 0.88
@@ -146,7 +154,7 @@ def test_the_interval_of_one_pool_covers_too_little_of_new_ones():
     covered = []
     for _ in range(200):
         base, transfer, _, truth = made(rng, 5, 2000, pool=0.1)
-        bounds = pgr_interval(base, transfer).bounds
+        bounds = pgr_intervals(base, [transfer])[0].bounds
         covered.append(bounds[0] <= truth <= bounds[1])
     assert np.mean(covered) < 0.75
 
@@ -154,7 +162,7 @@ def test_the_interval_of_one_pool_covers_too_little_of_new_ones():
 def test_a_difference_between_two_pools_keeps_its_level():
     rng = np.random.default_rng(7)
     for effects, questions in (({"pool": 0.3, "question": 0.3}, 200), ({"pool": 0.1}, 600)):
-        scores = [pgr_pool(*made(rng, 5, questions, **effects)[:2]) for _ in range(600)]
+        scores = [one_of(*made(rng, 5, questions, **effects)[:2]) for _ in range(600)]
         pairs = zip(scores[::2], scores[1::2], strict=True)
         z = [(a.estimate - b.estimate) / np.hypot(a.normal_se, b.normal_se) for a, b in pairs]
         assert np.mean(np.abs(z) > 1.645) / 2 <= 0.05
@@ -213,6 +221,6 @@ def test_the_interval_of_a_difference_on_one_pool_covers_too_little_of_new_ones(
     rng, held = np.random.default_rng(8), []
     for _ in range(200):
         (_, a, b, _), truth = two_methods(rng, 5, 2000, pool=0.1)
-        low, high = between(b, a).ci
+        low, high = all_between([b], a)[0].ci
         held.append(low <= truth[2] - truth[1] <= high)
     assert np.mean(held) < 0.8

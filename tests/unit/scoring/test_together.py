@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.scoring import bootstrap, compare, interval, pool, together
-from w2s_harness.scoring.twoway import Block, block, one_seed, spread
+from w2s_harness.scoring.twoway import Block, block, moments, spread
 
 
 def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.Baselines, list[Block], Block]:
@@ -29,11 +29,13 @@ def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.Baselines, li
 @pytest.mark.parametrize("draw", range(4))
 def test_many_rows_are_scored_as_one_by_one(draw, seeds):
     base, transfers, other = made(draw, seeds)
-    assert interval.pgr_intervals(base, transfers) == [interval.pgr_interval(base, t) for t in transfers]
-    assert pool.pgr_pools(base, transfers) == [pool.pgr_pool(base, t) for t in transfers]
-    assert compare.all_between(transfers, other) == [compare.between(t, other) for t in transfers]
+    assert interval.pgr_intervals(base, transfers) == [
+        interval.pgr_intervals(base, [t])[0] for t in transfers
+    ]
+    assert pool.pgr_pools(base, transfers) == [pool.pgr_pools(base, [t])[0] for t in transfers]
+    assert compare.all_between(transfers, other) == [compare.all_between([t], other)[0] for t in transfers]
     assert interval.difference_intervals(base, transfers, other) == [
-        interval.difference_interval(base, t, other) for t in transfers
+        interval.difference_intervals(base, [t], other)[0] for t in transfers
     ]
 
 
@@ -48,7 +50,7 @@ def test_without_a_gap_every_row_has_the_reason(gap):
     rng = np.random.default_rng(1)
     weak, top, own = ((rng.random((3, 90)) < a).astype(float) for a in (*gap, 0.7))
     base, transfer = interval.baselines(range(3), weak, top, range(90)), block(range(3), own, range(90))
-    why = interval.pgr_interval(base, transfer).reason
+    why = interval.no_gap(base)
     assert why is not None
     assert [i.reason for i in interval.pgr_intervals(base, [transfer] * 2)] == [why, why]
     assert [p.interval.reason for p in pool.pgr_pools(base, [transfer] * 2)] == [why, why]
@@ -63,14 +65,17 @@ def test_spreads_are_those_of_each_estimate_and_parts_change_nothing(monkeypatch
         found = together.spreads(x - other.values, other.shares)
         for k, i in enumerate(places):
             terms = [transfers[i], other.scaled(-1.0)]
-            assert found.at(k) == spread(terms)
-            assert (found.se[k], found.one_seed[k]) == (spread(terms).se, one_seed(terms))
+            own = spread(terms)
+            assert (found.se[k], found.one_seed[k]) == (own.se, moments([terms]).one_seed([1.0]))
+            for name in ("seeds", "questions", "cells", "total", "df", "seed_df", "floor"):
+                assert getattr(found, name)[k] == getattr(own, name)
+            assert found.question_df == own.question_df
 
 
 def test_one_seed_or_one_question_is_left_to_the_reason_that_it_gives():
     one = block([0], [[1.0, 0.0, 1.0]], [0, 1, 2])
     assert together.stacks([one], [one]) == ([], [0])
-    assert compare.all_between([one], one)[0].reason == compare.between(one, one).reason is not None
+    assert "one seed" in compare.all_between([one], one)[0].reason
 
 
 def test_fiellers_set_is_judged_as_one_by_one():
@@ -79,8 +84,11 @@ def test_fiellers_set_is_judged_as_one_by_one():
         (found.low - w, found.high + w)
         for found, w in zip(interval.pgr_intervals(base, transfers), np.linspace(-0.02, 0.02, 9), strict=True)
     ]
-    alone = [interval.leaves_out(base, t, e) for t, e in zip(transfers, ends, strict=True)]
-    assert interval.all_left_out(base, transfers, ends) == alone
+    alone = [interval.left_out(base, [t], [e])[0] for t, e in zip(transfers, ends, strict=True)]
+    assert interval.left_out(base, transfers, ends) == alone
+    for transfer, one, away in zip(transfers, ends, alone, strict=True):
+        within = interval.fieller_interval(base, transfer)
+        assert away == all(not within.low <= ratio <= within.high for ratio in one)
     assert set(alone) == {True, False}
 
 
@@ -88,7 +96,7 @@ def test_crossed_draws_are_shared_and_give_the_same_interval():
     base, transfers, _ = made(0, 5)
     found = bootstrap.crossed_intervals(base, transfers, name="n", draws=300)
     for own, transfer in zip(found, transfers, strict=True):
-        alone = bootstrap.crossed_interval(base, transfer, name="n", draws=300)
+        (alone,) = bootstrap.crossed_intervals(base, [transfer], name="n", draws=300)
         assert own.bounds == pytest.approx(alone.bounds, abs=1e-12)
     with pytest.raises(ValueError, match="0 draws"):
         bootstrap.crossed_intervals(base, transfers, draws=0)
