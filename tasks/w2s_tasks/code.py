@@ -39,15 +39,15 @@ class CodeTask(Task):
         yield from verify.rows(FAMILY, seed_name(self.data_seed), sizes, self.difficulty)
 
 
-def right(program: Program) -> verify.Account:
+def right(program: Program) -> verify.Solution:
     """The right account."""
-    return verify.Account(run(program).sentences())
+    return verify.Solution(run(program).sentences())
 
 
-def wrong(program: Program, rng: random.Random) -> verify.Account | None:
+def wrong(program: Program, rng: random.Random) -> verify.Solution | None:
     """A wrong account; `None` where no try brings one."""
     done = spoil(program, rng)
-    return None if done is None else verify.Account(done.sentences())
+    return None if done is None else verify.Solution(done.sentences())
 
 
 FAMILY = verify.Family("code", draw, right, wrong, FILLERS)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from w2s_tasks.code_programs import PICKS, Choose, Each, Let, Operator, Pick, Program, Run, Statement, run
+from w2s_tasks.code_programs import (
+    PICKS,
+    Choose,
+    Each,
+    Let,
+    Operator,
+    Pick,
+    Program,
+    ProgramRun,
+    Statement,
+    run,
+)
 
 LARGEST = 99
 """No value in a program or in a trace, right or wrong, is larger; none is below 0."""
@@ -61,11 +72,11 @@ def _statement(name: str, known: list[str], items: str, rng: random.Random, *, m
     return Let(name, known[-1], operator, right)
 
 
-def _in_range(done: Run) -> bool:
+def _in_range(done: ProgramRun) -> bool:
     return all(0 <= value <= LARGEST for value in done.values)
 
 
-def spoil(program: Program, rng: random.Random) -> Run | None:
+def spoil(program: Program, rng: random.Random) -> ProgramRun | None:
     """A run that prints something else: of a mutant, or with a slip; `None` where no try brings one."""
     right = run(program)
     for _ in range(WRONG_TRIES):

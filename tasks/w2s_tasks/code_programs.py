@@ -83,7 +83,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ProgramRun:
     """What a program did: one line a computed value, and the value that it printed."""
 
     trace: tuple[str, ...]
@@ -117,7 +117,7 @@ class _State:
         return self.numbers[operand] if isinstance(operand, str) else operand
 
 
-def run(program: Program, slips: Mapping[int, int] | None = None) -> Run:
+def run(program: Program, slips: Mapping[int, int] | None = None) -> ProgramRun:
     """Interpret a program; `slips` says by how much the value of a trace line is off (default: none).
 
     Raises `KeyError` for a variable that was never set.
@@ -125,7 +125,7 @@ def run(program: Program, slips: Mapping[int, int] | None = None) -> Run:
     state = _State(dict([program.first]), dict([program.items]), slips or {})
     for statement in program.body:
         _execute(statement, state)
-    return Run(tuple(state.trace), tuple(state.values), state.numbers[program.printed])
+    return ProgramRun(tuple(state.trace), tuple(state.values), state.numbers[program.printed])
 
 
 def _execute(statement: Statement, state: _State) -> None:

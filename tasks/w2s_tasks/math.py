@@ -37,19 +37,19 @@ class MathTask(Task):
         yield from verify.rows(FAMILY, seed_name(self.data_seed), sizes, self.difficulty)
 
 
-def right(problem: WordProblem) -> verify.Account:
+def right(problem: WordProblem) -> verify.Solution:
     """The right solution."""
     return _account(problem, solve(problem))
 
 
-def wrong(problem: WordProblem, rng: random.Random) -> verify.Account | None:
+def wrong(problem: WordProblem, rng: random.Random) -> verify.Solution | None:
     """A wrong solution; `None` where no try brings one."""
     working = spoil(problem, rng)
     return None if working is None else _account(problem, working)
 
 
-def _account(problem: WordProblem, working: Working) -> verify.Account:
-    return verify.Account(working.sentences(problem.thing), str(working.final))
+def _account(problem: WordProblem, working: Working) -> verify.Solution:
+    return verify.Solution(working.sentences(problem.thing), str(working.final))
 
 
 FAMILY = verify.Family("math", draw, right, wrong, FILLERS)

@@ -21,7 +21,7 @@ TEXT_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Solution:
     """An answer to a question, right or wrong, before fillers."""
 
     sentences: list[str]
@@ -36,9 +36,9 @@ class Family(Generic[Q]):
     name: str
     draw: Callable[[int, random.Random], Q]
     """A question of the given level."""
-    right: Callable[[Q], Account]
+    right: Callable[[Q], Solution]
     """The right answer."""
-    wrong: Callable[[Q, random.Random], Account | None]
+    wrong: Callable[[Q, random.Random], Solution | None]
     """A wrong answer; `None` where the question has none."""
     fillers: Fillers
 
@@ -79,8 +79,8 @@ def _question_rows(
         )
 
 
-def _wrongs(family: Family[Q], question: Q, count: int, names: tuple[str, ...]) -> list[Account]:
-    found: list[Account] = []
+def _wrongs(family: Family[Q], question: Q, count: int, names: tuple[str, ...]) -> list[Solution]:
+    found: list[Solution] = []
     for place in range(count):
         rng = stream(*names, "wrong", place)
         wrong = family.wrong(question, rng)

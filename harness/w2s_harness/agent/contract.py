@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 
     from w2s_harness.plan import Value
 
+FAMILIES = (
+    "self-training",
+    "ensemble",
+    "distillation",
+    "data filtering",
+    "confidence weighting",
+    "loss function",
+    "unsupervised elicitation",
+    "curriculum",
+    "model internals",
+    "evolutionary",
+    "other",
+)
+"""The kinds of ideas by which a search's breadth is measured: the eleven of the published agent runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:

@@ -13,8 +13,8 @@ from typing import Any
 from w2s_harness.agent.contract import Evaluation, ToolResult
 from w2s_harness.agent.desk import Desk, RefusedError
 from w2s_harness.agent.scripting import capped
-from w2s_harness.discovery.likeness import normalised
-from w2s_harness.discovery.lines import code_lines
+from w2s_harness.discovery.normal_form import normal_form
+from w2s_harness.discovery.syntax import code_lines
 from w2s_harness.disk import replace_file
 from w2s_harness.plan import Value
 from w2s_harness.scoring.oracle import Answer, OracleError
@@ -152,7 +152,7 @@ def _write_down(desk: Desk, wish: Wish, n: int, found: Evaluation, lineage: str,
         "told": answer.pgr,
         "verdicts": [dict(v) for v in found.verdicts], "flops": found.flops, "seconds": found.seconds,
         "at_s": desk.clock(), "usd": desk.spent(), "family": wish.family, "lines": code_lines(wish.code),
-        "form": hashlib.sha256(normalised(wish.code).encode()).hexdigest(),
+        "form": hashlib.sha256(normal_form(wish.code).encode()).hexdigest(),
     }  # fmt: skip
     desk.evaluations.append(line)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.agent import prompts
-from w2s_harness.agent.families import FAMILIES
+from w2s_harness.agent.contract import FAMILIES
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.money import BudgetReachedError, Purse
 from w2s_harness.dialogue import AgentModel, BrokenReplyError

@@ -6,24 +6,13 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from w2s_harness.discovery.likeness import Runs, alike, normalised, runs
+from w2s_harness.agent.journal import Journal
+from w2s_harness.discovery.normal_form import Runs, alike, normal_form, runs
 
 ALIKE = 0.95
 """Similarity from which a method is a copy. Of the shipped methods no two reach it."""
-
-
-class Lines(Protocol):
-    """Where lineages are kept, as `agent.journal.Journal` keeps its lines."""
-
-    def append(self, entry: dict[str, Any], /) -> None:
-        """Keep a line."""
-        ...
-
-    def read(self) -> list[dict[str, Any]]:
-        """All lines, oldest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +29,7 @@ class Lineages:
     they were first seen in; that holds for this query, and the source keeps its own for others.
     """
 
-    def __init__(self, lines: Lines | None = None) -> None:
+    def __init__(self, lines: Journal | None = None) -> None:
         self._lines = lines
         self._lock = threading.Lock()
         self._forms: dict[str, _Known] = {}
@@ -51,7 +40,7 @@ class Lineages:
 
     def of(self, source: str, who: str, predictions: str | None = None) -> str:
         """The lineage of a source (its text) with, once it ran, the SHA-256 of its predictions."""
-        form = normalised(source)
+        form = normal_form(source)
         with self._lock:
             known = self._forms.get(form)
             lineage = known.lineage if known is not None else self._nearest(form)

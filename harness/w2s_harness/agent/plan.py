@@ -15,7 +15,6 @@ from w2s_harness.disk import read_bytes, replace_file, shown, text_of
 from w2s_harness.errors import UsageError
 from w2s_harness.isolation.jail import Choice
 
-FORMAT = "w2s-agent-run/1"
 MAX_BYTES = 2**22
 """A longer plan or price table is refused."""
 _PRICES = "prices.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from w2s_harness.agent.families import FAMILIES
+from w2s_harness.agent.contract import FAMILIES
 
 NOTEBOOK = "notebook.md"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from w2s_harness.agent import board, kinds, submitting
 from w2s_harness.agent import plan as planning
-from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.clock import Clock, Turns
 from w2s_harness.agent.crew import Agent, Crew
 from w2s_harness.agent.desk import Desk
 from w2s_harness.agent.forum import Forum
@@ -23,7 +23,6 @@ from w2s_harness.agent.ready import model_of, plugins_of, selection_of
 from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
 from w2s_harness.agent.search import SearchAgent
 from w2s_harness.agent.tools import AgentTools
-from w2s_harness.agent.turns import Turns
 from w2s_harness.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.experiment.selection import Options
 from w2s_harness.experiment.uses import in_use

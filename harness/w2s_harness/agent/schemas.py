@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from w2s_harness.agent.families import FAMILIES
+from w2s_harness.agent.contract import FAMILIES
 from w2s_harness.agent.forum import KINDS
 
 _TEXT = {"type": "string"}

@@ -14,7 +14,7 @@ from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.schemas import SCHEMAS, fault
 from w2s_harness.agent.scripting import capped
 from w2s_harness.agent.workspace import SHARED, Workspace, WorkspaceError
-from w2s_harness.discovery.lines import code_lines
+from w2s_harness.discovery.syntax import code_lines
 from w2s_harness.errors import HarnessError
 from w2s_harness.scoring.oracle import OracleError
 

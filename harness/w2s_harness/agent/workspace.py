@@ -25,7 +25,7 @@ class WorkspaceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WorkspaceFile:
     """A file in a workspace."""
 
     path: str
@@ -44,7 +44,7 @@ class Workspace:
         self.root = root
         (root / SHARED).mkdir(parents=True, exist_ok=True)
 
-    def files(self) -> list[Entry]:
+    def files(self) -> list[WorkspaceFile]:
         """Every plain file, by path."""
         found = []
         for folder, names, files in os.walk(self.root, followlinks=False):
@@ -52,7 +52,7 @@ class Workspace:
             for path in (Path(folder) / name for name in files if not name.startswith(".")):
                 facts = path.lstat()
                 if stat.S_ISREG(facts.st_mode):
-                    found.append(Entry(path.relative_to(self.root).as_posix(), facts.st_size))
+                    found.append(WorkspaceFile(path.relative_to(self.root).as_posix(), facts.st_size))
         return sorted(found, key=lambda entry: entry.path)
 
     def read(self, path: str) -> str:

@@ -12,7 +12,7 @@ from w2s_harness.cli import options
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
-    from w2s_harness.experiment.cleaning import Found
+    from w2s_harness.experiment.cleaning import Removable
 
 
 @click.command("clean", short_help="Remove old runs, and results that no run uses, from a store.")
@@ -36,7 +36,7 @@ def command(older_than: str | None, keep: int | None, yes: bool, as_json: bool, 
     root = Path(store)
     limit = cleaning.age(older_than) if older_than is not None else None
 
-    def survey() -> Found:
+    def survey() -> Removable:
         return cleaning.survey(root, older_than=limit, keep=keep, now=datetime.datetime.now())
 
     found = survey()
@@ -53,7 +53,7 @@ def command(older_than: str | None, keep: int | None, yes: bool, as_json: bool, 
     return 0
 
 
-def _document(found: Found, is_done: bool) -> dict[str, Any]:
+def _document(found: Removable, is_done: bool) -> dict[str, Any]:
     return {
         "removed": is_done,
         "runs": [folder.name for folder in found.runs],
@@ -66,7 +66,7 @@ def _document(found: Found, is_done: bool) -> dict[str, Any]:
     }
 
 
-def _text(found: Found, is_done: bool) -> str:
+def _text(found: Removable, is_done: bool) -> str:
     lines = [f"run      {folder.name}" for folder in found.runs]
     if found.silent:
         more = f" and {len(found.silent) - 1} more" if len(found.silent) > 1 else ""

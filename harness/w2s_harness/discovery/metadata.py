@@ -134,19 +134,11 @@ def _sees_system_packages() -> bool:
     return "include-system-site-packages = true" in text.lower()
 
 
-def editable_root(info: Path) -> Path | None:
-    """The project folder of an editable install that is honoured (`discovery.editable`), else None.
+def import_folders(info: Path) -> list[Path]:
+    """The folders from which a distribution's modules are imported: also an editable one that is honoured.
 
     Our own may come from an editable wheel, of which pip does not say so; its `.pth` names folders instead.
     """
-    if _is_ours(info):
-        return next(iter(_pth_folders(info)), None)
-    found = editable.of(info)
-    return None if found is None else found.root
-
-
-def import_folders(info: Path) -> list[Path]:
-    """The folders from which a distribution's modules are imported."""
     if _is_ours(info):
         return [info.parent, *_pth_folders(info)]
     found = editable.of(info)

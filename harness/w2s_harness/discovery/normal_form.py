@@ -1,9 +1,10 @@
-"""What is left of Python source without all that a copyist changes and the method does not feel."""
+"""How alike two sources are, without all that a copyist changes and the method does not feel."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ OWN = "own"
 """Stands for a name that the source itself gave."""
 VALUE = "value"
 """Stands for a constant."""
+Runs = Counter[tuple[str, ...]]
+"""How often each run of words stands in a normal form."""
+_RUN = 4
+"""Words in a row that are compared."""
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -32,6 +37,24 @@ def normal_form(source: str) -> str:
         return "\n".join(sorted(ast.dump(_Numbered(own).visit(piece)) for piece in _pieces(bare.body)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return " ".join(re.sub(r"#[^\n]*", "", source).split())
+
+
+def runs(form: str) -> Runs:
+    """The runs of 4 words of a normal form."""
+    found: Runs = Counter()
+    for line in form.splitlines():
+        words = re.findall(r"\w+(?:\.\w+)*", line)
+        found.update(tuple(words[i : i + _RUN]) for i in range(max(1, len(words) - _RUN + 1)))
+    return found
+
+
+def alike(a: Runs, b: Runs) -> float:
+    """How alike two sources are, in [0, 1]: the share of runs of 4 words that their normal forms share.
+
+    2 |A and B| / (|A| + |B|) over multisets (Dice 1945); 1 for equal normal forms.
+    """
+    total = a.total() + b.total()
+    return 2 * (a & b).total() / total if total else 1.0
 
 
 @dataclass(frozen=True, slots=True)

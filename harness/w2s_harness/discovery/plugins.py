@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import pluggy
 
@@ -25,8 +25,6 @@ from w2s_harness.disk import HEAD, check_head, open_regular, shown
 from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError, nearest
 from w2s_harness.method_source import MethodSource
 from w2s_harness.types import Pair, Task, TaskKind
-
-Named = TypeVar("Named", Task, Pair)
 
 
 class Plugins:

@@ -38,7 +38,7 @@ Key = tuple[str, str, str, str]
 """Holdout, source, method, parameters."""
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _AttemptLine(msgspec.Struct, frozen=True):
     """One line of the log."""
 
     holdout: str
@@ -133,11 +133,11 @@ class AttemptLog:
             self._rows[where] = self._store.array(_rows_key(where))
         return self._rows[where]
 
-    def _shares(self, line: _Line, rows: npt.NDArray[np.uint64]) -> bool:
+    def _shares(self, line: _AttemptLine, rows: npt.NDArray[np.uint64]) -> bool:
         other = self._rows_of(line.holdout)
         return other is not None and overlap(other, rows) > SHARED
 
-    def _append(self, lines: Sequence[_Line]) -> None:
+    def _append(self, lines: Sequence[_AttemptLine]) -> None:
         if not lines:
             return
         with writing(self._file.parent):
@@ -176,11 +176,6 @@ def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[s
         (setting, name): 1 if is_reference(methods[name]) else max(1, len(seen.get(setting, ())))
         for setting, name in sorted(rows)
     }
-
-
-def needs_fresh(attempts: int, exposure: str) -> bool:
-    """Whether a claim needs a `--fresh` draw or a final split: others were tried on data that was known."""
-    return attempts > 1 and exposure != "fresh"
 
 
 def holdout(setting: Setting) -> str:
@@ -239,8 +234,8 @@ def frozen_before(
         return None
 
 
-def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) -> _Line:
-    return _Line(
+def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) -> _AttemptLine:
+    return _AttemptLine(
         holdout=where,
         task=setting.task.id,
         pair=setting.pair.name,
@@ -252,9 +247,9 @@ def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) 
     )
 
 
-def _read(file: Path) -> list[_Line]:
+def _read(file: Path) -> list[_AttemptLine]:
     with writing(file.parent):
-        return whole_lines(file, _Line)
+        return whole_lines(file, _AttemptLine)
 
 
 def _order(attempt: Attempt) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _GONE = ".gone-"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Removable:
     """What would be removed."""
 
     runs: Sequence[Path]
@@ -59,7 +59,7 @@ def age(text: str) -> datetime.timedelta:
 
 def survey(
     root: Path, *, older_than: datetime.timedelta | None, keep: int | None, now: datetime.datetime
-) -> Found:
+) -> Removable:
     """What would be removed from the store at `root`; removes nothing.
 
     Of runs those that are older than `older_than` and not among the `keep` newest; none where neither is
@@ -78,10 +78,10 @@ def survey(
     if log is not None:
         size += (root / "log.jsonl").stat().st_size - len(log)
     silent = [run.id for run in staying if uses.keys_of(run.folder) is None]
-    return Found(folders, len(staying), results, leftovers, log, lines, size, silent)
+    return Removable(folders, len(staying), results, leftovers, log, lines, size, silent)
 
 
-def free(root: Path, found: Found) -> None:
+def free(root: Path, found: Removable) -> None:
     """Remove what was found. The caller holds the store alone. Raises `StoreError`.
 
     A kill in between leaves a whole store: the log forgets results before their files go.

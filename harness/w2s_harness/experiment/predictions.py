@@ -34,7 +34,7 @@ _MEND = 'Write {"id": ..., "p": 0 to 1}.'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _PredictionLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the file."""
 
     id: str
@@ -93,12 +93,12 @@ def parse(data: bytes, name: str) -> Predictions:
     return Predictions(name, by_seed, lines)
 
 
-def _lines(data: bytes, name: str) -> Iterator[tuple[int, _Line]]:
+def _lines(data: bytes, name: str) -> Iterator[tuple[int, _PredictionLine]]:
     check_head(data[:HEAD], name)
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
             text = decoded(line.rstrip(), f"{name}:{number}")
-            yield number, struct_of(text, _Line, name, line=number, mend=_MEND)
+            yield number, struct_of(text, _PredictionLine, name, line=number, mend=_MEND)
 
 
 # -- against a plan -----------------------------------------------------------------------------------------

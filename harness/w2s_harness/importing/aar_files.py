@@ -58,7 +58,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     final_eval: Evaluated
 
 
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+class SplitSizes(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of the splits."""
 
     test_samples: Rows
@@ -75,7 +75,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     hyperparam_config_key: str | None = None
     config: dict[str, Any] = {}
     detailed_eval: dict[str, Role] = {}
-    step1_data_loading: Loaded | None = None
+    step1_data_loading: SplitSizes | None = None
     epochs: float | None = None
     lr: float | None = None
 

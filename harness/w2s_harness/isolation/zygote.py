@@ -30,7 +30,6 @@ from w2s_harness.wire import messages
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 READY = b"ready"
-KILL = b"kill"
 PID = struct.Struct("<i")
 STATUS = struct.Struct("<i")
 _DESCRIPTORS = 4

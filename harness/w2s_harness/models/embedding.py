@@ -13,7 +13,7 @@ from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.meter import Account
 from w2s_harness.models.prompts import Prompts
-from w2s_harness.models.rung import Rung
+from w2s_harness.models.rung import ChainModel
 from w2s_harness.models.shelf import READ, STATES, Shelf
 from w2s_harness.types import Kind
 from w2s_harness.wire import messages as wire
@@ -30,7 +30,7 @@ class Embeddings:
         self._kind, self._shelf = kind, shelf
         self._passes = {"states": _Passes(STATES), "answered": _Passes(READ)}
 
-    def read(self, request: wire.Embed, rung: Rung, rows: RowSet, account: Account) -> wire.Reply:
+    def read(self, request: wire.Embed, rung: ChainModel, rows: RowSet, account: Account) -> wire.Reply:
         """(m, d) of m rows. Raises `WorkerError`, `ModelError`, or `BudgetError` over the limit."""
         if request.layer != "features":
             checks.number("layer", request.layer, -rung.shape.layers, rung.shape.layers - 1)
@@ -46,7 +46,7 @@ class Embeddings:
         account.read(self._tokens(request, rung, distinct))
         return _reply(self._states(request, distinct)[place])
 
-    def _tokens(self, request: wire.Embed, rung: Rung, rows: RowSet) -> int:
+    def _tokens(self, request: wire.Embed, rung: ChainModel, rows: RowSet) -> int:
         """Tokens of the rows; of their whole split where it is read to answer."""
         split, phase = rows.split, request.rows.phase
         if request.layer != "features":
@@ -67,7 +67,7 @@ class Embeddings:
         return rows.split.features(rows.index, rows.swap)
 
     def _prompted(
-        self, request: wire.Embed, named: str, rung: Rung, rows: RowSet, account: Account
+        self, request: wire.Embed, named: str, rung: ChainModel, rows: RowSet, account: Account
     ) -> States:
         template = zero_shot.resolve(rung.templates, named, self._kind)
         if template.kind != "answer" or request.layer == "features":

@@ -12,7 +12,7 @@ from w2s_harness.models.control import FitFacts, Mode, OpenCell
 from w2s_harness.models.handles import KeptStudent, RowSet
 from w2s_harness.models.meter import FORWARD, HEAD, NOMINAL_STEPS, TRAINING
 from w2s_harness.models.probe import Floats, cross_entropy
-from w2s_harness.models.rung import Rung
+from w2s_harness.models.rung import ChainModel
 from w2s_harness.models.targets import Loss
 from w2s_harness.models.weighting import merged, normalised
 from w2s_harness.wire import messages as wire
@@ -92,7 +92,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class CheckedFit:
     """A fit that was checked and brought into its form."""
 
     given: Given
@@ -108,7 +108,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class FittedHandle:
     """A student and what its training took."""
 
     handle: KeptStudent
@@ -137,7 +137,7 @@ def steps_asked(request: wire.Fit, order: OpenCell, solver: str) -> tuple[float,
     )
 
 
-def facts(job: Job, found: Trained, c: float | None, drawn: int) -> FitFacts:
+def facts(job: CheckedFit, found: FittedHandle, c: float | None, drawn: int) -> FitFacts:
     """What is kept of a fit. `c`: the penalty's, None without one; `drawn`: rows of the cell's draw."""
     given = job.given
     n = len(given.rows)
@@ -155,7 +155,7 @@ def facts(job: Job, found: Trained, c: float | None, drawn: int) -> FitFacts:
     )
 
 
-def vanilla_flops(order: OpenCell, strong: Rung) -> float:
+def vanilla_flops(order: OpenCell, strong: ChainModel) -> float:
     """What a cell's limit is a multiple of: a fit on all training rows and a prediction of the holdout.
 
     The steps of a probe's solve are not known before it: `NOMINAL_STEPS` stand for them.

@@ -27,7 +27,7 @@ _NOT_THERE = ("RepositoryNotFoundError", "RevisionNotFoundError", "GatedRepoErro
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HubCommit:
     """The commit of a hub id."""
 
     commit: str
@@ -63,14 +63,14 @@ def snapshot(repo: str, commit: str | None) -> Path | None:
     return place if place.is_dir() else None
 
 
-def resolve(model: Model) -> Found:
+def resolve(model: Model) -> HubCommit:
     """The commit that a hub id means now, asked of the hub, or of its cache where it cannot be reached.
 
     Raises `ModelError`, in one line, where neither knows it, and for a repository that is not there.
     """
     repo, revision = model.source, model.revision
     if revision is not None and is_commit(revision):
-        return Found(revision, is_from_cache=False)
+        return HubCommit(revision, is_from_cache=False)
     kept = _kept(repo, revision or "main")
     if is_offline():
         if kept is None:
@@ -78,9 +78,9 @@ def resolve(model: Model) -> Found:
                 f"'{_named(model)}' is not in the hub's cache ({folder(repo)}) and the hub is not asked "
                 "(offline); run once without --offline and HF_HUB_OFFLINE, or name a folder"
             )
-        return Found(kept, is_from_cache=True)
+        return HubCommit(kept, is_from_cache=True)
     try:
-        return Found(_asked(repo, revision), is_from_cache=False)
+        return HubCommit(_asked(repo, revision), is_from_cache=False)
     except (OSError, ValueError, TimeoutError, RuntimeError) as bad:
         if _is_absent(bad):
             raise ModelError(_absent(model, bad)) from bad
@@ -89,7 +89,7 @@ def resolve(model: Model) -> Found:
                 f"'{_named(model)}': the hub cannot be reached ({_line(bad)}) and its cache does not hold "
                 "the model; check the network and HF_ENDPOINT, or name a folder"
             ) from bad
-        return Found(kept, is_from_cache=True)
+        return HubCommit(kept, is_from_cache=True)
 
 
 def fetch(model: Model, commit: str) -> Path:

@@ -10,7 +10,7 @@ from w2s_harness.models.generate import generate
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.meter import Account
 from w2s_harness.models.prompts import Prompts
-from w2s_harness.models.rung import Rung
+from w2s_harness.models.rung import ChainModel
 from w2s_harness.types import Kind
 from w2s_harness.wire import messages as wire
 
@@ -24,7 +24,7 @@ class Notebook:
         self._sets: list[tuple[str, ...]] = []
 
     def write(
-        self, request: wire.Generate, author: Rung, rows: RowSet, kind: Kind, account: Account
+        self, request: wire.Generate, author: ChainModel, rows: RowSet, kind: Kind, account: Account
     ) -> wire.Noted:
         """Let `author` write on rows. Raises `WorkerError`, `ModelError`, or `BudgetError` over a limit."""
         checks.number("max_tokens", request.max_tokens, 1, wire.MAX_NOTE)

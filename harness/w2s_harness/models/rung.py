@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from w2s_harness.models.loading import Loaded
 
 
-class Rung:
+class ChainModel:
     """A model with the cell's rows as it reads them; nothing is loaded before something is asked of it."""
 
     def __init__(self, settings: Model, order: OpenCell, shelf: Shelf, *, is_strong: bool = False) -> None:

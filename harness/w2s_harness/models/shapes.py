@@ -35,7 +35,6 @@ _ROOTS = re.compile(
     r"(model|transformer|bert|roberta|gpt_neox|biogpt|distilbert|mpnet|electra|camembert|xlm-roberta|decoder|"
     r"encoder|embeddings|layers|h|wte|wpe|embed_tokens|embed_in|word_embeddings)\."
 )
-_HEADS = ("lm_head.weight", "embed_out.weight", "output_projection.weight")
 _ODD = ("electra", "opt")
 """Architectures whose embeddings may be narrower than their hidden states."""
 

@@ -19,7 +19,15 @@ from w2s_harness.errors import BudgetError, ModelError, UnableError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
 from w2s_harness.models.embedding import Embeddings
-from w2s_harness.models.fits import Given, Job, Trained, facts, solver_of, steps_asked, vanilla_flops
+from w2s_harness.models.fits import (
+    CheckedFit,
+    FittedHandle,
+    Given,
+    facts,
+    solver_of,
+    steps_asked,
+    vanilla_flops,
+)
 from w2s_harness.models.handles import (
     EnsembleHandle,
     KeptStudent,
@@ -42,7 +50,7 @@ from w2s_harness.models.probe import (
     solve_exact,
     steps_of,
 )
-from w2s_harness.models.rung import Rung
+from w2s_harness.models.rung import ChainModel
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
@@ -69,14 +77,14 @@ class Session:
     def __init__(self, order: OpenCell, shelf: Shelf) -> None:
         """Raises `ModelError` where model, settings or files do not fit together."""
         self._order = order
-        strong = Rung(order.model, order, shelf, is_strong=True)
-        self._rungs = [strong, *(Rung(model, order, shelf) for model in order.chain)]
-        self._weak = None if order.weak is None else Rung(order.weak, order, shelf)
+        strong = ChainModel(order.model, order, shelf, is_strong=True)
+        self._rungs = [strong, *(ChainModel(model, order, shelf) for model in order.chain)]
+        self._weak = None if order.weak is None else ChainModel(order.weak, order, shelf)
         self._account = Account(strong.shape.parameters, order.limits, vanilla_flops(order, strong))
         self._handles: list[_Kept] = []
         self._notes = Notebook(order.limits.handles)
         self._embeddings = Embeddings(order.kind, shelf)
-        self._cache: dict[bytes, Trained] = {}
+        self._cache: dict[bytes, FittedHandle] = {}
         self._is_testing = False
 
     @property
@@ -168,7 +176,7 @@ class Session:
         given, solver = Given.of(rows, targets, weight), solver_of(request, self._order.mode)
         epochs, lr = steps_asked(request, self._order, solver)
         digest = self._digest(given.canonical(request, epochs, lr))
-        job = Job(given, loss, solver, epochs, lr, init, request.model, self._seed(digest))
+        job = CheckedFit(given, loss, solver, epochs, lr, init, request.model, self._seed(digest))
         self._charge_fit(job)
         if digest not in self._cache:
             self._cache[digest] = self._trained(job)
@@ -181,7 +189,7 @@ class Session:
         rest = found.handle.logits(given.without, account) if len(given.without) else np.empty(0)
         return wire.Handled(reply.handle, wire.pack(given.losses(found.met, rest)))
 
-    def _charge_fit(self, job: Job) -> None:
+    def _charge_fit(self, job: CheckedFit) -> None:
         rung, rows = self._rung(job.model), job.given.rows
         account = rung.account(self._account)
         account.fit(job.solver)
@@ -192,7 +200,7 @@ class Session:
         if job.solver == "path":
             account.pass_over(len(rows), rung.shape.features, job.epochs)
 
-    def _note_fit(self, job: Job, found: Trained) -> None:
+    def _note_fit(self, job: CheckedFit, found: FittedHandle) -> None:
         """Charge what is known only after a fit, and keep what it did."""
         rung = self._rung(job.model)
         if job.solver == "exact":
@@ -200,7 +208,7 @@ class Session:
         c = None if job.solver == "finetune" else self._order.probe.c
         self._account.trained(facts(job, found, c, len(rung.splits["train"])))
 
-    def _trained(self, job: Job) -> Trained:
+    def _trained(self, job: CheckedFit) -> FittedHandle:
         if job.solver == "finetune":
             return self._finetuned(job)
         given, settings, kind = job.given, self._order.probe, self._order.kind
@@ -210,7 +218,7 @@ class Session:
             solved = solve_exact(
                 x, given.targets, kind, c=settings.c, weight=given.weight, loss=job.loss, most=most
             )
-            return Trained(ProbeHandle(solved.probe), solved.steps, solved.solves)
+            return FittedHandle(ProbeHandle(solved.probe), solved.steps, solved.solves)
         if job.init is not None and not isinstance(job.init, ProbeHandle):
             raise WorkerError("init must be a handle that fit or head gave")
         path = Path(
@@ -222,9 +230,9 @@ class Session:
         probe = path.probe()
         if not np.isfinite(probe.weights).all():
             raise WorkerError("the training diverged; take a smaller lr")
-        return Trained(ProbeHandle(probe), steps_of(len(x), job.epochs, BATCH), met=path.margins())
+        return FittedHandle(ProbeHandle(probe), steps_of(len(x), job.epochs, BATCH), met=path.margins())
 
-    def _finetuned(self, job: Job) -> Trained:
+    def _finetuned(self, job: CheckedFit) -> FittedHandle:
         if job.init is not None and not isinstance(job.init, TunedHandle):
             raise WorkerError("init must be a handle that fit gave")
         given, trainer = job.given, self._rung(job.model).trainer
@@ -234,7 +242,7 @@ class Session:
             init=None if job.init is None else job.init.state,
         )  # fmt: skip
         steps = steps_of(len(given.rows), job.epochs, self._order.finetune.batch)
-        return Trained(TunedHandle(state, trainer, self._order.kind), steps, met=met)
+        return FittedHandle(TunedHandle(state, trainer, self._order.kind), steps, met=met)
 
     def _predict(self, request: wire.Predict) -> wire.Reply:
         return _values(sigmoid(self._logits(request)))
@@ -263,7 +271,7 @@ class Session:
         found = margins(rung.model, template, distinct, self._order.kind, shots, account, notes)
         return _values(found[place])
 
-    def _reader(self, request: wire.ZeroShotMargins) -> Rung:
+    def _reader(self, request: wire.ZeroShotMargins) -> ChainModel:
         if request.reader == "strong":
             return self._rung(request.model)
         if self._weak is None or "generate" not in self._order.access:
@@ -329,18 +337,18 @@ class Session:
 
     # -- what they share --------------------------------------------------------------------------------
 
-    def _rung(self, model: int) -> Rung:
+    def _rung(self, model: int) -> ChainModel:
         if not 0 <= model < len(self._rungs):
             raise WorkerError(f"there is no student {model}: the chain has {len(self._rungs) - 1}")
         return self._rungs[model]
 
-    def _measured(self, rung: Rung) -> wire.StudentSize:
+    def _measured(self, rung: ChainModel) -> wire.StudentSize:
         return wire.StudentSize(rung.shape.layers, rung.shape.features if self._order.mode == "probe" else 0)
 
     def _rows(self, ref: wire.RowsRef, model: int = 0) -> RowSet:
         return self._rows_of(self._rung(model), ref)
 
-    def _rows_of(self, rung: Rung, ref: wire.RowsRef) -> RowSet:
+    def _rows_of(self, rung: ChainModel, ref: wire.RowsRef) -> RowSet:
         if ref.phase == "test" and not self._is_testing and "transductive" not in self._order.access:
             raise WorkerError("test rows are not to be had while a method fits")
         return checks.rows(ref, rung.splits, self._order.kind)

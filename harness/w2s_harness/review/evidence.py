@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from w2s_harness.plan import PlannedMethod, Value
 from w2s_harness.report.document import Row, Setting
 from w2s_harness.review.nearest import Nearest
-from w2s_harness.review.standing import Beside, Subset
+from w2s_harness.review.standing import Overlap, Subset
 from w2s_harness.review.treatment import Treatment
 
 
@@ -48,7 +48,7 @@ class Place:
     """None where no cell ended well, or no fit was seen."""
     unseen: Sequence[str] = ()
     """What of its training could not be seen, a sentence each."""
-    beside: Sequence[Beside] = ()
+    beside: Sequence[Overlap] = ()
     subsets: Sequence[Subset] = ()
     counterfactuals: Sequence[Counterfactual] = ()
     failed_worlds: int = 0

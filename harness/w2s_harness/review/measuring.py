@@ -19,7 +19,7 @@ from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Leaderboard, Row
 from w2s_harness.review.evidence import Ablation, Counterfactual, Place
-from w2s_harness.review.standing import Beside, beside, subsets
+from w2s_harness.review.standing import Overlap, beside, subsets
 from w2s_harness.review.treatment import TrainedRows, treatment
 from w2s_harness.review.unseen import unseen
 
@@ -96,7 +96,7 @@ class _Where:
         weight, target, used = np.asarray(array, np.float64)
         return TrainedRows(weight, target, used, cell.weak, cell.setting.train.gold[cell.drawn])
 
-    def beside(self) -> list[Beside]:
+    def beside(self) -> list[Overlap]:
         """Beside the teacher, zero-shot and vanilla."""
         mine = self.evidence(self.cells[self.method.id])
         predictions, gold = [c.predictions for c in mine], self.gathered.view.test.gold

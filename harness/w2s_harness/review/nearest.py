@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from w2s_harness.discovery import metadata, small_files
-from w2s_harness.discovery.likeness import alike, normalised, runs
 from w2s_harness.discovery.metadata import Entry
+from w2s_harness.discovery.normal_form import alike, normal_form, runs
 
 CONTEXT = 3
 """Lines that a diff shows around what differs."""
@@ -45,14 +45,14 @@ def known(methods: Mapping[str, Entry]) -> dict[str, str]:
 def nearest(name: str, source: str, known: Mapping[str, str]) -> Nearest | None:
     """The known method most like `source`, the first of equals; None where nothing else is known.
 
-    Similarity is that of `discovery.likeness`; `name` itself is passed over, as the method would be most
+    Similarity is that of `normal_form.alike`; `name` itself is passed over, as the method would be most
     like its own installed self.
     """
-    mine, best = runs(normalised(source)), None
+    mine, best = runs(normal_form(source)), None
     for other, theirs in known.items():
         if other == name:
             continue
-        found = alike(mine, runs(normalised(theirs)))
+        found = alike(mine, runs(normal_form(theirs)))
         if best is None or found > best[0]:
             best = (found, other, theirs)
     if best is None:

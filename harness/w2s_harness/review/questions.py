@@ -7,7 +7,7 @@ from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import label
 from w2s_harness.report.notation import counted, share, signed, span
 from w2s_harness.review.evidence import Evidence, Place
-from w2s_harness.review.standing import Beside
+from w2s_harness.review.standing import Overlap
 from w2s_harness.review.treatment import Treatment
 from w2s_harness.review.wording import amount, percent, points, valued
 
@@ -145,7 +145,7 @@ def _signal(place: Place) -> str:
     return f"{', '.join(parts)}: {ask}"
 
 
-def _right(one: Beside) -> str:
+def _right(one: Overlap) -> str:
     if one.right is None:
         return ""
     return f" (right on {percent(one.right)} of those where they part)"

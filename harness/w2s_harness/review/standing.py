@@ -15,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Overlap:
     """A method's decisions beside another's, over the seeds."""
 
     name: str
@@ -43,14 +43,14 @@ class Subset:
         return self.accuracy - self.vanilla
 
 
-def beside(name: str, mine: Sequence[Floats], other: Sequence[Floats], gold: Bools) -> Beside:
+def beside(name: str, mine: Sequence[Floats], other: Sequence[Floats], gold: Bools) -> Overlap:
     """Compare predictions, P(label = 1) by seed, each (n,)."""
     parted, right = 0, 0
     for p, q in zip(mine, other, strict=True):
         apart = (p - 0.5) * (q - 0.5) < 0
         parted += int(apart.sum())
         right += int(((p > 0.5) == gold)[apart].sum())
-    return Beside(
+    return Overlap(
         name,
         float(np.mean([agreement(p, q) for p, q in zip(mine, other, strict=True)])),
         parted / (len(mine) * len(gold)),

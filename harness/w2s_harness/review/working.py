@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from w2s_harness.discovery import sources
-from w2s_harness.discovery.lines import code_lines
 from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.discovery.syntax import code_lines
 from w2s_harness.disk import replace_file, writing
 from w2s_harness.errors import ExitCode, PluginError, UsageError
 from w2s_harness.experiment import again, session

@@ -74,14 +74,14 @@ def known(setting: SettingView) -> tuple[Shortcut, ...]:
     return (*fixed, *by_cluster)
 
 
-def _fixed(look: looks.Look) -> Build:
+def _fixed(look: looks.ShortcutLook) -> Build:
     return lambda p: look
 
 
 def _by_cluster(codes: Codes, gold: Bools, groups: Codes) -> Build:
     """What the decisions themselves mostly are in the row's cluster: how pure clusters are for them."""
 
-    def build(p: Floats) -> looks.Look | None:
+    def build(p: Floats) -> looks.ShortcutLook | None:
         means = np.bincount(codes, p) / np.maximum(np.bincount(codes), 1)
         return looks.following((means > 0.5).astype(float)[codes], gold, groups)
 

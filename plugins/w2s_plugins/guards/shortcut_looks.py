@@ -17,7 +17,7 @@ LEAST_WRONG = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class ShortcutLook:
     """One shortcut as a linear measure of decisions p (n,) in {0, 1/2, 1}: value = weights @ p + offset.
 
     0 is what its accuracy explains, 1 is following the shortcut on every row.
@@ -45,11 +45,11 @@ class Look:
         return np.asarray(self.weights * (p - means[self.cells]), np.float64)
 
 
-Build = Callable[[Floats], Look | None]
+Build = Callable[[Floats], ShortcutLook | None]
 """A shortcut's look at given decisions (n,); `None` where it cannot be told from being right."""
 
 
-def following(says: npt.ArrayLike, gold: Bools, groups: Codes) -> Look | None:
+def following(says: npt.ArrayLike, gold: Bools, groups: Codes) -> ShortcutLook | None:
     """How decisions hang on what a shortcut says, gold held fixed: the slope of p on s within gold classes.
 
     sum_y cov(p, s | y) over sum_y var(s | y), each class by its rows. 2 sum_y P(y) cov(p, s | y) is the
@@ -70,7 +70,7 @@ def following(says: npt.ArrayLike, gold: Bools, groups: Codes) -> Look | None:
     spread = float(centred @ centred)
     if wrong.sum() < LEAST_WRONG or spread <= 1e-9:
         return None
-    return Look(
+    return ShortcutLook(
         weights=centred / spread,
         offset=0.0,
         cells=np.where(speaks, 2 * gold + (s > 0.5), 4).astype(np.int64),
@@ -80,7 +80,7 @@ def following(says: npt.ArrayLike, gold: Bools, groups: Codes) -> Look | None:
     )
 
 
-def constant(gold: Bools, groups: Codes) -> Look | None:
+def constant(gold: Bools, groups: Codes) -> ShortcutLook | None:
     """How often the commoner label is given where gold is the rarer one.
 
     :return: `None` where the rarer label has fewer than `LEAST_WRONG` rows.
@@ -90,7 +90,7 @@ def constant(gold: Bools, groups: Codes) -> Look | None:
     if rare.sum() < LEAST_WRONG:
         return None
     weights = np.where(rare, 1.0 if common else -1.0, 0.0) / rare.sum()
-    return Look(
+    return ShortcutLook(
         weights=weights,
         offset=0.0 if common else 1.0,
         cells=gold.astype(np.int64),
@@ -100,7 +100,7 @@ def constant(gold: Bools, groups: Codes) -> Look | None:
     )
 
 
-def better_on(where: Bools, gold: Bools, groups: Codes) -> Look | None:
+def better_on(where: Bools, gold: Bools, groups: Codes) -> ShortcutLook | None:
     """Accuracy on the rows `where` less accuracy on the others.
 
     :return: `None` where one of the two has fewer than `LEAST_WRONG` rows.
@@ -108,7 +108,7 @@ def better_on(where: Bools, gold: Bools, groups: Codes) -> Look | None:
     if min(where.sum(), (~where).sum()) < LEAST_WRONG:
         return None
     share = np.where(where, 1 / where.sum(), -1 / (~where).sum())
-    return Look(
+    return ShortcutLook(
         weights=np.where(gold, share, -share),
         offset=float(share[~gold].sum()),
         cells=(2 * where + gold).astype(np.int64),

@@ -6,7 +6,7 @@ import pytest
 
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.lineage import ALIKE, Lineages
-from w2s_harness.discovery.likeness import normalised, similarity
+from w2s_harness.discovery.normal_form import alike, normal_form, runs
 
 METHODS = Path(__file__).parents[3] / "plugins" / "w2s_plugins" / "methods"
 CONFIDENT = (METHODS / "confident.py").read_text(encoding="utf-8")
@@ -64,8 +64,12 @@ FEWEST = 99
 '''
 
 
+def similarity(a, b):
+    return alike(runs(normal_form(a)), runs(normal_form(b)))
+
+
 def test_what_a_copyist_changes_is_gone():
-    assert normalised(FIRST) == normalised(RENAMED)
+    assert normal_form(FIRST) == normal_form(RENAMED)
     assert similarity(FIRST, RENAMED) == 1.0
 
 
@@ -81,12 +85,12 @@ def test_what_a_copyist_changes_is_gone():
 )
 def test_another_computation_is_another_form(old, new):
     assert old in FIRST
-    assert normalised(FIRST) != normalised(FIRST.replace(old, new))
+    assert normal_form(FIRST) != normal_form(FIRST.replace(old, new))
 
 
 @pytest.mark.parametrize("source", ["def (", "\x00", "x = " + "(" * 500, ""])
 def test_source_that_does_not_parse_has_a_form_too(source):
-    assert normalised(source) == normalised(source + "  # and a comment")
+    assert normal_form(source) == normal_form(source + "  # and a comment")
     assert similarity(source, source) == 1.0
 
 
@@ -117,7 +121,7 @@ def test_a_copy_with_a_line_more_inherits_its_lineage():
     lineages.of(ENSEMBLE, "agent-1")
     first = lineages.of(CONFIDENT, "agent-1")
     changed = CONFIDENT.replace("        kept = ", "        rng.random()\n        kept = ")
-    assert normalised(changed) != normalised(CONFIDENT)
+    assert normal_form(changed) != normal_form(CONFIDENT)
     assert lineages.of(changed, "agent-2") == first
     other = CONFIDENT.replace("keep.sum() < least", "rng.random() < 0.5 and np.sort(distance)[least] > least")
     assert similarity(CONFIDENT, other) < ALIKE

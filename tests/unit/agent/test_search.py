@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from desks import desk, tools
 
-from w2s_harness.agent.families import FAMILIES
+from w2s_harness.agent.contract import FAMILIES
 from w2s_harness.agent.grammar import STEPS, Genome, crossed, mutated, random_genome, source
 from w2s_harness.agent.journal import Journal
 from w2s_harness.agent.search import SearchAgent

@@ -1,8 +1,7 @@
 import threading
 
-from w2s_harness.agent.clock import Clock
+from w2s_harness.agent.clock import Clock, Turns
 from w2s_harness.agent.journal import Journal
-from w2s_harness.agent.turns import Turns
 
 
 def test_turns_go_round_whoever_is_quicker():

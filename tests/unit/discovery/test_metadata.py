@@ -97,7 +97,6 @@ def test_an_editable_install_leads_to_its_source(site, tmp_path):
         editable=project,
     )
     (entry,) = metadata.entries(METHODS, folders=[site])
-    assert metadata.editable_root(info) == project
     assert metadata.import_folders(info) == [site, project]
     assert metadata.module_file(entry) == project / "ed_mod.py"
 
@@ -110,7 +109,7 @@ def test_an_editable_wheel_of_ours_alone_leads_to_its_source(site, tmp_path, nam
     (info / "direct_url.json").write_text('{"url": "file:///x.whl", "archive_info": {}}')
     (entry,) = metadata.entries(METHODS, folders=[site])
     is_ours = name == metadata.OURS
-    assert metadata.editable_root(info) == (project if is_ours else None)
+    assert metadata.import_folders(info) == [site, *([project] if is_ours else [])]
     assert metadata.module_file(entry) == (project / "ed_mod.py" if is_ours else None)
 
 
@@ -130,9 +129,9 @@ def test_a_trusted_plugin_is_found_wherever_the_interpreter_finds_it(site, tmp_p
 
 def test_an_ordinary_install_is_not_editable(site):
     info = plant(site, "p", points={}, files={})
-    assert metadata.editable_root(info) is None
+    assert metadata.import_folders(info) == [site]
     (info / "direct_url.json").write_text('{"url": "file:///x", "dir_info": {}}')
-    assert metadata.editable_root(info) is None
+    assert metadata.import_folders(info) == [site]
 
 
 def test_pth_lines_are_relative_to_their_folder(site, tmp_path, monkeypatch):

@@ -17,7 +17,6 @@ from w2s_harness.experiment.attempts import (
     frozen_before,
     holdout,
     holdouts,
-    needs_fresh,
     overlap,
 )
 from w2s_harness.experiment.planning import describe_plan
@@ -265,11 +264,3 @@ def test_an_unfinished_run_keeps_its_list_until_a_method_or_the_data_changes(sto
     rows = (folder / "test.jsonl").read_text().splitlines(keepends=True)
     (folder / "test.jsonl").write_text("".join(rows[:-2]))
     assert frozen_before(written, *on(method("a"))) is None
-
-
-@pytest.mark.parametrize(
-    ("attempts", "exposure", "needed"),
-    [(1, "public", False), (2, "public", True), (2, "private", True), (9, "fresh", False)],
-)
-def test_a_claim_after_several_attempts_needs_a_fresh_draw(attempts, exposure, needed):
-    assert needs_fresh(attempts, exposure) is needed

@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_offline_a_name_means_what_the_cache_last_saw(cache, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert hub.resolve(MODEL) == hub.Found(A, is_from_cache=True)
+    assert hub.resolve(MODEL) == hub.HubCommit(A, is_from_cache=True)
     (cache / "refs" / "main").write_text(B)
     assert hub.resolve(MODEL).commit == B
     assert hub.fetch(MODEL, B) == cache / "snapshots" / B
@@ -46,7 +46,7 @@ def test_a_commit_needs_no_answer(cache, monkeypatch):
 
 def test_the_hubs_answer_counts_where_there_is_one(cache, monkeypatch):
     monkeypatch.setattr(hub, "_asked", lambda *_: B)
-    assert hub.resolve(MODEL) == hub.Found(B, is_from_cache=False)
+    assert hub.resolve(MODEL) == hub.HubCommit(B, is_from_cache=False)
 
 
 def test_a_hub_that_hangs_is_waited_for_only_so_long(cache, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_hub_that_hangs_is_waited_for_only_so_long(cache, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "HfApi", Hanging)
     monkeypatch.setattr(hub, "PATIENCE_S", 0.1)
     began = time.monotonic()
-    assert hub.resolve(MODEL) == hub.Found(A, is_from_cache=True)
+    assert hub.resolve(MODEL) == hub.HubCommit(A, is_from_cache=True)
     (cache / "refs" / "main").unlink()
     with pytest.raises(ModelError, match="cannot be reached") as bad:
         hub.resolve(MODEL)

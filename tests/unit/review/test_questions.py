@@ -12,7 +12,7 @@ from w2s_harness.report.document import Row, Setting
 from w2s_harness.review.evidence import Ablation, Counterfactual, Evidence, Place
 from w2s_harness.review.nearest import Nearest
 from w2s_harness.review.questions import questions
-from w2s_harness.review.standing import Beside, Subset
+from w2s_harness.review.standing import Overlap, Subset
 from w2s_harness.review.treatment import Treatment
 
 VERSUS = {
@@ -106,7 +106,7 @@ def test_a_row_without_a_number_is_no_gain():
 
 
 def test_signal_names_whom_it_follows():
-    known = [Beside("its teacher", 0.7, 0.3, 0.8), Beside("vanilla", 0.995, 0.005, None)]
+    known = [Overlap("its teacher", 0.7, 0.3, 0.8), Overlap("vanilla", 0.995, 0.005, None)]
     worlds = [Counterfactual("flipped", "flipped", "kept", 1, 0.2, 0.01)]
     said = asked(place(beside=known, counterfactuals=worlds))[2]
     assert "its teacher on 70 %" in said and "alike on 1.0 %" in said
