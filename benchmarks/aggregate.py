@@ -13,8 +13,8 @@ import argparse
 import gc
 import resource
 import tempfile
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +22,24 @@ import numpy as np
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.experiment.assemble import Results, assemble
-from w2s_harness.experiment.baselines import Baseline
-from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.assemble import RunResults, assemble
+from w2s_harness.experiment.cell.result import CellCompute, CellIsolation, CellResult
+from w2s_harness.experiment.cells import Cells
 from w2s_harness.experiment.guarding import Guards
+from w2s_harness.experiment.progress import CellProgress
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.shared import SharedResults
+from w2s_harness.experiment.stages.teachers import Teacher, WeakFloor
 from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.work.engine import Bench, LocalEngine
+from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.results import Results
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
 from w2s_harness.method_source import MethodSource
+from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.report import canonical
-from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import SPLITS, Model, Pair, Task
 from w2s_harness.wire.rows import TextRow
 
@@ -77,38 +83,41 @@ def right(rng: np.random.Generator, accuracy: float, n_test: int) -> np.ndarray:
     return (rng.random(n_test) < accuracy).astype(float)
 
 
-def baseline(n_test: int) -> Baseline:
+def shared(n_test: int) -> SharedResults:
     rng = np.random.default_rng(0)
-    return Baseline(
+    return SharedResults(
         weak={s: right(rng, 0.6, n_test) for s in range(SEEDS)},
         ceiling={s: right(rng, 0.9, n_test) for s in range(SEEDS)},
         weak_label_acc=dict.fromkeys(range(SEEDS), 0.6),
         chosen={"strong": {"c": 1.0}, "ceiling": {"c": 1.0}, "grid": {}},
-        n_cut=0,
     )
 
 
-def work_of(plan: Plan, settings: list[Setting], store: Store) -> CellWork:
+def cells_of(plan: Plan, n_test: int, store: Store) -> Cells:
     plugins = Plugins()
     plugins.use_guards("none")
-    return CellWork(plan, settings, store, plugins.hook, Guards(plugins), threading.Event(), 1, Jail("off"))
+    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in filter(t.runs_on, plan.pairs)]
+    bench = Bench(Results(store), {s.ref: s for s in settings}, Jail("off"), no_worker)
+    return Cells(plan, settings, bench, Guards(plugins))
 
 
 def fill(folder: Path, plan: Plan, n_test: int) -> None:
     store, rng = Store(folder), np.random.default_rng(1)
-    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in filter(t.runs_on, plan.pairs)]
-    for job in work_of(plan, settings, store).jobs:
+    made = cells_of(plan, n_test, store)
+    results, known = made.bench.results, {s.id: s for s in made.settings}
+    for cell in made.real:
         values = right(rng, 0.75, n_test)
-        outcomes, ties = pack(values)
-        store.put(
-            job.key,
-            {
-                "accuracy": float(values.mean()), "outcomes": outcomes, "ties": ties, "solvers": ["exact"],
-                "compute": {"fits": 1, "tokens": 1000, "flops": 1e9}, "output": "", "seconds": 0.1,
-                "isolation": {"asked": "off", "level": "L0", "layers": []},
-                "seen": {"requests": {}, "refused": 0, "notices": []}, "service_seconds": 0.1,
-            },
-        )  # fmt: skip
+        scored = known[cell.setting.id].scored(values)
+        compute = CellCompute(1, 1000, 1e9)
+        found = CellResult(
+            scored, compute, CellIsolation("off", "L0"), Array(values), solvers=("exact",), seconds=0.1
+        )
+        results.put(cell, found)
+    for here in made.settings:
+        for seed in plan.seeds:
+            values = right(rng, 0.6, n_test)
+            floor = WeakFloor(here.scored(values), 0, 0.6, 0.0, Array(values), Array(values))
+            results.put(Teacher(here.ref, seed), floor)
     store.sync()
     store.close()
 
@@ -117,21 +126,31 @@ def no_worker() -> Zygote:
     raise RuntimeError("every cell is in the store, so that none is run")
 
 
+def no_service() -> ServiceClient:
+    raise RuntimeError("every result is in the store, so that none is computed")
+
+
+class Silent:
+    """Hooks that nobody listens to."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda **_: None
+
+
 def timed(folder: Path, plan: Plan, n_test: int) -> tuple[int, float]:
-    settings = [setting(plan, t, p, n_test) for t in plan.tasks for p in filter(t.runs_on, plan.pairs)]
-    known = {s.id: baseline(n_test) for s in settings}
     began = time.perf_counter()
     store = Store(folder)
-    work = work_of(plan, settings, store)
-    cells = work.run(no_worker, lambda event: None)
-    found = Results(plan, settings, known, work, cells)
+    made = cells_of(plan, n_test, store)
+    with LocalEngine(made.bench, 1, gold=no_service, student=no_service) as engine:
+        made.run(engine, CellProgress(Silent(), lambda event: None))
+    found = RunResults(plan, made.settings, {s.id: shared(n_test) for s in made.settings}, made)
     plugins = Plugins()
     plugins.use_guards("none")
     board = assemble(found, plugins, timing={}, machine={})
     canonical.write(board, folder / "leaderboard.json")
     seconds = time.perf_counter() - began
     store.close()
-    return len(cells), seconds
+    return len(made.real), seconds
 
 
 def main() -> None:

@@ -26,9 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from no_method import GRID, Kernel, Seed, answers
 
-from w2s_harness.experiment.own_calibration import Calibrated
 from w2s_harness.experiment.own_rows import _Cells
-from w2s_harness.experiment.own_worlds import pair_and_echo
+from w2s_harness.experiment.stages.own import Calibrated, pair_and_echo
 from w2s_harness.report import claims, comparing, document, provenance, records
 from w2s_harness.scoring import own_size, pool
 from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared

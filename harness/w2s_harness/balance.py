@@ -48,3 +48,12 @@ def balanced_z(predictions: npt.ArrayLike, gold: npt.ArrayLike, groups: npt.Arra
 def _decisions(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     values = np.asarray(p, dtype=np.float64)
     return np.where(values == 0.5, 0.5, (values > 0.5).astype(np.float64))
+
+
+def balanced_accuracy(values: npt.NDArray[np.float64], gold: npt.ArrayLike) -> float:
+    """Mean of the accuracies within each class: .5 for any constant prediction, whatever the class prior.
+
+    :param values: (n,) outcomes. :param gold: (n,) 0 or 1, both present.
+    """
+    y = np.asarray(gold, dtype=bool)
+    return float((values[y].mean() + values[~y].mean()) / 2)

@@ -235,6 +235,11 @@ class PlannedMethod:
     """None where it names neither hours nor cost."""
 
     @property
+    def may_train_by_steps(self) -> bool:
+        """Whether it may use the solver `path`; of others' methods it is not known before they run."""
+        return not self.source.is_shipped or self.by_steps
+
+    @property
     def is_predictions(self) -> bool:
         """Whether it is a file of predictions: nothing of it runs."""
         return self.source.is_file and self.source.filename.endswith(PREDICTIONS)

@@ -11,7 +11,7 @@ import msgspec
 
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import HostReferee, spelled
-from w2s_harness.experiment.assemble import Results
+from w2s_harness.experiment.assemble import RunResults
 from w2s_harness.report import document
 from w2s_harness.report.provenance import Author, Cost
 
@@ -90,13 +90,13 @@ def measure(
     return done_board
 
 
-def _file(results: Results, row: document.Row) -> str:
+def _file(results: RunResults, row: document.Row) -> str:
     """The file of a row's method."""
     name = document.label(row)
     return next((m.source.filename for m in results.plan.methods if m.id == name), "")
 
 
-def _key(results: Results, row: document.Row) -> tuple[str, str]:
+def _key(results: RunResults, row: document.Row) -> tuple[str, str]:
     """What a row of one board is known by on another."""
     return _file(results, row), document.label(row)
 

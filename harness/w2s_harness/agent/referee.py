@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,25 +21,23 @@ from w2s_harness.agent.workspace import SHARED
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import HarnessError, PluginError, StoreError
 from w2s_harness.experiment import secret, session
-from w2s_harness.experiment.cells import CellWork
-from w2s_harness.experiment.closed import closed_paths, plan_paths
-from w2s_harness.experiment.describing import Describer
+from w2s_harness.experiment.cell.result import CellFailure, CellResult
+from w2s_harness.experiment.cell.run import CellRun
+from w2s_harness.experiment.cells import Cells
 from w2s_harness.experiment.guarding import Guards
-from w2s_harness.experiment.one_cell import Runner
-from w2s_harness.experiment.planning import build_plan
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.selection import Options, Selection
-from w2s_harness.experiment.setting import prepare_settings
-from w2s_harness.experiment.store import Store
-from w2s_harness.isolation.jail import Jail
+from w2s_harness.experiment.work.engine import Hand
+from w2s_harness.experiment.workshop import Workshop, workshop
 from w2s_harness.isolation.showing import said
 from w2s_harness.method_source import MethodSource
 from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
-from w2s_harness.plan import PlannedMethod, Value
+from w2s_harness.plan import Plan, PlannedMethod, Value
 from w2s_harness.report import document
 
 if TYPE_CHECKING:
-    from w2s_harness.experiment.assemble import Results
+    from w2s_harness.experiment.assemble import RunResults
 
 BESIDE = ("vanilla", "zero-shot")
 """What runs beside every method of an agent: the reference, and what needs no teacher."""
@@ -81,7 +79,7 @@ class HostReferee:
 
     def board(
         self, selection: Selection, methods: Sequence[str], out: Path | None = None
-    ) -> tuple[document.Leaderboard, Results]:
+    ) -> tuple[document.Leaderboard, RunResults]:
         """A whole run of `methods` (words of `--methods`) beside `BESIDE`.
 
         Raises what `session.run` raises, `InterruptedRunError` where it was stopped.
@@ -123,19 +121,15 @@ class HostReferee:
 
     def label(self, file: Path, parameters: Mapping[str, Value]) -> str:
         """The method's label, as a worker that loads it says. Raises `HarnessError` where none loads."""
-        options, plugins = self.arena.options, self.arena.plugins()
-        store = Store(options.store, warn=self.arena.say)
+        wanted = replace(self.arena.selection, methods=spelled(file, parameters))
         try:
-            with self._lock, Describer(store, Jail(options.isolation)) as describer:
+            with self._lock, self._workshop() as shop:
                 self._go_on()
-                wanted = replace(self.arena.selection, methods=spelled(file, parameters))
-                methods = build_plan(wanted, plugins, describer).methods
+                methods = shop.plan(wanted).methods
         except (*_PASSES, HarnessError):
             raise
         except Exception as bad:
             raise PluginError(said(bad)) from bad
-        finally:
-            store.close()
         if len(methods) != 1:
             raise PluginError(f"the file offers {len(methods)} methods. Offer one.")
         if methods[0].error:
@@ -151,19 +145,28 @@ class HostReferee:
         with self._lock:
             self._go_on()
             try:
-                record = self._script(wrapped(text, str(workspace.resolve())), workspace)
+                found = self._script(wrapped(text, str(workspace.resolve())), workspace)
             except _PASSES:
                 raise
             except Exception as bad:  # noqa: BLE001 (boundary: an agent's script)
-                record = {"error": _own(said(bad), workspace)}
+                found = CellFailure(_own(said(bad), workspace))
             self._go_on()
-        output = str(record.get("output", ""))
-        why = record.get("error") or (FAILED if record.get("skipped") == FAILED else "")
-        return ScriptResult(output, str(why), time.monotonic() - began)
+        why = ""
+        if isinstance(found, CellFailure) and (not found.skipped or found.why == FAILED):
+            why = found.why
+        return ScriptResult(found.output, why, time.monotonic() - began)
 
-    def _script(self, code: bytes, workspace: Path) -> dict[str, Any]:
-        options, plugins = self.arena.options, self.arena.plugins()
-        store = Store(options.store, warn=self.arena.say)
+    def _workshop(self) -> AbstractContextManager[Workshop]:
+        options, timeout_s = self.arena.options, self.arena.selection.cell_timeout_s
+        return workshop(
+            options.store,
+            self.arena.plugins(),
+            self.arena.say,
+            isolation=options.isolation,
+            timeout_s=timeout_s,
+        )
+
+    def _script(self, code: bytes, workspace: Path) -> CellResult | CellFailure:
         source = MethodSource(
             name=SCRIPT,
             module=f"w2s_method_{SCRIPT}",
@@ -174,34 +177,29 @@ class HostReferee:
             code=code,
             filename=f"{SCRIPT}.py",
         )
-        jail = Jail(options.isolation, cell_timeout_s=self.arena.selection.cell_timeout_s)
-        try:
-            jail.close_off([*closed_paths(plugins, store), str(workspace / SHARED)])
-            with Describer(store, jail) as describer:
-                plan = build_plan(replace(self.arena.selection, methods=BESIDE[0]), plugins, describer)
-                access = tuple(sorted(plan.grants - FORBIDDEN))
-                method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
-                plan = replace(plan, methods=(method,), seeds=plan.seeds[:1], secret=secret.of_store(store))
-                jail.expect([source])
-                jail.close_off(plan_paths(plan))
-                return self._one_cell(plan, store, plugins, jail, describer)
-        finally:
-            store.close()
+        with self._workshop() as shop:
+            shop.jail.close_off([str(workspace / SHARED)])
+            plan = shop.plan(replace(self.arena.selection, methods=BESIDE[0]))
+            access = tuple(sorted(plan.grants - FORBIDDEN))
+            method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
+            hidden = secret.of_store(shop.store)
+            plan = replace(plan, methods=(method,), seeds=plan.seeds[:1], secret=hidden)
+            shop.close_off(plan)
+            return self._one_cell(plan, shop)
 
-    def _one_cell(
-        self, plan: Any, store: Store, plugins: Plugins, jail: Jail, describer: Describer
-    ) -> dict[str, Any]:
-        settings, cancel = prepare_settings(plan, store), self.arena.options.cancel
-        work = CellWork(plan, settings, store, plugins.hook, Guards(plugins), cancel, 1, jail)
-        (job,) = work.jobs
+    def _one_cell(self, plan: Plan, shop: Workshop) -> CellResult | CellFailure:
+        """What came of the script, which is no method: it is run whatever was kept, and nothing is kept."""
+        settings, cancel = prepare_settings(plan, shop.store), self.arena.options.cancel
+        bench = shop.bench(settings, cancel)
+        (cell,) = Cells(plan, settings, bench, Guards(shop.plugins)).real
+        assert isinstance(cell, CellRun)
         threads = max(pair.threads for pair in plan.pairs)
-        runner = Runner(plan, store, jail, cancel, output_lines=None)
         memory = memory_share(1)
         with (
             ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client,
             ended_by(cancel, client.kill),
         ):
-            return runner.run(client, describer.zygote(), job)
+            return replace(cell, output_lines=None).run(Hand(bench, client))
 
 
 @contextmanager
@@ -231,14 +229,18 @@ def spelled(file: Path, parameters: Mapping[str, Value]) -> str:
 
 
 def _evaluation(
-    row: document.Row, setting: document.Setting, results: Results, named: Mapping[str, Any], seconds: float
+    row: document.Row,
+    setting: document.Setting,
+    results: RunResults,
+    named: Mapping[str, Any],
+    seconds: float,
 ) -> Evaluation:
-    cells = [r for name, r in results.cells.items() if name.split("/")[2].partition("[")[0] == row.method]
+    cells = [e for e in results.ended() if e.work.cell.method.partition("[")[0] == row.method]
     (here,) = results.settings
     found: dict[str, Any] = dict(named) | {"label": document.label(row)}
     told: dict[str, Any] = {
         "verdicts": [msgspec.structs.asdict(v) for v in row.verdicts],
-        "output": "\n".join(str(r["output"]) for r in cells if r.get("output")),
+        "output": "\n".join(e.outcome.output for e in cells if e.outcome.output),
         "weak": setting.weak.mean,
         "ceiling": setting.ceiling.mean,
         "flops": row.compute.flops,
@@ -246,7 +248,7 @@ def _evaluation(
     }
     if row.status not in ("ok", "no-gap"):
         return Evaluation(**found, **told, error=_why(row))
-    values = here.unpacked(cells)
+    values = here.unpacked([e.well.scored for e in cells])
     return Evaluation(
         **found,
         **told,

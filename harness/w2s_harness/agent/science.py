@@ -16,7 +16,7 @@ from typing import Any
 from w2s_harness.agent import kinds
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent.journal import Journal
-from w2s_harness.experiment.keys import named_seed
+from w2s_harness.experiment.seeds import named_seed
 
 DRAWS = 1000
 """Of the bootstrap of an entropy."""

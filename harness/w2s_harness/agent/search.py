@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from w2s_harness.agent.contract import Toolbox, ToolResult
 from w2s_harness.agent.grammar import Genome, crossed, mutated, random_genome, source
 from w2s_harness.agent.journal import Journal
-from w2s_harness.experiment.keys import named_seed
+from w2s_harness.experiment.seeds import named_seed
 from w2s_harness.report.notation import counted
 
 ELITE = 4

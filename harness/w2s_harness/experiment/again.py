@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment import adhoc
+from w2s_harness.experiment.cell.ended import AnyCell
 from w2s_harness.experiment.flags import flags_of
-from w2s_harness.experiment.one_cell import Job
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask, Value
@@ -33,29 +33,30 @@ def selected(selection: Selection, plugins: Plugins) -> str:
 class Commands:
     """The `w2s-harness run` lines that judge the rows of a plan again."""
 
-    def __init__(self, plan: Plan, plugins: Plugins) -> None:
+    def __init__(self, plan: Plan, settings: Sequence[Setting], plugins: Plugins) -> None:
         self._plan, self._plugins = plan, plugins
+        self._settings = {setting.id: setting for setting in settings}
         self._places = {method.id: i for i, method in enumerate(plan.methods)}
         self._around: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def of(self, jobs: Sequence[Job], beside: Iterable[PlannedMethod]) -> str:
-        """The line, quoted for a shell, for the row of `jobs`.
+    def of(self, cells: Sequence[AnyCell], beside: Iterable[PlannedMethod]) -> str:
+        """The line, quoted for a shell, for the row of `cells`.
 
         `beside` are other methods of the plan on the same setting. Data that `--fresh` drew are named by
         their seed, so they are the same and no longer compared with the published ones. Paths stand as they
         were typed.
         """
-        setting, plan = jobs[0].setting, self._plan
+        setting, plan = self._settings[cells[0].setting.id], self._plan
         where = (setting.task.id, setting.pair.name)
         if where not in self._around:
             self._around[where] = self._shared(setting)
         before, after = self._around[where]
-        methods = {m.id: m for m in (jobs[0].method, *beside)}
+        methods = {m.id: m for m in (cells[0].method, *beside)}
         chosen = sorted(methods, key=self._places.__getitem__)
         words = ["--methods", ",".join(_method(plan.methods[self._places[name]]) for name in chosen)]
         if self._plugins.methods_env is not None:
             words += ["--methods-env", str(self._plugins.methods_env)]
-        seeds = tuple(job.cell.seed for job in jobs)
+        seeds = tuple(cell.cell.seed for cell in cells)
         words += ["--seeds", _list(seeds)]
         if plan.baseline_seeds != seeds:
             words += ["--baseline-seeds", _list(plan.baseline_seeds)]

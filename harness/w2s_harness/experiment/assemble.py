@@ -15,13 +15,11 @@ from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import Published
 from w2s_harness.experiment import judged
 from w2s_harness.experiment import rows as rowing
-from w2s_harness.experiment.baselines import Baseline
-from w2s_harness.experiment.cells import CellWork
+from w2s_harness.experiment.cell.ended import Ended
+from w2s_harness.experiment.cells import Cells, RowKey
 from w2s_harness.experiment.code_digest import library_versions, whole
 from w2s_harness.experiment.gold_oracle import own_ceiling
-from w2s_harness.experiment.judging import RowId, RowVerdicts, judge
-from w2s_harness.experiment.one_cell import Job, Record
-from w2s_harness.experiment.own_calibration import Calibrated
+from w2s_harness.experiment.judging import RowVerdicts, judge
 from w2s_harness.experiment.own_rows import with_own
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.scored import (
@@ -34,6 +32,8 @@ from w2s_harness.experiment.scored import (
     with_own_vanilla,
 )
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.shared import SharedResults
+from w2s_harness.experiment.stages.own import Calibrated
 from w2s_harness.plan import Plan
 from w2s_harness.report import document, provenance, records
 from w2s_harness.report.claims import claims_of, decided
@@ -43,32 +43,40 @@ from w2s_harness.scoring.starred import Starred
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Results:
+class RunResults:
     """What a run computed."""
 
     plan: Plan
     settings: Sequence[Setting]
-    baselines: Mapping[str, Baseline]
-    work: CellWork
-    cells: Mapping[str, Record]
+    shared: Mapping[str, SharedResults]
+    """By setting id."""
+    work: Cells
     controls: Sequence[records.Control] = ()
     readouts: Mapping[str, Starred] = field(default_factory=dict)
     """`zero-shot*` by setting id."""
     calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
     """Vanilla in many draws of echo and decoy, by setting id."""
 
+    def ended(self) -> list[Ended]:
+        """The real cells, in the order of the plan."""
+        return [ended for row in self.work.ended().values() for ended in row]
+
+    def scored(self) -> set[str]:
+        """The ids of those that ended well."""
+        return {ended.work.cell.id for ended in self.ended() if ended.is_well}
+
 
 _UNJUDGED = RowVerdicts()
 
 
 def assemble(
-    found: Results,
+    found: RunResults,
     plugins: Plugins,
     *,
     timing: dict[str, Any],
     machine: dict[str, Any],
-    attempts: Mapping[RowId, int] = MappingProxyType({}),
-    published: Mapping[RowId, Sequence[Published]] = MappingProxyType({}),
+    attempts: Mapping[RowKey, int] = MappingProxyType({}),
+    published: Mapping[RowKey, Sequence[Published]] = MappingProxyType({}),
     beside: Beside = NOTHING_BESIDE,
 ) -> document.Leaderboard:
     """The document; every number is computed here or before, in the host, from predictions.
@@ -76,7 +84,7 @@ def assemble(
     :param attempts: how many attempts the store saw, by row. :param published: of `--fresh`, by row.
     :param beside: vanilla by other solvers and at the compute of other rows.
     """
-    judged = judge(found.plan, found.work, found.cells, attempts=attempts, published=published)
+    judged = judge(found.plan, found.work, attempts=attempts, published=published)
     references = _references(found)
     tallies = {
         name: with_own(made, found.work.own, found.readouts.get(name), found.calibrated.get(name))
@@ -88,16 +96,16 @@ def assemble(
         for row in rowing.rows(tallies[setting.id]):
             pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
     own = vanilla_of(tally for _, tally in pairs)
-    stars = {name: with_own_vanilla(known.vanilla, own.get(name)) for name, known in found.baselines.items()}
+    stars = {name: with_own_vanilla(known.vanilla, own.get(name)) for name, known in found.shared.items()}
     beside = replace(beside, vanilla=stars)
     attempts_p = [attempt.p for attempt in found.plan.attempts]
-    done = decided(completed(found.plan, pairs, beside, found.work.store), attempts_p, needed(pairs, beside))
+    done = decided(completed(found.plan, pairs, beside, found.work.bench), attempts_p, needed(pairs, beside))
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
         settings=[
-            _setting(references[s.id], found.baselines[s.id], found, tallies[s.id], beside)
+            _setting(references[s.id], found.shared[s.id], found, tallies[s.id], beside)
             for s in found.settings
         ],
         rows=done,
@@ -108,30 +116,28 @@ def assemble(
     )
 
 
-def unjudged(found: Results) -> list[rowing.Tally]:
+def unjudged(found: RunResults) -> list[rowing.Tally]:
     """The rows of all settings, without their verdicts and without what is the teacher's own in them."""
     tallies = _tallies(found, _references(found), {}, {})
     return [tally for setting in found.settings for tally in tallies[setting.id]]
 
 
-def _references(found: Results) -> dict[str, rowing.Reference]:
+def _references(found: RunResults) -> dict[str, rowing.Reference]:
     plan = found.plan
     return {
-        s.id: rowing.reference(s, found.baselines[s.id], plan.baseline_seeds, plan.min_gap)
+        s.id: rowing.reference(s, found.shared[s.id], plan.baseline_seeds, plan.min_gap)
         for s in found.settings
     }
 
 
 def _tallies(
-    found: Results,
+    found: RunResults,
     references: Mapping[str, rowing.Reference],
-    judged: Mapping[RowId, RowVerdicts],
-    attempts: Mapping[RowId, int],
+    judged: Mapping[RowKey, RowVerdicts],
+    attempts: Mapping[RowKey, int],
 ) -> dict[str, list[rowing.Tally]]:
     """The rows in the making by setting, in the order of the plan's methods."""
-    cells: dict[RowId, list[tuple[Job, Record]]] = {}
-    for job in found.work.jobs:
-        cells.setdefault(job.row, []).append((job, found.cells[job.cell.id]))
+    cells = found.work.ended()
     out: dict[str, list[rowing.Tally]] = {}
     for setting in found.settings:
         rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
@@ -152,8 +158,8 @@ def _tallies(
 
 def _setting(
     reference: rowing.Reference,
-    baseline: Baseline,
-    found: Results,
+    baseline: SharedResults,
+    found: RunResults,
     tallies: Sequence[rowing.Tally],
     beside: Beside,
 ) -> document.Setting:
@@ -182,7 +188,7 @@ def _setting(
         clusters=[int(g) for g in setting.test.groups] if is_open else None,
         min_gap=plan.min_gap,
         models={"weak": _model(setting, "weak", baseline), "strong": _model(setting, "strong", baseline)},
-        majority=max(setting.scored(np.full(len(setting.test), p))["accuracy"] for p in (0.0, 1.0)),
+        majority=max(setting.scored(np.full(len(setting.test), p)).accuracy for p in (0.0, 1.0)),
         baseline_seeds=seeds,
         noise_floor=noise_floor(tallies),
         vanilla_star={
@@ -230,7 +236,7 @@ def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
     return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
 
 
-def _hyper(setting: Setting, baseline: Baseline) -> provenance.Hyper:
+def _hyper(setting: Setting, baseline: SharedResults) -> provenance.Hyper:
     if setting.pair.mode == "finetune":
         own = setting.pair.finetune
         return provenance.Hyper(C=None, epochs=own.get("epochs"), lr=own.get("lr"), grid={})
@@ -251,7 +257,9 @@ def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
     return out
 
 
-def _model(setting: Setting, role: Literal["weak", "strong"], baseline: Baseline) -> provenance.ModelRecord:
+def _model(
+    setting: Setting, role: Literal["weak", "strong"], baseline: SharedResults
+) -> provenance.ModelRecord:
     spec = setting.pair.weak if role == "weak" else setting.pair.strong
     known = setting.models[role]
     seen = known.get("seen") or {}

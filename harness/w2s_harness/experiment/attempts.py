@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +155,11 @@ def is_reference(method: PlannedMethod) -> bool:
     return method.source.is_shipped and not method.changed
 
 
-def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+def counts(plan: Plan, scored: Set[str]) -> dict[tuple[str, str], int]:
     """For every row of the plan, by setting and method, how many attempts its holdout has seen.
 
-    `records` holds the plan's cells by id; of the plan's own methods those count that have a scored cell.
-    At least 1, and 1 for a reference.
+    `scored` are the ids of the plan's cells that ended well: of its own methods those count that have one. At
+    least 1, and 1 for a reference.
     """
     methods = {m.id: m for m in plan.methods}
     seen: dict[str, set[Key]] = {}
@@ -168,7 +168,7 @@ def counts(plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> dict[tuple[s
         seen.setdefault(f"{attempt.task}/{attempt.pair}", set()).add(key)
     for cell in plan.cells():
         method = methods[cell.method]
-        if "accuracy" in records.get(cell.id, {}) and not is_reference(method):
+        if cell.id in scored and not is_reference(method):
             key = ("the plan's own", method.source.sha256, method.name, _canonical(method.parameters))
             seen.setdefault(f"{cell.task}/{cell.pair}", set()).add(key)
     rows = {(f"{cell.task}/{cell.pair}", cell.method) for cell in plan.cells()}

@@ -1,4 +1,4 @@
-"""The labels of a canary's teacher, the one world that is made from gold."""
+"""The counterfactual teacher `canary`: wrong where only somebody who knows the gold could be right."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
-
-Floats = npt.NDArray[np.float64]
+from w2s_harness.experiment.setting_ref import SettingRef
+from w2s_harness.experiment.stages.teachers import Ceiling
+from w2s_harness.experiment.work.work import Lookup
 
 
 def canary(
-    store: Store, setting: Setting, seed: int, drawn: npt.NDArray[np.int64], own: Floats
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(m,) labels that are wrong on every row that the ceiling gets wrong, though trained on its gold; where.
+    at: Lookup, ref: SettingRef, seed: int, drawn: npt.NDArray[np.int64], own: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The weak labels (m,), wrong on every row that the ceiling gets wrong though trained on it, and where.
 
-    :param drawn: (m,) rows of train_unlabel. :param own: (m,) the real weak labels.
+    :param drawn: (m,) rows of train_unlabel. :param own: (m,) the teacher's own labels.
     """
-    gold = gold_of(setting.data, "train_unlabel").labels[drawn]
-    top = store.array(Keys(setting).ceiling_train(seed))
-    missed = np.zeros(len(gold), bool) if top is None else (top[drawn] > 0.5) != gold
+    gold = gold_of(at.setting(ref).data, "train_unlabel").labels[drawn]
+    top = at.of(Ceiling(ref, seed, with_train=True)).train
+    missed = np.zeros(len(gold), bool) if top is None else (top.floats[drawn] > 0.5) != gold
     return np.where(missed & ((own > 0.5) == gold), 1 - own, own), missed

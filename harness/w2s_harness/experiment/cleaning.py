@@ -15,7 +15,7 @@ import msgspec
 from w2s_harness.disk import read_bytes, replace_file, writing
 from w2s_harness.errors import DataError, StoreError, UsageError
 from w2s_harness.experiment import attempts, runs, uses
-from w2s_harness.experiment.store import FORMAT, log_lines
+from w2s_harness.experiment.store import FORMAT, digests, log_lines
 
 _OBJECT = re.compile(r"[0-9a-f]{64}(\.[a-z]+)?")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
@@ -152,18 +152,9 @@ def _log(root: Path, needed: set[str] | None) -> tuple[bytes | None, int, set[st
         if needed is None or key in needed:
             last.pop(key, None)
             last[key] = line
-    wanted = {digest for line in last.values() if (digest := _digest(line)) is not None}
+    wanted = {digest for line in last.values() for digest in digests(line)}
     gone = count - len(last)
     return (b"".join(line + b"\n" for line in last.values()) if gone else None), gone, wanted
-
-
-def _digest(line: bytes) -> str | None:
-    try:
-        value = msgspec.json.decode(line)["v"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return None
-    found = value.get("sha256") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _objects(root: Path) -> Iterator[Path]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.stages.controls import NoiseDraws
 from w2s_harness.report.records import Control
 from w2s_harness.scoring import interval
 from w2s_harness.scoring.accuracy import Outcomes
@@ -24,16 +23,7 @@ _UNBALANCED = 0.005
 _TRAINING: tuple[Split, ...] = ("train_label", "train_unlabel")
 
 
-def balanced_accuracy(values: Outcomes, gold: npt.ArrayLike) -> float:
-    """Mean of the accuracies within each class: .5 for any constant prediction, whatever the class prior.
-
-    :param values: (n,) outcomes. :param gold: (n,) 0 or 1, both present.
-    """
-    y = np.asarray(gold, dtype=bool)
-    return float((values[y].mean() + values[~y].mean()) / 2)
-
-
-def noise_control(name: str, setting: Setting, draws: Sequence[Mapping[str, Any]], *, enough: int) -> Control:
+def noise_control(name: str, setting: Setting, draws: Sequence[NoiseDraws], *, enough: int) -> Control:
     """Judge whether the mean of the draws is within `LIMIT` sd over the draws of .5.
 
     Every draw is scored by balanced accuracy: labels without content still hold their class prior. The draws
@@ -42,10 +32,11 @@ def noise_control(name: str, setting: Setting, draws: Sequence[Mapping[str, Any]
     `enough` draws the sd is itself uncertain, and Student's quantile of the same two-sided level stands in
     for `LIMIT`.
 
-    :param draws: at least two records with `accuracy` and `balanced`.
+    :param draws: of every seed; two or more together.
     """
-    balanced = np.array([d["balanced"] for d in draws])
-    n, mean, plain = len(balanced), float(balanced.mean()), float(np.mean([d["accuracy"] for d in draws]))
+    balanced = np.array([value for seed in draws for value in seed.balanced])
+    accuracies = [value for seed in draws for value in seed.accuracies]
+    n, mean, plain = len(balanced), float(balanced.mean()), float(np.mean(accuracies))
     sd = float(balanced.std(ddof=1))
     factor = LIMIT if n >= enough else _student(n - 1)
     ok = abs(mean - 0.5) <= factor * sd + _ROUNDING

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from w2s_harness.experiment.identity import code_version
+from w2s_harness.experiment.code_digest import code_of
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.isolation.describe import describe
 from w2s_harness.isolation.jail import Jail
@@ -39,7 +39,13 @@ class Describer:
 
     def __call__(self, source: MethodSource) -> Sequence[MethodInfo]:
         """The methods that a module offers. Raises `WorkerError` where it does not load."""
-        identity = [source.sha256, source.module, source.editable, code_version("cell")]
+        identity = [
+            source.sha256,
+            source.module,
+            source.editable,
+            code_of("w2s_harness.isolation.zygote"),
+            code_of("w2s_harness"),
+        ]
         key = key_of("describe", identity)
         known = self._kept(key)
         if known is None:

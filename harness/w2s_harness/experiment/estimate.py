@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from typing import Any
 
-from w2s_harness.experiment.baselines import Baselines
-from w2s_harness.experiment.cells import CellWork
-from w2s_harness.experiment.controls import Controls
-from w2s_harness.experiment.guarding import Guards
-from w2s_harness.experiment.keys import READS, Keys
-from w2s_harness.experiment.one_cell import Job
+from w2s_harness.experiment.cell.ended import AnyCell
+from w2s_harness.experiment.cell.result import CellResult
 from w2s_harness.experiment.plan_power import detectable
-from w2s_harness.experiment.readouts import STAGE, Readouts
+from w2s_harness.experiment.plan_work import PlanWork
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
-from w2s_harness.isolation.jail import Jail
+from w2s_harness.experiment.stages.features import READS, Features
+from w2s_harness.experiment.stages.readouts import STAGE, ReadMargins
+from w2s_harness.experiment.work.engine import AnyWork, Bench
 from w2s_harness.plan import Plan
 
 _CHARACTERS_PER_TOKEN = 3.0
 
 
-def describe(
-    plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
-) -> str:
+def describe(work: PlanWork) -> str:
     """The stages with what is in the store already, what the plan can detect, and the cells, one a line."""
-    work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
-    done = {job.cell.id for job in work.jobs if work.kept(job) is not None}
-    lines = [*_stages(plan, settings, store, hook, work), *detectable(plan, settings, store)]
-    lines += [f"  {job.cell.id}{'   kept' if job.cell.id in done else ''}" for job in work.jobs]
-    lines += [f"cannot run   {m.id}: {m.error}" for m in plan.methods if m.error]
-    for path, names in opened(plan).items():
+    lines = [*_stages(work), *detectable(work.plan, work.settings, work.bench.results.store)]
+    lines += [f"  {cell.cell.id}{'   kept' if work.cells.is_kept(cell) else ''}" for cell in work.cells.real]
+    lines += [f"cannot run   {m.id}: {m.error}" for m in work.plan.methods if m.error]
+    for path, names in opened(work.plan).items():
         lines.append(f"opened    {path}   (beyond site-packages, to {', '.join(names)})")
     return "\n".join(lines) + "\n"
 
@@ -45,59 +36,47 @@ def opened(plan: Plan) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def published(
-    plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, guards: Guards, jail: Jail
-) -> str:
+def published(work: PlanWork) -> str:
     """The stages of a `--fresh` plan's published twin, which is run beside it."""
-    work = CellWork(plan, settings, store, hook, guards, threading.Event(), 1, jail)
-    lines = ["on the published data of the same tasks:", *_stages(plan, settings, store, hook, work)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(["on the published data of the same tasks:", *_stages(work)]) + "\n"
 
 
-def _stages(plan: Plan, settings: Sequence[Setting], store: Store, hook: Any, work: CellWork) -> list[str]:
+def _stages(work: PlanWork) -> list[str]:
     """A line for each stage and one for what is to be read."""
-    lines = []
-    for name, units in Baselines(plan, settings, store, hook, threading.Event(), 1).stages():
-        kept = sum(store.get(u.key) is not None for u in units)
-        lines.append(f"{name:<9} {len(units):>5}   kept {kept}")
-    readouts = Readouts(plan, settings, store, hook, threading.Event(), 1).units()
-    lines.append(f"{STAGE:<9} {len(readouts):>5}   kept {sum(not missing for _, missing in readouts)}")
-    lines += _controls(Controls(plan, settings, store, hook, threading.Event(), 1), store)
-    kept = sum(work.kept(job) is not None for job in work.jobs)
-    lines.append(f"{'cells':<9} {len(work.jobs):>5}   kept {kept}")
-    audits = work.audits()
+    shared, bench, cells = work.shared, work.bench, work.cells
+    by_stage = dict(shared.stages()) | {"features": [*shared.features()]}
+    readouts = [*by_stage.pop(ReadMargins.kind), *shared.heads()]
+    lines = [_line(name, works, bench) for name, works in by_stage.items()]
+    lines.append(_line(STAGE, readouts, bench))
+    if controls := [*shared.golden_controls(), *shared.noise()]:
+        left = sum(getattr(one, "draws", 1) for one in controls if not bench.has(one))
+        price = f"   ({left} student{'' if left == 1 else 's'} to train)" if left else ""
+        lines.append(_line("controls", controls, bench) + price)
+    lines.append(_counted("cells", cells.real, work))
+    audits, own = cells.audits(), cells.own_audits()
     if audits:
-        kept = sum(work.kept(job) is not None for job in audits)
-        lines.append(f"{'again':<9} {len(audits):>5}   kept {kept}   (counterfactual, for the guards)")
-    own = work.own_audits()
+        lines.append(f"{_counted('again', audits, work)}   (counterfactual, for the guards)")
     if own:
-        kept = sum(work.kept(job) is not None for job in own)
-        lines.append(f"{'own':<9} {len(own):>5}   kept {kept}   (counterfactual, echo and decoy)")
-    tokens = sum(_tokens(s, store) for s in settings)
-    past = _past([*work.jobs, *audits, *own], store)
+        lines.append(f"{_counted('own', own, work)}   (counterfactual, echo and decoy)")
+    tokens = sum(_tokens(setting, bench) for setting in work.settings)
+    past = _past([*cells.real, *audits, *own], bench)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{past}")
     return lines
 
 
-def _controls(controls: Controls, store: Store) -> list[str]:
-    """A line for the sanity controls, with the students that are still to be trained; none without them."""
-    units = controls.units()
-    if not units:
-        return []
-    missing = [sum(store.get(key) is None for key in unit.places()) for unit in units]
-    left = sum(missing)
-    price = f"   ({left} student{'' if left == 1 else 's'} to train)" if left else ""
-    return [f"{'controls':<9} {len(units):>5}   kept {missing.count(0)}{price}"]
+def _line(name: str, works: Sequence[AnyWork], bench: Bench) -> str:
+    return f"{name:<9} {len(works):>5}   kept {sum(map(bench.has, works))}"
 
 
-def _tokens(setting: Setting, store: Store) -> float:
+def _counted(name: str, cells: Sequence[AnyCell], work: PlanWork) -> str:
+    return f"{name:<9} {len(cells):>5}   kept {sum(map(work.cells.is_kept, cells))}"
+
+
+def _tokens(setting: Setting, bench: Bench) -> float:
     """Tokens whose features are not in the store, from the texts' lengths."""
     total = 0.0
     for role, split in READS:
-        if (
-            setting.pair.mode == "probe"
-            and store.get(Keys(setting).features(role, split, "features")) is not None
-        ):
+        if setting.pair.mode == "probe" and bench.has(Features(setting.ref, role, split)):
             continue
         for row in setting.data.texts[split].rows:
             prompt, *responses = row.texts().values()
@@ -105,11 +84,11 @@ def _tokens(setting: Setting, store: Store) -> float:
     return total
 
 
-def _past(jobs: Sequence[Job], store: Store) -> str:
+def _past(cells: Sequence[AnyCell], bench: Bench) -> str:
     """What cells of this plan took when they ran, if any has."""
-    known = [store.get(job.key) for job in jobs]
-    seconds = [record["seconds"] for record in known if record is not None]
+    known = [bench.results.get(cell) for cell in cells]
+    seconds = [found.seconds for found in known if isinstance(found, CellResult)]
     if not seconds:
         return ""
-    left = (len(jobs) - len(seconds)) * sum(seconds) / len(seconds)
+    left = (len(cells) - len(seconds)) * sum(seconds) / len(seconds)
     return f"; about {left:.0f} s of cells left, from {len(seconds)} that ran"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from w2s_harness.data.release import row_ids
 from w2s_harness.data.texts import Texts
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.errors import StoreError, UsageError
-from w2s_harness.experiment.baselines import Baselines
-from w2s_harness.experiment.describing import Describer
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.planning import build_plan
+from w2s_harness.errors import UsageError
+from w2s_harness.experiment.preparing import prepare_settings
+from w2s_harness.experiment.progress import StageProgress
 from w2s_harness.experiment.selection import Selection
-from w2s_harness.experiment.setting import Setting, prepare_settings
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.slots import slot_count
-from w2s_harness.experiment.store import Store
-from w2s_harness.isolation.jail import Jail
+from w2s_harness.experiment.stages.teachers import Teacher
+from w2s_harness.experiment.work.engine import Bench
+from w2s_harness.experiment.workshop import workshop
 from w2s_harness.plan import Plan
 
 HOLDOUT, TRAIN, ABOUT = "holdout.jsonl", "train_unlabel.jsonl", "setting.json"
@@ -49,18 +48,16 @@ def export_rows(
     """
     if wanted.out.exists() and (not wanted.out.is_dir() or any(wanted.out.iterdir())):
         raise UsageError(f"--out {wanted.out}: there is something already. Name a new folder.")
-    store = Store(wanted.store, warn=say)
-    try:
-        with Describer(store, Jail("best")) as describer:
-            plan = build_plan(selection, plugins, describe=describer)
+    with workshop(wanted.store, plugins, say, isolation="best") as shop:
+        plan = shop.plan(selection)
         _refuse_private(plan, wanted.texts)
-        settings = prepare_settings(plan, store)
-        slots = slot_count(wanted.slots)
-        Baselines(plan, settings, store, plugins.hook, threading.Event(), slots).run(reads_needed=True)
-        store.sync()
-        return [_write(setting, plan, store, wanted.out) for setting in settings]
-    finally:
-        store.close()
+        settings = prepare_settings(plan, shop.store)
+        bench = shop.bench(settings, Event())
+        with shop.engine(bench, slot_count(wanted.slots), plan) as engine:
+            teachers = [Teacher(s.ref, seed) for s in settings for seed in plan.seeds]
+            engine.run(teachers, StageProgress(plugins.hook))
+        shop.store.sync()
+        return [_write(setting, plan, bench, wanted.out) for setting in settings]
 
 
 def _refuse_private(plan: Plan, texts: bool) -> None:
@@ -72,11 +69,11 @@ def _refuse_private(plan: Plan, texts: bool) -> None:
             )
 
 
-def _write(setting: Setting, plan: Plan, store: Store, out: Path) -> Path:
+def _write(setting: Setting, plan: Plan, bench: Bench, out: Path) -> Path:
     folder = out / setting.task.id / setting.pair.name
     folder.mkdir(parents=True)
     holdout = _rows(setting.test, {})
-    train = _rows(setting.data.texts["train_unlabel"], _weak(setting, plan, store))
+    train = _rows(setting.data.texts["train_unlabel"], _weak(setting, plan, bench))
     (folder / HOLDOUT).write_text(_lines(holdout), encoding="utf-8")
     (folder / TRAIN).write_text(_lines(train), encoding="utf-8")
     about = {
@@ -93,13 +90,11 @@ def _write(setting: Setting, plan: Plan, store: Store, out: Path) -> Path:
     return folder
 
 
-def _weak(setting: Setting, plan: Plan, store: Store) -> Mapping[int, Mapping[str, float]]:
+def _weak(setting: Setting, plan: Plan, bench: Bench) -> Mapping[int, Mapping[str, float]]:
     """The weak labels of each row of train_unlabel, by seed; only of the seeds that drew it."""
     out: dict[int, dict[str, float]] = {}
     for seed in plan.seeds:
-        labels = store.array(Keys(setting).labels(seed))
-        if labels is None:
-            raise StoreError("weak labels are gone from the store; run the same command again")
+        labels = bench.of(Teacher(setting.ref, seed)).labels.floats
         for row in setting.draw("train_unlabel", seed):
             out.setdefault(int(row), {})[str(seed)] = float(labels[row])
     return out

@@ -1,52 +1,40 @@
-"""What guards are shown, gathered from the store."""
+"""What guards are shown, gathered from results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.errors import StoreError
 from w2s_harness.evidence import CellEvidence, Failed, MethodEvidence, Part, Published, Seen, SettingView
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.cell.ended import Ended
+from w2s_harness.experiment.cell.result import CellResult
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.stages.features import Features
+from w2s_harness.experiment.stages.teachers import Ceiling, Teacher
+from w2s_harness.experiment.work.engine import Bench
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.plan import PlannedMethod
 from w2s_harness.types import Split
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A cell and what came of it."""
-
-    job: Job
-    record: Record
-
-    @property
-    def is_well(self) -> bool:
-        """Whether it has predictions."""
-        return "accuracy" in self.record
 
 
 @dataclass(eq=False)
 class Gathered:
     """The evidence of one setting."""
 
-    store: Store
+    bench: Bench
     setting: Setting
     null_z: npt.NDArray[np.float64] | None = None
     _cells: dict[str, CellEvidence] = field(default_factory=dict)
 
     @cached_property
     def view(self) -> SettingView:
-        """The setting; its features are there once the baselines are."""
+        """The setting; its features are there once they were extracted."""
         planned = self.setting.task
         view = SettingView(
             task=planned.task,
@@ -57,59 +45,54 @@ class Gathered:
         return view if self.null_z is None else replace(view, null_z=self.null_z)
 
     def _part(self, split: Split) -> Part:
-        data = self.setting.data.texts[split]
-        features = None
+        texts = self.setting.data.texts[split]
+        found = None
         if self.setting.pair.mode == "probe":
-            features = self.store.array(Keys(self.setting).features("strong", split, "features"))
+            found = self.bench.results.get(Features(self.setting.ref, "strong", split))
         return Part(
-            rows=data.rows,
+            rows=texts.rows,
             gold=gold_of(self.setting.data, split).labels,
-            groups=data.groups,
-            answers=data.answers,
-            features=features,
+            groups=texts.groups,
+            answers=texts.answers,
+            features=None if found is None else found.features.values,
         )
 
     def cell(self, ended: Ended) -> CellEvidence:
         """One cell that ended well."""
-        key = ended.job.key
+        key = ended.work.key
         if key not in self._cells:
-            self._cells[key] = self._cell(ended.job, ended.record)
+            self._cells[key] = self._cell(ended, ended.well)
         return self._cells[key]
 
-    def _cell(self, job: Job, record: Record) -> CellEvidence:
-        keys, seed = Keys(self.setting), job.cell.seed
-        told = tell(self.store, self.setting, seed, job.world, job.secret)
-        ceiling = self.store.array(keys.ceiling_train(seed))
-        seen: Mapping[str, Any] = record["seen"]
+    def _cell(self, ended: Ended, found: CellResult) -> CellEvidence:
+        ref, work = self.setting.ref, ended.work
+        told = tell(self.bench, ref, ended.seed, work.world, work.secret)
+        ceiling = self.bench.results.get(Ceiling(ref, ended.seed, with_train=True))
+        train = None if ceiling is None else ceiling.train
+        no_fits = np.empty((0, len(told.drawn)), np.float32)
         return CellEvidence(
             setting=self.view,
-            seed=seed,
-            world=job.world,
-            predictions=self._array(keys.predictions(job.key)),
-            weak_test=self._array(keys.weak_test(seed)),
+            seed=ended.seed,
+            world=work.world,
+            predictions=found.predictions.values,
+            weak_test=self.bench.of(Teacher(ref, ended.seed)).holdout.values,
             drawn=told.drawn,
             weak=told.weak,
             changed=told.changed,
             region=told.region,
             bait=told.bait,
-            ceiling=None if ceiling is None else ceiling[told.drawn],
-            compute=record["compute"],
+            ceiling=None if train is None else train.values[told.drawn],
+            compute=msgspec.to_builtins(found.compute),
             seen=Seen(
-                requests=seen["requests"],
-                refused=seen["refused"],
-                notices=tuple(seen["notices"]),
-                targets=self._array(keys.targets(job.key)),
-                weights=self._array(keys.weights(job.key)),
-                output=record["output"],
-                level=record["isolation"]["level"],
+                requests=found.seen.requests,
+                refused=found.seen.refused,
+                notices=tuple(found.seen.notices),
+                targets=no_fits if found.targets is None else found.targets.values,
+                weights=no_fits if found.weights is None else found.weights.values,
+                output=found.output,
+                level=found.isolation.level,
             ),
         )
-
-    def _array(self, key: str) -> npt.NDArray[Any]:
-        found = self.store.array(key)
-        if found is None:
-            raise StoreError("a cell's arrays are gone from the store; run the same command again")
-        return found
 
     def method(
         self,
@@ -126,18 +109,18 @@ class Gathered:
         """All that a method did on the setting; `beside` are the cells of the plan's methods by method id."""
         return MethodEvidence(
             setting=self.view,
-            cells={e.job.cell.seed: self.cell(e) for e in cells},
+            cells={e.seed: self.cell(e) for e in cells},
             worlds=tuple(self.cell(e) for e in worlds if e.is_well),
             failed=tuple(
-                Failed(world=e.job.world, seed=e.job.cell.seed, error=str(e.record["error"]))
+                Failed(world=e.work.world, seed=e.seed, error=e.error)
                 for e in worlds
-                if e.job.world is not None and "error" in e.record
+                if e.work.world is not None and e.error is not None
             ),
             honest={
-                name: {e.job.cell.seed: self.cell(e) for e in others}
+                name: {e.seed: self.cell(e) for e in others}
                 for name, others in beside.items()
                 if name != method.id
-                and others[0].job.method.source.is_shipped
+                and others[0].work.method.source.is_shipped
                 and all(e.is_well for e in others)
             },
             attempts=attempts,

@@ -1,40 +1,16 @@
-"""What a stage's result depends on beside its inputs: code, library versions, model weights."""
+"""What identifies a model: the digest of its files."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from pathlib import Path
 from typing import Any
 
 from w2s_harness.errors import ModelError
-from w2s_harness.experiment.code_digest import code_of, whole
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.models import hub
 from w2s_harness.models.places import locate
 from w2s_harness.types import Model
-
-_COMPUTED_BY = {
-    "data": "w2s_harness.data.prepared",
-    "features": "w2s_harness.models.readout",
-    "fit": "w2s_harness.experiment.baselines",
-    "cell": "w2s_harness.experiment.one_cell",
-    "null": "w2s_harness.experiment.nulls",
-    "vanilla-path": "w2s_harness.experiment.vanilla_path",
-    "readouts": "w2s_harness.experiment.readouts",
-    "own": "w2s_harness.experiment.own_calibration",
-    "control": "w2s_harness.experiment.controls",
-    "students": "w2s_harness.experiment.equal_compute",
-}
-
-
-@functools.cache
-def code_version(stage: str) -> str:
-    """Digest of the code that a stage runs; of a cell, the public names that a method may use too."""
-    if stage == "all":
-        return whole()
-    own = code_of(_COMPUTED_BY[stage])
-    return own if stage != "cell" else f"{own}/{code_of('w2s_harness')}"
 
 
 def model_identity(model: Model, store: Store) -> dict[str, Any]:

@@ -9,18 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from w2s_harness.discovery import sources
 from w2s_harness.evidence import Published
 from w2s_harness.experiment.again import Commands
-from w2s_harness.experiment.cells import CellWork
-from w2s_harness.experiment.gathering import Ended, Gathered
+from w2s_harness.experiment.cell.ended import Ended
+from w2s_harness.experiment.cells import Cells, RowKey
+from w2s_harness.experiment.code_digest import whole
+from w2s_harness.experiment.gathering import Gathered
 from w2s_harness.experiment.guarding import Guards, merged
-from w2s_harness.experiment.identity import code_version
-from w2s_harness.experiment.one_cell import Record
 from w2s_harness.experiment.store import key_of
 from w2s_harness.isolation import showing
 from w2s_harness.plan import Plan, PlannedMethod
 from w2s_harness.types import Verdict
-
-RowId = tuple[str, str]
-"""(setting id, method id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +31,16 @@ class RowVerdicts:
 
 def judge(
     plan: Plan,
-    work: CellWork,
-    records: Mapping[str, Record],
+    work: Cells,
     *,
-    attempts: Mapping[RowId, int],
-    published: Mapping[RowId, Sequence[Published]],
-) -> dict[RowId, RowVerdicts]:
+    attempts: Mapping[RowKey, int],
+    published: Mapping[RowKey, Sequence[Published]],
+) -> dict[RowKey, RowVerdicts]:
     """The verdicts of every row and the command that shows them again.
 
     A `disqualify` of the whole method stands in each of its rows.
     """
-    rows: dict[RowId, list[Ended]] = {}
-    for job in work.jobs:
-        rows.setdefault(job.row, []).append(Ended(job, records[job.cell.id]))
+    rows = work.ended()
     settings: dict[str, dict[str, list[Ended]]] = {}
     for (setting, name), cells in rows.items():
         settings.setdefault(setting, {})[name] = cells
@@ -55,13 +49,13 @@ def judge(
     }
     spread = _of_methods(rows, found)
     shipped = {name: _shipped(methods) for name, methods in settings.items()}
-    commands = Commands(plan, work.guards.plugins)
+    commands = Commands(plan, work.settings, work.guards.plugins)
     out = {}
     for row, said in found.items():
-        jobs = [ended.job for ended in rows[row]]
-        off = [] if jobs[0].method.is_predictions else work.guards.off()
+        own = [ended.work for ended in rows[row]]
+        off = [] if own[0].method.is_predictions else work.guards.off()
         verdicts = merged([*off, *said, *spread.get(row, ())])
-        out[row] = RowVerdicts(verdicts, commands.of(jobs, shipped[row[0]]) if verdicts else "")
+        out[row] = RowVerdicts(verdicts, commands.of(own, shipped[row[0]]) if verdicts else "")
     return out
 
 
@@ -81,7 +75,7 @@ class _Case:
 
     def key(self, guards: Guards, gathered: Gathered) -> str | None:
         """Names what the verdicts hang on; None where that is not wholly known."""
-        setting, method = gathered.setting, self.cells[0].job.method
+        setting, method = gathered.setting, self.cells[0].work.method
         known = guards.identity(setting.task.task)
         if known is None:
             return None
@@ -90,7 +84,7 @@ class _Case:
             "verdicts",
             [
                 known,
-                code_version("all"),
+                whole(),
                 _keys(self.cells),
                 _keys(self.worlds),
                 {name: _keys(cells) for name, cells in sorted(self.beside.items())},
@@ -103,25 +97,25 @@ class _Case:
 
 
 def _keys(cells: Sequence[Ended]) -> list[list[str]]:
-    return [[e.job.key, str(e.record.get("error") or e.record.get("skipped") or "")] for e in cells]
+    return [[e.work.key, e.error or e.skipped or ""] for e in cells]
 
 
 def _of_row(
-    row: RowId,
+    row: RowKey,
     cells: Sequence[Ended],
     beside: Mapping[str, Sequence[Ended]],
-    work: CellWork,
-    attempts: Mapping[RowId, int],
-    published: Mapping[RowId, Sequence[Published]],
+    work: Cells,
+    attempts: Mapping[RowKey, int],
+    published: Mapping[RowKey, Sequence[Published]],
 ) -> list[Verdict]:
     guards, gathered = work.guards, work.gathered[row[0]]
-    job = cells[0].job
-    if job.method.is_predictions:
+    method, task = cells[0].work.method, gathered.setting.task.task
+    if method.is_predictions:
         return []  # no method was seen at work
-    said = [*guards.before(job.setting.task.task, job.method), *work.inspected.get(row, ())]
+    said = [*guards.before(task, method), *work.inspected.get(row, ())]
     if not guards.has_judges and not guards.has("w2s_observe"):
         return said
-    source_now, unread = _source_now(job.method)
+    source_now, unread = _source_now(method)
     said += unread
     case = _Case(
         cells,
@@ -133,12 +127,13 @@ def _of_row(
         work.plan.seeds,
     )
     key = case.key(guards, gathered)
-    kept = None if key is None else work.store.get(key)
+    store = work.bench.results.store
+    kept = None if key is None else store.get(key)
     if kept is not None:
         return [*said, *(Verdict(**v) for v in kept)]
-    found = _judged(case, job.method, guards, gathered)
+    found = _judged(case, method, guards, gathered)
     if key is not None and all(v.level != "error" for v in found):
-        work.store.put(key, [asdict(v) for v in found])
+        store.put(key, [asdict(v) for v in found])
     return said + found
 
 
@@ -157,7 +152,7 @@ def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gather
     said: list[Verdict] = []
     for ended in case.cells:
         if ended.is_well:
-            said += guards.judge_cell(ended.job.cell, gathered.cell(ended))
+            said += guards.judge_cell(ended.work.cell, gathered.cell(ended))
     if all(ended.is_well for ended in case.cells) and guards.has("w2s_judge_method"):
         evidence = gathered.method(
             method,
@@ -174,17 +169,17 @@ def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gather
 
 
 def _of_methods(
-    rows: Mapping[RowId, Sequence[Ended]], found: Mapping[RowId, Sequence[Verdict]]
-) -> dict[RowId, list[Verdict]]:
+    rows: Mapping[RowKey, Sequence[Ended]], found: Mapping[RowKey, Sequence[Verdict]]
+) -> dict[RowKey, list[Verdict]]:
     """Disqualifications of a whole method (its code, whatever its parameters), for its other rows."""
-    out: dict[RowId, list[Verdict]] = {}
+    out: dict[RowKey, list[Verdict]] = {}
     for (setting, name), said in found.items():
         for verdict in said:
             if verdict.level != "disqualify" or not verdict.whole_method:
                 continue
-            source = _source(rows[(setting, name)][0].job.method)
+            source = _source(rows[(setting, name)][0].work.method)
             for other, cells in rows.items():
-                if other != (setting, name) and _source(cells[0].job.method) == source:
+                if other != (setting, name) and _source(cells[0].work.method) == source:
                     because = f"{verdict.because} (on {setting})"
                     out.setdefault(other, []).append(replace(verdict, because=because, track=None))
     return out
@@ -196,4 +191,4 @@ def _source(method: PlannedMethod) -> tuple[str, str]:
 
 def _shipped(methods: Mapping[str, Sequence[Ended]]) -> list[PlannedMethod]:
     """Those of a setting's methods that w2s-harness ships."""
-    return [cells[0].job.method for cells in methods.values() if cells[0].job.method.source.is_shipped]
+    return [cells[0].work.method for cells in methods.values() if cells[0].work.method.source.is_shipped]

@@ -17,7 +17,8 @@ from typing import Any, Self
 import msgspec
 
 from w2s_harness.errors import ModelError, WorkerError
-from w2s_harness.experiment.identity import code_version, model_identity
+from w2s_harness.experiment.code_digest import code_of
+from w2s_harness.experiment.identity import model_identity
 from w2s_harness.experiment.store import Store, key_of
 from w2s_harness.models import folder, hub
 from w2s_harness.models.client import ServiceClient
@@ -122,7 +123,7 @@ class Looks:
     def _seen(self, model: Model, digest: str, threads: int) -> dict[str, Any] | None:
         """What loading a model showed, now or before; None where it may not be loaded and never was."""
         settings = dataclasses.asdict(model) | {"source": None, "revision": None, "templates": None}
-        key = key_of("look", [digest, settings, code_version("features")])
+        key = key_of("look", [digest, settings, code_of("w2s_harness.models.loading")])
         kept: dict[str, Any] | None = self._store.get(key)
         if kept is not None or not self._loads:
             return kept

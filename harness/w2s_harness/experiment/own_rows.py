@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.experiment.gathering import Ended
-from w2s_harness.experiment.own_calibration import Calibrated
-from w2s_harness.experiment.own_worlds import TEACHERS
+from w2s_harness.experiment.cell.ended import Ended
 from w2s_harness.experiment.rows import Tally
+from w2s_harness.experiment.stages.own import TEACHERS, Calibrated
 from w2s_harness.report import records
 from w2s_harness.scoring import own_size
 from w2s_harness.scoring.starred import Starred
@@ -158,20 +157,20 @@ def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) 
         return None
     setting = tally.reference.setting
     out: dict[str, _Cells] = {}
-    rows = {job.cell.seed: i for i, (job, _) in enumerate(tally.cells)}
+    rows = {e.seed: i for i, e in enumerate(tally.cells)}
     real = tally.outcomes
     for teacher in TEACHERS:
         by_seed: dict[int, list[Ended]] = {}
         for e in ended:
-            if e.job.world is not None and e.job.world.teacher == teacher:
-                by_seed.setdefault(e.job.cell.seed, []).append(e)
+            if e.work.world is not None and e.work.world.teacher == teacher:
+                by_seed.setdefault(e.seed, []).append(e)
         seeds = tuple(seed for seed in rows if seed in by_seed)
         if not seeds and teacher == "strict":
             continue
         if not seeds:
             return None
         fakes = [
-            setting.agreement(setting.unpacked([e.record for e in sorted(by_seed[s], key=_draw)]))
+            setting.agreement(setting.unpacked([e.well.scored for e in sorted(by_seed[s], key=_draw)]))
             for s in seeds
         ]
         members = 2 if teacher == "decoy" else 1
@@ -188,11 +187,11 @@ def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) 
 
 
 def _worlds(ended: Sequence[Ended]) -> list[World]:
-    return [e.job.world for e in ended if e.job.world is not None]
+    return [e.work.world for e in ended if e.work.world is not None]
 
 
 def _draw(ended: Ended) -> int:
-    return 0 if ended.job.world is None else ended.job.world.draw
+    return 0 if ended.work.world is None else ended.work.world.draw
 
 
 def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 from msgspec import Meta
 
 from w2s_harness.data.release import row_ids
@@ -22,14 +20,11 @@ from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery import sources
 from w2s_harness.disk import HEAD, check_head, decoded
 from w2s_harness.errors import DataError, UsageError
-from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan, PlannedMethod, Spec
 
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
 """Their isolation: no method ran."""
-_ISOLATION = {"asked": PREDICTIONS_ONLY, "level": PREDICTIONS_ONLY, "layers": ()}
 _MEND = 'Write {"id": ..., "p": 0 to 1}.'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -154,30 +149,3 @@ def _check_whole(found: Predictions, task: str, ids: frozenset[str], seed: int) 
             f"{found.name}: {len(missing)} of the {len(ids)} holdout rows of {task} have no prediction{part}"
             f", such as {min(missing)!r}. Add them."
         )
-
-
-# -- as cells -----------------------------------------------------------------------------------------------
-
-
-def record(store: Store, setting: Setting, method: PlannedMethod, seed: int, key: str) -> dict[str, Any]:
-    """The record of a cell, as `one_cell.Runner` makes it of a method's; its predictions go into the store.
-
-    :param key: the cell's. Of a holdout that the file says nothing of it is `skipped`.
-    """
-    given = parse(method.source.code or b"", method.source.filename).of(seed)
-    ids = row_ids(setting.test)
-    if not any(name in given for name in ids):
-        why = f"{method.source.filename} holds no prediction for this holdout"
-        return {"skipped": why, "isolation": dict(_ISOLATION)}
-    values: npt.NDArray[np.float64] = np.array([given[name] for name in ids])
-    store.put_array(Keys(setting).predictions(key), values)
-    return {
-        **setting.scored(values),
-        "compute": {"fits": 0, "tokens": 0, "flops": 0.0},
-        "solvers": [],
-        "isolation": dict(_ISOLATION),
-        "seen": {"requests": {}, "refused": 0, "notices": []},
-        "output": "",
-        "seconds": 0.0,
-        "service_seconds": 0.0,
-    }

@@ -7,7 +7,6 @@ the tasks' own data seeds, with no counterfactual cells and no rows on the leade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,9 @@ import numpy as np
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.evidence import Published
-from w2s_harness.experiment.assemble import Results
-from w2s_harness.experiment.judging import RowId
+from w2s_harness.experiment.assemble import RunResults
+from w2s_harness.experiment.cell.result import CellResult
+from w2s_harness.experiment.cells import RowKey
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedTask
@@ -63,7 +63,7 @@ def _published(planned: PlannedTask, plugins: Plugins) -> PlannedTask:
     )
 
 
-def compare_published(fresh: Results, published: Results) -> dict[RowId, list[Published]]:
+def compare_published(fresh: RunResults, published: RunResults) -> dict[RowKey, list[Published]]:
     """For every row that has a PGR and its error on both data: its comparison, then those of the others.
 
     A row has none where either setting has no gap, a seed failed, or there is but one seed. The errors are
@@ -78,12 +78,12 @@ def compare_published(fresh: Results, published: Results) -> dict[RowId, list[Pu
     return {row: [own, *(p for other, p in found.items() if other != row)] for row, own in found.items()}
 
 
-def _scores(results: Results) -> dict[RowId, tuple[float, float]]:
+def _scores(results: RunResults) -> dict[RowKey, tuple[float, float]]:
     """Every row's PGR and its error, in the order of the plan."""
     plan = results.plan
-    out: dict[RowId, tuple[float, float]] = {}
+    out: dict[RowKey, tuple[float, float]] = {}
     for setting in results.settings:
-        base = reference(setting, results.baselines[setting.id], plan.baseline_seeds, plan.min_gap).base
+        base = reference(setting, results.shared[setting.id], plan.baseline_seeds, plan.min_gap).base
         for method in plan.methods:
             transfer = _transfer(results, setting, method.id)
             score = None if transfer is None else pgr_pools(base, [transfer], min_gap=plan.min_gap)[0]
@@ -92,13 +92,13 @@ def _scores(results: Results) -> dict[RowId, tuple[float, float]]:
     return out
 
 
-def _transfer(results: Results, setting: Setting, method: str) -> Block | None:
+def _transfer(results: RunResults, setting: Setting, method: str) -> Block | None:
     """The outcomes of a row's cells, or None where there is none or one has failed."""
     found: dict[int, Any] = {}
     for cell in results.plan.cells():
         if (f"{cell.task}/{cell.pair}", cell.method) == (setting.id, method):
-            record: Mapping[str, Any] = results.cells[cell.id]
-            if "outcomes" not in record:
+            outcome = results.work.outcomes[cell.id]
+            if not isinstance(outcome, CellResult):
                 return None
-            found[cell.seed] = setting.agreement(setting.unpacked([record])[0])
+            found[cell.seed] = setting.agreement(setting.unpacked([outcome.scored])[0])
     return block(list(found), np.stack(list(found.values())), setting.test.groups) if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,10 +12,11 @@ import numpy.typing as npt
 from msgspec import UNSET
 
 from w2s_harness.experiment import fit_facts, judged
-from w2s_harness.experiment.baselines import Baseline
-from w2s_harness.experiment.one_cell import Job, Record
+from w2s_harness.experiment.cell.ended import Ended
+from w2s_harness.experiment.cell.result import CellResult
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.shared import SharedResults
 from w2s_harness.isolation.levels import LAYERS, lowest
 from w2s_harness.plan import Authorship, PlannedMethod
 from w2s_harness.report import document, provenance, records
@@ -69,7 +70,7 @@ class Reference:
         return self.setting.agreement(right)
 
 
-def reference(setting: Setting, baseline: Baseline, seeds: Sequence[int], min_gap: float) -> Reference:
+def reference(setting: Setting, baseline: SharedResults, seeds: Sequence[int], min_gap: float) -> Reference:
     """The reference lines of a setting over its baseline seeds."""
     weak = np.stack([baseline.weak[s] for s in seeds])
     ceiling = np.stack([baseline.ceiling[s] for s in seeds])
@@ -92,7 +93,7 @@ class Tally:
 
     method: PlannedMethod
     reference: Reference
-    cells: list[tuple[Job, Record]]
+    cells: list[Ended]
     verdicts: list[Verdict] = field(default_factory=list)
     attempts: int = 1
     """How many attempts the store saw on its holdout."""
@@ -106,8 +107,8 @@ class Tally:
         """The row's status."""
         return rank.status(
             disqualified=any(v.level == "disqualify" for v in self.verdicts),
-            failed=any("error" in r for _, r in self.cells),
-            skipped=any("skipped" in r for _, r in self.cells),
+            failed=any(e.error is not None for e in self.cells),
+            skipped=any(e.skipped is not None for e in self.cells),
             no_gap=self.reference.no_gap is not None,
         )
 
@@ -129,20 +130,24 @@ class Tally:
     @property
     def right(self) -> Floats:
         """(S, n_test) their outcomes as `Setting.right` gives them."""
-        records = [r for _, r in self.cells if "outcomes" in r]
-        setting = self.reference.setting
-        return setting.unpacked(records) if records else np.empty((0, len(setting.test)))
+        found, setting = [cell.scored for cell in self.well], self.reference.setting
+        return setting.unpacked(found) if found else np.empty((0, len(setting.test)))
+
+    @property
+    def well(self) -> list[CellResult]:
+        """Its cells that ended well."""
+        return [found for e in self.cells if (found := e.result) is not None]
 
     @cached_property
     def solver(self) -> str:
         """The solver of its fits, `none` without a fit."""
-        used = sorted({s for _, r in self.cells for s in r.get("solvers", ())})
+        used = sorted({solver for cell in self.well for solver in cell.solvers})
         return "+".join(used) or NO_SOLVER
 
     @cached_property
     def flops(self) -> float:
         """What its cells that ended well were charged."""
-        return float(sum(r["compute"]["flops"] for _, r in self.cells if "compute" in r))
+        return float(sum(cell.compute.flops for cell in self.well))
 
     @property
     def accuracies(self) -> list[float]:
@@ -159,7 +164,7 @@ class Tally:
         accuracies = _accuracies(found)
         if len(found) < len(self.cells) or not len(found):
             return accuracies, None
-        return accuracies, block([job.cell.seed for job, _ in self.cells], found, self.reference.clusters)
+        return accuracies, block([e.seed for e in self.cells], found, self.reference.clusters)
 
     def entry(self) -> rank.Entry:
         """What ranking needs of it."""
@@ -224,9 +229,10 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
     value = score.mean if score is not None and counts else None
     source = tally.method.source
     whole = tally.block()
-    isolation = [kept for _, record in tally.cells if (kept := record.get("isolation"))]
-    levels = [kept["level"] for kept in isolation]
-    level = PREDICTIONS_ONLY if PREDICTIONS_ONLY in levels else lowest(levels)
+    isolation = [kept for e in tally.cells if (kept := e.isolation) is not None]
+    levels = [kept.level for kept in isolation]
+    own = [level for level in levels if level != PREDICTIONS_ONLY]
+    level = lowest(own) if len(own) == len(levels) else PREDICTIONS_ONLY
     return document.Row(
         method=tally.method.name,
         parameters=dict(tally.method.changed),
@@ -241,10 +247,10 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         pgr_sem=score.sem if score is not None and counts else None,
         reason=_reason(tally, status, bounds[0] if bounds else None),
         transfer=_transfer(tally, score if counts else None),
-        access=list(tally.cells[0][0].access),
+        access=list(tally.cells[0].work.access),
         attempts=tally.attempts,
         isolation=level,
-        layers=[name for name in LAYERS if isolation and all(name in kept["layers"] for kept in isolation)],
+        layers=[name for name in LAYERS if isolation and all(name in kept.layers for kept in isolation)],
         verdicts=[
             records.VerdictRecord(
                 guard=v.guard,
@@ -259,7 +265,7 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         ],
         again=tally.again,
         compute=_compute(tally),
-        fits=fit_facts.of_row(r for _, r in tally.cells),
+        fits=fit_facts.of_row(tally.well),
         solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
         source=provenance.SourceRecord(
@@ -301,7 +307,7 @@ def _dependence(tally: Tally) -> float | None:
 
 def _unverified(tally: Tally, level: str) -> str | None:
     """Why the row's numbers are not to be trusted as a verified one's are."""
-    if level == "L0" and any("accuracy" in record for _, record in tally.cells):
+    if level == "L0" and tally.well:
         return NOT_ISOLATED
     if level == PREDICTIONS_ONLY:
         return ELSEWHERE
@@ -326,12 +332,11 @@ def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None)
     if status == "disqualified":
         return next(v.because for v in tally.verdicts if v.level == "disqualify")
     # With -x the seeds that were not run stand before the one that failed, as often as not.
-    for job, record in sorted(tally.cells, key=lambda cell: cell[1].get("not_run", False)):
-        if "error" in record:
-            first = str(record["error"]).partition("\n")[0]
-            return f"seed {job.cell.seed}: {first}"
-        if "skipped" in record:
-            return str(record["skipped"])
+    for ended in sorted(tally.cells, key=lambda e: e.failure is not None and not e.failure.was_run):
+        if ended.error is not None:
+            return f"seed {ended.seed}: {ended.error.partition(chr(10))[0]}"
+        if ended.skipped is not None:
+            return ended.skipped
     if tally.reference.no_gap is not None:
         return tally.reference.no_gap
     return bounds.reason if bounds is not None else None
@@ -343,16 +348,17 @@ def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
     floor, top = pgr.mean(weak), pgr.mean(ceiling)
     has_gap = tally.reference.no_gap is None
     per_seed = []
-    for job, record in tally.cells:
-        accuracy = record.get("accuracy")
+    for ended in tally.cells:
+        scored = None if ended.result is None else ended.result.scored
+        accuracy = None if scored is None else scored.accuracy
         per_seed.append(
             document.SeedTransfer(
-                seed=job.cell.seed,
+                seed=ended.seed,
                 accuracy=accuracy,
                 pgr=pgr.recovered(accuracy, floor, top) if accuracy is not None and has_gap else None,
-                error=record.get("error") or record.get("skipped"),
-                outcomes=record["outcomes"] if is_open and "outcomes" in record else UNSET,
-                ties=record["ties"] if is_open and record.get("ties") else UNSET,
+                error=ended.error or ended.skipped,
+                outcomes=scored.outcomes if is_open and scored is not None else UNSET,
+                ties=scored.ties if is_open and scored is not None and scored.ties else UNSET,
             )
         )
     known = [s.accuracy for s in per_seed if s.accuracy is not None]
@@ -363,14 +369,14 @@ def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
 
 def _compute(tally: Tally) -> provenance.Compute:
     """Summed over the row's cells that ended well."""
-    found: list[Mapping[str, float]] = [r["compute"] for _, r in tally.cells if "compute" in r]
+    found = [cell.compute for cell in tally.well]
     return provenance.Compute(
-        fits=sum(int(c["fits"]) for c in found),
-        tokens=sum(int(c["tokens"]) for c in found),
+        fits=sum(c.fits for c in found),
+        tokens=sum(c.tokens for c in found),
         flops=tally.flops,
-        solves=sum(int(c.get("solves", 0)) for c in found),
-        steps=sum(int(c.get("steps", 0)) for c in found),
-        epochs=float(sum(c.get("epochs", 0.0) for c in found)),
+        solves=sum(c.solves for c in found),
+        steps=sum(c.steps for c in found),
+        epochs=float(sum(c.epochs for c in found)),
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.stages.members import AT_COMPUTE
+from w2s_harness.experiment.stages.teachers import Teacher
+from w2s_harness.experiment.work.engine import Bench
 from w2s_harness.plan import Plan
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR, seeds_sentence
 from w2s_harness.report.comparing import (
@@ -34,8 +34,6 @@ from w2s_harness.scoring.starred import Point, Starred
 from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
-AT_COMPUTE = "vanilla@C"
-"""The reference of `vs_compute`: an ensemble of vanilla students of at most the row's compute."""
 CONVEX = "a convex head: more compute is no more than vanilla"
 """`Row.vs_compute_note` under the solver `exact`: members of `vanilla@C` differ in their bags alone."""
 MOST_MEMBERS = 16
@@ -98,7 +96,7 @@ def reference_solver(tally: Tally) -> str:
     return "path" if "path" in tally.solver.split("+") else tally.solver
 
 
-def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, store: Store) -> list[Row]:
+def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, bench: Bench) -> list[Row]:
     """The rows with their comparisons, compute, calibration, best-of-k and warnings."""
     vanillas = vanilla_of(tally for _, tally in pairs)
     bases = [vanillas.get(tally.reference.setting.id) for _, tally in pairs]
@@ -118,7 +116,7 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, st
     best_zero_shot = against_best(
         scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), p_attempts
     )
-    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, store)
+    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, bench)
     return [
         msgspec.structs.replace(
             row,
@@ -146,7 +144,7 @@ def with_own_vanilla(known: Mapping[str, Starred], vanilla: Tally | None) -> Map
     star = None if vanilla is None else known.get(vanilla.solver)
     if vanilla is None or star is None or vanilla.solver == "exact" or not vanilla.is_whole:
         return known
-    seeds = [job.cell.seed for job, _ in vanilla.cells]
+    seeds = [e.seed for e in vanilla.cells]
     if set(seeds) != set(star.best.outcomes):
         return known
     own = Point(VANILLA, dict(zip(seeds, vanilla.outcomes, strict=True)))
@@ -255,15 +253,15 @@ def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
     return picked([_scored(row, tally) for row, tally in pairs], groups)
 
 
-def _calibrations(pairs: Sequence[tuple[Row, Tally]], store: Store) -> list[Calibration | None]:
-    """None where a seed is missing, or where its predictions are not kept."""
+def _calibrations(pairs: Sequence[tuple[Row, Tally]], bench: Bench) -> list[Calibration | None]:
+    """None where a seed is missing."""
     out: list[Calibration | None] = []
     teacher: _Teacher | None = None
     for _, tally in pairs:
         setting = tally.reference.setting
         if teacher is None or teacher.setting is not setting:
-            teacher = _Teacher(setting, store)
-        out.append(_calibration(tally, teacher, store) if tally.is_whole else None)
+            teacher = _Teacher(setting, bench)
+        out.append(_calibration(tally, teacher) if tally.is_whole else None)
     return out
 
 
@@ -272,40 +270,27 @@ class _Teacher:
     """The weak teacher on the holdout of a setting, read once for all its rows."""
 
     setting: Setting
-    store: Store
-    _known: dict[int, Floats | None] = field(default_factory=dict)
+    bench: Bench
+    _known: dict[int, Floats] = field(default_factory=dict)
 
-    def outcomes(self, seed: int) -> Floats | None:
-        """(n_test,) of a seed as `Setting.right` gives them, or None where it is not kept."""
+    def outcomes(self, seed: int) -> Floats:
+        """(n_test,) of a seed as `Setting.right` gives them."""
         if seed not in self._known:
-            found = self.store.array(Keys(self.setting).weak_test(seed))
-            self._known[seed] = None if found is None else self.setting.right(found)
+            found = self.bench.of(Teacher(self.setting.ref, seed))
+            self._known[seed] = self.setting.right(found.holdout.floats)
         return self._known[seed]
 
 
-def _calibration(tally: Tally, teacher: _Teacher, store: Store) -> Calibration | None:
-    keys, jobs = Keys(teacher.setting), [job for job, _ in tally.cells]
-    theirs = _known(teacher.outcomes(job.cell.seed) for job in jobs)
-    ours = None if theirs is None else _known(store.array(keys.predictions(job.key)) for job in jobs)
-    if ours is None or theirs is None:
-        return None
+def _calibration(tally: Tally, teacher: _Teacher) -> Calibration:
     setting, gold = teacher.setting, gold_of(teacher.setting.data, "test")
+    ours = np.stack([cell.predictions.floats for cell in tally.well])
+    theirs = np.stack([teacher.outcomes(e.seed) for e in tally.cells])
     outcomes = np.stack([setting.right(p) for p in ours])
     return Calibration(
         brier=calibration.brier(ours, gold.targets),
         ece=calibration.ece(ours, gold.targets),
         teacher_errors=calibration.teacher_errors(outcomes, theirs, gold.largest),
     )
-
-
-def _known(arrays: Iterable[npt.NDArray[Any] | None]) -> Floats | None:
-    """(S, n) the arrays stacked; None from the first that is missing."""
-    found = []
-    for array in arrays:
-        if array is None:
-            return None
-        found.append(np.asarray(array, np.float64))
-    return np.stack(found)
 
 
 def _warnings(pairs: Sequence[tuple[Row, Tally]]) -> list[list[str]]:

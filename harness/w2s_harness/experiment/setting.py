@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.data.cut import cut
 from w2s_harness.data.draw import draw
 from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import dump, parse, prepare
-from w2s_harness.data.resolve import source_digest
 from w2s_harness.data.texts import TaskData, Texts
-from w2s_harness.errors import DataError, TaskError
-from w2s_harness.experiment.identity import code_version
-from w2s_harness.experiment.looking import Looks
-from w2s_harness.experiment.store import Store, canonical, key_of
-from w2s_harness.plan import Plan, PlannedTask
+from w2s_harness.experiment.setting_ref import SettingRef
+from w2s_harness.experiment.store import canonical
+from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.accuracy import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
-from w2s_harness.types import Pair, Split, Task
+from w2s_harness.types import Pair, Split
+
+
+@dataclass(frozen=True, slots=True)
+class OnHoldout:
+    """What is kept of predictions of a holdout."""
+
+    accuracy: float
+    outcomes: str
+    """Which rows are right, packed as `scoring.accuracy.pack` does it."""
+    ties: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,35 +66,52 @@ class Setting:
         """(..., n_test) what outcomes count: themselves, of a judged task agreement with a random voter."""
         return agreement(right, gold_of(self.data, "test").largest)
 
-    def scored(self, predictions: npt.ArrayLike) -> dict[str, Any]:
-        """What a record keeps of predictions of the holdout: `accuracy`, and `outcomes` and `ties` packed."""
+    def scored(self, predictions: npt.ArrayLike) -> OnHoldout:
+        """What is kept of predictions of the holdout."""
         right = self.right(predictions)
         packed, ties = pack(right)
-        return {"accuracy": accuracy(self.agreement(right)), "outcomes": packed, "ties": ties}
+        return OnHoldout(accuracy(self.agreement(right)), packed, ties)
 
-    def unpacked(self, records: Sequence[Mapping[str, Any]]) -> Outcomes:
-        """(S, n_test) outcomes of S records, one or more, as `right` gave them."""
-        return unpack_all([(r["outcomes"], r["ties"]) for r in records], len(self.test))
+    def unpacked(self, found: Sequence[OnHoldout]) -> Outcomes:
+        """(S, n_test) the outcomes of S of them, one or more, as `right` gave them."""
+        return unpack_all([(each.outcomes, each.ties) for each in found], len(self.test))
 
     def draw(self, split: Split, seed: int) -> npt.NDArray[np.int64]:
         """(m,) the rows of a training split that seed `seed` trains on: 80 % of its questions."""
         name = f"{self.data.digest}/{split}"
         return draw(self.data, split, root=self.root_seed, seed=seed, name=name)
 
+    @cached_property
+    def ref(self) -> SettingRef:
+        """What names the results of its stages."""
+        return SettingRef(
+            id=self.id,
+            task=self.task.id,
+            pair=self.pair.name,
+            kind=self.data.kind,
+            mode=self.pair.mode,
+            data=self.data.digest,
+            answers=self.data.answers_digest,
+            part=self.data.part,
+            root_seed=self.root_seed,
+            share_true=self.task.task.share_true,
+            identity=digest(self._identity()),
+            reads=(digest(self._reading("weak")), digest(self._reading("strong"))),
+            chain=digest([asdict(m) | self.weights(f"student{k}") for k, m in enumerate(self.pair.students)]),
+            abilities=tuple(self.pair.abilities),
+            has_templates=bool(self.pair.strong.templates),
+        )
+
     def weights(self, role: str) -> dict[str, Any]:
         """What identifies a role's model: the digest of its files, wherever they lie."""
         return {"source": None, "revision": None, "sha256": self.models[role]["sha256"]}
 
-    def identity(self) -> dict[str, Any]:
-        """`_identity`, made once: thousands of cells share it."""
-        return self._identity
+    def _reading(self, role: str) -> list[Any]:
+        """A model, and how it reads a text; shared by every pair with this model."""
+        spec = self.pair.weak if role == "weak" else self.pair.strong
+        how = [spec.dtype, spec.readout, spec.max_tokens, self.pair.threads, spec.device, spec.chat_template]
+        return [self.weights(role), how]
 
-    @cached_property
-    def identity_text(self) -> str:
-        """`identity` as canonical JSON: the longest part of every key."""
-        return canonical(self._identity)
-
-    @cached_property
     def _identity(self) -> dict[str, Any]:
         """What the numbers of every stage hang on, beside the stage's own settings."""
         pair = asdict(self.pair)
@@ -109,70 +129,7 @@ class Setting:
             "root_seed": self.root_seed,
         }
 
-    def chain(self) -> list[dict[str, Any]]:
-        """What identifies the smaller students, smallest first; only methods read them, no shared stage."""
-        return [asdict(model) | self.weights(f"student{k}") for k, model in enumerate(self.pair.students)]
 
-
-def prepare_settings(
-    plan: Plan, store: Store, looks: Looks | None = None, *, lost: dict[str, str] | None = None
-) -> list[Setting]:
-    """Look at every model, then load and validate every task of the plan (once per content).
-
-    `looks` says which commits hub ids mean, and loads models that it has not seen; without it they are looked
-    at only from outside. `lost` takes the tasks whose own code does not load them, by id, with the reason;
-    they have no setting. Raises `DataError` or `ModelError` before any work is done, and `TaskError` where
-    `lost` is not given or would take every task.
-    """
-    looks = looks or Looks(store, loads=False, checks=False)
-    # as many as the baselines use, to which the service of the looks is handed over
-    threads = max(pair.threads for pair in plan.pairs)
-    seen = {pair.name: looks.at(pair, threads) for pair in plan.pairs}
-    out = []
-    for task in plan.tasks:
-        try:
-            whole = _data(task, plan.limit, store)
-        except TaskError as bad:
-            if lost is None or len(lost) + 1 == len(plan.tasks):
-                raise
-            lost[task.id] = str(bad)
-            continue
-        data = cut(whole, task.part, root=plan.root_seed, name=task.id)
-        out += [
-            Setting(task, seen[pair.name].pair, data, seen[pair.name].models, plan.root_seed)
-            for pair in filter(task.runs_on, plan.pairs)
-        ]
-    return out
-
-
-def _data(planned: PlannedTask, limit: int | None, store: Store) -> TaskData:
-    task = planned.task
-    source = source_digest(task) or _code_digest(task)
-    settings = dict(sorted(planned.settings.items()))
-    key = key_of("data", [task.name, task.version, settings, source, limit, code_version("data")])
-    path = store.path(key)
-    if path is not None:
-        try:
-            return parse(path.read_bytes())
-        except DataError:
-            pass  # a dump of another format: made again below
-    data = prepare(task, limit=limit)
-    store.put_bytes(key, dump(data))
-    return data
-
-
-def _code_digest(task: Task) -> str:
-    """Digest of what generates a task: the modules beside its own, and its data folder."""
-    module = sys.modules[type(task).__module__]
-    file = Path(module.__file__ or "")
-    files = sorted(p for p in file.parent.rglob("*.py") if p.is_file()) if module.__package__ else [file]
-    if task.data.is_dir():
-        files += sorted(p for p in task.data.rglob("*") if p.is_file())
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(file.parent)}\0".encode())
-        try:
-            digest.update(path.read_bytes())
-        except OSError as bad:
-            raise TaskError(f"task {task.name}: {path} cannot be read: {bad.strerror}") from bad
-    return digest.hexdigest()
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of a value."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

@@ -15,8 +15,9 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,6 +61,23 @@ class Address:
         return whole.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A result as it stands in a store."""
+
+    facts: dict[str, Any]
+    files: Mapping[str, Mapping[str, str]]
+    """The arrays with a file of their own."""
+    together: Mapping[str, str] | None
+    """The file of all others."""
+    rest: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all arrays."""
+        return (*self.files, *self.rest)
+
+
 class Store:
     """Results by key. Safe for threads of one process and for several processes at once."""
 
@@ -76,6 +94,7 @@ class Store:
         self._lock = threading.Lock()
         self._synced = 0.0
         self._uses = Uses()
+        self._seen: dict[Path, tuple[int, ...]] = {}
         self._check_format()
         with writing(root):
             self._held = hold(root)
@@ -127,13 +146,17 @@ class Store:
 
     def data(self, key: str) -> bytes | None:
         """The checked bytes put under `key`, or None as for `path`; what was hashed is what is returned."""
-        record, found = self.get(key), []
+        record = self.get(key)
+        return None if record is None else self._bytes(record)
+
+    def _bytes(self, record: Mapping[str, str]) -> bytes | None:
+        found: list[bytes] = []
 
         def digest(file: IO[bytes]) -> str:
             found.append(file.read())
             return hashlib.sha256(found[0]).hexdigest()
 
-        return found[0] if record is not None and self._checked(record, digest) else None
+        return found[0] if self._checked(record, digest) else None
 
     def _checked(self, record: Mapping[str, str], digest: Callable[[Any], str]) -> Path | None:
         path = self._object(record["sha256"], record["suffix"])
@@ -153,27 +176,77 @@ class Store:
 
     def put_bytes(self, key: str, data: bytes, suffix: str = ".bin") -> Path:
         """Write bytes atomically under the digest of their content, and that digest under `key`."""
-        digest = hashlib.sha256(data).hexdigest()
-        path = self._object(digest, suffix)
+        record = self._write(data, suffix)
+        self.put(key, record)
+        return self._object(**record)
+
+    def _write(self, data: bytes, suffix: str) -> dict[str, str]:
+        record = {"sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix}
+        path = self._object(**record)
         with writing(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, data)
-        self.put(key, {"sha256": digest, "suffix": suffix})
-        return path
+        return record
 
     def put_array(self, key: str, array: npt.NDArray[Any]) -> Path:
         """Write an array as `.npy`; as `put_bytes`."""
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-        return self.put_bytes(key, buffer.getvalue(), ".npy")
+        return self.put_bytes(key, npy(array), ".npy")
 
     def array(self, key: str) -> npt.NDArray[Any] | None:
         """The array put under `key`, or None."""
         data = self.data(key)
+        return None if data is None else from_npy(data)
+
+    def put_record(
+        self, key: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, apart: Set[str]
+    ) -> None:
+        """Put a result under `key`, whole or not at all: its arrays in files, then the line that names them.
+
+        Those of `apart` have a file of their own, the rest one together. Raises `StoreError` as `put`.
+        """
+        own = {name: self._write(npy(array), ".npy") for name, array in arrays.items() if name in apart}
+        rest = {name: npy(array) for name, array in arrays.items() if name not in apart}
+        together = self._write(msgspec.msgpack.encode(rest), ".arrays") if rest else None
+        self.put(key, {"facts": facts, "files": own, "together": together, "names": sorted(rest)})
+
+    def kept(self, key: str, *, checked: bool = True) -> Kept | None:
+        """The result put under `key`, or None where there is none.
+
+        None too, if `checked`, where one of its files is not as it was.
+        """
+        value = self.get(key)
+        if not isinstance(value, dict) or "facts" not in value:
+            return None
+        found = Kept(value["facts"], value["files"], value["together"], tuple(value["names"]))
+        named = [*found.files.values(), *([found.together] if found.together else [])]
+        return found if not checked or all(map(self._sound, named)) else None
+
+    def file_of(self, kept: Kept, name: str) -> Path | None:
+        """The checked file of an array that has one of its own; None as for `path`."""
+        return self._sound(kept.files[name])
+
+    def array_of(self, kept: Kept, name: str) -> npt.NDArray[Any] | None:
+        """An array of a result; None as for `path`."""
+        record = kept.files.get(name) or kept.together
+        data = None if record is None else self._bytes(record)
         if data is None:
             return None
-        array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        return array
+        return from_npy(data if name in kept.files else msgspec.msgpack.decode(data)[name])
+
+    def _sound(self, record: Mapping[str, str]) -> Path | None:
+        """A file of a result, its bytes looked at once for as long as nobody touches it."""
+        path = self._object(record["sha256"], record["suffix"])
+        try:
+            seen = path.lstat()
+        except OSError:
+            seen = None
+        mark = None if seen is None else (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        if mark is not None and self._seen.get(path) == mark:
+            return path
+        found = self._checked(record, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
+        if found is not None and mark is not None:
+            self._seen[path] = mark
+        return found
 
     def sync(self) -> None:
         """Make everything that was put survive a power cut."""
@@ -193,8 +266,8 @@ class Store:
                 os.close(log)
                 os.close(held)
 
-    def _object(self, digest: str, suffix: str) -> Path:
-        return self.objects / digest[:2] / f"{digest}{suffix}"
+    def _object(self, sha256: str, suffix: str) -> Path:
+        return self.objects / sha256[:2] / f"{sha256}{suffix}"
 
     def _check_format(self) -> None:
         file = self.root / "store.json"
@@ -235,6 +308,33 @@ class Store:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_S:
                     path.unlink()
+
+
+def npy(array: npt.NDArray[Any]) -> bytes:
+    """An array as the bytes of an `.npy` file."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_npy(data: bytes) -> npt.NDArray[Any]:
+    """The array in the bytes of an `.npy` file."""
+    array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def digests(line: bytes) -> set[str]:
+    """The files that a line of the log names."""
+    try:
+        value = msgspec.json.decode(line)["v"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return set()
+    if not isinstance(value, dict):
+        return set()
+    files = value.get("files")
+    named = [value, value.get("together"), *(files.values() if isinstance(files, dict) else ())]
+    found = (record.get("sha256") for record in named if isinstance(record, dict))
+    return {digest for digest in found if isinstance(digest, str)}
 
 
 def log_lines(data: bytes) -> Iterator[tuple[str, bytes]]:

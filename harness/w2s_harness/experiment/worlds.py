@@ -6,7 +6,6 @@ does not ship by a secret too. Echoes and decoys are the exception: all rows are
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,22 +14,21 @@ import numpy.typing as npt
 
 from w2s_harness.data.release import order_key, release_order
 from w2s_harness.data.texts import Texts
-from w2s_harness.errors import StoreError
 from w2s_harness.experiment.canary import canary
-from w2s_harness.experiment.keys import Keys, named_seed
-from w2s_harness.experiment.own_worlds import kept_labels, own_labels
-from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
+from w2s_harness.experiment.seeds import named_seed
+from w2s_harness.experiment.setting_ref import SettingRef
+from w2s_harness.experiment.space import space
+from w2s_harness.experiment.stages.own import TEACHERS, OwnLabels
+from w2s_harness.experiment.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, weak_labels
+from w2s_harness.experiment.work.result import Result
+from w2s_harness.experiment.work.work import Lookup, Work
 from w2s_harness.plan import Cell
 from w2s_harness.types import Split, World
-from w2s_harness.wire.rows import TextRow
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-OTHER_TEACHER = 2**31 - 1
-"""The seed whose teacher stands in for another one; no plan's default seeds reach it."""
 DILUTED = 0.7
 """Share of rows among which a diluted teacher's labels are shuffled."""
 REGION = 1 / 3
@@ -39,7 +37,6 @@ BAIT_WRONG = 0.25
 """Share of the honeypot's labels that are not the teacher's decision."""
 GRID = 1e-4
 """Weak labels are released to code that w2s-harness does not ship by this, with a jitter below it."""
-_GRAMS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,21 +77,33 @@ class Staged:
     test: Stage
 
 
-def tell(store: Store, setting: Setting, seed: int, world: World | None, secret: str = "") -> Told:
+def tell(at: Lookup, ref: SettingRef, seed: int, world: World | None, secret: str = "") -> Told:
     """The teacher of a cell in `world`; `secret` as `secret.of_method` gives it.
 
-    Raises `StoreError` where a baseline's array is gone.
+    Raises `StoreError` where the result of a need is gone.
     """
-    drawn = setting.draw("train_unlabel", seed)
-    own = _array(store, Keys(setting).labels(seed))[drawn]
+    setting = at.setting(ref)
+    drawn, own = setting.draw("train_unlabel", seed), weak_labels(at, ref, seed)
     weak, changed, region = own, np.zeros(len(drawn), bool), np.zeros(len(setting.test), bool)
     if world is not None and world.teacher != "kept":
-        weak, changed, region = _Teacher(store, setting, seed, world, drawn, own, secret).labels()
+        weak, changed, region = _Teacher(at, ref, seed, world, drawn, own, secret).labels()
     if secret:
-        weak = blurred(weak, np.random.default_rng(_seed(setting, seed, "blur", _name(world), secret)))
-    rng = np.random.default_rng(_seed(setting, seed, "bait", _name(world), *_hidden(secret)))
+        weak = blurred(weak, np.random.default_rng(_seed(ref, seed, "blur", _name(world), secret)))
+    rng = np.random.default_rng(_seed(ref, seed, "bait", _name(world), *_hidden(secret)))
     bait = (weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG)
     return Told(drawn=drawn, weak=weak, changed=changed, region=region, bait=bait)
+
+
+def told_by(ref: SettingRef, seed: int, world: World | None) -> tuple[Work[Result], ...]:
+    """What `tell` and `stage` need."""
+    own: tuple[Work[Result], ...] = (Teacher(ref, seed),)
+    if world is None:
+        return own
+    if world.teacher == "other":
+        return (*own, Teacher(ref, OTHER_TEACHER))
+    if world.teacher == "canary":
+        return (*own, Ceiling(ref, seed, with_train=True))
+    return (*own, OwnLabels(ref, seed, world)) if world.teacher in TEACHERS else own
 
 
 def blurred(weak: Floats, rng: np.random.Generator) -> Floats:
@@ -107,16 +116,20 @@ def blurred(weak: Floats, rng: np.random.Generator) -> Floats:
     return np.clip(np.where(weak == 0.5, 0.5, 0.5 + off), 0.0, 1.0)
 
 
-def stage(store: Store, setting: Setting, cell: Cell, world: World | None, secret: str = "") -> Staged:
+def stage(at: Lookup, ref: SettingRef, cell: Cell, world: World | None, secret: str = "") -> Staged:
     """What the cell's worker is given in `world`. Raises `StoreError` as `tell`."""
-    told = tell(store, setting, cell.seed, world, secret)
-    key = order_key(setting.root_seed, cell.id, _name(world), secret)
-    unlabel, everything = setting.data.texts["train_unlabel"], np.arange(len(setting.test))
-    return Staged(
-        told=told,
-        train=_phase(unlabel, told.drawn, setting, cell.seed, world, key, "train_unlabel", secret),
-        test=_phase(setting.test, everything, setting, cell.seed, world, key, "test", secret),
+    told = tell(at, ref, cell.seed, world, secret)
+    key = order_key(ref.root_seed, cell.id, _name(world), secret)
+    texts = at.setting(ref).data.texts
+    rows: tuple[tuple[Split, Codes], ...] = (
+        ("train_unlabel", told.drawn), ("test", np.arange(len(texts["test"]))),
+    )  # fmt: skip
+    train, test = (
+        Stage(*found, release_order(texts[split], found[1], key=key))
+        for split, index in rows
+        for found in [rows_of(texts[split], index, ref, cell.seed, world, split, secret)]
     )
+    return Staged(told=told, train=train, test=test)
 
 
 def _name(world: World | None) -> str:
@@ -128,38 +141,29 @@ def _hidden(secret: str) -> tuple[str, ...]:
     return (secret,) if secret else ()
 
 
-def _seed(setting: Setting, seed: int, *names: str) -> int:
-    return named_seed(setting.root_seed, setting.data.digest, "world", seed, *names)
-
-
-def _array(store: Store, key: str) -> Floats:
-    found = store.array(key)
-    if found is None:
-        raise StoreError("the weak labels are gone from the store; run the same command again")
-    return np.asarray(found, np.float64)
+def _seed(ref: SettingRef, seed: int, *names: str) -> int:
+    return named_seed(ref.root_seed, ref.data, "world", seed, *names)
 
 
 # -- what the rows are ----------------------------------------------------------------------------------
 
 
-def _phase(
-    split: Texts,
+def rows_of(
+    texts: Texts,
     index: Codes,
-    setting: Setting,
+    ref: SettingRef,
     seed: int,
     world: World | None,
-    key: bytes,
-    name: Split,
-    secret: str,
-) -> Stage:
+    split: Split,
+    secret: str = "",
+) -> tuple[Codes, Codes]:
+    """(n,) rows that the student reads and (n,) rows that a worker is shown in the place of `index` (n,)."""
     inputs = "kept" if world is None else world.inputs
-    reads = shows = index
-    if inputs != "kept":
-        rng = np.random.default_rng(_seed(setting, seed, _name(world), name, *_hidden(secret)))
-        reads = index[other_questions(split.groups[index], rng)]
-    if inputs == "scrambled":
-        shows = reads
-    return Stage(reads, shows, release_order(split, shows, key=key))
+    if inputs == "kept":
+        return index, index
+    rng = np.random.default_rng(_seed(ref, seed, _name(world), split, *_hidden(secret)))
+    reads = index[other_questions(texts.groups[index], rng)]
+    return reads, reads if inputs == "scrambled" else index
 
 
 def other_questions(groups: npt.ArrayLike, rng: np.random.Generator) -> Codes:
@@ -184,8 +188,8 @@ def other_questions(groups: npt.ArrayLike, rng: np.random.Generator) -> Codes:
 class _Teacher:
     """A counterfactual teacher of one cell."""
 
-    store: Store
-    setting: Setting
+    at: Lookup
+    ref: SettingRef
     seed: int
     world: World
     drawn: Codes
@@ -195,10 +199,10 @@ class _Teacher:
 
     def labels(self) -> tuple[Floats, Bools, Bools]:
         """The weak labels, where they differ, and the holdout's part of the region (`local`)."""
-        n = len(self.own)
-        region, test_region = np.ones(n, bool), np.zeros(len(self.setting.test), bool)
+        n, n_test = len(self.own), len(self.at.setting(self.ref).test)
+        test_region = np.zeros(n_test, bool)
         named = (self.world.teacher, str(self.world.draw), *_hidden(self.secret))
-        rng = np.random.default_rng(_seed(self.setting, self.seed, *named))
+        rng = np.random.default_rng(_seed(self.ref, self.seed, *named))
         match self.world.teacher:
             case "local":
                 region, test_region = self._region(rng)
@@ -210,49 +214,24 @@ class _Teacher:
                 weak = self.own.copy()
                 weak[among] = self.own[among[np.argsort(rng.random(len(among)), kind="stable")]]
             case "other":
-                weak = _array(self.store, Keys(self.setting).labels(OTHER_TEACHER))[self.drawn]
+                weak = self.at.of(Teacher(self.ref, OTHER_TEACHER)).labels.floats[self.drawn]
             case "canary":
-                weak, missed = canary(self.store, self.setting, self.seed, self.drawn, self.own)
+                weak, missed = canary(self.at, self.ref, self.seed, self.drawn, self.own)
                 return weak, missed, test_region
             case "echo" | "decoy" | "strict":
-                weak = self._without_own()
+                weak = self.at.of(OwnLabels(self.ref, self.seed, self.world)).labels.floats
             case _:
                 weak = 1 - self.own
         return weak, weak != self.own, test_region
 
-    def _without_own(self) -> Floats:
-        """The labels of an echo, strict or not, or a decoy, made once for all methods."""
-        # a pair of decoys shares its draw, so the sign names nothing
-        named = _seed(self.setting, self.seed, self.world.teacher, str(self.world.draw))
-        key = kept_labels(self.setting, self.seed, named, self.world)
-        kept = self.store.array(key)
-        if kept is None:
-            where = space(self.store, self.setting, "train_unlabel")[self.drawn]
-            kept = own_labels(self.store, self.setting, self.seed, self.world, self.own, where, named)
-            self.store.put_array(key, kept)
-        return np.asarray(kept, np.float64)
-
     def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
-        train, test = (space(self.store, self.setting, name) for name in ("train_unlabel", "test"))
+        train, test = (space(self.at, self.ref, name) for name in ("train_unlabel", "test"))
         train = train[self.drawn]
         scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
         direction = rng.standard_normal(train.shape[1]) / scale
         along = (train - train.mean(0)) @ direction
         edge = float(np.quantile(along, 1 - REGION))
         return along > edge, (test - train.mean(0)) @ direction > edge
-
-
-def space(store: Store, setting: Setting, split: Split) -> npt.NDArray[np.float64]:
-    """(n, d) where a split's rows lie: the strong student's features, else counts of letters in a row."""
-    if setting.pair.mode == "probe":
-        return _array(store, Keys(setting).features("strong", split, "features"))
-    return np.stack([_grams(row) for row in setting.data.texts[split].rows])
-
-
-def _grams(row: TextRow) -> npt.NDArray[np.float64]:
-    text = "\n".join(filter(None, row.texts().values()))
-    codes = [zlib.crc32(text[i : i + 3].encode()) % _GRAMS for i in range(max(1, len(text) - 2))]
-    return np.bincount(codes, minlength=_GRAMS) / len(codes)
 
 
 # -- which worlds, and on which seeds -------------------------------------------------------------------

@@ -134,6 +134,10 @@ class ServiceClient:
         """One array for each point of the vanilla path: (k,) P(label = 1) (`baseline`)."""
         return self._ask(order, control.PredictedRows)
 
+    def read_out(self, order: control.ReadOut) -> control.ReadOuts:
+        """What the untrained student says of all rows under each of its templates."""
+        return self._ask(order, control.ReadOuts)
+
     def open_cell(self, order: control.OpenCell, clock_s: float | None = None) -> control.Opened:
         """Begin a cell (`worker-facing`); what the worker is told of the student.
 

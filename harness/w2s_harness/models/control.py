@@ -186,6 +186,13 @@ class OpenCell(Message, frozen=True, tag="open"):
     """The untrained weak model, for a cell with the access `generate`; loaded when it is to read."""
 
 
+class ReadOut(Message, frozen=True, tag="read_out"):
+    """Ask the untrained student of all rows under each of its templates; `ReadOuts`. No label is seen."""
+
+    cell: OpenCell
+    """The splits, in their own order."""
+
+
 class Serve(Message, frozen=True, tag="serve"):
     """A worker's request, decoded and passed on by the host; `Served`."""
 
@@ -216,6 +223,7 @@ ToService = (
     | Tune
     | FitPredict
     | Follow
+    | ReadOut
     | OpenCell
     | Serve
     | BeginTest
@@ -326,6 +334,17 @@ class Opened(Message, frozen=True, tag="opened"):
     """Names of the templates of each smaller student."""
 
 
+class ReadOuts(Message, frozen=True, tag="read_outs"):
+    """Answer to `ReadOut`: log-odds margins f8 of all rows, an array a template."""
+
+    names: tuple[str, ...]
+    """Of the templates; none of a model that cannot be asked."""
+    train: tuple[Array, ...] = ()
+    test: tuple[Array, ...] = ()
+    reason: str | None = None
+    """Why it cannot be asked."""
+
+
 class Served(Message, frozen=True, tag="served"):
     """Answer to `Serve`."""
 
@@ -345,4 +364,6 @@ class Unserved(Message, frozen=True, tag="failed"):
     """Where an exception that nobody foresaw came from; shown with `--debug`."""
 
 
-FromService = Looked | Extracted | Tuned | PredictedRows | Opened | Served | Began | Meter | Unserved
+FromService = (
+    Looked | Extracted | Tuned | PredictedRows | Opened | ReadOuts | Served | Began | Meter | Unserved
+)

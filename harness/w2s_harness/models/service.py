@@ -20,6 +20,7 @@ from typing import get_args
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict, tune
+from w2s_harness.models.read_out import read_out
 from w2s_harness.models.shelf import Shelf
 from w2s_harness.models.student import Session
 from w2s_harness.models.vanilla_path import follow
@@ -73,6 +74,8 @@ class Service:
                 return fit_predict(message, self._shelf)
             case control.Follow():
                 return follow(message, self._shelf)
+            case control.ReadOut():
+                return read_out(message, self._shelf)
         raise WorkerError(f"no answer to {type(message).__name__}")
 
     def _look(self, message: control.Look) -> control.Looked:

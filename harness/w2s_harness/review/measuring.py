@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from w2s_harness.balance import agreement
 from w2s_harness.evidence import CellEvidence
-from w2s_harness.experiment.assemble import Results
-from w2s_harness.experiment.gathering import Ended
-from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.assemble import RunResults
+from w2s_harness.experiment.cell.ended import Ended
 from w2s_harness.experiment.rows import subsets as marked
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import PlannedMethod
@@ -24,19 +23,19 @@ from w2s_harness.review.treatment import TrainedRows, treatment
 from w2s_harness.review.unseen import unseen
 
 
-def places(board: Leaderboard, found: Results, method: PlannedMethod) -> list[Place]:
+def places(board: Leaderboard, found: RunResults, method: PlannedMethod) -> list[Place]:
     """What is known of `method` on each task and pair of the run."""
     return [_Where(board, found, method, setting).place() for setting in found.settings]
 
 
 class _Where:
-    def __init__(self, board: Leaderboard, found: Results, method: PlannedMethod, setting: Setting) -> None:
+    def __init__(
+        self, board: Leaderboard, found: RunResults, method: PlannedMethod, setting: Setting
+    ) -> None:
         self.board, self.found, self.method, self.setting = board, found, method, setting
         self.gathered = found.work.gathered[setting.id]
-        self.cells: dict[str, list[Ended]] = {}
-        for job in found.work.jobs:
-            if job.setting is setting:
-                self.cells.setdefault(job.method.id, []).append(Ended(job, found.cells[job.cell.id]))
+        rows = found.work.ended()
+        self.cells = {method: cells for (where, method), cells in rows.items() if where == setting.id}
 
     def place(self) -> Place:
         """All of it; of a row that failed, no more than its row."""
@@ -49,13 +48,13 @@ class _Where:
             "row": self.row(self.method),
             "vanilla": self.row(planned[VANILLA]),
             "ablations": self.ablations(planned.values()),
-            "seconds": _sum(mine, "seconds"),
-            "service_seconds": _sum(mine, "service_seconds"),
-            "vanilla_seconds": _sum(self.cells[VANILLA], "seconds"),
+            "seconds": _seconds(mine),
+            "service_seconds": float(sum(e.result.service_seconds for e in mine if e.result is not None)),
+            "vanilla_seconds": _seconds(self.cells[VANILLA]),
         }
         if not all(ended.is_well for ended in mine):
             return Place(**base)
-        facts = [ended.record["seen"].get("trained", {}) for ended in mine]
+        facts = [ended.well.seen.trained for ended in mine]
         trained = [self.trained(ended) for ended in mine] if any(f.get("behind") for f in facts) else []
         return Place(
             **base,
@@ -90,10 +89,8 @@ class _Where:
     def trained(self, ended: Ended) -> TrainedRows:
         """One seed's training rows; the gold stays in the host."""
         cell = self.gathered.cell(ended)
-        array = self.found.work.store.array(Keys(self.setting).trained(ended.job.key))
-        if array is None:
-            array = np.full((3, len(cell.drawn)), np.nan)
-        weight, target, used = np.asarray(array, np.float64)
+        rows = ended.well.trained
+        weight, target, used = np.full((3, len(cell.drawn)), np.nan) if rows is None else rows.floats
         return TrainedRows(weight, target, used, cell.weak, cell.setting.train.gold[cell.drawn])
 
     def beside(self) -> list[Overlap]:
@@ -128,10 +125,10 @@ class _Where:
 
     def counterfactuals(self) -> list[Counterfactual]:
         """Counterfactual cells by kind, in the order in which guards asked for them."""
-        real = {e.job.cell.seed: self.gathered.cell(e).predictions for e in self.cells[self.method.id]}
+        real = {e.seed: self.gathered.cell(e).predictions for e in self.cells[self.method.id]}
         kinds: dict[tuple[str, str, str], list[Ended]] = {}
         for ended in self.worlds():
-            world = ended.job.world
+            world = ended.work.world
             if world is not None and ended.is_well:
                 stem = world.name.rstrip("0123456789").rstrip("-")
                 kinds.setdefault((stem, world.teacher, world.inputs), []).append(ended)
@@ -139,17 +136,14 @@ class _Where:
             Counterfactual(
                 *kind,
                 cells=len(cells),
-                accuracy=float(np.mean([e.record["accuracy"] for e in cells])),
+                accuracy=float(np.mean([e.well.scored.accuracy for e in cells])),
                 agreement=float(
-                    np.mean(
-                        [agreement(self.gathered.cell(e).predictions, real[e.job.cell.seed]) for e in cells]
-                    )
+                    np.mean([agreement(self.gathered.cell(e).predictions, real[e.seed]) for e in cells])
                 ),
             )
             for kind, cells in kinds.items()
         ]
 
 
-def _sum(cells: Sequence[Ended], name: str) -> float:
-    records: list[Mapping[str, Any]] = [ended.record for ended in cells]
-    return float(sum(record.get(name, 0.0) for record in records))
+def _seconds(cells: Sequence[Ended]) -> float:
+    return float(sum(ended.outcome.seconds or 0.0 for ended in cells))

@@ -13,12 +13,8 @@ from w2s_harness.discovery.syntax import code_lines
 from w2s_harness.disk import replace_file, writing
 from w2s_harness.errors import ExitCode, PluginError, UsageError
 from w2s_harness.experiment import again, session
-from w2s_harness.experiment.closed import closed_paths
-from w2s_harness.experiment.describing import Describer
-from w2s_harness.experiment.planning import build_plan
 from w2s_harness.experiment.selection import Options, Selection
-from w2s_harness.experiment.store import Store
-from w2s_harness.isolation.jail import Jail
+from w2s_harness.experiment.workshop import workshop
 from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
 from w2s_harness.report.claims import ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
@@ -64,14 +60,11 @@ def resolve(asked: Asked, say: Callable[[str], None]) -> tuple[Spec, PlannedMeth
         raise UsageError(f"review {asked.method}: name one method (confident:margin=.3, ./mine.py).")
     if specs[0].name.endswith(PREDICTIONS):
         raise UsageError(f"review {asked.method}: a file of predictions holds no code to review.")
-    plugins, store = asked.plugins(), Store(asked.options.store, warn=say)
-    try:
-        jail = Jail(asked.options.isolation, cell_timeout_s=asked.selection.cell_timeout_s)
-        jail.close_off(closed_paths(plugins, store))
-        with Describer(store, jail) as describer:
-            found = build_plan(replace(asked.selection, methods=asked.method), plugins, describer).methods
-    finally:
-        store.close()
+    options, timeout_s = asked.options, asked.selection.cell_timeout_s
+    with workshop(
+        options.store, asked.plugins(), say, isolation=options.isolation, timeout_s=timeout_s
+    ) as shop:
+        found = shop.plan(replace(asked.selection, methods=asked.method)).methods
     if len(found) != 1:
         names = ", ".join(f"{specs[0].name}::{m.name}" for m in found)
         raise UsageError(f"review {asked.method}: it offers {len(found)} methods. Name one: {names}.")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.data.resolve import data_task
-from w2s_harness.experiment.setting import Setting, prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
+from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask

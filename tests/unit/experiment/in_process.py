@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass, field
 
 import numpy as np
+from w2s_harness.experiment.keys import READS, Keys
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.experiment.keys import READS, Keys
 from w2s_harness.models import control
 from w2s_harness.models.service import Service
 

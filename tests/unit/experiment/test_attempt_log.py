@@ -20,7 +20,7 @@ from w2s_harness.experiment.attempts import (
     overlap,
 )
 from w2s_harness.experiment.planning import describe_plan
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
 

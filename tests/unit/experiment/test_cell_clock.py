@@ -8,11 +8,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from w2s_harness.experiment.one_cell import Job, Runner
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import WorkerError
 from w2s_harness.experiment import one_cell
-from w2s_harness.experiment.one_cell import Job, Runner
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.models import control
 from w2s_harness.plan import LARGE_FACTOR, SERVICE_FACTOR, SMALL, Cell, Limits

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.experiment.cells import CellWork
 from w2s_harness.experiment.guarding import Guards
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.types import World

@@ -6,15 +6,15 @@ from dataclasses import replace
 import in_process
 import numpy as np
 import pytest
+from w2s_harness.experiment.baselines import Baseline
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import controls
-from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.controls import Controls, shuffled
 from w2s_harness.experiment.gold_oracle import own_ceiling
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.accuracy import outcomes
 from w2s_harness.scoring.starred import Point, Starred

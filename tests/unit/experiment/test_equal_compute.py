@@ -6,15 +6,15 @@ from dataclasses import replace
 import in_process
 import numpy as np
 import pytest
+from w2s_harness.experiment.equal_compute import EqualCompute, bag, numbers
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment import equal_compute
-from w2s_harness.experiment.equal_compute import EqualCompute, bag, numbers
-from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.scored import SLACK
-from w2s_harness.experiment.setting import prepare_settings
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.meter import HEAD
 from w2s_harness.models.probe import fit_exact

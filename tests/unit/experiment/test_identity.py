@@ -3,11 +3,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from w2s_harness.experiment.keys import named_seed
 
 from w2s_harness.errors import ModelError
 from w2s_harness.experiment.code_digest import library_versions
 from w2s_harness.experiment.identity import code_version, model_identity
-from w2s_harness.experiment.keys import named_seed
 from w2s_harness.experiment.store import Store
 from w2s_harness.types import Model
 

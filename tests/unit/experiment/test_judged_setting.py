@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+from w2s_harness.experiment.baselines import Baseline
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.release import row_ids
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import judged
-from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.rows import Tally, reference, rows
 from w2s_harness.method_source import MethodSource

@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.experiment.identity import code_version
-from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.store import key_of
 from w2s_harness.plan import Cell, Limits
 from w2s_harness.types import Model, World

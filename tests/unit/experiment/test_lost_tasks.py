@@ -8,7 +8,7 @@ import pytest
 
 from w2s_harness.errors import TaskError
 from w2s_harness.experiment.planning import describe_plan
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.plan import PlannedTask
 from w2s_harness.types import Task
 

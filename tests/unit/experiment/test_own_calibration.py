@@ -5,13 +5,13 @@ from dataclasses import replace
 import in_process
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.own_calibration import DRAWS, STRICT_DRAWS, Calibrated, Calibration
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment import own_calibration
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.own_calibration import DRAWS, STRICT_DRAWS, Calibrated, Calibration
 from w2s_harness.experiment.own_rows import _Cells
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.types import World

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.own_worlds import own_worlds
+
 from w2s_harness.experiment.worlds import stage, tell
 from w2s_harness.plan import Cell
 from w2s_harness.types import World

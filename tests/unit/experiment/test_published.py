@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from w2s_harness.experiment.baselines import Baseline
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
-from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.published import Aside, compare_published, twin
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting

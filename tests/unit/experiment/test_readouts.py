@@ -8,13 +8,13 @@ from dataclasses import replace
 import in_process
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.readouts import Readouts, margins_of, with_mean
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import readouts
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.readouts import Readouts, margins_of, with_mean
-from w2s_harness.experiment.setting import prepare_settings
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.readouts import labels

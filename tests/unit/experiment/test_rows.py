@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+from w2s_harness.experiment.baselines import Baseline
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
-from w2s_harness.experiment.baselines import Baseline
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.method_source import MethodSource

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.discovery.metadata import OURS
 from w2s_harness.errors import StoreError, UsageError
 from w2s_harness.experiment import runs, secret
-from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.worlds import GRID, blurred, stage
 from w2s_harness.method_source import MethodSource

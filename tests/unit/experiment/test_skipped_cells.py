@@ -6,11 +6,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.one_cell import _ended
 
 from w2s_harness.errors import Skip, UsageError, WorkerError
 from w2s_harness.experiment.choose_pairs import choose_pairs
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.one_cell import _ended
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import Cell
 from w2s_harness.types import Pair, World

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import in_process
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.vanilla_path import VanillaPath
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment import identity
-from w2s_harness.experiment.keys import Keys
+from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.scored import with_own_vanilla
-from w2s_harness.experiment.setting import prepare_settings
-from w2s_harness.experiment.vanilla_path import VanillaPath
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.probe import Path, fit_exact
 from w2s_harness.models.selection import C_GRID, EPOCH_GRID

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.experiment.keys import Keys
 from w2s_harness.experiment.worlds import OTHER_TEACHER, cut, other_questions, spread, stage
 from w2s_harness.plan import Cell
 from w2s_harness.types import World

@@ -1,0 +1,1 @@
+"""One cell: a method on one setting and seed, in the real world or a counterfactual one."""
