@@ -1,4 +1,4 @@
-"""A method and a trusted plugin from separately installed distributions (`tests/plugin_example/`)."""
+"""A method, a trusted plugin and a command, separately installed (`tests/plugin_example/`)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
-    """An environment with w2s-harness and both examples; everything else comes from the running one."""
+    """An environment with w2s-harness and the examples; everything else comes from the running one."""
     home = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
     share(site)
-    sources = [str(shutil.copytree(EXAMPLES / name, home / name)) for name in ("method", "task")]
+    sources = [str(shutil.copytree(EXAMPLES / name, home / name)) for name in ("method", "task", "command")]
     pip = [
         sys.executable,
         "-m",
@@ -66,6 +66,15 @@ def test_both_are_listed_from_metadata(packaged):
     guards = {g["name"]: g for g in json.loads(packaged("list", "guards", "--json").out)}
     assert guards["vowels"]["enabled"] is False
     assert guards["vowels"]["enabled_by"] == "--guards default,vowels"
+
+
+def test_a_command_is_one_of_ours(packaged):
+    assert "Which method is best on each task and pair" in " ".join(packaged("--help").out.split())
+    board = Path(__file__).parents[2] / "docs" / "readme-leaderboard.json"
+    done = packaged("standings", str(board))
+    assert done.code == 0 and done.out.startswith("math on tiny: "), done.err
+    gone = packaged("standings", "gone.json")
+    assert gone.code == 4 and len(gone.err.splitlines()) == 1
 
 
 def test_the_method_runs_by_its_name(packaged):

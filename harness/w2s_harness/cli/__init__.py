@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import keyword
 import os
 import re
 import sys
@@ -15,60 +14,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-COMMANDS = {
-    "agent": "Automated researchers that write methods.",
-    "clean": "Remove old runs, and results that no run uses, from a store.",
-    "doctor": "What this machine can do for isolation, layer by layer.",
-    "export-rows": "The rows of a setting without labels, for a method that runs elsewhere.",
-    "fetch": "Model files of a pair that no pip install brings.",
-    "import": "Results of others, by seed, as a leaderboard.",
-    "list": "Tasks, methods, guards, pairs and runs that are there.",
-    "power": "How many seeds and rows a difference needs.",
-    "redteam": "Run hostile methods against the jail and the guards.",
-    "report": "The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.",
-    "review": "A dossier of a method, and a person's decision about it.",
-    "run": "Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
-    "schema": "The JSON Schema of a document that w2s-harness writes.",
-    "show": "What is known of a task, a method, a guard, a pair, a run or a cell.",
-    "verify": "Check a ledger, an agent run or a leaderboard line by line.",
-}
-
+from w2s_harness.cli.commands import LazyGroup, is_debugged
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-def module_of(name: str) -> str:
-    """The module of a command: `cli/NAME.py` with `_` for `-`, and one more where Python has the word."""
-    plain = name.replace("-", "_")
-    return f"w2s_harness.cli.{plain}{'_' if keyword.iskeyword(plain) else ''}"
-
-
-class LazyGroup(click.Group):
-    """Commands live in modules of their own (`module_of`), imported when named."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command's name."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called `cmd_name`, or None."""
-        if cmd_name not in COMMANDS:
-            close = get_close_matches(cmd_name, COMMANDS, n=1)
-            ctx.fail(f"no such command '{cmd_name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
-        command: click.Command = importlib.import_module(module_of(cmd_name)).command
-        return command
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a command; a broken pipe ends it as `failure.explain` says, not with click's 1."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as bad:
-            return importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=is_debugged())
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,11 +29,6 @@ def command(debug: bool) -> None:
     except OSError:
         gone = "the working folder is gone: no relative path leads anywhere. Change to one that is there."
         raise importlib.import_module("w2s_harness.errors").UsageError(gone) from None
-
-
-def is_debugged() -> bool:
-    """Whether tracebacks are wanted."""
-    return "--debug" in sys.argv or bool(os.environ.get("W2S_DEBUG"))
 
 
 def _open_streams() -> None:

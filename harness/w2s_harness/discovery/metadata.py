@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-import site
 import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from w2s_harness.discovery import editable, records, redirecting
 from w2s_harness.discovery.records import installed_files, normalised
+from w2s_harness.discovery.site_folders import site_folders
 from w2s_harness.errors import PluginError, UsageError
 from w2s_harness.method_source import OURS as OURS
 
@@ -44,17 +43,6 @@ class Entry:
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version} ({self.name} = {self.module})"
-
-
-def site_folders() -> list[Path]:
-    """The interpreter's site-packages folders that exist, without duplicates, in `sys.path` order."""
-    paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
-    if site.ENABLE_USER_SITE:
-        paths.append(site.getusersitepackages())
-    if _sees_system_packages():
-        paths += [p for p in sys.path if p.startswith(sys.base_prefix) and p.endswith("-packages")]
-    unique = dict.fromkeys(os.path.realpath(p) for p in paths)
-    return [Path(p) for p in unique if os.path.isdir(p)]  # noqa: PTH112 (a Path each is slow)
 
 
 def environment_folder(environment: Path) -> Path:
@@ -123,15 +111,6 @@ def _of_distribution(info: Path, group: str) -> Iterator[Entry]:
     for point in points:
         module = point.value.partition(":")[0].strip()
         yield Entry(point.name, module, group, normalised(name), version, info)
-
-
-def _sees_system_packages() -> bool:
-    config = Path(sys.prefix) / "pyvenv.cfg"
-    try:
-        text = config.read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "include-system-site-packages = true" in text.lower()
 
 
 def import_folders(info: Path) -> list[Path]:

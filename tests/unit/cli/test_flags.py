@@ -11,8 +11,8 @@ from click.core import ParameterSource
 from click.testing import CliRunner
 
 from w2s_harness import cli
+from w2s_harness.agent.command import command as agent
 from w2s_harness.cli import main, repeated
-from w2s_harness.cli.agent import command as agent
 from w2s_harness.cli.options import FLAGS, nearer_pair
 from w2s_harness.cli.run import command
 from w2s_harness.errors import UsageError
