@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import msgspec
 
 import w2s_harness
 from w2s_harness.experiment.code_digest import library_versions, whole
-from w2s_harness.importing import comparing
 from w2s_harness.importing.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
 from w2s_harness.report import document, provenance, records
 from w2s_harness.report.claims import claims_of, decided
+from w2s_harness.report.comparing import ALPHA, corrected
+from w2s_harness.scoring.compare import Difference
 from w2s_harness.scoring.imported import accuracy_test, gap_interval_of, no_gap_of, pgr_interval_of
-from w2s_harness.scoring.interval import Interval
+from w2s_harness.scoring.interval import Interval, quantile
 from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered, under
+from w2s_harness.scoring.rank import intervals
 
 NO_BASELINES = "weak and ceiling are recorded as means only, so their error is not known"
 OTHER_BASELINES = "the recorded baselines are not the setting's, so their error is not known"
@@ -124,13 +127,20 @@ def _model(source: str) -> provenance.ModelRecord:
 def _rows(reference: _Reference) -> list[document.Row]:
     """The rows of a setting, best first."""
     setting = reference.setting
-    ranks = {}
-    if reference.no_gap is None:
-        by_method = {row.method: row.transfer for row in setting.rows}
-        ranks = comparing.rank_intervals(by_method, setting.n_rows)
-    known = {row.method: row.transfer for row in setting.rows}.get(setting.reference)
-    made = [_row(reference, row, known, ranks.get(row.method)) for row in setting.rows]
+    known = {row.method: row.transfer for row in setting.rows}
+    ranks = _ranks(known, setting.n_rows) if reference.no_gap is None else {}
+    vanilla = known.get(setting.reference)
+    made = [_row(reference, row, vanilla, ranks.get(row.method)) for row in setting.rows]
     return sorted(made, key=lambda row: (-(row.transfer.mean or 0.0), row.method))
+
+
+def _ranks(rows: Mapping[str, BySeed], n_rows: int | None) -> dict[str, tuple[int, int]]:
+    """The rank interval of each row: `scoring.rank.intervals` with `accuracy_test` for the test of a pair."""
+    tests = {}
+    for (i, a), (j, b) in combinations(enumerate(rows.values()), 2):
+        found = accuracy_test(a, b, n_rows)
+        tests[i, j] = (found.estimate, 1.0 if found.p is None else found.p)
+    return dict(zip(rows, intervals(len(rows), tests, alpha=ALPHA), strict=True))
 
 
 def _row(
@@ -143,9 +153,9 @@ def _row(
     interval = _interval(reference, row, own)
     per_seed = [recovered(t, weak, ceiling) if ceiling != weak else None for t in values]
     shown = [p for p in per_seed if p is not None] if no_gap is None else []
-    compare = row.method != setting.reference and vanilla is not None
+    other = None if row.method == setting.reference else vanilla
+    versus = accuracy_test(row.transfer, other, setting.n_rows) if other is not None else None
     spread = statistics.stdev(shown) if len(shown) > 1 else 0.0
-    untested = accuracy_test(row.transfer, vanilla, setting.n_rows).reason if compare and vanilla else None
     return document.Row(
         method=row.method,
         parameters={},
@@ -158,7 +168,7 @@ def _row(
         pgr_ci=interval.bounds if no_gap is None else None,
         pgr_ci_pool=None,
         pgr_sem=spread / math.sqrt(len(shown)) if spread else None,
-        reason=no_gap or interval.reason or untested or NO_POOL,
+        reason=no_gap or interval.reason or (versus and versus.reason) or NO_POOL,
         transfer=document.Transfer(
             mean=mean(values),
             per_seed=[
@@ -179,7 +189,7 @@ def _row(
             for name, a in row.subsets.items()
             if name in setting.subset_rows
         },
-        vs_vanilla=_versus(reference, row, vanilla, own) if compare and vanilla is not None else None,
+        vs_vanilla=_versus(reference, versus, own) if versus is not None else None,
         baselines=records.RowBaselines(weak=own[0], ceiling=own[1]) if own else None,
     )
 
@@ -202,28 +212,53 @@ def _interval(reference: _Reference, row: ImportedRow, own: tuple[float, float] 
     return pgr_interval_of(weak, ceiling, row.transfer, setting.n_rows)
 
 
-def _versus(
-    reference: _Reference, row: ImportedRow, vanilla: BySeed, own: tuple[float, float] | None
-) -> document.Comparison:
+def _versus(reference: _Reference, found: Difference, own: tuple[float, float] | None) -> document.Comparison:
     """The comparison before correction; in PGR only over the setting's own gap."""
-    has_gap = reference.no_gap is None and own is None
-    return comparing.compared(
-        reference.setting.reference,
-        row.transfer,
-        vanilla,
-        reference.setting.n_rows,
-        reference.interval if has_gap else None,
-        reference.gap if has_gap else None,
+    gap = reference.gap if reference.no_gap is None and own is None else 0.0
+    return document.Comparison(
+        against=reference.setting.reference,
+        difference=found.estimate,
+        ci=found.ci,
+        pgr=found.estimate / gap if gap else None,
+        pgr_ci=_in_pgr(found, gap, reference.interval) if gap else None,
+        p=found.p,
+        p_holm=None,
+        significant=False,
     )
 
 
+def _in_pgr(difference: Difference, width: float, gap: Interval) -> tuple[float, float] | None:
+    """The 95 % interval of difference / gap by the delta method; None where either has no interval.
+
+    With r = difference / gap, V = (V_d + r^2 V_gap) / gap^2: the two share no seeds and no rows that could
+    be paired. df is Satterthwaite's (1946) over both terms.
+    """
+    bounds = gap.bounds
+    if difference.ci is None or difference.df is None or bounds is None or gap.df is None:
+        return None
+    ratio = difference.estimate / width
+    terms = [
+        (_variance(difference.ci, difference.df) / width**2, difference.df),
+        (_variance(bounds, gap.df) * ratio**2 / width**2, gap.df),
+    ]
+    total = math.fsum(v for v, _ in terms)
+    doubt = math.fsum(v**2 / df for v, df in terms)
+    half = quantile(total**2 / doubt) * math.sqrt(total) if doubt > 0 else 0.0
+    return ratio - half, ratio + half
+
+
+def _variance(bounds: tuple[float, float], df: float) -> float:
+    """The variance behind a 95 % t interval."""
+    return ((bounds[1] - bounds[0]) / 2 / quantile(df)) ** 2
+
+
 def _compared(rows: Sequence[document.Row]) -> list[document.Row]:
-    """The rows with their comparisons corrected over all of them."""
+    """The rows with their comparisons corrected over all but the references; one without a test has p = 1."""
     tested = [row.vs_vanilla for row in rows]
-    references = {(row.task, row.pair, c.against) for row, c in zip(rows, tested, strict=True) if c}
-    is_reference = [(row.task, row.pair, row.method) in references for row in rows]
-    corrected = comparing.holm_over(tested, is_reference)
-    return [msgspec.structs.replace(row, vs_vanilla=c) for row, c in zip(rows, corrected, strict=True)]
+    references = {(row.task, row.pair, row.vs_vanilla.against) for row in rows if row.vs_vanilla}
+    family = [i for i, row in enumerate(rows) if (row.task, row.pair, row.method) not in references]
+    pairs = zip(rows, corrected(tested, family), strict=True)
+    return [msgspec.structs.replace(row, vs_vanilla=c) for row, c in pairs]
 
 
 def _harness() -> provenance.HarnessRecord:
