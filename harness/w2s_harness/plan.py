@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from w2s_harness.access import DEFAULT_GRANTS
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.method_source import MethodSource
 from w2s_harness.types import Exposure, HoldoutPart, Pair, Task, Track
@@ -19,14 +20,10 @@ Value = bool | int | float | str
 T = TypeVar("T")
 Counterfactuals = Literal["all", "one", "none"]
 
-DEFAULT_GRANTS = frozenset({"embeddings"})
-"""Access that every plan grants unless it says no."""
 PREDICTIONS = ".jsonl"
 """How the name of a file of predictions ends."""
 MAX_SEEDS = 1000
 """A larger count is taken for a seed that was meant."""
-GRANTABLE = ("embeddings", "inference", "transductive", "groups", "text", "generate")
-"""Access that this version can give; asking for another is a usage error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness import arguments
+from w2s_harness.access import for_column, how_to_ask
 from w2s_harness.arguments import StudentError
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
@@ -40,13 +41,13 @@ class Shown:
             released.texts,
         )
 
-    def lacks(self, what: str, access: str) -> StudentError:
-        """Why `what` is not there."""
+    def lacks(self, what: str, column: str) -> StudentError:
+        """Why `what` is not there, which is made of a column."""
+        access = for_column(column)
         if access in self.access:
             return StudentError(f"rows.{what}: a guard of this run keeps it back for this task")
         return StudentError(
-            f'rows.{what} needs the access {access}: put access = ("{access}",) into the method\'s class and '
-            f"run with --grant {access}"
+            f"rows.{what} needs the access {access}: {how_to_ask(access)} and run with --grant {access}"
         )
 
 
@@ -106,7 +107,7 @@ class Rows:
         Raises `StudentError` without the access.
         """
         if self._shown.groups is None:
-            raise self._shown.lacks("group", "groups")
+            raise self._shown.lacks("group", "group")
         return self._shown.groups[self._index]
 
     @property
@@ -117,7 +118,7 @@ class Rows:
         they come to. Raises `StudentError` without the access.
         """
         if self._shown.conflicts is None:
-            raise self._shown.lacks("conflicts", "groups")
+            raise self._shown.lacks("conflicts", "conflicts")
         return _among(self._shown.conflicts, self._index)
 
     @property
@@ -128,7 +129,7 @@ class Rows:
         """
         texts = self._shown.texts
         if texts is None:
-            raise self._shown.lacks("text", "text")
+            raise self._shown.lacks("text", "prompt")
         rows = [texts[i] for i in self._index.tolist()]
         for i in np.flatnonzero(self._swap).tolist():
             row = rows[i]

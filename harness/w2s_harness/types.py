@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from w2s_harness.access import RIGHTS
 from w2s_harness.kinds import KindName
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ REVIEW = "review"
 OFF = "this guard was switched off"
 """What stands in a row for a guard of ours that its plan went without."""
 
-ABILITIES = ("generate", "few-shot")
+ABILITIES = (*(right.ability for right in RIGHTS if right.ability), "few-shot")
 """What not every pair can do. `generate`: the strong student writes text that the weak model can read.
 `few-shot`: examples in the prompt were measured to make the untrained student better."""
 SPLITS: tuple[Split, ...] = ("train_label", "train_unlabel", "test")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.access import NOT_FOR_AGENTS
 from w2s_harness.agent import directions
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.destination import folder_for
@@ -19,7 +20,6 @@ _SAME = (
     "cell_timeout_s", "budget_usd", "agent_budget_usd", "compute_usd_per_hour", "hours",
     "queries_per_agent", "queries_per_lineage", "queries", "max_submissions", "isolation", "store",
 )  # fmt: skip
-_NEVER = ("inference", "transductive")
 
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
@@ -27,7 +27,7 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     parse_seeds(flags["seeds"])
     _check_tasks(flags["task"], flags["pair"], flags["held_out_tasks"])
     for word in flags["grant"].split(","):
-        if word.strip() in _NEVER:
+        if word.strip() in NOT_FOR_AGENTS:
             raise UsageError(f"--grant {word.strip()}: agents are answered on the holdout: never given")
     for name in ("store", "folder"):
         if flags[name] and any(c in str(flags[name]) for c in ",:"):

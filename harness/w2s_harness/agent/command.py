@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from w2s_harness.access import NOT_FOR_AGENTS
 from w2s_harness.cli.options import AS_IN_RUN, quiet, shared
 
 
@@ -56,7 +57,7 @@ def command() -> None:
 @shared("seeds")
 @shared("root_seed")
 @shared("limit")
-@shared("grant", "As in run; inference and transductive are not.")
+@shared("grant", f"As in run; {' and '.join(NOT_FOR_AGENTS)} are not.")
 @shared("guards", AS_IN_RUN)
 @shared("plugin", AS_IN_RUN, name="plugins")
 @shared("cell_timeout_s", AS_IN_RUN)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from w2s_harness.access import NOT_FOR_AGENTS
 from w2s_harness.agent.contract import Evaluation, ScriptResult
 from w2s_harness.agent.scripting import FAILED, wrapped
 from w2s_harness.agent.scripting import NAME as SCRIPT
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 BESIDE = ("vanilla", "zero-shot")
 """What runs beside every method of an agent: the reference, and what needs no teacher."""
 _POLL_S = 0.1
-FORBIDDEN = frozenset({"inference", "transductive"})
-"""Access that no plan grants in the loop: logs and answers speak of the fit alone."""
 
 
 class InterruptedRunError(Exception):
@@ -180,7 +179,7 @@ class HostReferee:
         with self._workshop() as shop:
             shop.jail.close_off([str(workspace / SHARED)])
             plan = shop.plan(replace(self.arena.selection, methods=BESIDE[0]))
-            access = tuple(sorted(plan.grants - FORBIDDEN))
+            access = tuple(sorted(plan.grants.difference(NOT_FOR_AGENTS)))
             method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
             hidden = secret.of_store(shop.store)
             plan = replace(plan, methods=(method,), seeds=plan.seeds[:1], secret=hidden)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from w2s_harness.access import beyond
 from w2s_harness.discovery import sources
 from w2s_harness.experiment import secret
 from w2s_harness.experiment.cell.ended import AnyCell, Ended
@@ -134,8 +135,8 @@ class Cells:
                 return CellFailure(f"{verdict.guard}: {verdict.because}", skipped=True)
         if isinstance(cell, GivenCell):
             return None
-        if "generate" in method.access and "generate" not in cell.setting.abilities:
-            return CellFailure(f"the pair '{cell.setting.pair}' cannot generate text", skipped=True)
+        if lacking := beyond(method.access, cell.setting.abilities):
+            return CellFailure(f"the pair '{cell.setting.pair}' cannot {lacking}", skipped=True)
         missing = sorted(set(method.access) - set(cell.access))
         return CellFailure(_lacking(missing, self.plan.grants), skipped=True) if missing else None
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from w2s_harness.access import NAMES
 from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, StoreError, UsageError, nearest
@@ -14,7 +15,6 @@ from w2s_harness.isolation.channel import Cancelled
 from w2s_harness.isolation.showing import said
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import (
-    GRANTABLE,
     PREDICTIONS,
     Authorship,
     PlannedMethod,
@@ -150,9 +150,9 @@ def _authorship(info: MethodInfo) -> Authorship | None:
 
 def _known(access: tuple[str, ...], name: str) -> tuple[str, ...]:
     for word in access:
-        if word not in GRANTABLE:
+        if word not in NAMES:
             raise PluginError(
-                f"method '{name}' asks for the access '{word}'{nearest(word, GRANTABLE)}, which this version "
-                f"cannot give. It can give: {', '.join(GRANTABLE)}."
+                f"method '{name}' asks for the access '{word}'{nearest(word, NAMES)}, which this version "
+                f"cannot give. It can give: {', '.join(NAMES)}."
             )
     return access

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import RIGHTS, for_test_rows, refusal
 from w2s_harness.errors import Skip, WorkerError
 from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.launcher import Worker
@@ -88,8 +89,9 @@ def converse(
     if done.handle is not None:
         channel.expect_end(END_PATIENCE_S)
         return Finished(done.handle)
-    if "inference" not in start.access or test is None:
-        raise WorkerError("the worker returned no student, and has no access inference to predict by itself")
+    needed = for_test_rows("after fit")
+    if needed not in start.access or test is None:
+        raise WorkerError(f"the worker returned no student, and has no access {needed} to predict by itself")
     if begin_test is not None:
         begin_test()
     _tell(channel, wire.TestPhase(test))
@@ -108,9 +110,10 @@ class _Training:
 
     def refusal(self, request: wire.Request) -> str | None:
         rows = getattr(request, "rows", None)
-        if rows is not None and rows.phase == "test" and "transductive" not in self._access:
-            return "test rows while fitting need the access transductive"
-        return _lacks(request, self._access)
+        needed = for_test_rows("while fitting")
+        if rows is not None and rows.phase == "test" and needed not in self._access:
+            return f"test rows while fitting need the access {needed}"
+        return refusal(self._access, wire.call_of(request))
 
 
 class _Testing:
@@ -122,24 +125,7 @@ class _Testing:
     def refusal(self, request: wire.Request) -> str | None:
         if not isinstance(request, wire.Embed | wire.Predict) or request.rows.phase != "test":
             return "after fit a method may only embed test rows and predict them with its students"
-        return _lacks(request, self._access)
-
-
-def _lacks(request: wire.Request, access: tuple[str, ...]) -> str | None:
-    """Why the cell's access does not reach for `request`, or None."""
-    if isinstance(request, wire.Embed) and "embeddings" not in access:
-        return _needs("embed()", "embeddings")
-    if "generate" in access:
-        return None
-    if isinstance(request, wire.Generate):
-        return _needs("generate()", "generate")
-    if isinstance(request, wire.ZeroShotMargins) and request.reader == "weak":
-        return _needs('zero_shot(reader="weak")', "generate")
-    return None
-
-
-def _needs(call: str, access: str) -> str:
-    return f'{call} needs the access {access}: put access = ("{access}",) into the method\'s class'
+        return refusal(self._access, wire.call_of(request))
 
 
 @dataclass(slots=True)
@@ -185,7 +171,8 @@ def _tell(channel: Channel, message: wire.Start | wire.TestPhase) -> None:
     try:
         channel.send(message)
     except frames.TooLong as bad:
-        what = "what the accesses text and groups release of this task"
+        names = " and ".join(right.name for right in reversed(RIGHTS) if right.columns)
+        what = f"what the accesses {names} release of this task"
         raise WorkerError(f"{what}: {bad}. Use --limit, or a method without them.") from None
 
 

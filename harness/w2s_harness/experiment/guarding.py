@@ -11,16 +11,15 @@ from typing import Any, get_args
 
 import msgspec
 
+from w2s_harness.access import COLUMNS
 from w2s_harness.discovery.metadata import module_file
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, nearest
 from w2s_harness.evidence import CellEvidence, MethodEvidence, SettingView
-from w2s_harness.experiment import releasing
 from w2s_harness.isolation.showing import visible
 from w2s_harness.plan import Cell, PlannedMethod
 from w2s_harness.types import OFF, Level, Task, Track, Verdict, World
 
-COLUMNS: frozenset[str] = frozenset().union(*releasing.COLUMNS.values())
 """All that a worker can be sent of a row beside its weak label."""
 MOST_WORDS = 2000
 """Characters of what a guard says."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+from w2s_harness.access import DEFAULT_GRANTS, NAMES
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import NothingSelectedError, UsageError, nearest
 from w2s_harness.experiment.choose_methods import Describe, choose_methods
@@ -14,8 +15,6 @@ from w2s_harness.experiment.choose_pairs import choose_pairs
 from w2s_harness.experiment.choose_tasks import choose_tasks
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import (
-    DEFAULT_GRANTS,
-    GRANTABLE,
     Counterfactuals,
     Limits,
     Plan,
@@ -146,10 +145,10 @@ def grants_of(text: str) -> frozenset[str]:
     granted = set(DEFAULT_GRANTS)
     for word in filter(None, (w.strip() for w in text.split(","))):
         name = word.removeprefix("no:")
-        if name not in GRANTABLE:
+        if name not in NAMES:
             raise UsageError(
-                f"--grant {word}: this version cannot give that access{nearest(name, GRANTABLE)}. "
-                f"It can give: {', '.join(GRANTABLE)}."
+                f"--grant {word}: this version cannot give that access{nearest(name, NAMES)}. "
+                f"It can give: {', '.join(NAMES)}."
             )
         if word.startswith("no:"):
             granted.discard(name)

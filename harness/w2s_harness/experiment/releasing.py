@@ -5,37 +5,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import columns_of
 from w2s_harness.data.texts import Texts
 from w2s_harness.errors import WorkerError
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
 
-COLUMNS = {
-    "text": frozenset({"prompt", "candidate", "first", "second"}),
-    "groups": frozenset({"group", "conflicts"}),
-}
-"""The columns that each access opens."""
+TEXTS = frozenset(TextRow.__struct_fields__)
 MAX_CONFLICTS = 2**21
 """Pairs; half of what a message holds."""
 
 Codes = npt.NDArray[np.int64]
 
 
-def columns_for(access: tuple[str, ...], allowed: frozenset[str]) -> frozenset[str]:
-    """The columns that a method with `access` is sent, of those that guards let through."""
-    opened: frozenset[str] = frozenset().union(*(COLUMNS.get(name, frozenset()) for name in access))
-    return opened & allowed
-
-
 def released(split: Texts, order: Codes, access: tuple[str, ...], columns: frozenset[str]) -> wire.Released:
     """What a worker is sent of the rows `order` (n,) of `split`, in that order.
 
-    :param access: what the method was granted; without `groups` and `text` it is sent their number alone.
+    :param access: what the method was granted; without one that opens columns it is sent their number alone.
     :param columns: what guards let through.
 
     Raises `WorkerError` where more than `MAX_CONFLICTS` pairs of rows exclude each other.
     """
-    opened = columns_for(access, columns)
+    opened = columns_of(access) & columns
     codes = _by_appearance(split.groups[order])
     return wire.Released(
         len(order),
@@ -43,7 +34,7 @@ def released(split: Texts, order: Codes, access: tuple[str, ...], columns: froze
         conflicts=wire.pack(_conflicts(codes, _answers(split, order)), "i8")
         if "conflicts" in opened
         else None,
-        texts=_texts(split, order, opened) if opened & COLUMNS["text"] else None,
+        texts=_texts(split, order, opened) if opened & TEXTS else None,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2s_harness.access import BEYOND_DEFAULT, DEFAULT_GRANTS
 from w2s_harness.experiment.flags import flag, flags_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Selection:
     )  # fmt: skip
     grant: str = flag(
         "--grant", default="", shows_default=False, metavar="ACCESS", of_row=lambda plan, _: _granted(plan),
-        help="Access beyond the default: inference,transductive,groups,text,generate,no:embeddings.",
+        help=f"Access beyond the default: {BEYOND_DEFAULT}.",
     )  # fmt: skip
     limit: int | None = flag(
         "--limit", kind="whole", least=1, metavar="N", after="root_seed", of_row=lambda plan, _: plan.limit,
@@ -208,8 +209,6 @@ def deciding(selection: Selection, options: Options) -> dict[str, Any]:
 
 
 def _granted(plan: Plan) -> str:
-    from w2s_harness.plan import DEFAULT_GRANTS
-
     refused = (f"no:{name}" for name in sorted(DEFAULT_GRANTS - plan.grants))
     return ",".join([*sorted(plan.grants - DEFAULT_GRANTS), *refused])
 

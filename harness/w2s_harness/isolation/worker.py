@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import columns_of, for_test_rows
 from w2s_harness.errors import Skip, WorkerError
 from w2s_harness.isolation import importing, loading, lockdown
 from w2s_harness.isolation.kernel import prctl
@@ -35,6 +36,7 @@ from w2s_harness.student import Handle, Student
 from w2s_harness.types import Method, Problem
 from w2s_harness.wire import frames
 from w2s_harness.wire import messages as wire
+from w2s_harness.wire.rows import TextRow
 
 SOCKET = 3
 """The descriptor of the worker's end of the socket to the host."""
@@ -227,7 +229,7 @@ def _lay(files: Mapping[str, bytes]) -> None:
 
 def _listener(start: wire.Start, connection: SocketConnection) -> Listener | None:
     """An audit hook that knows what was released, where any text was."""
-    if "text" not in start.access:
+    if not columns_of(start.access) & set(TextRow.__struct_fields__):
         return None
     listener = Listener(connection.notice, start.source.code, os.getcwd())  # noqa: PTH109
     for released in (start.train, start.test):
@@ -248,10 +250,11 @@ def _predictor(start: wire.Start, method: Method, result: Any) -> Callable[[Rows
             f"{start.method}: fit() returned {what}, expected a student. "
             "Return the result of student.fit(...)."
         )
-    if "inference" not in start.access:
+    needed = for_test_rows("after fit")
+    if needed not in start.access:
         raise ContractError(
             f"{start.method}: fit() returned {what} with its own predict(), which needs the access "
-            'inference: put access = ("inference",) into the class and grant it, or return the result of '
+            f'{needed}: put access = ("{needed}",) into the class and grant it, or return the result of '
             "student.fit(...)."
         )
     return predict  # type: ignore[no-any-return]

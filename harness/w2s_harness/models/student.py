@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import for_test_rows, opens
 from w2s_harness.errors import BudgetError, ModelError, UnableError, WorkerError
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
@@ -274,7 +275,7 @@ class Session:
     def _reader(self, request: wire.ZeroShotMargins) -> ChainModel:
         if request.reader == "strong":
             return self._rung(request.model)
-        if self._weak is None or "generate" not in self._order.access:
+        if self._weak is None or not self._may(request):
             raise WorkerError("the plan does not let this method ask the weak model")
         return self._weak
 
@@ -287,7 +288,7 @@ class Session:
         return [(text, label) for text, (_, label) in zip(texts, given, strict=True)]
 
     def _generate(self, request: wire.Generate) -> wire.Reply:
-        if "generate" not in self._order.access:
+        if not self._may(request):
             raise WorkerError("the plan does not let this method generate")
         rows = self._rows(request.rows)
         return self._notes.write(request, self._rungs[0].predicting(), rows, self._order.kind, self._account)
@@ -329,13 +330,16 @@ class Session:
         return self._keep(ProbeHandle(probe), _sha(request), request.model)
 
     def _embed(self, request: wire.Embed) -> wire.Reply:
-        if "embeddings" not in self._order.access:
+        if not self._may(request):
             raise WorkerError("the plan grants no embeddings to this method")
         rung, rows = self._rung(request.model), self._rows(request.rows, request.model)
         self._account.embed()
         return self._embeddings.read(request, rung, rows, rung.account(self._account))
 
     # -- what they share --------------------------------------------------------------------------------
+
+    def _may(self, request: wire.Request) -> bool:
+        return opens(self._order.access, wire.call_of(request))
 
     def _rung(self, model: int) -> ChainModel:
         if not 0 <= model < len(self._rungs):
@@ -349,7 +353,8 @@ class Session:
         return self._rows_of(self._rung(model), ref)
 
     def _rows_of(self, rung: ChainModel, ref: wire.RowsRef) -> RowSet:
-        if ref.phase == "test" and not self._is_testing and "transductive" not in self._order.access:
+        is_early = not self._is_testing and for_test_rows("while fitting") not in self._order.access
+        if ref.phase == "test" and is_early:
             raise WorkerError("test rows are not to be had while a method fits")
         return checks.rows(ref, rung.splits, self._order.kind)
 

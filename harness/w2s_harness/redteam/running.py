@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2s_harness.access import DEFAULT_GRANTS
 from w2s_harness.attack import Attack
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, HarnessError, NothingSelectedError, PluginError
@@ -160,7 +161,7 @@ def _one_plan(
         plugins.switch(spec)
     out = files.folder / f"{part.name}.json"
     beside = part.honest or HONEST[:1]
-    grants = sorted({word for item in part.laid for word in item.attack.access} - {"embeddings"})
+    grants = sorted({word for item in part.laid for word in item.attack.access} - DEFAULT_GRANTS)
     selection = Selection(
         tasks=part.task,
         methods=",".join([*beside, *(item.spec for item in part.laid)]),

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import ASK_WEAK
 from w2s_harness.errors import WorkerError
 from w2s_harness.wire.rows import TextRow
 
@@ -201,6 +202,13 @@ class Budget(Message, frozen=True, tag="budget"):
 Request = (
     Fit | Predict | Losses | ZeroShotMargins | Prior | Generate | Embed | EnsembleOf | Head | Measure | Budget
 )
+
+
+def call_of(request: Request) -> str:
+    """The call of the student that a request stands for, as the table of access rights names it."""
+    if isinstance(request, ZeroShotMargins) and request.reader == "weak":
+        return ASK_WEAK
+    return f"{request.__struct_config__.tag}()"
 
 
 # -- what else a worker may say -------------------------------------------------------------------------

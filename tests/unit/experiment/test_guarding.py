@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from w2s_harness.access import COLUMNS, columns_of
 from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.experiment.guarding import COLUMNS, Guards, merged
-from w2s_harness.experiment.releasing import columns_for
+from w2s_harness.experiment.guarding import Guards, merged
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.types import Verdict, World
 
@@ -204,4 +204,4 @@ def test_the_same_words_are_said_once():
 
 def test_what_guards_let_through_is_what_accesses_open():
     assert {"prompt", "candidate", "first", "second", "group", "conflicts"} == COLUMNS
-    assert columns_for(("text", "groups"), COLUMNS) == COLUMNS
+    assert columns_of(("text", "groups")) == COLUMNS

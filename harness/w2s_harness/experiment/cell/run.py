@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import ASK_WEAK, columns_of, for_test_rows, opens
 from w2s_harness.errors import HarnessError, ModelError, Skip, StoreError, WorkerError
 from w2s_harness.experiment import secret
 from w2s_harness.experiment.cell.result import (
@@ -103,7 +104,7 @@ class CellRun(Work[CellResult]):
             self.method.source.sha256,
             dict(sorted(self.method.parameters.items())),
             self.access,
-            self.setting.answers if "groups" in self.access else None,
+            self.setting.answers if "conflicts" in columns_of(self.access) else None,
             sorted(self.columns),
             None if self.world is None else asdict(self.world),
             [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
@@ -243,7 +244,7 @@ class CellRun(Work[CellResult]):
             epochs=by_steps.epochs,
             lr=by_steps.lr,
             train=train,
-            test=test if "transductive" in self.access else None,
+            test=test if for_test_rows("while fitting") in self.access else None,
             bait={BAIT: _npy(staged.told.bait[staged.train.order])},
         )
 
@@ -257,7 +258,7 @@ class CellRun(Work[CellResult]):
             access=self.access,
             limits=control.CellBudget(limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla),
             chain=tuple(pair.students),
-            weak=pair.weak if "generate" in self.access else None,
+            weak=pair.weak if opens(self.access, ASK_WEAK) else None,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.access import for_test_rows
 from w2s_harness.experiment.host_cell import HostCell
 from w2s_harness.experiment.orders import opening
 from w2s_harness.experiment.setting_ref import SettingRef
@@ -84,7 +85,7 @@ class ReadMargins(Work[Margins]):
         # margins of a template that asks a question need the texts
         cell = opening(
             at, self.setting, np.arange(every), np.arange(test),
-            probe=control.ProbeSettings(), seed=0, texts=True, access=("transductive",),
+            probe=control.ProbeSettings(), seed=0, texts=True, access=(for_test_rows("while fitting"),),
         )  # fmt: skip
         found = at.client.read_out(control.ReadOut(cell))
         values = {
