@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from w2s_harness.scoring import bootstrap, interval
-from w2s_harness.scoring.twoway import block
+from w2s_harness.scoring.blocks import block
 
 LIMITS = {"two-way interval": 0.020, "10,000 crossed draws": 2.0}
 

@@ -26,14 +26,14 @@ import numpy as np
 import numpy.typing as npt
 from no_method import GRID, Kernel, Seed, answers
 
-from w2s_harness.experiment.own_rows import _Cells
 from w2s_harness.experiment.stages.own import Calibrated, pair_and_echo
 from w2s_harness.report import claims, comparing, document, provenance, records
 from w2s_harness.scoring import own_size, pool
+from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.own_size import WorldCells
 from w2s_harness.scoring.readouts import centred, labels
 from w2s_harness.scoring.starred import Point, Starred
-from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -189,16 +189,12 @@ def _own(
     """As `experiment.own_rows` decides; `fake` (S, 3, n) are an echo and a pair of decoys a seed."""
     names, sizes = tuple(range(len(real))), {}
     for teacher, at in (("echo", [0]), ("decoy", [1, 2])):
-        cells = _Cells(
+        cells = WorldCells(
             seeds=names, real=real, fake=fake[:, at].mean(1),
             accuracies=fake[:, at].mean(2)[:, None, :],
             luck=np.stack([luck.luck(teacher, s, [worlds[i] for i in at]) for s in names]),
         )  # fmt: skip
-        difference, factor = cells.difference()
-        moved = bool((cells.real != cells.fake).any())
-        sizes[teacher] = own_size.size(
-            names, difference, ground.groups_test, luck.spread(teacher) * max(1.0, factor) if moved else 0.0
-        )
+        sizes[teacher] = cells.size(ground.groups_test, luck.spread(teacher))
     asked = np.stack([best.best.outcomes[s] for s in names])
     above = own_size.size(names, real - asked, ground.groups_test)
     word, _ = own_size.verdict(sizes["echo"], sizes["decoy"], above)

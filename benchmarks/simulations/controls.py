@@ -12,7 +12,8 @@ import argparse
 
 import numpy as np
 
-from w2s_harness.experiment.control_verdicts import LIMIT, balanced_accuracy
+from w2s_harness.balance import balanced_accuracy
+from w2s_harness.experiment.control_verdicts import LIMIT
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.scoring.accuracy import outcomes
 

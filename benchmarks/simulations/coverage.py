@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from crossed import CLEAR, FEW, UNCLEAR, Regime
 
+from w2s_harness.scoring.blocks import Block, estimate
 from w2s_harness.scoring.bootstrap import crossed_intervals
-from w2s_harness.scoring.interval import Baselines, Interval, fieller_interval, pgr_intervals, quantile
-from w2s_harness.scoring.twoway import Block, estimate, moments
+from w2s_harness.scoring.interval import Interval, WeakAndCeiling, fieller_interval, pgr_intervals, quantile
+from w2s_harness.scoring.twoway import moments
 
 HEAD = "| regime | S | Q | gap/SE | printed | pgr_ci | width | Fieller | width | bootstrap | width |"
 
@@ -87,7 +88,7 @@ def line(regime: Regime, args: argparse.Namespace, *, fieller_counts: bool) -> f
     return held / args.experiments if fieller_counts else two.covered / max(1, len(two.widths))
 
 
-def in_fieller(base: Baselines, transfer: Block, truth: float) -> tuple[float, bool]:
+def in_fieller(base: WeakAndCeiling, transfer: Block, truth: float) -> tuple[float, bool]:
     """(gap over its standard error, does Fieller's set hold the truth or reach without end?)."""
     numerator, gap = [transfer, base.weak.scaled(-1.0)], [base.ceiling, base.weak.scaled(-1.0)]
     found = moments([numerator, gap])

@@ -21,8 +21,7 @@ import numpy as np
 from crossed import HARD, POOLS, Regime
 
 from w2s_harness.scoring.compare import all_between
-from w2s_harness.scoring.doubt import unreliable
-from w2s_harness.scoring.interval import pgr_intervals
+from w2s_harness.scoring.interval import pgr_intervals, unreliable
 from w2s_harness.scoring.pool import difference_pools, pgr_pools
 
 NAMES = ("pgr_ci", "ci", "pgr_ci_pool", "ci_pool")

@@ -24,9 +24,9 @@ from coverage_tiny import METHODS, _features, _fitted, _settings, _shipped
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
 from w2s_harness.data.texts import TaskData
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.interval import baselines, pgr_intervals
 from w2s_harness.scoring.pool import difference_pools, pgr_pools
-from w2s_harness.scoring.twoway import block
 from w2s_harness.types import SPLITS
 
 Floats = npt.NDArray[np.float64]

@@ -28,9 +28,9 @@ from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import extract
 from w2s_harness.models.selection import C_GRID, choose_c
 from w2s_harness.scoring.accuracy import outcomes
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.bootstrap import crossed_intervals
 from w2s_harness.scoring.interval import baselines, fieller_interval, pgr_intervals
-from w2s_harness.scoring.twoway import block
 
 Floats = npt.NDArray[np.float64]
 METHODS = ("vanilla", "confident")

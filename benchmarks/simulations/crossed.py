@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from w2s_harness.scoring.interval import Baselines, baselines
-from w2s_harness.scoring.twoway import Block, block
+from w2s_harness.scoring.blocks import Block, block
+from w2s_harness.scoring.interval import WeakAndCeiling, baselines
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class Regime:
     shared: float = 0.7
     """Share of each effect's variance that weak, transfer and ceiling have in common."""
     baseline_seeds: int = 0
-    """Baselines with seeds of their own, so many; 0 where they share the method's."""
+    """WeakAndCeiling with seeds of their own, so many; 0 where they share the method's."""
     skewed: bool = False
     """Seed effects are exponential to the low side, less their mean: now and then a seed goes wrong."""
     pool: float = 0.0
@@ -62,8 +62,8 @@ class Regime:
         """(N,) the question of each row."""
         return np.repeat(np.arange(self.questions), np.resize(self.rows, self.questions))
 
-    def experiment(self, rng: np.random.Generator) -> tuple[Baselines, Block]:
-        """Baselines and transfer of one experiment."""
+    def experiment(self, rng: np.random.Generator) -> tuple[WeakAndCeiling, Block]:
+        """WeakAndCeiling and transfer of one experiment."""
         (w, t, c), clusters = self.outcomes(rng), self.clusters
         first, last = self.baseline_seeds or self.seeds, self.baseline_seeds
         own = range(last, last + self.seeds)

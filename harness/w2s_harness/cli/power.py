@@ -13,7 +13,7 @@ from w2s_harness.cli import options
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
-    from w2s_harness.experiment.powering import Answer, Range, Wanted
+    from w2s_harness.experiment.powering import Needs, Range, Wanted
 
 _Check = Callable[[click.Context, click.Parameter, float | None], float | None]
 
@@ -131,7 +131,8 @@ def command(
     """
     from w2s_harness.discovery.plugins import Plugins
     from w2s_harness.errors import UsageError
-    from w2s_harness.experiment.powering import Assumed, Wanted, answers
+    from w2s_harness.experiment.powering import Wanted, answers
+    from w2s_harness.scoring.power import Assumed
 
     if chance <= alpha / comparisons:
         raise UsageError(
@@ -156,7 +157,7 @@ def command(
     return 0
 
 
-def _print(found: list[Answer], wanted: Wanted) -> None:
+def _print(found: list[Needs], wanted: Wanted) -> None:
     holm = f" / {wanted.comparisons} comparisons (Holm)" if wanted.comparisons > 1 else ""
     echo(
         f"A true difference of {wanted.difference:g} PGR from {wanted.against}, to be seen with a chance of "
@@ -170,7 +171,7 @@ def _print(found: list[Answer], wanted: Wanted) -> None:
         echo("\n".join(f"  {line}" for line in _lines(answer, wanted)))
 
 
-def _head(answer: Answer, wanted: Wanted) -> str:
+def _head(answer: Needs, wanted: Wanted) -> str:
     size, origin = answer.holdout, f"run {answer.gap_source}" if answer.gap_source else "--gap"
     return (
         f"{answer.task} on {answer.pair}: {size.rows:,} holdout rows in {size.questions:,} questions; "
@@ -178,7 +179,7 @@ def _head(answer: Answer, wanted: Wanted) -> str:
     )
 
 
-def _lines(answer: Answer, wanted: Wanted) -> list[str]:
+def _lines(answer: Needs, wanted: Wanted) -> list[str]:
     c, origin = answer.components, f"run {answer.source}" if answer.source else "assumed"
     return [
         f"{answer.method or 'any method'} {_counted(answer.seeds, 'seeds')} on this holdout; "
@@ -208,7 +209,7 @@ def _counted(found: Range, noun: str) -> str:
     return f"needs {found.count:,} {noun} ({at_best:,} {most})"
 
 
-def _print_json(found: list[Answer], wanted: Wanted) -> None:
+def _print_json(found: list[Needs], wanted: Wanted) -> None:
     import json
     from dataclasses import asdict
 

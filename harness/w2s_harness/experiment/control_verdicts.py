@@ -103,7 +103,7 @@ def failed_control(name: str, setting: Setting, why: str) -> Control:
     return _control(name, setting, None, False, f"not run, for its students could not be trained: {why}", {})
 
 
-def _one_seed(base: interval.Baselines, numbers: dict[str, float]) -> str | None:
+def _one_seed(base: interval.WeakAndCeiling, numbers: dict[str, float]) -> str | None:
     """With one seed there is no interval: a gap within `LIMIT` standard errors over questions is none."""
     difference = base.ceiling.values - base.weak.values
     if len(difference) > 1 or difference.size < 2:

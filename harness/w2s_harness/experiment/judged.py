@@ -12,7 +12,7 @@ from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.report.records import Judged, JudgedRow
 from w2s_harness.scoring import votes
-from w2s_harness.scoring.twoway import Clusters
+from w2s_harness.scoring.blocks import Clusters
 from w2s_harness.scoring.votes import Panel
 
 Floats = npt.NDArray[np.float64]

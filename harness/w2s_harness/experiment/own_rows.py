@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from w2s_harness.experiment.cell.ended import Ended
 from w2s_harness.experiment.rows import Tally
 from w2s_harness.experiment.stages.own import TEACHERS, Calibrated
 from w2s_harness.report import records
 from w2s_harness.scoring import own_size
+from w2s_harness.scoring.own_size import WorldCells
 from w2s_harness.scoring.starred import Starred
 from w2s_harness.types import Verdict, World
-
-Floats = npt.NDArray[np.float64]
 
 NO_READOUT = (
     "the student has no zero-shot readout, so what it knew before training is not known and nothing can be "
@@ -28,38 +26,6 @@ ONE_SEED = (
     "echo and decoy cells of one seed: an interval needs two (more seeds; in finetune --counterfactuals all)"
 )
 FAILED = "an echo or decoy cell failed"
-MOST = 2.0
-"""How many times vanilla's luck is taken off a row at most."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """One world's cells of a row."""
-
-    seeds: tuple[int, ...]
-    real: Floats
-    """(S, n_test) what each holdout row counts in the real cells of these seeds."""
-    fake: Floats
-    """(S, n_test) likewise, mean over the draws."""
-    accuracies: Floats
-    """(S, J, K) by seed, draw and member of the draw: K is 2 for pairs of decoys."""
-    luck: Floats | None
-    """(S, n_test) what vanilla has in these draws beyond its mean over many; None where it was not asked."""
-
-    def difference(self) -> tuple[Floats, float]:
-        """(S, n_test) real minus fake, less the draws' luck; and how far the row moves with vanilla.
-
-        The factor is the regression of fake minus real on the luck over the questions of each seed, within 0
-        and `MOST`: 0 of a row that answers every world alike, 1 of vanilla itself.
-        """
-        moved = self.fake - self.real
-        if self.luck is None:
-            return -moved, 1.0
-        about = self.luck - self.luck.mean(axis=1, keepdims=True)
-        total = float(np.sum(about * about))
-        factor = float(np.sum(moved * about)) / total if total > 0 else 0.0
-        factor = min(MOST, max(0.0, factor))
-        return factor * self.luck - moved, factor
 
 
 def with_own(
@@ -74,7 +40,7 @@ def with_own(
     of a student without readouts. :param calibrated: vanilla in many draws; None where students are
     fine-tuned, and then the rows' own draws say how much one is worth.
     """
-    cells: list[dict[str, _Cells] | None] = []
+    cells: list[dict[str, WorldCells] | None] = []
     for tally in tallies:
         ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
         cells.append(_cells(tally, ended, calibrated) if ended and tally.is_whole else None)
@@ -92,7 +58,7 @@ def with_own(
 
 def _with(
     tally: Tally,
-    found: Mapping[str, _Cells] | None,
+    found: Mapping[str, WorldCells] | None,
     ended: Sequence[Ended],
     starred: Starred | None,
     draws: Mapping[str, float],
@@ -104,18 +70,10 @@ def _with(
 
 
 def _own(
-    tally: Tally, found: Mapping[str, _Cells], starred: Starred | None, draws: Mapping[str, float]
+    tally: Tally, found: Mapping[str, WorldCells], starred: Starred | None, draws: Mapping[str, float]
 ) -> records.Own:
     clusters = tally.reference.clusters
-    sizes = {}
-    for teacher in draws:
-        cells = found[teacher]
-        difference, factor = cells.difference()
-        # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
-        is_moved = bool((cells.real != cells.fake).any())
-        blur = draws[teacher] * max(1.0, factor) if is_moved else 0.0
-        sizes[teacher] = own_size.size(cells.seeds, difference, clusters, blur)
-    echo, decoy = sizes["echo"], sizes["decoy"]
+    echo, decoy = (found[teacher].size(clusters, draws[teacher]) for teacher in ("echo", "decoy"))
     word, more, reason = None, None, None
     if starred is None:
         reason = NO_READOUT
@@ -151,12 +109,14 @@ def _nothing(why: str) -> records.Own:
     return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
 
 
-def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) -> dict[str, _Cells] | None:
+def _cells(
+    tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None
+) -> dict[str, WorldCells] | None:
     """The cells by world; None where one of them failed."""
     if not all(e.is_well for e in ended):
         return None
     setting = tally.reference.setting
-    out: dict[str, _Cells] = {}
+    out: dict[str, WorldCells] = {}
     rows = {e.seed: i for i, e in enumerate(tally.cells)}
     real = tally.outcomes
     for teacher in TEACHERS:
@@ -174,7 +134,7 @@ def _cells(tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None) 
             for s in seeds
         ]
         members = 2 if teacher == "decoy" else 1
-        out[teacher] = _Cells(
+        out[teacher] = WorldCells(
             seeds=seeds,
             real=real[[rows[s] for s in seeds]],
             fake=np.stack([f.mean(0) for f in fakes]),

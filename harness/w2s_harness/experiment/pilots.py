@@ -13,8 +13,8 @@ from w2s_harness.experiment import runs
 from w2s_harness.report import document
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.rescoring import scored
+from w2s_harness.scoring.blocks import Block, countable
 from w2s_harness.scoring.power import Components, component_ranges, components
-from w2s_harness.scoring.twoway import Block, countable
 
 
 @dataclass(frozen=True, slots=True)

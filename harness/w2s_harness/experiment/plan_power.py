@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from w2s_harness.experiment.attempts import AttemptLog
 from w2s_harness.experiment.pilots import Pilots, boards_of, pilots
-from w2s_harness.experiment.powering import Assumed, holdout_of
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
 from w2s_harness.report.comparing import ALPHA, VANILLA
-from w2s_harness.scoring.power import POWER, Components, minimum_detectable
+from w2s_harness.scoring.power import POWER, Assumed, Holdout, minimum_detectable
 
 
 def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[str]:
@@ -40,14 +39,16 @@ def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[st
 
 def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: int, level: float) -> str:
     """The smallest differences that can be seen; a range where methods' variances differ."""
-    holdout = holdout_of(setting.test)
+    holdout = Holdout.of(setting.test.groups)
     measured = {p.method: p.components for p in known.found if p.method in methods}
     cases = list(measured.values())
     if len(measured) < len(methods):
         cases.append(Assumed().components(holdout.rows_per_question))
     sizes = []
     for new_pools in (False, True):
-        least = [_least(c, seeds, holdout.questions, level, new_pools=new_pools) for c in cases]
+        least = [
+            minimum_detectable(c, seeds, holdout.questions, alpha=level, new_pools=new_pools) for c in cases
+        ]
         sizes.append(_size(min(least), max(least), known.gap))
     origin = _origin(len(measured), len(methods))
     return f"{sizes[0]}; on new training pools, as a claim needs, {sizes[1]}; variances {origin}"
@@ -55,20 +56,16 @@ def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: in
 
 def _size(low: float, high: float, gap: float | None) -> str:
     """From `low` to `high` accuracy, and as PGR where the gap is known; never a number that none can have."""
-    if gap is None:
-        if low >= 1:
-            return "nothing, not even all of an accuracy's range"
-        return f"{_span([f'{min(x, 1.0):.3f}' for x in (low, high)])} accuracy"
+    if gap is None and low >= 1:
+        return "nothing, not even all of an accuracy's range"
     size = f"{_span([f'{min(x, 1.0):.3f}' for x in (low, high)])} accuracy"
+    if gap is None:
+        return size
     if low >= gap:
         return f"nothing below 1 PGR can be seen (it takes {size}, the gap is {gap:.3f})"
     if high >= gap:
         return f"{size} ({low / gap:.2f} PGR; with the larger variances nothing below 1 can be seen)"
     return f"{size} ({_span([f'{x / gap:.2f}' for x in (low, high)])} PGR)"
-
-
-def _least(c: Components, seeds: int, questions: int, level: float, *, new_pools: bool) -> float:
-    return minimum_detectable(c, seeds, questions, alpha=level, new_pools=new_pools)
 
 
 def _span(ends: Sequence[str]) -> str:

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from w2s_harness.data.prepared import prepare
-from w2s_harness.data.texts import Texts
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.experiment.choose_pairs import choose_pairs
@@ -18,28 +15,14 @@ from w2s_harness.experiment.choose_tasks import choose_tasks
 from w2s_harness.experiment.pilots import Pilot, Pilots, boards_of, items, names, pilots
 from w2s_harness.experiment.selection import Selection
 from w2s_harness.plan import parse_specs
-from w2s_harness.scoring.power import Components, minimum_detectable, questions_needed, seeds_needed
-
-
-@dataclass(frozen=True, slots=True)
-class Assumed:
-    """Standard deviations of a difference of two accuracies, where no run tells them.
-
-    The defaults are about the medians of the shipped methods against vanilla on the shipped tasks, 5 seeds
-    (`docs/power.md`).
-    """
-
-    seed_sd: float = 0.01
-    """Of one seed's draw, over all rows alike."""
-    question_sd: float = 0.22
-    """Of one row, over all seeds alike."""
-    cell_sd: float = 0.28
-    """Of one row at one seed, beside both."""
-
-    def components(self, rows_per_question: float) -> Components:
-        """The components by question, whose rows vary independently of each other."""
-        m = rows_per_question
-        return Components(self.seed_sd**2, self.question_sd**2 / m, self.cell_sd**2 / m)
+from w2s_harness.scoring.power import (
+    Assumed,
+    Components,
+    Holdout,
+    minimum_detectable,
+    questions_needed,
+    seeds_needed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,24 +50,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdout:
-    """The size of a holdout."""
-
-    rows: int
-    questions: int
-
-    @property
-    def rows_per_question(self) -> float:
-        """On the average."""
-        return self.rows / self.questions
-
-
-def holdout_of(test: Texts) -> Holdout:
-    """The size of a split."""
-    return Holdout(len(test), int(np.unique(test.groups).size))
-
-
-@dataclass(frozen=True, slots=True)
 class Range:
     """A count, and the counts at both ends of the variances' 80 % intervals; None is more than are tried."""
 
@@ -95,8 +60,8 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one comparison needs."""
+class Needs:
+    """What it takes to see one comparison."""
 
     task: str
     pair: str
@@ -121,7 +86,7 @@ class Answer:
 
 def answers(
     tasks: str, pairs: str | None, limit: int | None, wanted: Wanted, plugins: Plugins, store: Path
-) -> list[Answer]:
+) -> list[Needs]:
     """An answer for every task, pair and method.
 
     Raises `UsageError` for names that are not there and for a gap that nobody knows, `DataError` for data
@@ -135,7 +100,7 @@ def answers(
     boards = boards_of(store)
     out = []
     for task in chosen:
-        holdout = holdout_of(prepare(task.task, limit=limit).texts["test"])
+        holdout = Holdout.of(prepare(task.task, limit=limit).texts["test"].groups)
         for pair in filter(task.runs_on, on):
             known = pilots(boards, task.id, pair.name, wanted.against)
             out += _answers(task.id, pair.name, holdout, known, wanted, plugins, store)
@@ -144,7 +109,7 @@ def answers(
 
 def _answers(
     task: str, pair: str, holdout: Holdout, known: Pilots, wanted: Wanted, plugins: Plugins, store: Path
-) -> list[Answer]:
+) -> list[Needs]:
     gap = known.gap if wanted.gap is None else wanted.gap
     if gap is None:
         raise UsageError(
@@ -188,7 +153,7 @@ def _answer(
     gap: float,
     gap_source: str | None,
     wanted: Wanted,
-) -> Answer:
+) -> Needs:
     centre = pilot.components if pilot else wanted.assumed.components(holdout.rows_per_question)
     cases = [centre, pilot.low, pilot.high] if pilot else [centre]
     size = wanted.difference * gap
@@ -204,7 +169,7 @@ def _answer(
         for new_pools in (False, True)
     ]
     source = pilot.run if pilot else None
-    return Answer(
+    return Needs(
         task, pair, method, source, gap, gap_source, holdout, centre, _range(seeds), _range(rows), *least
     )  # fmt: skip
 

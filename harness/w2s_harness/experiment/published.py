@@ -20,8 +20,8 @@ from w2s_harness.experiment.cells import RowKey
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import Plan, PlannedTask
+from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.pool import pgr_pools
-from w2s_harness.scoring.twoway import Block, block
 
 
 class Aside:

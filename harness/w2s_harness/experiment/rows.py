@@ -23,9 +23,9 @@ from w2s_harness.report import document, provenance, records
 from w2s_harness.report.comparing import NO_SOLVER
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.scoring import interval, pgr, rank
-from w2s_harness.scoring.doubt import unreliable
+from w2s_harness.scoring.blocks import Block, Clusters, block
+from w2s_harness.scoring.interval import unreliable
 from w2s_harness.scoring.pool import pgr_pools
-from w2s_harness.scoring.twoway import Block, Clusters, block
 from w2s_harness.types import Track, Verdict
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ class Reference:
     weak: Floats
     """(S, n_test) outcomes over the baseline seeds; of a judged task against the majority vote."""
     ceiling: Floats
-    base: interval.Baselines
+    base: interval.WeakAndCeiling
     no_gap: str | None
     min_gap: float
     clusters: Clusters
@@ -166,11 +166,11 @@ class Tally:
             return accuracies, None
         return accuracies, block([e.seed for e in self.cells], found, self.reference.clusters)
 
-    def entry(self) -> rank.Entry:
+    def entry(self) -> rank.RankedRow:
         """What ranking needs of it."""
         whole, score = self.block(), self.score
         accuracy = pgr.mean(self.accuracies) if whole else None
-        return rank.Entry(
+        return rank.RankedRow(
             self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole
         )
 

@@ -30,8 +30,8 @@ from w2s_harness.report.document import Row, label
 from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import bootstrap, calibration, power
+from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.starred import Point, Starred
-from w2s_harness.scoring.twoway import Block, block
 
 Floats = npt.NDArray[np.float64]
 CONVEX = "a convex head: more compute is no more than vanilla"

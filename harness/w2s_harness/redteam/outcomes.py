@@ -194,7 +194,8 @@ def _not_weak_supervision(row: Row) -> str:
 
 def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     """Transfer minus vanilla's, and its two-way standard error."""
-    from w2s_harness.scoring import twoway
+    from w2s_harness.scoring.blocks import block, countable, estimate
+    from w2s_harness.scoring.twoway import spread
 
     same = [r for r in board.rows if r.method == "vanilla" and (r.task, r.pair) == (row.task, row.pair)]
     setting = next(s for s in board.settings if (s.task, s.pair) == (row.task, row.pair))
@@ -205,12 +206,12 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     if ours is None or theirs is None:
         return None
     blocks = [
-        twoway.block(seeds, ours, setting.clusters),
-        twoway.block(seeds, theirs, setting.clusters).scaled(-1.0),
+        block(seeds, ours, setting.clusters),
+        block(seeds, theirs, setting.clusters).scaled(-1.0),
     ]
-    if twoway.countable(blocks) is not None:
+    if countable(blocks) is not None:
         return None
-    return twoway.estimate(blocks), twoway.spread(blocks).se
+    return estimate(blocks), spread(blocks).se
 
 
 def _outcomes(row: Row, setting: Setting) -> list[list[float]] | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from w2s_harness.report.document import Comparison, Row, label
 from w2s_harness.scoring import compare, interval, pool
-from w2s_harness.scoring.twoway import Block
+from w2s_harness.scoring.blocks import Block
 
 VANILLA = "vanilla"
 ALPHA = 0.05
@@ -24,7 +24,7 @@ class Scored:
     row: Row
     transfer: Block | None
     """All its seeds' outcomes; None where a seed is missing."""
-    base: interval.Baselines | None
+    base: interval.WeakAndCeiling | None
     """Weak and ceiling of its setting; None where their outcomes are not known."""
     has_gap: bool
     """Whether its setting has one; the same, as `min_gap` is, for all rows over the same baselines."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from w2s_harness.report.comparing import Scored
 from w2s_harness.report.records import BestOf
 from w2s_harness.scoring import best_of
-from w2s_harness.scoring.twoway import estimate
+from w2s_harness.scoring.blocks import estimate
 
 
 def picked(rows: Sequence[Scored], groups: Mapping[tuple[str, ...], Sequence[int]]) -> dict[int, BestOf]:

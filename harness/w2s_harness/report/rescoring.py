@@ -14,8 +14,8 @@ from w2s_harness.report.comparing import Scored, against
 from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label, largest
 from w2s_harness.report.picking import picked
 from w2s_harness.scoring.accuracy import counted
-from w2s_harness.scoring.interval import Baselines, baselines, no_gap
-from w2s_harness.scoring.twoway import Block, block
+from w2s_harness.scoring.blocks import Block, block
+from w2s_harness.scoring.interval import WeakAndCeiling, baselines, no_gap
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def with_best(document: Leaderboard) -> Leaderboard:
     return msgspec.structs.replace(document, rows=made)
 
 
-def _scored(row: Row, setting: Setting | None, lines: dict[tuple[str, str], Baselines | None]) -> Scored:
+def _scored(row: Row, setting: Setting | None, lines: dict[tuple[str, str], WeakAndCeiling | None]) -> Scored:
     if setting is None:
         raise DataError(f"row {label(row)}: there is no setting {row.task}, {row.pair}")
     base = lines[(row.task, row.pair)]
@@ -79,7 +79,7 @@ def _scored(row: Row, setting: Setting | None, lines: dict[tuple[str, str], Base
     return Scored(row, _block(setting, row.transfer.per_seed), base, has_gap, setting.min_gap)
 
 
-def _baselines(setting: Setting) -> Baselines | None:
+def _baselines(setting: Setting) -> WeakAndCeiling | None:
     weak, top = _outcomes(setting, setting.weak.per_seed), _outcomes(setting, setting.ceiling.per_seed)
     if weak is None or top is None:
         return None

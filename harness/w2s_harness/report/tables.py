@@ -9,7 +9,7 @@ from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT
 from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable, share
-from w2s_harness.scoring.rank import Entry, order
+from w2s_harness.scoring.rank import RankedRow, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def setting_tables(document: Leaderboard, asked: Sequence[str] = ()) -> list[Set
     made = []
     for setting in document.settings:
         mine = [r for r in document.rows if (r.task, r.pair) == (setting.task, setting.pair)]
-        entries = [Entry(label(r), r.status, r.track, r.pgr, r.transfer.mean, None) for r in mine]
+        entries = [RankedRow(label(r), r.status, r.track, r.pgr, r.transfer.mean, None) for r in mine]
         ordered = [mine[i] for i in order(entries)]
         gap = _missing_gap(setting)
         shown = ("ok", "no-gap") if gap else ("ok",)

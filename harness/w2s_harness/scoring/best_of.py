@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from w2s_harness.scoring import together
+from w2s_harness.scoring.blocks import Block, Matrix, countable, estimate, merge
 from w2s_harness.scoring.bootstrap import DRAWS, replicates
 from w2s_harness.scoring.together import Spreads
-from w2s_harness.scoring.twoway import ZERO, Block, Matrix, combined, countable, estimate, merge
+from w2s_harness.scoring.twoway import ZERO, combined
 
 
 class Best(NamedTuple):

@@ -16,17 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.scoring import together
+from w2s_harness.scoring.blocks import Block, countable, merge
 from w2s_harness.scoring.interval import (
     LEVEL,
-    Baselines,
     Interval,
+    WeakAndCeiling,
     fieller_interval,
     left_out,
     no_gap,
     uncounted,
 )
 from w2s_harness.scoring.pgr import MIN_GAP
-from w2s_harness.scoring.twoway import Block, countable, merge
 
 Floats = npt.NDArray[np.float64]
 DRAWS = 10_000
@@ -48,7 +48,7 @@ _ROUNDING = 1e-5
 
 
 def crossed_intervals(
-    base: Baselines,
+    base: WeakAndCeiling,
     transfers: Sequence[Block],
     *,
     name: str = "pgr",
@@ -141,7 +141,7 @@ def replicates(terms: Sequence[Sequence[Block]], *, name: str, draws: int = DRAW
 
 
 def disagreements(
-    base: Baselines,
+    base: WeakAndCeiling,
     transfers: Sequence[Block],
     owns: Sequence[tuple[float, float] | None],
     *,
@@ -174,7 +174,7 @@ def disagreements(
 
 
 def _checks(
-    base: Baselines,
+    base: WeakAndCeiling,
     transfers: Sequence[Block],
     owns: Sequence[tuple[float, float]],
     *,
@@ -205,7 +205,7 @@ def _checks(
     return out
 
 
-def _lacks_gap(base: Baselines, name: str, draws: int) -> bool:
+def _lacks_gap(base: WeakAndCeiling, name: str, draws: int) -> bool:
     """Whether a draw has no gap."""
     gaps = replicates([[base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
     return bool(np.any(gaps <= _NO_GAP))

@@ -12,11 +12,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from w2s_harness.scoring.blocks import Block, estimate
 from w2s_harness.scoring.compare import Difference
-from w2s_harness.scoring.doubt import LEAST_SEEDS
-from w2s_harness.scoring.interval import LEVEL, Interval, quantile, without_gap
+from w2s_harness.scoring.interval import LEAST_SEEDS, LEVEL, Interval, quantile, without_gap
 from w2s_harness.scoring.pgr import MIN_GAP, mean, recovered
-from w2s_harness.scoring.twoway import ZERO, Block, estimate, seed_spread
+from w2s_harness.scoring.twoway import ZERO, seed_spread
 
 NO_SPREAD = "nothing is known of their error where the number of rows is not known"
 ALIKE = f"the seeds differ all by the same: {NO_SPREAD}"

@@ -1,4 +1,4 @@
-"""Within which bounds a PGR and a gap lie.
+"""Within which bounds a PGR and a gap lie, and where no formula can be trusted with that.
 
 They speak of new questions and of new draws from *this* training pool (DESIGN 9).
 """
@@ -13,23 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.scoring import together
-from w2s_harness.scoring.doubt import few_decide
+from w2s_harness.scoring.blocks import Block, Clusters, Matrix, block, countable, estimate
 from w2s_harness.scoring.pgr import MIN_GAP, under
 from w2s_harness.scoring.together import Estimates
-from w2s_harness.scoring.twoway import (
-    Block,
-    Clusters,
-    Matrix,
-    Spread,
-    block,
-    countable,
-    estimate,
-    moments,
-    quantiles,
-    spread,
-)
+from w2s_harness.scoring.twoway import Spread, effective, moments, quantiles, spread
 
 LEVEL = 0.95
+LEAST_SEEDS = 3
+"""With two, a variance between seeds is one squared difference."""
+LEAST_QUESTIONS = 20
+"""Of one size. With fewer the simulated coverage falls to .90 (docs/statistics.md)."""
+FLOOR_SHARE = 0.25
+"""Of the variance; a larger floor means that a handful of questions decides."""
 _WIDEST = 2.0**40
 """PGR; the search for a bound of Fieller's set stops here."""
 
@@ -52,7 +47,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Baselines:
+class WeakAndCeiling:
     """Weak and ceiling of a setting, over the same baseline seeds and questions.
 
     Build it once per setting with `baselines`; every method's interval uses it.
@@ -78,9 +73,9 @@ class Baselines:
 
 def baselines(
     seeds: Sequence[int], weak: npt.ArrayLike, ceiling: npt.ArrayLike, clusters: npt.ArrayLike | Clusters
-) -> Baselines:
+) -> WeakAndCeiling:
     """Weak and ceiling outcomes (S, N) of the baseline seeds, clusters (N,) of question codes."""
-    return Baselines(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
+    return WeakAndCeiling(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
 
 
 def quantile(df: float, level: float = LEVEL) -> float:
@@ -88,7 +83,7 @@ def quantile(df: float, level: float = LEVEL) -> float:
     return float(quantiles(df, level))
 
 
-def gap_interval(base: Baselines, level: float = LEVEL) -> Interval:
+def gap_interval(base: WeakAndCeiling, level: float = LEVEL) -> Interval:
     """The interval of ceiling minus weak, in accuracy."""
     why = countable([base.ceiling, base.weak])
     if why is not None:
@@ -98,7 +93,7 @@ def gap_interval(base: Baselines, level: float = LEVEL) -> Interval:
     return Interval(base.gap - half, base.gap + half, v.df)
 
 
-def no_gap(base: Baselines, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> str | None:
+def no_gap(base: WeakAndCeiling, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> str | None:
     """Why the setting has no gap to recover, or None where it has one.
 
     Fieller's set {r : |T - r C| <= t(r) se(r)}, with T and C the means of t - w and c - w and t(r), se(r)
@@ -123,7 +118,7 @@ def without_gap(
 
 
 def pgr_intervals(
-    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+    base: WeakAndCeiling, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> list[Interval]:
     """The two-way interval of each PGR of a setting: PGR -+ t sqrt(V) (DESIGN 9).
 
@@ -134,7 +129,7 @@ def pgr_intervals(
 
 
 def difference_intervals(
-    base: Baselines,
+    base: WeakAndCeiling,
     transfers: Sequence[Block],
     other: Block,
     *,
@@ -156,7 +151,7 @@ def difference_intervals(
 
 
 def ratios(
-    base: Baselines, transfers: Sequence[Block], other: Block, at: npt.ArrayLike | None = None
+    base: WeakAndCeiling, transfers: Sequence[Block], other: Block, at: npt.ArrayLike | None = None
 ) -> Iterator[Estimates]:
     """Each transfer minus the other with the spread of its residual (t - other) - r (c - w), in accuracy.
 
@@ -182,7 +177,7 @@ def uncounted(blocks: Sequence[Block]) -> Interval:
     return Interval(None, None, None, countable(blocks))
 
 
-def _residuals(base: Baselines, x: Matrix, less: Block, ratio: Matrix) -> Matrix:
+def _residuals(base: WeakAndCeiling, x: Matrix, less: Block, ratio: Matrix) -> Matrix:
     """(M, S, Q): transfers x (M, S, Q), which is used up, plus `less`, minus ratio (M,) times c - w."""
     each = ratio[:, None, None]
     x += less.values
@@ -191,8 +186,29 @@ def _residuals(base: Baselines, x: Matrix, less: Block, ratio: Matrix) -> Matrix
     return x
 
 
+def unreliable(blocks: Sequence[Block]) -> str | None:
+    """Why no claim can rest on intervals and tests of these blocks, or None."""
+    seeds = min(len(b.seeds) for b in blocks)
+    if seeds < LEAST_SEEDS:
+        said = "one seed says" if seeds == 1 else f"{seeds} seeds say"
+        return f"{said} too little of what a seed does: a claim needs at least {LEAST_SEEDS}"
+    count, shares = blocks[0].values.shape[1], blocks[0].shares
+    worth = effective(count, shares)
+    if worth >= LEAST_QUESTIONS:
+        return None
+    which = f"{count} questions" if shares is None else f"{count} questions count as {worth:.1f} of one size"
+    return f"{which}: a claim needs at least {LEAST_QUESTIONS}"
+
+
+def few_decide(floor: float, variance: float) -> str | None:
+    """A warning where nearly all questions came out alike, so that `twoway.floor` is much of it."""
+    if floor <= FLOOR_SHARE * variance:
+        return None
+    return "few questions decide, or nearly all came out alike: the interval is wide, not exact"
+
+
 def fieller_interval(
-    base: Baselines, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
+    base: WeakAndCeiling, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> Interval:
     """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_intervals`; `df` is the PGR's."""
     numerator = [transfer, base.weak.scaled(-1.0)]
@@ -214,7 +230,11 @@ def fieller_interval(
 
 
 def left_out(
-    base: Baselines, transfers: Sequence[Block], ratio: Sequence[Sequence[float]], *, level: float = LEVEL
+    base: WeakAndCeiling,
+    transfers: Sequence[Block],
+    ratio: Sequence[Sequence[float]],
+    *,
+    level: float = LEVEL,
 ) -> list[bool]:
     """Whether Fieller's set (see `no_gap`) of each transfer holds none of its PGRs, as many for each."""
     out = np.ones(len(transfers), dtype=bool)

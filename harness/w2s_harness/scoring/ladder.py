@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class LadderStep:
     """One score against the best before it."""
 
     accuracy: float
@@ -38,7 +38,7 @@ def rung(
     *,
     min_step: float = MIN_STEP,
     step_se: float = STEP_SE,
-) -> Rung:
+) -> LadderStep:
     """Compare (S, n) outcomes with the (S', n) of the best (Blum & Hardt 2015, *The Ladder*, section 3).
 
     `groups` (n,) is the question of each row. Without a best, what is to be beaten is `floor`, an accuracy.
@@ -47,7 +47,7 @@ def rung(
     rows = outcomes.mean(axis=0)
     behind = rows - (floor if best is None else best.mean(axis=0))
     step = max(min_step, step_se * standard_error(behind, groups))
-    return Rung(float(rows.mean()), step, bool(float(behind.mean()) > step))
+    return LadderStep(float(rows.mean()), step, bool(float(behind.mean()) > step))
 
 
 def standard_error(rows: Floats, groups: npt.NDArray[np.int64]) -> float:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from w2s_harness.errors import DataError, HarnessError, NoGapError
 from w2s_harness.scoring.accuracy import pack, unpack_all
-from w2s_harness.scoring.ladder import MIN_STEP, STEP_SE, Rung, grid, rounded, rung
+from w2s_harness.scoring.ladder import MIN_STEP, STEP_SE, LadderStep, grid, rounded, rung
 from w2s_harness.scoring.pgr import MIN_GAP, recovered, under
 
 Floats = npt.NDArray[np.float64]
@@ -177,7 +177,7 @@ class Oracle:
         with self._lock:
             return self._spent["lineage", lineage]
 
-    def _new_number(self, found: Rung, best: _Best | None, left: int) -> Answer:
+    def _new_number(self, found: LadderStep, best: _Best | None, left: int) -> Answer:
         """A new number, never under the one before it, which was rounded too."""
         to = grid(found.step, self.ceiling - self.weak)
         pgr = rounded(recovered(found.accuracy, self.weak, self.ceiling), to)

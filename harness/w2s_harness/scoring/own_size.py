@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import Clusters, Spread, block, combined, degrees, quantiles, spread
+from w2s_harness.scoring.blocks import Clusters, block
+from w2s_harness.scoring.twoway import Spread, combined, degrees, quantiles, spread
 
 Floats = npt.NDArray[np.float64]
 OwnVerdict = Literal["weak supervision", "own, under elicitation", "elicitation", "unclear"]
@@ -25,6 +26,8 @@ LEAST = 0.02
 """Accuracy: a smaller own part counts as none."""
 DRAWS = 0.7
 LEVEL, NORMAL = 0.95, 1.96
+MOST_LUCK = 2.0
+"""How many times vanilla's luck is taken off a row at most."""
 MOST_SEEDS = 300
 """Seeds beyond which it is no use to say how many it would take."""
 
@@ -78,6 +81,43 @@ def size(
     if len(seeds) < 2 or known.counts.size < 2:
         return Size(mean, None, len(seeds), draws)
     return Size(mean, spread([block(seeds, difference, known)]), len(seeds), draws)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorldCells:
+    """A row's cells in one world, echo or decoy, beside its real ones."""
+
+    seeds: tuple[int, ...]
+    real: Floats
+    """(S, n_test) what each holdout row counts in the real cells of these seeds."""
+    fake: Floats
+    """(S, n_test) likewise, mean over the draws."""
+    accuracies: Floats
+    """(S, J, K) by seed, draw and member of the draw: K is 2 for pairs of decoys."""
+    luck: Floats | None
+    """(S, n_test) what vanilla has in these draws beyond its mean over many; None where it was not asked."""
+
+    def difference(self) -> tuple[Floats, float]:
+        """(S, n_test) real minus fake, less the draws' luck; and how far the row moves with vanilla.
+
+        The factor is the regression of fake minus real on the luck over the questions of each seed, within 0
+        and `MOST_LUCK`: 0 of a row that answers every world alike, 1 of vanilla itself.
+        """
+        moved = self.fake - self.real
+        if self.luck is None:
+            return -moved, 1.0
+        about = self.luck - self.luck.mean(axis=1, keepdims=True)
+        total = float(np.sum(about * about))
+        factor = float(np.sum(moved * about)) / total if total > 0 else 0.0
+        factor = min(MOST_LUCK, max(0.0, factor))
+        return factor * self.luck - moved, factor
+
+    def size(self, clusters: npt.ArrayLike | Clusters, draws: float) -> Size:
+        """What is the teacher's own; `draws` is the standard deviation over the world's draws."""
+        difference, factor = self.difference()
+        # a row that answers every draw as it answers the teacher has no variance of draws to be blurred by
+        is_moved = bool((self.real != self.fake).any())
+        return size(self.seeds, difference, clusters, draws * max(1.0, factor) if is_moved else 0.0)
 
 
 def draws_variance(accuracies: Floats) -> float:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from w2s_harness.scoring import together
 from w2s_harness.scoring.banerjee import p_values
-from w2s_harness.scoring.interval import LEVEL, Baselines, Interval, no_gap, quantile, ratios, uncounted
+from w2s_harness.scoring.blocks import Block
+from w2s_harness.scoring.interval import LEVEL, Interval, WeakAndCeiling, no_gap, quantile, ratios, uncounted
 from w2s_harness.scoring.pgr import MIN_GAP
 from w2s_harness.scoring.pivot import Pivot, pivot
 from w2s_harness.scoring.together import Estimates, Spreads
-from w2s_harness.scoring.twoway import Block, quantiles
+from w2s_harness.scoring.twoway import quantiles
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class PoolDifference:
 
 
 def pgr_pools(
-    base: Baselines, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+    base: WeakAndCeiling, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
 ) -> list[PoolPgr]:
     """Each PGR of a setting and its interval for new pools.
 

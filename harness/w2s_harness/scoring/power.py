@@ -22,9 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring.blocks import Block
 from w2s_harness.scoring.pivot import pivot
 from w2s_harness.scoring.pool import SCALE
-from w2s_harness.scoring.twoway import Block, combined, spread
+from w2s_harness.scoring.twoway import combined, spread
 
 ALPHA = 0.05
 POWER = 0.8
@@ -52,6 +53,45 @@ class Components:
     def variance(self, seeds: int, questions: int) -> float:
         """Of the mean difference: seed / S + question / Q + cell / (S Q)."""
         return self.seed / seeds + self.question / questions + self.cell / (seeds * questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Standard deviations of a difference of two accuracies, where no run tells them.
+
+    The defaults are about the medians of the shipped methods against vanilla on the shipped tasks, 5 seeds
+    (`docs/power.md`).
+    """
+
+    seed_sd: float = 0.01
+    """Of one seed's draw, over all rows alike."""
+    question_sd: float = 0.22
+    """Of one row, over all seeds alike."""
+    cell_sd: float = 0.28
+    """Of one row at one seed, beside both."""
+
+    def components(self, rows_per_question: float) -> Components:
+        """The components by question, whose rows vary independently of each other."""
+        m = rows_per_question
+        return Components(self.seed_sd**2, self.question_sd**2 / m, self.cell_sd**2 / m)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """The size of a holdout."""
+
+    rows: int
+    questions: int
+
+    @property
+    def rows_per_question(self) -> float:
+        """On the average."""
+        return self.rows / self.questions
+
+    @classmethod
+    def of(cls, questions: npt.ArrayLike) -> Holdout:
+        """From the question code of each row, (n,)."""
+        return cls(int(np.size(questions)), int(np.unique(questions).size))
 
 
 def components(a: Block, b: Block) -> Components:

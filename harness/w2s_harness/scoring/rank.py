@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from w2s_harness.scoring import pairwise
-from w2s_harness.scoring.compare import holm
-from w2s_harness.scoring.twoway import Block
+from w2s_harness.scoring.blocks import Block
+from w2s_harness.scoring.compare import better_and_worse, compare_all, holm
 from w2s_harness.types import Track
 
 Status = Literal["ok", "no-gap", "skipped", "failed", "disqualified"]
@@ -18,7 +17,7 @@ _TRACK: dict[str, int] = {"w2s": 0, "unknown": 1, "elicitation": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RankedRow:
     """A row of one setting, as far as ranking needs it."""
 
     name: str
@@ -29,7 +28,7 @@ class Entry:
     accuracy: float | None
     """Mean transfer accuracy; orders rows without a PGR."""
     transfer: Block | None
-    """Its outcomes (`twoway.block`); None where nothing was predicted."""
+    """Its outcomes (`blocks.block`); None where nothing was predicted."""
 
 
 def status(*, disqualified: bool, failed: bool, skipped: bool, no_gap: bool) -> Status:
@@ -46,7 +45,7 @@ def status(*, disqualified: bool, failed: bool, skipped: bool, no_gap: bool) -> 
     return next((name for holds, name in held if holds), "ok")
 
 
-def order(entries: Sequence[Entry]) -> list[int]:
+def order(entries: Sequence[RankedRow]) -> list[int]:
     """Positions of the entries from first to last.
 
     By status, then track (elicitation apart), then PGR, then transfer accuracy, best first, then name.
@@ -59,7 +58,7 @@ def order(entries: Sequence[Entry]) -> list[int]:
     return sorted(range(len(entries)), key=key)
 
 
-def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, int] | None]:
+def ranks(entries: Sequence[RankedRow], *, alpha: float = ALPHA) -> list[tuple[int, int] | None]:
     """The rank interval of each entry, by `intervals` over its accuracies' two-way tests.
 
     Over the M entries of status ok and track w2s; all others get None. A pair that cannot be tested counts as
@@ -72,9 +71,9 @@ def ranks(entries: Sequence[Entry], *, alpha: float = ALPHA) -> list[tuple[int, 
 
 def _intervals(transfers: Sequence[Block | None], alpha: float) -> list[tuple[int, int]]:
     known = [transfer for transfer in transfers if transfer is not None]
-    counts = pairwise.better_and_worse(known, alpha=alpha) if len(known) == len(transfers) else None
+    counts = better_and_worse(known, alpha=alpha) if len(known) == len(transfers) else None
     if counts is None:
-        return intervals(len(transfers), pairwise.compare_all(transfers), alpha=alpha)
+        return intervals(len(transfers), compare_all(transfers), alpha=alpha)
     better, worse = (count.tolist() for count in counts)
     return [(1 + b, len(known) - w) for b, w in zip(better, worse, strict=True)]
 

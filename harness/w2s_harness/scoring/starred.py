@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import Block, Clusters, block
+from w2s_harness.scoring.blocks import Block, Clusters, block
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,19 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.twoway import (
-    ZERO,
-    Block,
-    combined,
-    countable,
-    degrees,
-    estimate,
-    floor,
-    moments,
-    question_df,
-    squared,
-    weighed,
-)
+from w2s_harness.scoring.blocks import Block, countable, estimate
+from w2s_harness.scoring.twoway import ZERO, combined, degrees, floor, moments, question_df, squared, weighed
 
 Floats = npt.NDArray[np.float64]
 _CELLS = 2**18

@@ -13,18 +13,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.scoring.blocks import ONE_SEED, Clusters, block, countable, estimate
 from w2s_harness.scoring.interval import LEVEL, Interval, quantile
-from w2s_harness.scoring.twoway import (
-    ONE_SEED,
-    ZERO,
-    Clusters,
-    block,
-    combined,
-    countable,
-    degrees,
-    estimate,
-    spread,
-)
+from w2s_harness.scoring.twoway import ZERO, combined, degrees, spread
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -178,7 +169,7 @@ class Panel:
         v_q = _between(question, weight * (x - theta))
         if self.voters is None:
             return _around(theta, v_q if v_q > ZERO**2 else least, n_questions - 1.0, level)
-        cells = _Cells.of(x, weight, question, self.voters)
+        cells = VotedCells.of(x, weight, question, self.voters)
         if cells.is_nested:
             v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
         else:
@@ -202,7 +193,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cells:
+class VotedCells:
     """The C pairs of a voter and a question with a vote."""
 
     question: Codes
@@ -214,7 +205,7 @@ class _Cells:
     """(C,) W_vq."""
 
     @classmethod
-    def of(cls, x: Floats, weight: Floats, question: Codes, voters: Codes) -> _Cells:
+    def of(cls, x: Floats, weight: Floats, question: Codes, voters: Codes) -> VotedCells:
         """From the scores, weights, questions and voters (K,) of the votes."""
         width = int(voters.max()) + 1
         names, cell = np.unique(question * width + voters, return_inverse=True)

@@ -10,10 +10,10 @@ from w2s_harness.experiment.own_calibration import DRAWS, STRICT_DRAWS, Calibrat
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment import own_calibration
-from w2s_harness.experiment.own_rows import _Cells
 from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.worlds import tell
 from w2s_harness.models.probe import fit_exact
+from w2s_harness.scoring.own_size import WorldCells
 from w2s_harness.types import World
 
 SEEDS = (0, 3)
@@ -84,7 +84,7 @@ def test_the_luck_of_a_draw_is_taken_off_as_far_as_the_row_moves_with_vanilla():
     real = (rng.random(fake.shape) < 0.8).astype(float)
 
     def cells(real, fake):
-        return _Cells(tuple(found.outcomes), real, fake, fake.mean(1).reshape(-1, 1, 1), luck)
+        return WorldCells(tuple(found.outcomes), real, fake, fake.mean(1).reshape(-1, 1, 1), luck)
 
     difference, factor = cells(real, fake).difference()
     assert factor == pytest.approx(1.0, abs=0.05)

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.experiment.plan_power import _size, detectable
-from w2s_harness.experiment.powering import Assumed, holdout_of
-from w2s_harness.scoring.power import minimum_detectable
+from w2s_harness.scoring.power import Assumed, Holdout, minimum_detectable
 
 
 @pytest.fixture
@@ -15,7 +14,7 @@ def with_vanilla(plan):
 def test_smallest_difference_is_that_of_holms_first_step(with_vanilla, setting, store):
     found = setting()
     lines = detectable(with_vanilla, [found], store)
-    holdout = holdout_of(found.test)
+    holdout = Holdout.of(found.test.groups)
     c = Assumed().components(holdout.rows_per_question)
     here, new = (
         minimum_detectable(c, 2, holdout.questions, alpha=0.05 / 2, new_pools=is_new)

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from w2s_harness.cli.power import _counted, _seen, command
 from w2s_harness.errors import NothingSelectedError, UsageError
 from w2s_harness.experiment.pilots import boards_of, items, names, pilots
-from w2s_harness.experiment.powering import Assumed, Range
+from w2s_harness.experiment.powering import Range
 from w2s_harness.report import canonical, document
 from w2s_harness.scoring.accuracy import pack
-from w2s_harness.scoring.power import components, minimum_detectable, seeds_needed
-from w2s_harness.scoring.twoway import block
+from w2s_harness.scoring.blocks import block
+from w2s_harness.scoring.power import Assumed, components, minimum_detectable, seeds_needed
 
 README = Path(__file__).parents[3] / "docs" / "readme-leaderboard.json"
 SEEDS, QUESTIONS = 4, 50

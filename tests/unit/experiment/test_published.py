@@ -15,8 +15,8 @@ from w2s_harness.experiment.setting import Setting
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
 from w2s_harness.scoring.accuracy import pack
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.pool import pgr_pools
-from w2s_harness.scoring.twoway import block
 from w2s_harness.types import Model, Pair
 
 N, SEEDS = 400, (0, 1, 2)

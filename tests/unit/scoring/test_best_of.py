@@ -3,8 +3,9 @@ import pytest
 from simulations import loaded
 
 from w2s_harness.scoring.best_of import best_of
+from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.bootstrap import replicates
-from w2s_harness.scoring.twoway import Block, block, combined, spread
+from w2s_harness.scoring.twoway import combined, spread
 
 
 def blocks_of(k, rng, shift=0.0, questions=200):

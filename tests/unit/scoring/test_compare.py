@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy.special import stdtrit
 
 from w2s_harness.scoring.banerjee import p_values
+from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.compare import all_between, holm
-from w2s_harness.scoring.twoway import Block, block, spread
+from w2s_harness.scoring.twoway import spread
 
 P = st.floats(0, 1)
 

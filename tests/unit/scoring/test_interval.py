@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, stdtrit
 
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.interval import (
     baselines,
     difference_intervals,
@@ -10,7 +11,6 @@ from w2s_harness.scoring.interval import (
     no_gap,
     pgr_intervals,
 )
-from w2s_harness.scoring.twoway import block
 
 
 def pgr_interval(base, transfer):

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.compare import all_between
 from w2s_harness.scoring.interval import (
     baselines,
@@ -15,7 +16,6 @@ from w2s_harness.scoring.interval import (
     pgr_intervals,
 )
 from w2s_harness.scoring.pool import difference_pools, pgr_pools
-from w2s_harness.scoring.twoway import block
 
 SEEDS, QUESTIONS = 3, 40
 ALIKE = {

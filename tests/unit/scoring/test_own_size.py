@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.own_size import DRAWS, NORMAL, draws_variance, pooled, size, verdict
-from w2s_harness.scoring.twoway import block, spread
+from w2s_harness.scoring.twoway import spread
 
 
 def made(mean, *, seeds=5, n=2000, sd=0.3, seed=0, draws=0.0):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from w2s_harness.scoring.rank import Entry, intervals, order, ranks, status
-from w2s_harness.scoring.twoway import block
+from w2s_harness.scoring.blocks import block
+from w2s_harness.scoring.rank import RankedRow, intervals, order, ranks, status
 
 
 def entry(name, accuracy, *, state="ok", track="w2s", pgr=None, seed=0):
     hits = np.random.default_rng([seed, *name.encode()]).random((4, 500)) < accuracy
     made = block(range(4), hits.astype(float), range(500))
-    return Entry(name, state, track, accuracy if pgr is None else pgr, accuracy, made)
+    return RankedRow(name, state, track, accuracy if pgr is None else pgr, accuracy, made)
 
 
 def test_clear_differences_give_clear_ranks():
@@ -41,7 +41,9 @@ def test_a_single_method_is_first():
 def test_without_a_test_every_rank_is_possible():
     one = block([0], np.ones((1, 20)), range(20))
     none = block([0], np.zeros((1, 20)), range(20))
-    assert ranks([Entry("a", "ok", "w2s", 1.0, 1.0, one), Entry("b", "ok", "w2s", 0.0, 0.0, none)]) == [
+    assert ranks(
+        [RankedRow("a", "ok", "w2s", 1.0, 1.0, one), RankedRow("b", "ok", "w2s", 0.0, 0.0, none)]
+    ) == [
         (1, 2),
         (1, 2),
     ]
@@ -69,7 +71,7 @@ def test_order_is_by_status_then_track_then_pgr_then_name():
 
 
 def test_rows_without_pgr_are_ordered_by_accuracy():
-    entries = [Entry(n, "no-gap", "w2s", None, a, None) for n, a in (("a", 0.5), ("b", None), ("c", 0.6))]
+    entries = [RankedRow(n, "no-gap", "w2s", None, a, None) for n, a in (("a", 0.5), ("b", None), ("c", 0.6))]
     assert [entries[i].name for i in order(entries)] == ["c", "a", "b"]
 
 

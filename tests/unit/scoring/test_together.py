@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from w2s_harness.scoring import bootstrap, compare, interval, pool, together
-from w2s_harness.scoring.twoway import Block, block, moments, spread
+from w2s_harness.scoring.blocks import Block, block
+from w2s_harness.scoring.twoway import moments, spread
 
 
-def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.Baselines, list[Block], Block]:
-    """Baselines, transfers (the baselines themselves among them) and one more, over uneven questions."""
+def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.WeakAndCeiling, list[Block], Block]:
+    """WeakAndCeiling, transfers (the baselines themselves among them) and one more, over uneven questions."""
     rng = np.random.default_rng(draw)
     clusters = rng.integers(0, rows // 3, rows)
 
@@ -18,7 +19,7 @@ def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.Baselines, li
         return block(names, (rng.random((len(names), rows)) < accuracy).astype(float), clusters)
 
     every = range(seeds)
-    base = interval.Baselines(drawn(0.55, every), drawn(0.9, every))
+    base = interval.WeakAndCeiling(drawn(0.55, every), drawn(0.9, every))
     transfers = [drawn(0.6 + 0.05 * i, every) for i in range(5)] + [base.weak, base.ceiling]
     # seeds of its own, and the same seeds in another order
     transfers += [drawn(0.7, range(3, 3 + seeds)), drawn(0.7, list(reversed(every)))]

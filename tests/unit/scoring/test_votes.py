@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from simulations import loaded
 
 from w2s_harness.scoring.accuracy import agreement, outcomes
+from w2s_harness.scoring.blocks import Clusters, block
 from w2s_harness.scoring.calibration import brier, ece, teacher_errors
 from w2s_harness.scoring.interval import quantile
-from w2s_harness.scoring.twoway import Clusters, block, spread
-from w2s_harness.scoring.votes import Panel, _Cells, krippendorff_alpha, noise_ceiling, voter_agreement
+from w2s_harness.scoring.twoway import spread
+from w2s_harness.scoring.votes import Panel, VotedCells, krippendorff_alpha, noise_ceiling, voter_agreement
 
 voters = loaded("voters")
 
@@ -142,7 +143,7 @@ def test_the_formula_for_holes_gives_the_same_components_where_there_are_none():
     panel = Panel.of(votes, clusters, named=True)
     weight = np.full(votes.size, 1 / votes.size)
     question = clusters[panel.rows]
-    found = _Cells.of(panel.agreement(np.ones(len(votes))), weight, question, panel.voters).components()
+    found = VotedCells.of(panel.agreement(np.ones(len(votes))), weight, question, panel.voters).components()
     v = spread([block(range(4), votes.T, clusters)])
     assert found == pytest.approx((v.seeds, v.cells))
 
@@ -174,7 +175,7 @@ def test_components_of_a_panel_with_holes_are_hendersons(seed):
     votes[(votes < 0).all(1), 0] = 1
     panel = Panel.of(votes, np.arange(30), named=True)
     weight = 1 / (30 * panel.counts[panel.rows])
-    cells = _Cells.of(panel.agreement(np.ones(30)), weight, panel.rows, panel.voters)
+    cells = VotedCells.of(panel.agreement(np.ones(30)), weight, panel.rows, panel.voters)
     v_v, v_vq = by_least_squares(votes, weight)
     assert cells.components() == pytest.approx((max(0.0, v_v), v_vq))
 
