@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from w2s_harness.agent.forum import one_line
+from w2s_harness.agent.journal import Journal
+from w2s_harness.agent.money import Purse
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.agent.referee import HostReferee, spelled
 from w2s_harness.experiment.assemble import RunResults
@@ -43,10 +46,32 @@ class Ledgers:
 
     attempts: Callable[[str], int]
     """Evaluations of a lineage."""
-    cost: Callable[[Submission], Cost]
-    """What its author had spent when it was handed in."""
+    purse: Purse
     head: str
     """Of the oracle's ledger: the hash of its last line."""
+
+
+def handed_in(folder: Path, families: Mapping[str, str] | None = None) -> list[Submission]:
+    """In the order in which they were handed in. Raises `DataError` for a broken book.
+
+    :param families: of lineages, for those whose author did not say.
+    """
+    return [
+        Submission(
+            n=line["n"],
+            who=line["who"],
+            file=folder / line["file"],
+            sha256=line["sha256"],
+            parameters=line["params"],
+            title=one_line(line["title"]),
+            lineage=line["lineage"],
+            family=line["family"] or (families or {}).get(line["lineage"], ""),
+            lines=line["lines"],
+            read=line["read"],
+            at_s=line["at_s"],
+        )
+        for line in Journal(folder / "submissions.jsonl").read()
+    ]
 
 
 def unique(submissions: Sequence[Submission]) -> list[Submission]:
@@ -141,7 +166,7 @@ def _credited(row: document.Row, one: Submission, ledgers: Ledgers) -> document.
         read=list(one.read), title=one.title, hours=one.at_s / 3600,
     )  # fmt: skip
     attempts = max(row.attempts, ledgers.attempts(one.lineage))
-    return msgspec.structs.replace(row, author=author, attempts=attempts, cost=ledgers.cost(one))
+    return msgspec.structs.replace(row, author=author, attempts=attempts, cost=_cost(one, ledgers.purse))
 
 
 def _compared(
@@ -158,3 +183,14 @@ def _compared(
         reason = f"{row.reason}; {why}" if row.reason else why
         row = msgspec.structs.replace(row, rank=None, reason=reason)
     return row
+
+
+def _cost(one: Submission, purse: Purse) -> Cost:
+    """What a submission's author spent in the whole run: tokens, lost calls among them, and compute."""
+    spent = purse.spent(one.who)
+    return Cost(
+        usd=spent.usd,
+        tokens_usd=spent.tokens_usd + spent.lost_usd,
+        compute_usd=spent.compute_usd,
+        agent_hours=one.at_s / 3600,
+    )

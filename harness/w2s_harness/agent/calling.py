@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from w2s_harness.agent.conversation import Conversation
-from w2s_harness.dialogue import AgentModel, BrokenReplyError, Message, Reply, Usage
+from w2s_harness.agent.money import Purse
+from w2s_harness.dialogue import AgentModel, BrokenReplyError, Message, Reply
 from w2s_harness.errors import HarnessError, ModelError
 
 TRIES = 4
@@ -16,51 +17,19 @@ WAIT_S = 1.0
 """Before the second try; twice as long before each further one."""
 
 
-class Reserved(Protocol):
-    """Money set aside for one call."""
-
-    @property
-    def usd(self) -> float:
-        """US dollars."""
-        ...
-
-
-R = TypeVar("R", bound=Reserved)
-
-
-class Money(Protocol[R]):
-    """What is asked before a call and told after it; `money.Purse`."""
-
-    def reserve(self, who: str, model: str, sent: int, answered: int) -> R:
-        """Set aside what a call can cost. Raises `BudgetReachedError` where it could pass a budget."""
-        ...
-
-    def settle(self, reservation: R, model: str, usage: Usage) -> float:
-        """Replace a reservation with what the call cost."""
-        ...
-
-    def release(self, reservation: R) -> None:
-        """The call was refused before it cost anything."""
-        ...
-
-    def lose(self, reservation: R) -> None:
-        """The answer never came: counted at all that it could have cost."""
-        ...
-
-
-class PaidCalls(Generic[R]):
+class PaidCalls:
     """One agent's calls to its model. `stop` ends the waiting between two tries."""
 
     def __init__(
         self,
         model: AgentModel,
         talk: Conversation,
-        money: Money[R],
+        purse: Purse,
         stop: threading.Event,
         *,
         wait_s: float = WAIT_S,
     ) -> None:
-        self.model, self._talk, self._money, self._stop, self._wait_s = model, talk, money, stop, wait_s
+        self.model, self._talk, self._purse, self._stop, self._wait_s = model, talk, purse, stop, wait_s
 
     def ask(
         self,
@@ -92,7 +61,7 @@ class PaidCalls(Generic[R]):
     def _try(self, purpose: str, *, sent: int, max_tokens: int, **request: Any) -> Reply:
         talk, name = self._talk, self.model.name
         answered, sent = max_tokens, min(sent, self.model.context_tokens)
-        reservation = self._money.reserve(talk.who, name, sent, answered)
+        reservation = self._purse.reserve(talk.who, name, sent, answered)
         talk.add({"kind": "asked", "n": talk.calls, "purpose": purpose, "usd": reservation.usd})
         try:
             reply = self.model.reply(max_tokens=max_tokens, **request)
@@ -100,8 +69,8 @@ class PaidCalls(Generic[R]):
             # only a model that says so took no money for an answer that never came
             paid = isinstance(bad, BrokenReplyError) or not isinstance(bad, ModelError)
             talk.add({"kind": "lost" if paid else "unpaid", "n": talk.asked, "because": str(bad)})
-            (self._money.lose if paid else self._money.release)(reservation)
+            (self._purse.lose if paid else self._purse.release)(reservation)
             raise
         talk.add_reply(reply, purpose)
-        self._money.settle(reservation, name, reply.usage)
+        self._purse.settle(reservation, name, reply.usage)
         return reply

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -33,7 +32,7 @@ class Compaction:
     :param room: how many tokens a turn may send, by the conversation's estimate.
     """
 
-    def __init__(self, talk: Conversation, calls: PaidCalls[Any], toolbox: Toolbox, room: int) -> None:
+    def __init__(self, talk: Conversation, calls: PaidCalls, toolbox: Toolbox, room: int) -> None:
         self._talk, self._calls, self._toolbox, self._room = talk, calls, toolbox, room
 
     def make_room(self, *, by_force: bool = False) -> None:

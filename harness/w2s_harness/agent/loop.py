@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from w2s_harness.agent import prompts
-from w2s_harness.agent.calling import WAIT_S, Money, PaidCalls
+from w2s_harness.agent.calling import WAIT_S, PaidCalls
 from w2s_harness.agent.compaction import Compaction
 from w2s_harness.agent.contract import Toolbox, ToolResult
 from w2s_harness.agent.conversation import WINDOW, Call, Conversation
 from w2s_harness.agent.journal import Journal
-from w2s_harness.agent.money import BudgetReachedError
+from w2s_harness.agent.money import BudgetReachedError, Purse
 from w2s_harness.dialogue import AgentModel, ContextExceededError
 from w2s_harness.errors import ModelError, UsageError
 
@@ -52,7 +51,7 @@ class LanguageAgent:
         toolbox: Toolbox,
         transcript: Journal,
         direction: str,
-        purse: Money[Any],
+        purse: Purse,
         stop: threading.Event,
         *,
         left_s: Callable[[], float] = lambda: float("inf"),

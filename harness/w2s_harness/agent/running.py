@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.agent import board, kinds, submitting
+from w2s_harness.agent import board, kinds
 from w2s_harness.agent import plan as planning
 from w2s_harness.agent.clock import Clock, Turns
 from w2s_harness.agent.crew import Agent, Crew
@@ -191,15 +191,14 @@ class AgentRun:
     # -- the board --------------------------------------------------------------------------------------
 
     def _board(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
-        found = board.unique(submitting.submissions(self.folder, kinds.known(self.folder)))
+        found = board.unique(board.handed_in(self.folder, kinds.known(self.folder)))
         if not found:
             self.say("nothing was handed in, so there is no board")
             return ExitCode.NOTHING_SELECTED
         handed = counted(len(found), "submission")
         self.say(f"{handed}: feedback, final and held-out tasks ({self.plan.held_out_tasks})")
         ledgers = board.Ledgers(
-            attempts=self.oracle.attempts, cost=lambda one: submitting.cost(one, self.purse),
-            head=Ledger(self.folder / "ledger.jsonl").head,
+            attempts=self.oracle.attempts, purse=self.purse, head=Ledger(self.folder / "ledger.jsonl").head,
         )  # fmt: skip
         made = board.measure(
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"

@@ -84,7 +84,7 @@ class Split:
         rows = [self._ref.rows[i] for i in self._order[index]]
         if swap is None:
             return rows
-        return [swapped(row) if is_swapped else row for row, is_swapped in zip(rows, swap, strict=True)]
+        return [row.swapped() if is_swapped else row for row, is_swapped in zip(rows, swap, strict=True)]
 
     def layer_means(
         self, index: Index, layer: int, answer: Literal[0, 1] | None, swap: Swap = None
@@ -119,11 +119,6 @@ class Split:
         if self._extraction is None:
             self._extraction = self._reads.extraction(self._texts(), self._kind)
         return self._extraction
-
-
-def swapped(row: TextRow) -> TextRow:
-    """A preference row with its responses exchanged."""
-    return msgspec.structs.replace(row, first=row.second, second=row.first)
 
 
 def _length(ref: SplitRef) -> int:
