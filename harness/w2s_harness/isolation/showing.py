@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+
 from w2s_harness.errors import HarnessError
-from w2s_harness.isolation.missing import hint
 from w2s_harness.wire.messages import Raised
 
 LIMIT = 2_000
 """Characters of an error that are shown."""
+MODELS = frozenset({"accelerate", "jax", "peft", "safetensors", "tokenizers", "torch", "transformers"})
+"""What runs models: the student service's, and closed to methods."""
+_NAMED = re.compile(r"No module named '([A-Za-z_][A-Za-z0-9_]*)(?:\.[\w.]*)?'")
 
 
 def visible(text: str, *, limit: int = LIMIT, keep: str = "") -> str:
@@ -32,7 +37,7 @@ def raised(error: Raised) -> str:
     shown = visible(head, limit=room)
     if frames:
         shown = f"{shown} ({visible(frames, limit=LIMIT - len(shown) - 3)})"
-    mend = hint(error)
+    mend = _hint(error)
     return f"{shown}. {mend}" if mend and len(shown) + len(mend) + 2 <= LIMIT else shown
 
 
@@ -45,6 +50,30 @@ def said(bad: BaseException) -> str:
     if isinstance(bad, HarnessError):
         return visible(words)
     return visible(f"{type(bad).__name__}: {words}" if words else type(bad).__name__)
+
+
+def _hint(error: Raised) -> str:
+    """How an import that failed for want of a module is mended; empty for any other error."""
+    found = _NAMED.match(error.message) if error.kind in ("ModuleNotFoundError", "ImportError") else None
+    if found is None:
+        return ""
+    name = found[1]
+    if name in MODELS:
+        return f"No worker has {name}: a method trains and reads the model through `student`."
+    if _is_installed(name):
+        return (
+            f"{name} is installed here, but a worker sees only what the method's distribution declares: put "
+            "it into its dependencies. A single file has numpy, scipy and the standard library."
+        )
+    return f"Install {name}, and put it into the dependencies of the method's distribution."
+
+
+def _is_installed(name: str) -> bool:
+    """Whether the host could import a top-level module, found without importing it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _escape(char: str) -> str:
