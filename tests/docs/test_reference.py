@@ -120,6 +120,20 @@ def test_exit_codes_are_documented() -> None:
     assert [int(code) for code, _ in rows] == [int(code) for code in ExitCode]
 
 
+def test_the_table_of_flags_is_what_their_declarations_say(tmp_path: Path) -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "docs" / "flags.py")]
+    done = subprocess.run([*script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page, text = tmp_path / "cli.md", CLI.read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `--order .*\n", text, flags=re.M)
+    wrong = text.replace("`W2S_LIMIT`", "`W2S_LIMITS`", 1).replace("| `60.0` |", "| `6.0` |", 1)
+    page.write_text(wrong.replace(row, "| `--gone` | | | what is no flag |\n"), encoding="utf-8")
+    assert subprocess.run([*script, str(page), "--check"], capture_output=True, check=False).returncode == 1
+    assert subprocess.run([*script, str(page)], capture_output=True, check=False).returncode == 0
+    own = "| `--order` | `W2S_ORDER` | | Order in which cells are worked off. |\n"
+    assert page.read_text(encoding="utf-8").replace(own, "") == text.replace(row, "")
+
+
 def test_environment_variable_of_every_flag_is_documented_and_works(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,6 @@ from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.destination import folder_for
 from w2s_harness.errors import UsageError
 from w2s_harness.plan import parse_seeds, parse_specs
-
-_SAME = (
-    "agents", "held_out_tasks", "beside", "seeds", "limit", "root_seed", "grant", "guards",
-    "cell_timeout_s", "budget_usd", "agent_budget_usd", "compute_usd_per_hour", "hours",
-    "queries_per_agent", "queries_per_lineage", "queries", "max_submissions", "isolation", "store",
-)  # fmt: skip
 
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
@@ -32,15 +27,9 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     for name in ("store", "folder"):
         if flags[name] and any(c in str(flags[name]) for c in ",:"):
             raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
-    return AgentPlan(
-        model=_model(flags["agent"], flags["model"]),
-        base_url=flags["base_url"],
-        directions=_directions(flags),
-        task=flags["task"],
-        pair=flags["pair"],
-        plugins=tuple(flags["plugins"]),
-        **{name: flags[name] for name in _SAME},
-    )
+    asked = {field.name: flags[field.name] for field in fields(AgentPlan) if field.name in flags}
+    asked |= {"model": _model(flags["agent"], flags["model"]), "directions": _directions(flags)}
+    return AgentPlan(**asked)
 
 
 def _model(agent: str | None, model: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
@@ -17,8 +17,9 @@ from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError
 from w2s_harness.experiment.choose_pairs import choose_pairs
+from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.planning import grants_of, tasks_of
-from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.selection import Loading, Selection
 from w2s_harness.plan import is_path, parse_specs
 
 _FRAME = 1024
@@ -27,19 +28,13 @@ _FRAME = 1024
 
 def plugins_of(plan: AgentPlan) -> Plugins:
     """The trusted plugins of a run, made anew."""
-    plugins = Plugins()
-    for spec in plan.plugins:
-        plugins.switch(spec)
-    return plugins
+    return Loading(plugin=plan.plugins).plugins()
 
 
 def selection_of(plan: AgentPlan) -> Selection:
     """What a run climbs: the feedback part of its task."""
-    return Selection(
-        tasks=plan.task, pairs=plan.pair, seeds=plan.seeds, limit=plan.limit, root_seed=plan.root_seed,
-        grant=plan.grant, guards=plan.guards, cell_timeout_s=plan.cell_timeout_s, holdout="feedback",
-        controls=False,
-    )  # fmt: skip
+    own = {"tasks": plan.task, "pairs": plan.pair, "holdout": "feedback", "controls": False}
+    return made(Selection, asdict(plan), **own)
 
 
 def check_names(plan: AgentPlan) -> None:

@@ -25,6 +25,8 @@ QUIET = Flag(spellings=("-q", "--quiet"), name="quiet", key="quiet", kind="count
 VERBOSE = Flag(
     spellings=("-v", "--verbose"), name="verbose", key="verbose", kind="count", help="More output."
 )
+REPEATED = "w2s.repeated"
+"""Where a context's `meta` holds the lines about options given twice."""
 _ALL = (*FLAGS.values(), QUIET, VERBOSE)
 _AD_HOC = ("weak", "strong", *(name for name, flag in FLAGS.items() if flag.ad_hoc))
 _OTHER_VARIABLES = ("config", "debug", "secret", "shared_data")
@@ -129,3 +131,31 @@ def nearer_pair(ctx: click.Context, flags: Mapping[str, Any]) -> dict[str, None]
     if own is not None and own < pairs:
         return {"pairs": None}
     return {n: None for n in _AD_HOC if near.get(n, pairs) > pairs}
+
+
+class Noticing(click.Command):
+    """Puts a line into `ctx.meta[REPEATED]` for each option of one value that is given several times."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As `click.Command`'s."""
+        if not ctx.resilient_parsing:
+            _, rest, found = self.make_parser(ctx).parse_args(args=list(args))
+            order: list[Any] = found
+            if rest and not any(isinstance(p, click.Argument) for p in self.params):
+                raise click.UsageError(
+                    f"'{rest[0]}' stands alone: tasks are named with --tasks, methods with --methods", ctx
+                )
+            ctx.meta[REPEATED] = [_line(p) for p in self.params if _takes_one(p) and order.count(p) > 1]
+        return super().parse_args(ctx, args)
+
+
+def _takes_one(parameter: click.Parameter) -> bool:
+    if not isinstance(parameter, click.Option):
+        return False
+    return not (parameter.multiple or parameter.count or parameter.is_flag)
+
+
+def _line(option: click.Parameter) -> str:
+    name = max(option.opts, key=len)
+    hint = "; separate several names with commas" if option.metavar == "NAMES" else ""
+    return f"{name} is given more than once, and only the last one counts{hint}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -57,7 +57,6 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 )
 @click.option(
     "--power",
-    "chance",
     type=float,
     default=0.8,
     show_default=True,
@@ -106,24 +105,7 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.store()
-def command(
-    tasks: str,
-    pairs: str | None,
-    methods: str | None,
-    against: str,
-    difference: float,
-    chance: float,
-    alpha: float,
-    comparisons: int,
-    seeds: int,
-    limit: int | None,
-    gap: float | None,
-    seed_sd: float | None,
-    question_sd: float | None,
-    cell_sd: float | None,
-    as_json: bool,
-    store: str,
-) -> int:
+def command(tasks: str, pairs: str | None, limit: int | None, as_json: bool, store: str, **flags: Any) -> int:
     """Say how many seeds, or holdout rows, a difference in PGR needs to be seen.
 
     Variances come from the store's runs, with a range over their 80 % intervals; where no run tells them, and
@@ -134,24 +116,12 @@ def command(
     from w2s_harness.experiment.powering import Wanted, answers
     from w2s_harness.scoring.power import Assumed
 
-    if chance <= alpha / comparisons:
+    sds = {n: sd for n in ("seed_sd", "question_sd", "cell_sd") if (sd := flags.pop(n)) is not None}
+    wanted = Wanted(**flags, assumed=Assumed(**sds), ignore_store=bool(sds))
+    if wanted.power <= wanted.level:
         raise UsageError(
-            f"--power {chance:g} is not above the level {alpha / comparisons:g}: chance alone does"
+            f"--power {wanted.power:g} is not above the level {wanted.level:g}: chance alone does"
         )
-    given = {"seed_sd": seed_sd, "question_sd": question_sd, "cell_sd": cell_sd}
-    sds = {name: sd for name, sd in given.items() if sd is not None}
-    wanted = Wanted(
-        difference=difference,
-        power=chance,
-        alpha=alpha,
-        comparisons=comparisons,
-        seeds=seeds,
-        against=against,
-        methods=methods,
-        gap=gap,
-        assumed=Assumed(**sds),
-        ignore_store=bool(sds),
-    )
     found = answers(tasks, pairs, limit, wanted, Plugins(), Path(store))
     _print_json(found, wanted) if as_json else _print(found, wanted)
     return 0

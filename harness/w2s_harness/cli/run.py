@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from w2s_harness.cli import options, repeated
+from w2s_harness.cli import options
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Loading, Options, Selection
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "run",
-    cls=repeated.Noticing,
+    cls=options.Noticing,
     short_help="Run tasks x pairs x methods x seeds and print a PGR leaderboard.",
 )
 @options.all_of_run
@@ -57,7 +57,7 @@ def _run(ctx: click.Context, flags: dict[str, Any], terminal: Terminal) -> int:
         os.environ["HF_HUB_OFFLINE"] = "1"
     plugins = made(Loading, flags).plugins(terminal=terminal)
     _configure(plugins, ctx)
-    for line in (*ctx.meta.get("w2s.strangers", ()), *ctx.meta.get(repeated.KEY, ())):
+    for line in (*ctx.meta.get("w2s.strangers", ()), *ctx.meta.get(options.REPEATED, ())):
         terminal.say(f"warning: {line}")
     if ctx.meta.get("w2s.config"):
         terminal.say(f"configuration {ctx.meta['w2s.config']}")

@@ -6,12 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from w2s_harness.cli.pace import Stage, duration
 from w2s_harness.cli.wide import columns
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.plan import Cell, Plan
@@ -25,30 +25,6 @@ SHOWN_FAILURES = 10
 HEARTBEAT_S = 30.0
 """Seconds after which plain output says how far a long stage is."""
 PLANNING, WORKING = "planning and preparing the data", "working"
-
-
-@dataclass(slots=True)
-class Stage:
-    """A group of work under way."""
-
-    name: str
-    total: int
-    began: float
-    """Seconds of the terminal's clock."""
-    done: int = 0
-    kept: int = 0
-    """Of those done: what came from the store."""
-
-    def left_s(self, now: float) -> float | None:
-        """Seconds that the rest takes at the pace so far; None before anything was computed."""
-        computed = self.done - self.kept
-        if not computed or self.done >= self.total:
-            return None
-        return (now - self.began) / computed * (self.total - self.done)
-
-    def line(self) -> str:
-        """How far it is: `cells 12/30 (5 kept)`."""
-        return f"{self.name} {self.done}/{self.total}{f' ({self.kept} kept)' if self.kept else ''}"
 
 
 class Terminal:
@@ -173,14 +149,6 @@ class Terminal:
 def is_drawable() -> bool:
     """Whether stderr is a terminal on which lines can be written over."""
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
-
-
-def duration(seconds: float) -> str:
-    """A time for people: `8 s`, `3 min`, `2 h 5 min`."""
-    if (whole := round(seconds)) < 60:
-        return f"{max(1, whole)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _count(n: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,18 +26,7 @@ if TYPE_CHECKING:
 @click.option("--store", metavar="DIR", help="Keep what is computed here; default: nowhere.")
 @click.option("--list", "names_only", is_flag=True, help="Print the attacks; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(
-    guards: str,
-    task: str,
-    expression: str | None,
-    plugin: tuple[str, ...],
-    seeds: str,
-    limit: int,
-    slots: str,
-    store: str | None,
-    names_only: bool,
-    as_json: bool,
-) -> int:
+def command(plugin: tuple[str, ...], store: str | None, names_only: bool, as_json: bool, **flags: Any) -> int:
     """Run the suite of hostile methods in the jail and print what came of each.
 
     Exit code 0 where no attack succeeded and no honest method was accused, else 1.
@@ -47,19 +36,10 @@ def command(
 
     attacks = suite.shipped()
     if names_only:
-        chosen = running.select(attacks, expression)
+        chosen = running.select(attacks, flags["expression"])
         click.echo(json.dumps([a.name for a in chosen])) if as_json else echo(_listed(chosen))
         return 0
-    settings = running.Settings(
-        task=task,
-        guards=guards,
-        plugins=plugin,
-        expression=expression,
-        store=Path(store) if store else None,
-        slots=slots,
-        seeds=seeds,
-        limit=limit,
-    )
+    settings = running.Settings(plugins=plugin, store=Path(store) if store else None, **flags)
     with Terminal(0, doing="attacks at work") as terminal:
         found = running.run(attacks, settings, terminal.say)
     click.echo(json.dumps(matrix.as_json(found), indent=1)) if as_json else echo(matrix.as_text(found))

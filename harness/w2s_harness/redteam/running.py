@@ -19,7 +19,7 @@ from w2s_harness.experiment.choose_methods import choose_methods
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.selecting import matches_expression
-from w2s_harness.experiment.selection import Options, Selection
+from w2s_harness.experiment.selection import Loading, Options, Selection
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.plan import parse_seeds, parse_specs
@@ -156,9 +156,8 @@ def _one_plan(
     part: _OnePlan, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
 ) -> list[Honest]:
     """Work off one plan; fills `tried`."""
-    plugins = Plugins(methods_env=together(part.laid, files.folder / part.name))
-    for spec in settings.plugins:
-        plugins.switch(spec)
+    environment = together(part.laid, files.folder / part.name)
+    plugins = Loading(methods_env=environment, plugin=settings.plugins).plugins()
     out = files.folder / f"{part.name}.json"
     beside = part.honest or HONEST[:1]
     grants = sorted({word for item in part.laid for word in item.attack.access} - DEFAULT_GRANTS)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from w2s_harness import cli
 from w2s_harness.agent.command import command as agent
-from w2s_harness.cli import main, repeated
+from w2s_harness.cli import main, options
 from w2s_harness.cli.options import FLAGS, nearer_pair
 from w2s_harness.cli.run import command
 from w2s_harness.errors import UsageError
@@ -34,7 +34,7 @@ def test_numbers_that_nothing_can_be_done_with(words, said):
 
 
 def test_an_option_given_twice_is_said():
-    @click.command(cls=repeated.Noticing)
+    @click.command(cls=options.Noticing)
     @click.option("--names", metavar="NAMES")
     @click.option("-o", "--out")
     @click.option("-p", multiple=True)
@@ -42,7 +42,7 @@ def test_an_option_given_twice_is_said():
     @click.option("-q", count=True)
     @click.pass_context
     def one(ctx, **flags):
-        click.echo("\n".join(ctx.meta[repeated.KEY]))
+        click.echo("\n".join(ctx.meta[options.REPEATED]))
 
     twice = ["--names", "a", "-o", "f", "--names", "b", "--out=g", "-p", "1", "-p", "2", "-x", "-x", "-qq"]
     assert CliRunner().invoke(one, twice).output.splitlines() == [

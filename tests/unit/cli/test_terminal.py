@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from w2s_harness.cli.bars import Bars
-from w2s_harness.cli.terminal import Terminal, duration
+from w2s_harness.cli.pace import duration
+from w2s_harness.cli.terminal import Terminal
 
 
 class Clock:
