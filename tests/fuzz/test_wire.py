@@ -23,7 +23,7 @@ from w2s_harness.isolation.channel import Channel
 from w2s_harness.isolation.levels import MAX_REPORT, Report, report
 from w2s_harness.models import control
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.types import Model
 from w2s_harness.wire import frames
 from w2s_harness.wire import messages as wire
@@ -139,9 +139,9 @@ def opening(tmp_path):
 
 
 @contextmanager
-def cell(opening: control.OpenCell) -> Iterator[Session]:
+def cell(opening: control.OpenCell) -> Iterator[CellSession]:
     """A cell with two handles, so that mutated requests have something to ask for."""
-    session = Session(opening, Shelf())
+    session = CellSession(opening, Shelf())
     for weight in (0.0, 1.0):
         assert isinstance(session.serve(wire.Head(wire.pack(np.full(D, weight)))), wire.Handled)
     yield session

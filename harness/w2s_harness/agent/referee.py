@@ -35,12 +35,13 @@ from w2s_harness.method_source import MethodSource
 from w2s_harness.models.bounds import memory_share
 from w2s_harness.models.client import ServiceClient
 from w2s_harness.plan import Plan, PlannedMethod, Value
+from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.report import document
 
 if TYPE_CHECKING:
     from w2s_harness.experiment.assemble import RunResults
 
-BESIDE = ("vanilla", "zero-shot")
+BESIDE = (VANILLA, ZERO_SHOT)
 """What runs beside every method of an agent: the reference, and what needs no teacher."""
 _POLL_S = 0.1
 

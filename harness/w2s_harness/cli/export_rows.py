@@ -10,6 +10,7 @@ import click
 from w2s_harness.cli.options import shared, store
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Loading, Selection
+from w2s_harness.references import VANILLA
 
 _AS_RUN = "As `run`."
 
@@ -38,7 +39,7 @@ def command(**flags: Any) -> int:
     from w2s_harness.experiment.exporting import Export, export_rows
 
     plugins = made(Loading, flags).plugins()
-    selection = made(Selection, flags, methods="vanilla", guards="none")
+    selection = made(Selection, flags, methods=VANILLA, guards="none")
     wanted = Export(
         out=folder_for(flags["out"], "--out"),
         texts=flags["texts"],

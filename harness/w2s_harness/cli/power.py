@@ -11,6 +11,7 @@ import click
 
 from w2s_harness.cli import options
 from w2s_harness.cli.wide import echo
+from w2s_harness.references import VANILLA
 
 if TYPE_CHECKING:
     from w2s_harness.experiment.powering import Needs, Range, Wanted
@@ -45,7 +46,7 @@ def _sd(ctx: click.Context, param: click.Parameter, value: float | None) -> floa
     "Whose variances: names, globs or labels as on the leaderboard; default: all that the store holds.",
     default=None,
 )
-@click.option("--against", default="vanilla", show_default=True, metavar="NAME", help="The reference.")
+@click.option("--against", default=VANILLA, show_default=True, metavar="NAME", help="The reference.")
 @click.option(
     "--difference",
     type=float,

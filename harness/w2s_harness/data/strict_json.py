@@ -36,7 +36,7 @@ class _HugeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _JsonPlace:
     """Where a text of JSON stands."""
 
     name: str
@@ -63,7 +63,7 @@ def value_of(text: str, name: str, *, line: int | None = None, mend: str) -> Any
     :param line: the number of the line that the text is; None for a whole document. :param mend: what to do
     about text that is no JSON.
     """
-    place = _Place(name, line, mend)
+    place = _JsonPlace(name, line, mend)
     try:
         value = _DECODER.decode(text)
         if "\\u" in text:

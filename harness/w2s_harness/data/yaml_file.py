@@ -64,7 +64,7 @@ def parsed(body: bytes, path: Path, *, may_be_empty: bool = False) -> Document:
     lines: dict[tuple[str, ...], int] = {}
     try:
         node = _composed(_Loader(text), path)
-        value = _Values(path, lines).of(node, ()) if node is not None else None
+        value = _YamlValues(path, lines).of(node, ()) if node is not None else None
     except yaml.YAMLError as bad:
         raise DataError(_syntax(bad, text, path)) from None
     except RecursionError:
@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
         super().fetch_flow_collection_start(TokenClass)
 
 
-class _Values:
+class _YamlValues:
     """Turns YAML nodes into plain values and notes the line of every key."""
 
     def __init__(self, path: Path, lines: dict[tuple[str, ...], int]) -> None:

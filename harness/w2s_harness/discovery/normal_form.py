@@ -32,7 +32,7 @@ def normal_form(source: str) -> str:
     """
     try:
         tree = syntax.tree(source)
-        own = _Own.of(tree)
+        own = _OwnNames.of(tree)
         bare = _Bare(own, dict(_imported(tree))).visit(tree)
         return "\n".join(sorted(ast.dump(_Numbered(own).visit(piece)) for piece in _pieces(bare.body)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -58,7 +58,7 @@ def alike(a: Runs, b: Runs) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _OwnNames:
     """What the source itself named."""
 
     names: frozenset[str]
@@ -67,7 +67,7 @@ class _Own:
     """Fields and methods of its classes, and what it sets on objects."""
 
     @classmethod
-    def of(cls, tree: ast.Module) -> _Own:
+    def of(cls, tree: ast.Module) -> _OwnNames:
         names, attributes = set[str](), set[str]()
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -117,7 +117,7 @@ def _pieces(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 class _Bare(ast.NodeTransformer):
     """Takes docstrings, annotations, imports and constants away; writes imported names in full."""
 
-    def __init__(self, own: _Own, imported: Mapping[str, str]) -> None:
+    def __init__(self, own: _OwnNames, imported: Mapping[str, str]) -> None:
         self._own, self._imported = own, imported
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -163,7 +163,7 @@ class _Bare(ast.NodeTransformer):
 class _Numbered(ast.NodeTransformer):
     """Numbers own names by their first use."""
 
-    def __init__(self, own: _Own) -> None:
+    def __init__(self, own: _OwnNames) -> None:
         self._own = own
         self._numbers: dict[str, str] = {}
 

@@ -17,6 +17,7 @@ from w2s_harness.experiment.guarding import Guards, merged
 from w2s_harness.experiment.store import key_of
 from w2s_harness.isolation import showing
 from w2s_harness.plan import Plan, PlannedMethod
+from w2s_harness.references import PROVENANCE
 from w2s_harness.types import Verdict
 
 
@@ -145,7 +146,7 @@ def _source_now(method: PlannedMethod) -> tuple[str, list[Verdict]]:
         return sources.digest_now(method.source), []
     except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)
         why = f"its source could not be read again after its cells: {showing.said(bad)}"
-        return "", [Verdict("provenance", "error", why)]
+        return "", [Verdict(PROVENANCE, "error", why)]
 
 
 def _judged(case: _Case, method: PlannedMethod, guards: Guards, gathered: Gathered) -> list[Verdict]:

@@ -9,7 +9,8 @@ from w2s_harness.experiment.pilots import Pilots, boards_of, pilots
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store
 from w2s_harness.plan import Plan
-from w2s_harness.report.comparing import ALPHA, VANILLA
+from w2s_harness.references import VANILLA
+from w2s_harness.report.comparing import ALPHA
 from w2s_harness.scoring.power import POWER, Assumed, Holdout, minimum_detectable
 
 

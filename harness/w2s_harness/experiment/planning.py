@@ -24,8 +24,7 @@ from w2s_harness.plan import (
     parse_seeds,
     parse_specs,
 )
-from w2s_harness.report.claims import ZERO_SHOT
-from w2s_harness.report.comparing import VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.types import Pair
 
 

@@ -16,11 +16,11 @@ from w2s_harness.experiment.stages.members import AT_COMPUTE
 from w2s_harness.experiment.stages.teachers import Teacher
 from w2s_harness.experiment.work.engine import Bench
 from w2s_harness.plan import Plan
+from w2s_harness.references import VANILLA
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR, seeds_sentence
 from w2s_harness.report.comparing import (
     ALPHA,
     NO_SOLVER,
-    VANILLA,
     Scored,
     against,
     against_best,

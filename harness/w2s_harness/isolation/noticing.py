@@ -34,7 +34,7 @@ _NAME = re.compile(r"[\w.]+")
 _IMPORTLIB = "<frozen importlib"
 
 
-class Listener:
+class AuditListener:
     """An audit hook that knows the released texts.
 
     :param send: passes a notice on; called in whatever thread raised the event.

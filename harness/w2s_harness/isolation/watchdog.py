@@ -80,7 +80,7 @@ def overrun(pid: int, scratch: Path, limits: ProcessLimits) -> str | None:
         return f"held {held // _MIB} MiB of memory, over the {limits.memory_bytes // _MIB} MiB allowed"
     if threads > limits.threads:
         return f"ran {threads} threads, over the {limits.threads} allowed"
-    return _Usage(limits, nameless(pid, scratch)).of(scratch)
+    return _ScratchUsage(limits, nameless(pid, scratch)).of(scratch)
 
 
 def _held(pid: int) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def nameless(pid: int, scratch: Path) -> int:
     return sum(held.values())
 
 
-class _Usage:
+class _ScratchUsage:
     """Adds up a folder, following no link, until something is too much."""
 
     def __init__(self, limits: ProcessLimits, used: int = 0) -> None:

@@ -28,7 +28,7 @@ from w2s_harness.errors import Skip, WorkerError
 from w2s_harness.isolation import importing, loading, lockdown
 from w2s_harness.isolation.kernel import prctl
 from w2s_harness.isolation.loading import ContractError
-from w2s_harness.isolation.noticing import Listener
+from w2s_harness.isolation.noticing import AuditListener
 from w2s_harness.isolation.policy import Folders, Order
 from w2s_harness.isolation.showing import visible
 from w2s_harness.rows import Rows, Shown
@@ -227,11 +227,11 @@ def _lay(files: Mapping[str, bytes]) -> None:
             out.write(body)
 
 
-def _listener(start: wire.Start, connection: SocketConnection) -> Listener | None:
+def _listener(start: wire.Start, connection: SocketConnection) -> AuditListener | None:
     """An audit hook that knows what was released, where any text was."""
     if not columns_of(start.access) & set(TextRow.__struct_fields__):
         return None
-    listener = Listener(connection.notice, start.source.code, os.getcwd())  # noqa: PTH109
+    listener = AuditListener(connection.notice, start.source.code, os.getcwd())  # noqa: PTH109
     for released in (start.train, start.test):
         listener.know((released.texts if released else None) or ())
     listener.install()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
-from w2s_harness.models.control import FitPredict, PredictedRows, Tune, Tuned
+from w2s_harness.models.control import FitPredict, PredictedRows, Tuned, TuneProbe
 from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.probe import Floats, fit_path, sigmoid, solve_exact
@@ -18,7 +18,7 @@ from w2s_harness.models.splits import Split
 from w2s_harness.wire.messages import Array, pack, unpack
 
 
-def tune(order: Tune, shelf: Shelf) -> Tuned:
+def tune(order: TuneProbe, shelf: Shelf) -> Tuned:
     """Choose C, or epochs and lr, of a probe."""
     split = Split(order.split, None, order.kind, Reads(shelf, order.model))
     index, targets = _index(order.index, split), _targets(order.targets)

@@ -122,7 +122,7 @@ class ServiceClient:
             parts[0].shape,
         )
 
-    def tune(self, order: control.Tune) -> control.Tuned:
+    def tune(self, order: control.TuneProbe) -> control.Tuned:
         """Choose a probe's settings (`baseline`)."""
         return self._ask(order, control.Tuned)
 

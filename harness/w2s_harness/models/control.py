@@ -94,7 +94,7 @@ class Look(Message, frozen=True, tag="look"):
     model: Model
 
 
-class Tune(Message, frozen=True, tag="tune"):
+class TuneProbe(Message, frozen=True, tag="tune"):
     """Choose the probe's settings by 5-fold log loss against `targets`; `Tuned`. Baseline only."""
 
     model: Model
@@ -220,7 +220,7 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 ToService = (
     Look
     | Extract
-    | Tune
+    | TuneProbe
     | FitPredict
     | Follow
     | ReadOut
@@ -265,7 +265,7 @@ class Extracted(Message, frozen=True, tag="extracted"):
 
 
 class Tuned(Message, frozen=True, tag="tuned"):
-    """Answer to `Tune`."""
+    """Answer to `TuneProbe`."""
 
     settings: dict[str, float]
     grid: tuple[tuple[dict[str, float], float], ...]

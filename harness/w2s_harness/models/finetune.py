@@ -43,7 +43,7 @@ _HEAD_STD = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TunedState:
     """A fine-tuned student: what training changed, on the CPU."""
 
     backbone: dict[str, torch.Tensor]
@@ -80,9 +80,9 @@ class Trainer:
         loss: Loss = XENT,
         epochs: float | None = None,
         lr: float | None = None,
-        init: State | None = None,
-        checkpoint: Callable[[float, State], None] | None = None,
-    ) -> tuple[State, Floats]:
+        init: TunedState | None = None,
+        checkpoint: Callable[[float, TunedState], None] | None = None,
+    ) -> tuple[TunedState, Floats]:
         """Train on n rows; returns the student and what it thought of them.
 
         `epochs` and `lr` (of the backbone) default to the settings; `init` goes on from a student; `weight`
@@ -102,15 +102,16 @@ class Trainer:
 
     def _followed(
         self, rows: Sequence[TextRow], kind: Kind, targets: Floats, weight: Floats, seed: int, loss: Loss,
-        epochs: float, lr: float, init: State | None, checkpoint: Callable[[float, State], None] | None,
-    ) -> tuple[State, Floats]:  # fmt: skip
+        epochs: float, lr: float, init: TunedState | None,
+        checkpoint: Callable[[float, TunedState], None] | None,
+    ) -> tuple[TunedState, Floats]:  # fmt: skip
         """The student, and (2, n) log-odds of its rows when they were met, NaN where they never were."""
         import torch
 
         start = self._begin(rows, kind, seed) if init is None else init
         head = [p.to(self._work.device).clone().requires_grad_() for p in (start.weights, start.bias)]
         self._set(start.backbone)
-        data = _Rows(self._work, rows, kind)
+        data = _ReadRows(self._work, rows, kind)
         schedule = list(_batches(data.lengths, self._settings.batch, epochs, seed))
         per_epoch = -(-len(rows) // self._settings.batch)
         optimizer = self._optimizer(head, lr)
@@ -134,12 +135,12 @@ class Trainer:
             checkpoint(epochs, state)
         return state, met
 
-    def logits(self, state: State, rows: Sequence[TextRow], kind: Kind) -> Floats:
+    def logits(self, state: TunedState, rows: Sequence[TextRow], kind: Kind) -> Floats:
         """(n,) log-odds of rows under a student."""
         import torch
 
         self._set(state.backbone)
-        data = _Rows(self._work, rows, kind)
+        data = _ReadRows(self._work, rows, kind)
         head = [p.to(self._work.device) for p in (state.weights, state.bias)]
         out = np.empty(len(rows))
         with torch.inference_mode():
@@ -147,12 +148,12 @@ class Trainer:
                 out[part] = self._forward(data, part, state, head).double().cpu().numpy()
         return out
 
-    def _state(self, start: State, head: list[torch.Tensor]) -> State:
+    def _state(self, start: TunedState, head: list[torch.Tensor]) -> TunedState:
         """The student as it stands."""
         weights, bias = (p.detach().cpu().clone() for p in head)
         return replace(start, backbone=_to_cpu(self._trained), weights=weights, bias=bias)
 
-    def _begin(self, rows: Sequence[TextRow], kind: Kind, seed: int) -> State:
+    def _begin(self, rows: Sequence[TextRow], kind: Kind, seed: int) -> TunedState:
         import torch
 
         frozen = standardiser(extract(self._frozen, rows, kind).features, kind)
@@ -163,7 +164,7 @@ class Trainer:
             bound = 1 / math.sqrt(backbone[name].shape[1])
             backbone[name] = torch.empty_like(backbone[name]).uniform_(-bound, bound, generator=generator)
         width = len(frozen.mean)
-        return State(
+        return TunedState(
             backbone,
             torch.from_numpy(frozen.mean).float(),
             torch.from_numpy(frozen.scale).float(),
@@ -193,8 +194,8 @@ class Trainer:
             group["lr"] = group["full"] * share
 
     def _step(
-        self, data: _Rows, batch: npt.NDArray[np.int64], targets: Floats, weight: Floats, start: State,
-        head: list[torch.Tensor], loss: Loss, progress: float, kind: Kind,
+        self, data: _ReadRows, batch: npt.NDArray[np.int64], targets: Floats, weight: Floats,
+        start: TunedState, head: list[torch.Tensor], loss: Loss, progress: float, kind: Kind,
     ) -> Floats:  # fmt: skip
         """Add the batch's gradients; returns its (b,) log-odds from before the step."""
         import torch
@@ -218,7 +219,11 @@ class Trainer:
         return z
 
     def _forward(
-        self, data: _Rows, part: Sequence[int] | npt.NDArray[np.int64], state: State, head: list[torch.Tensor]
+        self,
+        data: _ReadRows,
+        part: Sequence[int] | npt.NDArray[np.int64],
+        state: TunedState,
+        head: list[torch.Tensor],
     ) -> torch.Tensor:
         """(b,) log-odds of rows."""
         device = self._work.device
@@ -229,7 +234,7 @@ class Trainer:
         z = ((vectors.float() - state.mean.to(device)) / state.scale.to(device)) @ head[0]
         return z if data.per_row == 2 else z + head[1]
 
-    def _completed(self, margins: Floats, state: State, rows: Sequence[TextRow], kind: Kind) -> Floats:
+    def _completed(self, margins: Floats, state: TunedState, rows: Sequence[TextRow], kind: Kind) -> Floats:
         """The log-odds with those of the finished student for rows that training never met."""
         unmet = np.flatnonzero(np.isnan(margins[0])).tolist()
         if unmet:
@@ -237,7 +242,7 @@ class Trainer:
         return margins
 
 
-class _Rows:
+class _ReadRows:
     """Encoded rows: one text each (verify) or two (preference)."""
 
     def __init__(self, loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> None:

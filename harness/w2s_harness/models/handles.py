@@ -19,7 +19,7 @@ from w2s_harness.wire.messages import Combine
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
-    from w2s_harness.models.finetune import State, Trainer
+    from w2s_harness.models.finetune import Trainer, TunedState
     from w2s_harness.models.loading import Loaded
 
 _EDGE = 1e-12
@@ -96,7 +96,7 @@ class ProbeHandle:
 class TunedHandle:
     """A fine-tuned model."""
 
-    state: State
+    state: TunedState
     trainer: Callable[[], Trainer]
     kind: Kind
     is_odd: bool = True

@@ -124,9 +124,9 @@ class Account:
         fits = 2**31 if self._limits is None else max(0, self._limits.fits - self._spent.fits)
         return fits, max(0.0, self._most - self._spent.flops)
 
-    def clock(self) -> _Clock:
+    def clock(self) -> _ServiceClock:
         """A context that adds its wall-clock time to the meter."""
-        return _Clock(self)
+        return _ServiceClock(self)
 
     def add_seconds(self, seconds: float) -> None:
         """Add wall-clock time."""
@@ -142,7 +142,7 @@ class Account:
         )  # fmt: skip
 
 
-class _Clock:
+class _ServiceClock:
     def __init__(self, account: Account) -> None:
         self._account, self._start = account, 0.0
 

@@ -10,7 +10,7 @@ from w2s_harness.errors import WorkerError
 from w2s_harness.kinds import kind_of
 from w2s_harness.models.control import ReadOut, ReadOuts
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.wire import messages as wire
 
 Phase = Literal["train", "test"]
@@ -19,7 +19,7 @@ NO_TEMPLATE = "its model has no template for this kind of task"
 
 def read_out(order: ReadOut, shelf: Shelf) -> ReadOuts:
     """The margins; those of a pair of responses are averaged over both orders."""
-    session = Session(order.cell, shelf)
+    session = CellSession(order.cell, shelf)
     names = session.opened.templates
     found: dict[Phase, list[wire.Array]] = {"train": [], "test": []}
     for name in names:
@@ -31,7 +31,7 @@ def read_out(order: ReadOut, shelf: Shelf) -> ReadOuts:
     return ReadOuts(names, tuple(found["train"]), tuple(found["test"]), None if names else NO_TEMPLATE)
 
 
-def _margins(session: Session, order: ReadOut, phase: Phase, template: str) -> wire.Array | str:
+def _margins(session: CellSession, order: ReadOut, phase: Phase, template: str) -> wire.Array | str:
     """(n,) log-odds on all rows of a phase; why not, where the model has none."""
     n = len(wire.unpack(order.cell.train_order if phase == "train" else order.cell.test_order))
     kind = kind_of(order.cell.kind)

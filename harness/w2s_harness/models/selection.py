@@ -35,7 +35,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenSettings:
     """The chosen settings and what every point of the grid scored."""
 
     settings: dict[str, float]
@@ -64,7 +64,7 @@ def choose_c(
     grid: Sequence[float] = (),
     *,
     rule: Rule = "least",
-) -> Choice:
+) -> ChosenSettings:
     """C by 5-fold log loss, for the solver `exact`.
 
     :param grid: values of C, of which the choice is one; empty for `C_GRID`, which grows.
@@ -107,7 +107,7 @@ def choose_path(
     lr_grid: Sequence[float] = LR_GRID,
     *,
     rule: Rule = "least",
-) -> Choice:
+) -> ChosenSettings:
     """Epochs and learning rate by 5-fold log loss, for the solver `path` at a given C.
 
     The learning rate is constant, so one trajectory per rate passes through every number of epochs. A point
@@ -161,6 +161,8 @@ def _place(table: Floats, fold: npt.NDArray[np.int64], rule: Rule) -> int:
     return int(np.argmax(mean <= mean[least] + se))
 
 
-def _chosen(points: list[dict[str, float]], table: Floats, fold: npt.NDArray[np.int64], rule: Rule) -> Choice:
+def _chosen(
+    points: list[dict[str, float]], table: Floats, fold: npt.NDArray[np.int64], rule: Rule
+) -> ChosenSettings:
     losses = zip(points, _mean(table, fold).tolist(), strict=True)
-    return Choice(points[_place(table, fold, rule)], tuple(losses))
+    return ChosenSettings(points[_place(table, fold, rule)], tuple(losses))

@@ -22,7 +22,7 @@ from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict, tune
 from w2s_harness.models.read_out import read_out
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.models.vanilla_path import follow
 from w2s_harness.types import Model
 from w2s_harness.wire.frames import PeerGone, receive, send
@@ -30,7 +30,7 @@ from w2s_harness.wire.messages import pack
 
 _PR_SET_PDEATHSIG = 1
 _MAX_TEXT, _MAX_TRACE = 400, 8000
-_BASELINE_ONLY = (control.Tune, control.FitPredict, control.Follow)
+_BASELINE_ONLY = (control.TuneProbe, control.FitPredict, control.Follow)
 _CELL_ONLY = (control.OpenCell, control.Serve, control.BeginTest, control.PredictTest, control.CloseCell)
 
 
@@ -40,7 +40,7 @@ class Service:
     def __init__(self, role: control.Role) -> None:
         self._role = role
         self._shelf = Shelf()
-        self._session: Session | None = None
+        self._session: CellSession | None = None
 
     def answer(self, message: control.ToService) -> control.FromService:
         """The answer to one message; what the user can mend is answered with `Failed`."""
@@ -68,7 +68,7 @@ class Service:
                 return self._look(message)
             case control.Extract():
                 return self._extract(message)
-            case control.Tune():
+            case control.TuneProbe():
                 return tune(message, self._shelf)
             case control.FitPredict():
                 return fit_predict(message, self._shelf)
@@ -96,7 +96,7 @@ class Service:
 
     def _cell(self, message: control.ToService) -> control.FromService:
         if isinstance(message, control.OpenCell):
-            self._session = Session(message, self._shelf)
+            self._session = CellSession(message, self._shelf)
             return self._session.opened
         if self._session is None:
             raise WorkerError("no cell is open")

@@ -62,7 +62,7 @@ MAX_READINGS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptHandle:
     """A handle and what is known of it."""
 
     handle: KeptStudent
@@ -72,7 +72,7 @@ class _Kept:
     """0: the strong student's; k: the k-th student's of the chain."""
 
 
-class Session:
+class CellSession:
     """A cell between `OpenCell` and `CloseCell`."""
 
     def __init__(self, order: OpenCell, shelf: Shelf) -> None:
@@ -82,7 +82,7 @@ class Session:
         self._rungs = [strong, *(ChainModel(model, order, shelf) for model in order.chain)]
         self._weak = None if order.weak is None else ChainModel(order.weak, order, shelf)
         self._account = Account(strong.shape.parameters, order.limits, vanilla_flops(order, strong))
-        self._handles: list[_Kept] = []
+        self._handles: list[_KeptHandle] = []
         self._notes = Notebook(order.limits.handles)
         self._embeddings = Embeddings(order.kind, shelf)
         self._cache: dict[bytes, FittedHandle] = {}
@@ -358,12 +358,12 @@ class Session:
             raise WorkerError("test rows are not to be had while a method fits")
         return checks.rows(ref, rung.splits, self._order.kind)
 
-    def _kept(self, handle: int) -> _Kept:
+    def _kept(self, handle: int) -> _KeptHandle:
         if not 0 <= handle < len(self._handles):
             raise WorkerError(f"there is no handle {handle}")
         return self._handles[handle]
 
-    def _member(self, where: str, handle: int, model: int) -> _Kept:
+    def _member(self, where: str, handle: int, model: int) -> _KeptHandle:
         """A handle that is of `model`, for only such may meet another of it."""
         kept = self._kept(handle)
         if kept.model != model:
@@ -373,7 +373,7 @@ class Session:
     def _keep(self, handle: KeptStudent, digest: bytes, model: int) -> wire.Handled:
         if len(self._handles) >= self._order.limits.handles:
             raise BudgetError(f"the cell asked for more than {self._order.limits.handles} handles")
-        self._handles.append(_Kept(handle, digest, model))
+        self._handles.append(_KeptHandle(handle, digest, model))
         return wire.Handled(len(self._handles) - 1)
 
     def _digest(self, request: wire.Fit) -> bytes:

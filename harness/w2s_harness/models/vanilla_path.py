@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
 from w2s_harness.models.control import Follow, PathPoint, PredictedRows
-from w2s_harness.models.finetune import State, Trainer
+from w2s_harness.models.finetune import Trainer, TunedState
 from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
 from w2s_harness.models.meter import Account
 from w2s_harness.models.probe import Floats, Path, fit_exact, sigmoid
@@ -71,7 +71,7 @@ def _finetuned(
         wanted = {order.points[at].epochs or 0.0: at for at in places}
 
         def checkpoint(
-            epochs: float, state: State, trainer: Trainer = trainer, wanted: dict[float, int] = wanted
+            epochs: float, state: TunedState, trainer: Trainer = trainer, wanted: dict[float, int] = wanted
         ) -> None:
             if epochs in wanted:
                 predict(wanted[epochs], TunedHandle(state, lambda: trainer, order.kind))

@@ -11,6 +11,7 @@ import msgspec
 
 from w2s_harness.attack import Attack
 from w2s_harness.redteam.bodies import verdict
+from w2s_harness.references import VANILLA
 from w2s_harness.report import claims
 from w2s_harness.report.document import Leaderboard, Row, Setting
 from w2s_harness.report.records import VerdictRecord
@@ -197,7 +198,7 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     from w2s_harness.scoring.blocks import block, countable, estimate
     from w2s_harness.scoring.twoway import spread
 
-    same = [r for r in board.rows if r.method == "vanilla" and (r.task, r.pair) == (row.task, row.pair)]
+    same = [r for r in board.rows if r.method == VANILLA and (r.task, r.pair) == (row.task, row.pair)]
     setting = next(s for s in board.settings if (s.task, s.pair) == (row.task, row.pair))
     if not same or setting.clusters is None:
         return None

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from w2s_harness.multiplicity import holm
-from w2s_harness.report.comparing import ALPHA, VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
+from w2s_harness.report.comparing import ALPHA
 from w2s_harness.report.document import Comparison, Row, label
 from w2s_harness.report.notation import counted, least_own, signed, span
 from w2s_harness.report.records import Claim, Own, RowClaim
 
-ZERO_SHOT = "zero-shot"
-VANILLA_STAR, ZERO_SHOT_STAR = "vanilla*", "zero-shot*"
+VANILLA_STAR, ZERO_SHOT_STAR = f"{VANILLA}*", f"{ZERO_SHOT}*"
 Needed = Callable[[Row], str]
 """What would decide a row's comparison with `vanilla*`, such as `needs 14 seeds`; empty if nobody knows."""
 LEAST_SEEDS = 3

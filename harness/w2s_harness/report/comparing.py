@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from w2s_harness.references import VANILLA
 from w2s_harness.report.document import Comparison, Row, label
 from w2s_harness.scoring import compare, interval, pool
 from w2s_harness.scoring.blocks import Block
 
-VANILLA = "vanilla"
 ALPHA = 0.05
 NO_SOLVER = "none"
 """The solver of a method without a fit of its own (zero-shot): it can be compared with any."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from w2s_harness.references import VANILLA
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
 from w2s_harness.report.columns import legend
-from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.notation import counted, printable, share

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from w2s_harness.references import VANILLA
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
 from w2s_harness.report.columns import ONCE, Column, Value
-from w2s_harness.report.comparing import VANILLA
 from w2s_harness.report.document import Row, label
 from w2s_harness.report.notation import (
     MISSING,

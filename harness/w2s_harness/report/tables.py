@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT
-from w2s_harness.report.comparing import VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
+from w2s_harness.report.claims import VANILLA_STAR
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable, share
 from w2s_harness.scoring.rank import RankedRow, order

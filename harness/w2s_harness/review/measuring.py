@@ -14,8 +14,7 @@ from w2s_harness.experiment.cell.ended import Ended
 from w2s_harness.experiment.rows import subsets as marked
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.plan import PlannedMethod
-from w2s_harness.report.claims import ZERO_SHOT
-from w2s_harness.report.comparing import VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.report.document import Leaderboard, Row
 from w2s_harness.review.evidence import Ablation, Counterfactual, Place
 from w2s_harness.review.standing import Overlap, beside, subsets

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from w2s_harness.report.claims import ZERO_SHOT
-from w2s_harness.report.comparing import VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.report.document import label
 from w2s_harness.report.notation import counted, share, signed, span
 from w2s_harness.review.evidence import Evidence, Place

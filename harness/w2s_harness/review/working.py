@@ -16,8 +16,7 @@ from w2s_harness.experiment import again, session
 from w2s_harness.experiment.selection import Options, Selection
 from w2s_harness.experiment.workshop import workshop
 from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
-from w2s_harness.report.claims import ZERO_SHOT
-from w2s_harness.report.comparing import VANILLA
+from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.review import nearest as likeness
 from w2s_harness.review.dossier import page
 from w2s_harness.review.evidence import Evidence

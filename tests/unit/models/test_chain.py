@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from w2s_harness.models import control
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
@@ -33,14 +33,14 @@ def smaller(build) -> Model:
 
 @pytest.fixture
 def open_cell(shelf, llama, smaller, verify_rows):
-    def make(**changes) -> Session:
+    def make(**changes) -> CellSession:
         order = control.OpenCell(
             model=llama, mode="probe", kind="verify",
             train=control.SplitRef(rows=verify_rows[:N]), train_order=ints(range(N)[::-1]),
             test=control.SplitRef(rows=verify_rows[N:]), test_order=ints(range(M)),
             shape=shelf.shape(llama), chain=(smaller,), probe=control.ProbeSettings(c=0.5),
         )  # fmt: skip
-        return Session(msgspec.structs.replace(order, **changes), shelf)
+        return CellSession(msgspec.structs.replace(order, **changes), shelf)
 
     return make
 

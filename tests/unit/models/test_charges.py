@@ -12,7 +12,7 @@ import pytest
 from w2s_harness.models import control, embedding
 from w2s_harness.models.prompts import PER_TOKEN, Prompts
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import MAX_READINGS, Session
+from w2s_harness.models.student import MAX_READINGS, CellSession
 from w2s_harness.models.text import encode, texts
 from w2s_harness.models.zero_shot import Template, margins, render
 from w2s_harness.wire import messages as wire
@@ -31,7 +31,7 @@ def shelf():
 
 @pytest.fixture
 def open_cell(shelf, llama, verify_rows, preference_rows):
-    def make(kind="verify", **changes) -> Session:
+    def make(kind="verify", **changes) -> CellSession:
         rows = verify_rows if kind == "verify" else preference_rows
         order = control.OpenCell(
             model=llama, mode="probe", kind=kind,
@@ -39,7 +39,7 @@ def open_cell(shelf, llama, verify_rows, preference_rows):
             test=control.SplitRef(rows=rows[N:]), test_order=ints(range(M)),
             shape=shelf.shape(llama), access=("embeddings", "generate", "transductive"),
         )  # fmt: skip
-        return Session(msgspec.structs.replace(order, **changes), shelf)
+        return CellSession(msgspec.structs.replace(order, **changes), shelf)
 
     return make
 

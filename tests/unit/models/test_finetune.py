@@ -14,7 +14,7 @@ from w2s_harness.models.loading import load
 from w2s_harness.models.probe import cross_entropy
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.models.targets import Loss
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
@@ -152,7 +152,7 @@ def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
     model = Model(source=build("Qwen2"), readout="last", max_tokens=96)
     at = [wire.pack(np.arange(n), "i8") for n in (30, 10)]
     order = control.OpenCell(model, "finetune", "preference", rows, at[0], test, at[1], finetune=settings)
-    cell = Session(order, Shelf())
+    cell = CellSession(order, Shelf())
     assert cell.opened == control.Opened(3, 0, ())
     everything = wire.RowsRef("train", at[0])
     reply = cell.serve(wire.Fit(everything, wire.pack(np.linspace(0, 1, 30)), epochs=1.0, trace=True))

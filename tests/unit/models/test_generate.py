@@ -13,7 +13,7 @@ from w2s_harness.models import control
 from w2s_harness.models.generate import generate
 from w2s_harness.models.loading import load
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.models.zero_shot import Template, margins, render
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
@@ -42,14 +42,14 @@ def weak(build) -> Model:
 
 @pytest.fixture
 def open_cell(shelf, llama, weak, verify_rows):
-    def make(**changes) -> Session:
+    def make(**changes) -> CellSession:
         order = control.OpenCell(
             model=llama, mode="probe", kind="verify",
             train=control.SplitRef(rows=verify_rows[:N]), train_order=ints(range(N)),
             test=control.SplitRef(rows=verify_rows[N:]), test_order=ints(range(len(verify_rows) - N)),
             shape=shelf.shape(llama), access=("generate",), weak=weak,
         )  # fmt: skip
-        return Session(msgspec.structs.replace(order, **changes), shelf)
+        return CellSession(msgspec.structs.replace(order, **changes), shelf)
 
     return make
 

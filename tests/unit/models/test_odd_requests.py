@@ -11,7 +11,7 @@ import pytest
 
 from w2s_harness.models import control
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
@@ -117,7 +117,7 @@ def test_odd_requests_are_answered_or_refused(
     )  # fmt: skip
     answered = 0
     for seed in range(cells):
-        cell, odd = Session(order, shelf), Odd(seed)
+        cell, odd = CellSession(order, shelf), Odd(seed)
         for k in range(ASKED):
             request, began = odd.request(), time.monotonic()
             try:

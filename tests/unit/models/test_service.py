@@ -22,7 +22,7 @@ from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.selection import C_GRID
 from w2s_harness.models.service import Service
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.types import Model
 from w2s_harness.wire import messages as wire
 
@@ -74,12 +74,12 @@ def test_a_baseline_service_fits_and_predicts(features):
     with ServiceClient("baseline") as service:
         got = service.fit_predict(fit_predict(ref, y, probe=control.ProbeSettings(c=0.5)))
         tuned = service.tune(
-            control.Tune(
+            control.TuneProbe(
                 Model(source="./nowhere"), "verify", ref, ints(range(40)), wire.pack(y), ints(range(40))
             )
         )
         path = service.tune(
-            control.Tune(
+            control.TuneProbe(
                 Model(source="./nowhere"),
                 "verify",
                 ref,
@@ -119,7 +119,9 @@ def test_neither_role_takes_the_others_messages(features):
                 order(
                     fit_predict(ref, np.zeros(40))
                     if order == service.fit_predict
-                    else control.Tune(Model(source="x"), "verify", ref, ints([]), wire.pack([]), ints([]))
+                    else control.TuneProbe(
+                        Model(source="x"), "verify", ref, ints([]), wire.pack([]), ints([])
+                    )
                 )
     with ServiceClient("baseline") as service:
         with pytest.raises(WorkerError, match="baseline service does not take OpenCell"):
@@ -312,7 +314,7 @@ def test_an_exception_is_told_with_its_type_its_model_and_a_mend(monkeypatch, ba
 def test_in_a_cell_an_exception_fails_the_cell_and_the_service_lives(features, monkeypatch):
     service = Service("worker-facing")
     assert isinstance(service.answer(opening(features[1])), control.Opened)
-    monkeypatch.setattr(Session, "serve", lambda *_: 1 / 0)
+    monkeypatch.setattr(CellSession, "serve", lambda *_: 1 / 0)
     answer = service.answer(control.Serve(wire.Budget()))
     assert isinstance(answer, control.Unserved) and answer.error == "WorkerError"
     assert "ZeroDivisionError" in answer.reason and "./nowhere" in answer.reason
@@ -323,7 +325,7 @@ def test_an_encoder_is_trained_but_not_asked(features):
     _, ref = features
     encoder = control.Shape(1000, 3, D, predicts=False)
     order = msgspec.structs.replace(opening(ref, access=("generate",)), shape=encoder)
-    session = Session(order, Shelf())
+    session = CellSession(order, Shelf())
     assert session.opened.templates == ()
     rows = wire.RowsRef("train", ints(range(4)))
     for request in (

@@ -11,7 +11,7 @@ import pytest
 from w2s_harness.models import control
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.wire import messages as wire
 
 N, M = 30, 10
@@ -46,13 +46,13 @@ def refs(shelf, llama, verify_rows, preference_rows, tmp_path_factory):
 
 @pytest.fixture
 def open_cell(shelf, llama, refs):
-    def make(kind="verify", **changes) -> Session:
+    def make(kind="verify", **changes) -> CellSession:
         train, test = refs[kind]
         order = control.OpenCell(
             model=llama, mode="probe", kind=kind, train=train, train_order=ints(range(N)[::-1]),
             test=test, test_order=ints(range(M)), shape=shelf.shape(llama),
         )  # fmt: skip
-        return Session(msgspec.structs.replace(order, **changes), shelf)
+        return CellSession(msgspec.structs.replace(order, **changes), shelf)
 
     return make
 
@@ -204,7 +204,7 @@ def test_a_likelihood_prior_reads_no_model(refs, llama, shelf):
         llama, "probe", "verify", train, ints(range(N)), test, ints(range(M)), shape=shelf.shape(llama)
     )
     empty = Shelf()
-    cell = Session(order, empty)
+    cell = CellSession(order, empty)
     h = handle(cell.serve(wire.Prior("sum")))
     assert len(cell.predict_test(h)) == M
     assert not empty._loaded

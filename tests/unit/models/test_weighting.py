@@ -9,7 +9,7 @@ import pytest
 from w2s_harness.models import control
 from w2s_harness.models.probe import fit_exact, fit_path
 from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import Session
+from w2s_harness.models.student import CellSession
 from w2s_harness.models.targets import Loss
 from w2s_harness.models.weighting import merged, normalised
 from w2s_harness.wire import messages as wire
@@ -40,7 +40,7 @@ def opened(shelf, llama, verify_rows, preference_rows, kind):
             llama, mode, kind, train, ints(order), test, ints(range(10)),
             access=("transductive",), finetune=SMALL,
         )  # fmt: skip
-        return Session(opening, shelf)
+        return CellSession(opening, shelf)
 
     return make
 

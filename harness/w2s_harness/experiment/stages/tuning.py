@@ -140,10 +140,10 @@ def order(
     solver: control.Solver = "exact",
     c: float = 0.1,
     rule: Rule = "least",
-) -> control.Tune:
+) -> control.TuneProbe:
     """What a service is asked to tune."""
     setting = at.setting(ref)
-    return control.Tune(
+    return control.TuneProbe(
         model=model_of(setting, role),
         kind=setting.data.kind,
         split=split_ref(at, ref, role, split),
