@@ -21,7 +21,7 @@ from rich.console import Console
 
 from w2s_harness.cli.bars import Bars
 from w2s_harness.cli.terminal import WORKING, Terminal
-from w2s_harness.report import document, tables
+from w2s_harness.report import document, formats
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "terminal.md"
@@ -148,7 +148,7 @@ def _result(width: int) -> str:
         rows=[*rows, mine],
         controls=[c for c in board.controls if c.task == TASK],
     )
-    return tables.render(only, "text", width).rstrip()
+    return formats.render(only, "text", width).rstrip()
 
 
 def page() -> str:
