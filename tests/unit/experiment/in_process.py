@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
-from w2s_harness.experiment.keys import READS, Keys
 
 from w2s_harness.data.gold import gold_of
+from w2s_harness.experiment.stages.features import READS, Features, SplitFeatures
+from w2s_harness.experiment.stages.readouts import Margins, ReadMargins
+from w2s_harness.experiment.stages.teachers import Teacher, WeakFloor
+from w2s_harness.experiment.stages.tuning import Chosen, ChosenPath, Tune, TunePath
+from w2s_harness.experiment.work.engine import Bench, LocalEngine
+from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.results import Results
 from w2s_harness.models import control
 from w2s_harness.models.service import Service
 
@@ -32,7 +38,7 @@ class Client:
             raise WorkerError(answer.reason)
         return answer
 
-    fit_predict = open_cell = follow = _ask
+    fit_predict = open_cell = follow = read_out = _ask
 
     def serve(self, request):
         return self._ask(control.Serve(request)).reply
@@ -50,53 +56,99 @@ class Client:
 
 
 @dataclass
-class Hook:
-    """What the stages told."""
+class Told:
+    """What an engine told."""
 
     started: list[tuple[str, int]] = field(default_factory=list)
-    told: list[tuple[str, bool]] = field(default_factory=list)
+    ended: list[tuple[str, bool]] = field(default_factory=list)
 
-    def w2s_stage_start(self, *, stage, total):
+    def begins(self, stage, total):
         self.started.append((stage, total))
 
-    def w2s_stage_progress(self, *, stage, unit, cached):
-        self.told.append((unit, cached))
+    def ends(self, work, outcome, *, kept):
+        self.ended.append((work.name(), kept))
+        return False
 
 
-def stock(store, setting, seeds, *, weak_signal=0.6, strong_signal=2.0, error=1.0) -> None:
-    """Put features, tokens, chosen settings and weak labels into the store, as the baselines would.
+class Workplace:
+    """A bench over settings, an engine whose services answer in this process, and what was asked and told."""
+
+    def __init__(self, store, settings):
+        self.log: list[tuple[str, str]] = []
+        self.told = Told()
+        jail = SimpleNamespace(accepts=lambda asked, level: True)
+        self.bench = Bench(Results(store), {s.ref: s for s in settings}, jail, no_worker)
+
+    def run(self, works, slots=2):
+        """Work works off; the results of those that have one."""
+        works = list(works)
+        with self.engine(slots) as engine:
+            engine.run(works, self.told)
+        return [self.bench.results.get(work) for work in works]
+
+    def engine(self, slots=2):
+        return LocalEngine(
+            self.bench, slots, gold=self.starts("baseline"), student=self.starts("worker-facing")
+        )
+
+    def starts(self, role):
+        return lambda: Client(role, 1, self.log)
+
+    def count(self, kind):
+        """How often the services were asked so."""
+        return sum(asked == kind for asked, _ in self.log)
+
+    def features(self, setting, split, role="strong"):
+        return self.bench.of(Features(setting.ref, role, split)).features.values
+
+
+def no_worker():
+    raise AssertionError("no worker is needed")
+
+
+def stock(bench, setting, seeds, *, weak_signal=0.6, strong_signal=2.0, error=1.0, c=0.1) -> None:
+    """Keep features, tokens, chosen settings and weak labels, as the baselines would.
 
     One column of a model's features is gold (-1 or 1) times its signal, plus noise; the rest is noise.
     """
-    keys = Keys(setting)
+    ref = setting.ref
     for role, split in READS:
         rng = np.random.default_rng([len(role), len(split)])
         gold = gold_of(setting.data, split).labels
         x = rng.standard_normal((len(gold), WIDTH))
         x[:, 0] += (2 * gold - 1) * (weak_signal if role == "weak" else strong_signal)
-        store.put_array(keys.features(role, split, "features"), x.astype(np.float32))
-        store.put_array(keys.features(role, split, "likelihoods"), np.zeros((len(gold), 3)))
-        store.put_array(keys.features(role, split, "tokens"), rng.integers(5, 50, len(gold)))
-        shape = {"parameters": PARAMETERS, "layers": 2, "features": WIDTH}
-        store.put(keys.features(role, split, "facts"), {"n_cut": 0, "shape": shape})
-    store.put(
-        keys.tune(), {"weak": {"c": 0.1}, "strong": {"c": 0.1}, "ceiling": {"c": 0.1}, "grid": {"C": [0.1]}}
-    )
+        keep_features(bench, ref, role, split, x, tokens=rng.integers(5, 50, len(gold)))
+    bench.results.put(Tune(ref), chosen(c))
+    bench.results.put(TunePath(ref), ChosenPath(5.0, 0.01))
     gold = gold_of(setting.data, "train_unlabel").labels
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])
         z = (2 * gold - 1) + error * rng.standard_normal(len(gold))
-        store.put_array(keys.labels(seed), 1 / (1 + np.exp(-z)))
+        keep_labels(bench, setting, seed, 1 / (1 + np.exp(-z)))
 
 
-def start(module, monkeypatch) -> list[tuple[str, str]]:
-    """Let a module's services answer in this process; the log of what they were asked."""
-    log: list[tuple[str, str]] = []
-    monkeypatch.setattr(module, "ServiceClient", lambda role, threads: Client(role, threads, log))
-    return log
+def chosen(c: float) -> Chosen:
+    return Chosen({"c": 0.1}, {"c": c}, {"c": 0.1}, {"C": [0.1]}, [0.5])
 
 
-def stage(kind, plan, settings, store):
-    """A stage of `kind` over a plan, with what it told."""
-    hook = Hook()
-    return kind(plan, settings, store, hook, threading.Event(), 2), hook
+def keep_features(bench, ref, role, split, x, *, tokens=None, likelihoods=None) -> None:
+    n = len(x)
+    found = SplitFeatures(
+        n_cut=0,
+        shape=control.Shape(parameters=PARAMETERS, layers=2, features=x.shape[1]),
+        flops=0.0,
+        features=Array(np.asarray(x, np.float32)),
+        likelihoods=Array(np.zeros((n, 3)) if likelihoods is None else likelihoods),
+        tokens=Array(np.full(n, 9) if tokens is None else tokens),
+    )
+    bench.results.put(Features(ref, role, split), found)
+
+
+def keep_labels(bench, setting, seed, labels) -> None:
+    holdout = np.full(len(setting.test), 0.9)
+    floor = WeakFloor(setting.scored(holdout), 0, 0.7, 0.0, Array(np.asarray(labels)), Array(holdout))
+    bench.results.put(Teacher(setting.ref, seed), floor)
+
+
+def keep_margins(bench, setting, train, test, names=("sum",)) -> None:
+    bench.results.put(ReadMargins(setting.ref), Margins(names, None, Array(train), Array(test)))

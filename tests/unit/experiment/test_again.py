@@ -61,12 +61,12 @@ def plan() -> Plan:
 
 def words(plan: Plan, beside=(), plugins=None, seeds=None) -> dict[str, list[str]]:
     """The command's flags with what they are given, after a shell has read it."""
-    setting = SimpleNamespace(task=plan.tasks[0], pair=plan.pairs[0])
-    jobs = [
+    setting = SimpleNamespace(id="drawn/p", task=plan.tasks[0], pair=plan.pairs[0])
+    cells = [
         SimpleNamespace(setting=setting, method=plan.methods[2], cell=SimpleNamespace(seed=s))
         for s in seeds or plan.seeds
     ]
-    first, second, *rest = shlex.split(Commands(plan, plugins or Loaded()).of(jobs, beside))
+    first, second, *rest = shlex.split(Commands(plan, [setting], plugins or Loaded()).of(cells, beside))
     assert (first, second) == ("w2s-harness", "run")
     found: dict[str, list[str]] = {}
     for flag, value in zip(rest[::2], rest[1::2], strict=True):

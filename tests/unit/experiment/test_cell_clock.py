@@ -7,13 +7,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
+import in_process
 import pytest
-from w2s_harness.experiment.one_cell import Job, Runner
 
-from w2s_harness.data.gold import gold_of
 from w2s_harness.errors import WorkerError
-from w2s_harness.experiment import one_cell
-from w2s_harness.isolation.jail import Jail
+from w2s_harness.experiment.cell import run as cell_run
+from w2s_harness.experiment.cell.run import CellRun
 from w2s_harness.models import control
 from w2s_harness.plan import LARGE_FACTOR, SERVICE_FACTOR, SMALL, Cell, Limits
 
@@ -43,34 +42,25 @@ class Client:
         raise WorkerError("the student service was ended")
 
 
-@pytest.mark.parametrize("shape", [None, control.Shape(1000, 2, 12)])
-def test_the_service_is_told_and_what_ended_it_is_the_cells_error(plan, store, setting, monkeypatch, shape):
-    here = setting()
-    opening = SimpleNamespace(
-        shape=shape, mode="probe", probe=control.ProbeSettings(), finetune=control.FinetuneSettings()
-    )
-    told = SimpleNamespace(
-        weak=gold_of(here.data, "test").labels[:0].astype(float), bait=gold_of(here.data, "test").labels[:0]
-    )
-    part = SimpleNamespace(
-        order=gold_of(here.data, "test").labels[:0].astype(int),
-        shows=gold_of(here.data, "test").labels[:0].astype(int),
-    )
-    staged = SimpleNamespace(train=part, test=part, told=told)
-    monkeypatch.setattr(one_cell, "stage", lambda *_: staged)
-    monkeypatch.setattr(one_cell, "released", lambda *_: None)
-    monkeypatch.setattr(Runner, "_opening", lambda self, job, staged: opening)
+@pytest.mark.parametrize("mode", ["finetune", "probe"])
+def test_the_service_is_told_and_what_ended_it_is_the_cells_error(plan, store, setting, monkeypatch, mode):
+    here = setting(pairs=(replace(plan.pairs[0], mode=mode),))
+    bench = in_process.Workplace(store, [here]).bench
+    in_process.stock(bench, here, (0,))
 
     def overrun(*_, **__):
         raise WorkerError("the student service worked more than 40 s for this cell")
 
-    monkeypatch.setattr(one_cell, "converse", overrun)
+    monkeypatch.setattr(cell_run, "converse", overrun)
     worker = SimpleNamespace(report=SimpleNamespace(level="L0", on=[]), output=lambda: "")
     zygote = SimpleNamespace(spawn=lambda order: nullcontext(worker))
-    changed = replace(plan, limits=Limits(timeout_s=2.0))
-    method, client = changed.methods[0], Client()
-    monkeypatch.setattr(one_cell, "wire_source", lambda source: one_cell.wire.Source("m"))
-    job = Job(Cell("words", "p", method.id, 0), here, method, (), frozenset(), "key")
-    found = Runner(changed, store, Jail("off"), threading.Event()).run(client, zygote, job)
-    assert found["error"] == "the student service worked more than 40 s for this cell"
-    assert client.clocks == [400.0 if shape is None else 40.0]
+    client = Client()
+    at = SimpleNamespace(
+        of=bench.of, setting=bench.setting, client=client, zygote=zygote, cancel=threading.Event(),
+        jail=SimpleNamespace(order=lambda source: SimpleNamespace(mode="off")),
+    )  # fmt: skip
+    method, limits = plan.methods[0], Limits(timeout_s=2.0)
+    cell = CellRun(Cell("words", "p", method.id, 0), here.ref, method, (), frozenset(), limits)
+    found = cell.run(at)
+    assert found.why == "the student service worked more than 40 s for this cell" and not found.skipped
+    assert client.clocks == [400.0 if mode == "finetune" else 40.0]

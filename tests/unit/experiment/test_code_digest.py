@@ -99,7 +99,7 @@ def test_the_whole_is_named_by_every_file():
 
 def test_what_a_module_really_loads_is_in_its_closure():
     """Of a stage that trains on gold: nothing of ours that Python loads for it is missing."""
-    module = "w2s_harness.experiment.baselines"
+    module = "w2s_harness.experiment.stages.teachers"
     importlib.import_module(module)
     code = f"import sys, {module}; print(*[m for m in sys.modules if m.startswith('w2s_harness.')])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

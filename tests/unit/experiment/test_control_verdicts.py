@@ -5,14 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from w2s_harness.balance import balanced_accuracy
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.experiment.control_verdicts import (
-    balanced_accuracy,
     failed_control,
     noise_control,
     weak_strong_control,
 )
+from w2s_harness.experiment.stages.controls import NoiseDraws
 
 N = 400
 
@@ -30,7 +31,7 @@ def setting(true=0.5):
 
 def draws(balanced, plain=None):
     plain = balanced if plain is None else plain
-    return [{"balanced": b, "accuracy": a} for b, a in zip(balanced, plain, strict=True)]
+    return [NoiseDraws(list(plain), list(balanced), 0, 0.0)]
 
 
 def spread(mean, sd, n):

@@ -14,10 +14,11 @@ from w2s_harness.data.gold import Gold
 from w2s_harness.data.release import row_ids
 from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.errors import DataError, HarnessError, UsageError
-from w2s_harness.experiment.predictions import check, parse, planned, record
+from w2s_harness.experiment.cell.given import GivenCell
+from w2s_harness.experiment.cell.result import CellFailure, CellResult
+from w2s_harness.experiment.predictions import check, parse, planned
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.store import Store
-from w2s_harness.plan import PlannedMethod, Spec
+from w2s_harness.plan import Cell, PlannedMethod, Spec
 from w2s_harness.wire.rows import TextRow
 
 TEST = Texts(
@@ -123,16 +124,20 @@ def test_no_parameters_and_no_missing_file(tmp_path: Path) -> None:
         planned(Spec(str(tmp_path / "none.jsonl")), {})
 
 
-def test_scored_by_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = SimpleNamespace(predictions=lambda key: f"{key}-predictions")
-    monkeypatch.setattr("w2s_harness.experiment.predictions.Keys", lambda setting: keys)
-    store = Store(tmp_path / "store")
+def test_scored_by_the_host(tmp_path: Path) -> None:
     p = dict(zip(IDS, (0.9, 0.8, 0.5, 0.1), strict=True))
     method = _method(tmp_path, "".join(_line(name, value) for name, value in sorted(p.items())))
-    found = record(store, _setting("math", TEST), method, 0, "cell")  # type: ignore[arg-type]
-    assert found["accuracy"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)
-    assert found["isolation"]["level"] == "predictions-only"
-    assert store.array("cell-predictions").tolist() == [0.9, 0.8, 0.5, 0.1]
-    skipped = record(store, _setting("chat", OTHER), method, 0, "cell")  # type: ignore[arg-type]
-    assert "holds no prediction for this holdout" in skipped["skipped"]
-    store.close()
+    settings = {"math": _setting("math", TEST), "chat": _setting("chat", OTHER)}
+    at = SimpleNamespace(setting=settings.__getitem__)
+
+    def run(task: str) -> CellResult | CellFailure:
+        return GivenCell(Cell(task, "tiny", "mine", 0), task, method).run(at)  # type: ignore[arg-type]
+
+    found = run("math")
+    assert isinstance(found, CellResult)
+    assert found.scored.accuracy == pytest.approx((1 + 0 + 0.5 + 1) / 4)
+    assert found.isolation.level == "predictions-only"
+    assert found.predictions.values.tolist() == [0.9, 0.8, 0.5, 0.1]
+    skipped = run("chat")
+    assert isinstance(skipped, CellFailure)
+    assert skipped.skipped and "holds no prediction for this holdout" in skipped.why

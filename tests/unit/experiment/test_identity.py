@@ -3,11 +3,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from w2s_harness.experiment.keys import named_seed
 
 from w2s_harness.errors import ModelError
 from w2s_harness.experiment.code_digest import library_versions
-from w2s_harness.experiment.identity import code_version, model_identity
+from w2s_harness.experiment.identity import model_identity
+from w2s_harness.experiment.seeds import named_seed
 from w2s_harness.experiment.store import Store
 from w2s_harness.types import Model
 
@@ -69,12 +69,6 @@ def test_what_lies_beside_the_weights_and_is_never_read_is_no_part_of_the_model(
 def test_a_path_that_is_no_model(store, tmp_path):
     with pytest.raises(ModelError, match="is no model"):
         model_identity(Model(source=str(tmp_path / "gone")), store)
-
-
-def test_code_versions_differ_by_stage_and_are_stable():
-    stages = ("all", "data", "features", "fit", "cell")
-    found = [code_version(stage) for stage in stages]
-    assert len(set(found)) == len(stages) and found == [code_version(stage) for stage in stages]
 
 
 def test_the_libraries_that_compute_are_named():

@@ -1,12 +1,12 @@
 """What a judged holdout makes of predictions, and what is told of its votes."""
 
 import json
-from types import SimpleNamespace
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
-from w2s_harness.experiment.baselines import Baseline
+from made_up import ended, well
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.release import row_ids
@@ -14,6 +14,7 @@ from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment import judged
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.rows import Tally, reference, rows
+from w2s_harness.experiment.shared import SharedResults
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod, PlannedTask
 from w2s_harness.scoring.votes import Panel
@@ -48,7 +49,7 @@ def test_an_accuracy_is_agreement_with_a_voter_drawn_at_random(made):
     p = np.tile([0.9, 0.9, 0.1, 0.9, 0.5], 12)
     record = here.scored(p)
     # 2/3, 0, 0, 1/2, 1/2
-    assert record["accuracy"] == pytest.approx((2 / 3 + 0 + 0 + 1 / 2 + 1 / 2) / 5)
+    assert record.accuracy == pytest.approx((2 / 3 + 0 + 0 + 1 / 2 + 1 / 2) / 5)
     kept = here.agreement(here.unpacked([record]))
     assert kept[0, :5] == pytest.approx([2 / 3, 0, 0, 1 / 2, 1 / 2])
 
@@ -67,7 +68,7 @@ def lines(here, seed=0):
         "weak": {s: weak[i].astype(float) for i, s in enumerate(SEEDS)},
         "ceiling": {s: top[i].astype(float) for i, s in enumerate(SEEDS)},
     }
-    return reference(here, Baseline(**outcome, weak_label_acc={}, chosen={}, n_cut=0), SEEDS, 0.02)
+    return reference(here, SharedResults(**outcome, weak_label_acc={}, chosen={}), SEEDS, 0.02)
 
 
 def test_weak_and_ceiling_are_scored_by_votes(made):
@@ -113,18 +114,15 @@ def test_a_row_has_intervals_over_voters_and_questions(made):
     here = made()
     base = lines(here)
     rng = np.random.default_rng(5)
-    records = [
-        {**here.scored(np.where(gold_of(here.data, "test").labels == (rng.random(60) < 0.8), 0.9, 0.1)),
-         "compute": {"fits": 1, "tokens": 1, "flops": 1.0}, "solvers": ["exact"]}
-        for _ in SEEDS
-    ]  # fmt: skip
+    gold = gold_of(here.data, "test").labels
+    predictions = [np.where(gold == (rng.random(60) < 0.8), 0.9, 0.1) for _ in SEEDS]
+    found = [replace(well(here.right(p)), scored=here.scored(p)) for p in predictions]
     method = PlannedMethod("m", "m", MethodSource("m", "m", None, None, "a" * 64), {}, track="w2s")
-    jobs = [SimpleNamespace(cell=SimpleNamespace(seed=s), access=()) for s in SEEDS]
-    (row,) = rows([Tally(method, base, list(zip(jobs, records, strict=True)))])
+    (row,) = rows([Tally(method, base, [ended(s, each) for s, each in zip(SEEDS, found, strict=True)])])
     low, high = row.judged.accuracy_ci
     assert low < row.transfer.mean < high
     assert row.judged.pgr_ci[0] < row.pgr < row.judged.pgr_ci[1]
     panel = Panel.of(gold_of(here.data, "test").votes.values, base.clusters, named=True)
-    right = here.unpacked(records).mean(0)
+    right = here.unpacked([each.scored for each in found]).mean(0)
     by_vote = panel.agreement(np.where(gold_of(here.data, "test").labels, right, 1 - right))
     assert panel.mean(by_vote) == pytest.approx(row.transfer.mean)

@@ -21,7 +21,7 @@ def key(method=METHOD, *, null=(1.0, 2.0), answers="a", guards=GUARDS, seeds=(0,
     setting = SimpleNamespace(
         task=SimpleNamespace(task=task, exposure="public"), data=SimpleNamespace(answers_digest=answers)
     )
-    ended = SimpleNamespace(job=SimpleNamespace(key="cell", method=method), record={})
+    ended = SimpleNamespace(work=SimpleNamespace(key="cell", method=method), error=None, skipped=None)
     gathered = SimpleNamespace(setting=setting, null_z=None if null is None else np.array(null))
     return _Case([ended], (), {}, 1, "b" * 64, (), seeds).key(guards, gathered)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from w2s_harness.experiment.own_rows import settled
+from w2s_harness.experiment.stages.own import Calibrated
 from w2s_harness.report.records import Own
-from w2s_harness.types import Verdict
+from w2s_harness.scoring.own_size import WorldCells
+from w2s_harness.types import Verdict, World
 
 
 def own(word):
@@ -41,3 +44,25 @@ def test_verdicts_of_other_guards_stand():
     leak = Verdict("teacher-dependence", "disqualify", "leak", {"A": 0.1}, finding="leak")
     other = Verdict("memorisation", "note", "look", {}, finding="review")
     assert settled([leak, other], own("weak supervision")) == [leak, other]
+
+
+def test_the_luck_of_a_draw_is_taken_off_as_far_as_the_row_moves_with_vanilla():
+    rng = np.random.default_rng(1)
+    lucky = rng.random(8) * 0.3 + 0.4
+    worlds = tuple(World(name=f"echo-{i}", teacher="echo", draw=i) for i in range(8))
+    drawn = {s: (rng.random((8, 400)) < lucky[:, None]).astype(float) for s in range(5)}
+    found = Calibrated(worlds, drawn)
+    luck = np.stack([found.luck("echo", s, found.worlds[:1]) for s in found.outcomes])
+    fake = np.stack([x[0] for x in found.outcomes.values()])
+    mean = np.stack([x.mean(0) for x in found.outcomes.values()])
+    real = (rng.random(fake.shape) < 0.8).astype(float)
+
+    def cells(real, fake):
+        return WorldCells(tuple(found.outcomes), real, fake, fake.mean(1).reshape(-1, 1, 1), luck)
+
+    difference, factor = cells(real, fake).difference()
+    assert factor == pytest.approx(1.0, abs=0.05)
+    assert difference.mean() == pytest.approx((real - mean).mean(), abs=0.003), "as over all eight draws"
+    assert abs((real - fake).mean() - (real - mean).mean()) > 0.003, "the draw itself was a lucky one"
+    still, factor = cells(real, real).difference()
+    assert factor == 0.0 and not still.any()

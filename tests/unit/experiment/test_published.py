@@ -5,16 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from w2s_harness.experiment.baselines import Baseline
+from made_up import failed, well
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
 from w2s_harness.experiment.published import Aside, compare_published, twin
 from w2s_harness.experiment.rows import reference
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.shared import SharedResults
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
-from w2s_harness.scoring.accuracy import pack
 from w2s_harness.scoring.blocks import block
 from w2s_harness.scoring.pool import pgr_pools
 from w2s_harness.types import Model, Pair
@@ -92,19 +92,18 @@ def results(plan: Plan, accuracies: dict[str, float], *, ceiling: float = 0.9, s
     """What a run over the plan's first task came to; `broken`: the seed of a method that failed."""
     data = TaskData("verify", {"test": Holdout()}, {"test": Gold(np.zeros(N, bool))}, "", "")
     setting = Setting(plan.tasks[0], plan.pairs[0], data, {}, 0)
-    baseline = Baseline(
+    baseline = SharedResults(
         weak={s: drawn(0.6, shift + s) for s in SEEDS},
         ceiling={s: drawn(ceiling, shift + 10 + s) for s in SEEDS},
         weak_label_acc={},
         chosen={},
-        n_cut=0,
     )
     cells = {}
     for cell in plan.cells():
-        right, ties = pack(drawn(accuracies[cell.method] + 0.02 * cell.seed, shift + 20 + cell.seed))
-        well = {"accuracy": 0.5, "outcomes": right, "ties": ties}
-        cells[cell.id] = {"error": "no"} if broken.get(cell.method) == cell.seed else well
-    return SimpleNamespace(plan=plan, settings=[setting], baselines={setting.id: baseline}, cells=cells)
+        right = drawn(accuracies[cell.method] + 0.02 * cell.seed, shift + 20 + cell.seed)
+        cells[cell.id] = failed("no") if broken.get(cell.method) == cell.seed else well(right)
+    work = SimpleNamespace(outcomes=cells)
+    return SimpleNamespace(plan=plan, settings=[setting], shared={setting.id: baseline}, work=work)
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ def test_a_row_s_own_comparison_comes_first_with_pgr_and_pool_errors(plan):
     assert found[(setting.id, "two")] == [two, one]
     assert one.fresh == pytest.approx((0.72 - 0.6) / 0.3)
     assert one.published == pytest.approx((0.87 - 0.6) / 0.3)
-    base = reference(setting, fresh.baselines[setting.id], SEEDS, 0.02).base
+    base = reference(setting, fresh.shared[setting.id], SEEDS, 0.02).base
     rows = np.stack([drawn(0.7 + 0.02 * s, 20 + s) for s in SEEDS])
     assert one.fresh_se == pgr_pools(base, [block(SEEDS, rows, GROUPS)])[0].normal_se
     assert one.published_se != one.fresh_se

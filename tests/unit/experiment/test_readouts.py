@@ -8,13 +8,11 @@ from dataclasses import replace
 import in_process
 import numpy as np
 import pytest
-from w2s_harness.experiment.keys import Keys
-from w2s_harness.experiment.readouts import Readouts, margins_of, with_mean
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
-from w2s_harness.experiment import readouts
 from w2s_harness.experiment.preparing import prepare_settings
+from w2s_harness.experiment.stages.readouts import ReadMargins, ReadoutHeads, with_mean, zero_shot_starred
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.readouts import labels
@@ -24,9 +22,8 @@ TEMPLATES = {name: {"kind": "likelihood", "statistic": name} for name in ("sum",
 
 
 @pytest.fixture
-def made(plan, store, tmp_path, monkeypatch):
-    """A stage over a verify task whose likelihoods know gold, and the log of its services."""
-    log = in_process.start(readouts, monkeypatch)
+def made(plan, store, tmp_path):
+    """A workplace over a verify task whose likelihoods know gold, and its setting."""
     folder = tmp_path / "verify"
     folder.mkdir()
     for split, n in (("train_label", 60), ("train_unlabel", 120), ("test", 80)):
@@ -47,70 +44,76 @@ def made(plan, store, tmp_path, monkeypatch):
             pairs=(replace(plan.pairs[0], strong=strong),),
             seeds=SEEDS,
         )
-        settings = prepare_settings(changed, store)
-        in_process.stock(store, settings[0], SEEDS)
+        (setting,) = prepare_settings(changed, store)
+        place = in_process.Workplace(store, [setting])
+        in_process.stock(place.bench, setting, SEEDS)
         for split in ("train_unlabel", "test"):
             rng = np.random.default_rng(len(split))
-            gold = gold_of(settings[0].data, split).labels
+            gold = gold_of(setting.data, split).labels
             told = np.stack([(2 * gold - 1) + s * rng.standard_normal(len(gold)) for s in (2.0, 1.0, 0.5)], 1)
-            store.put_array(Keys(settings[0]).features("strong", split, "likelihoods"), told - 50)
-        return in_process.stage(Readouts, changed, settings, store)[0], settings[0], log
+            x = place.features(setting, split)
+            in_process.keep_features(place.bench, setting.ref, "strong", split, x, likelihoods=told - 50)
+        return place, setting
 
     return make
 
 
+def star_of(place, setting):
+    place.run(ReadoutHeads(setting.ref, seed) for seed in SEEDS)
+    return zero_shot_starred(place.bench, setting.ref, SEEDS)
+
+
 def test_every_readout_and_its_head_is_a_point(made):
-    stage, setting, log = made()
-    assert not stage.is_complete()
-    star = stage.run()[setting.id]
+    place, setting = made()
+    star = star_of(place, setting)
     names = [point.name for point in star.points]
     assert names == [f"{before}{n}" for before in ("", "train:") for n in ("sum", "mean", "min", "all")]
     by_name = {point.name: point.accuracy for point in star.points}
     assert by_name["min"] > by_name["mean"] > by_name["sum"] > 0.5
     assert star.best.accuracy == max(by_name.values())
-    assert {role for _, role in log} == {"worker-facing"}
-    assert stage.is_complete()
+    asked = dict(place.log)
+    assert asked["ReadOut"] == "baseline" and asked["Serve"] == "worker-facing"
+    assert "FitPredict" not in asked, "no label is seen"
 
 
 def test_what_is_kept_is_not_asked_again(made):
-    stage, _, log = made()
-    stage.run()
-    before = len(log)
-    stage.run()
-    assert len(log) == before
+    place, setting = made()
+    star_of(place, setting)
+    before = len(place.log)
+    star_of(place, setting)
+    assert len(place.log) == before
 
 
-def test_a_readout_is_cut_at_the_median_of_the_seeds_own_rows(made, store):
-    stage, setting, _ = made()
-    point = {p.name: p for p in stage.run()[setting.id].points}["mean"]
-    margins = margins_of(store, setting)
+def test_a_readout_is_cut_at_the_median_of_the_seeds_own_rows(made):
+    place, setting = made()
+    point = {p.name: p for p in star_of(place, setting).points}["mean"]
+    margins = place.bench.of(ReadMargins(setting.ref))
     for seed in SEEDS:
-        cut = np.median(margins.train[1, setting.draw("train_unlabel", seed)])
+        cut = np.median(margins.train.values[1, setting.draw("train_unlabel", seed)])
         assert (
-            point.outcomes[seed] == ((margins.test[1] > cut) == gold_of(setting.data, "test").labels)
+            point.outcomes[seed] == ((margins.test.values[1] > cut) == gold_of(setting.data, "test").labels)
         ).all()
 
 
 def test_without_a_stated_share_the_likelihoods_own_zero_is_the_threshold(made):
-    stage, setting, _ = made(share_true=None)
-    by_name = {p.name: p for p in stage.run()[setting.id].points}
+    place, setting = made(share_true=None)
+    by_name = {p.name: p for p in star_of(place, setting).points}
     # all margins are far below 0: everything is called false
     assert by_name["min"].accuracy == pytest.approx(1 - gold_of(setting.data, "test").labels.mean())
 
 
-def test_a_head_is_vanilla_on_the_readouts_labels(made, store):
-    stage, setting, _ = made()
-    point = {p.name: p for p in stage.run()[setting.id].points}["train:min"]
-    z, _ = with_mean(margins_of(store, setting), setting, 2)
+def test_a_head_is_vanilla_on_the_readouts_labels(made):
+    place, setting = made()
+    point = {p.name: p for p in star_of(place, setting).points}["train:min"]
+    z, _ = with_mean(place.bench, setting.ref, 2)
     kept, y = labels(z[2], 0.5)
-    x, test = (
-        store.array(Keys(setting).features("strong", s, "features")) for s in ("train_unlabel", "test")
-    )
+    x, test = (place.features(setting, split) for split in ("train_unlabel", "test"))
     probe = fit_exact(x[setting.draw("train_unlabel", 2)][kept], y, "verify", c=0.1)
     right = (probe.logits(test) > 0) == gold_of(setting.data, "test").labels
     assert (point.outcomes[2] == right).all()
 
 
-def test_a_student_without_templates_has_no_readout(made, store):
-    stage, setting, _ = made(templates={})
-    assert stage.run() == {} and margins_of(store, setting) is None and stage.is_complete()
+def test_a_student_without_templates_has_no_readout(made):
+    place, setting = made(templates={})
+    assert star_of(place, setting) is None
+    assert place.bench.of(ReadMargins(setting.ref)).reason

@@ -5,19 +5,18 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
-from w2s_harness.experiment.baselines import Baseline
+from made_up import ended, failed, skipped, well
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData
 from w2s_harness.experiment.rows import Tally, reference, rows, subsets
 from w2s_harness.experiment.setting import Setting
+from w2s_harness.experiment.shared import SharedResults
 from w2s_harness.method_source import MethodSource
 from w2s_harness.plan import PlannedMethod
-from w2s_harness.scoring.accuracy import pack
 from w2s_harness.types import Verdict
 
 N, SEEDS = 400, (0, 1, 2)
-COMPUTE = {"fits": 1, "tokens": 10, "flops": 5.0}
 
 
 class Holdout:
@@ -43,26 +42,24 @@ def setting(exposure: str = "public"):
 
 
 def lines(weak: float = 0.6, ceiling: float = 0.9, exposure: str = "public"):
-    baseline = Baseline(
+    baseline = SharedResults(
         weak={s: drawn(weak, s) for s in SEEDS},
         ceiling={s: drawn(ceiling, 10 + s) for s in SEEDS},
         weak_label_acc=dict.fromkeys(SEEDS, weak),
         chosen={},
-        n_cut=0,
     )
     return reference(setting(exposure), baseline, SEEDS, 0.02)
 
 
-def ran(accuracy: float, seed: int) -> dict:
-    right, ties = pack(drawn(accuracy, 20 + seed))
-    return {"accuracy": accuracy, "outcomes": right, "ties": ties, "compute": COMPUTE, "solvers": ["exact"]}
+def ran(accuracy: float, seed: int):
+    return well(drawn(accuracy, 20 + seed))
 
 
 def tally(name: str, records, base=None, *, verdicts=(), seeds=SEEDS, **method) -> Tally:
     source = MethodSource(name, name, None, None, "a" * 64)
     planned = PlannedMethod(name, name, source, method, method, track="w2s")
-    jobs = [SimpleNamespace(cell=SimpleNamespace(seed=s), access=()) for s in seeds]
-    return Tally(planned, base or lines(), list(zip(jobs, records, strict=True)), list(verdicts))
+    cells = [ended(seed, found) for seed, found in zip(seeds, records, strict=True)]
+    return Tally(planned, base or lines(), cells, list(verdicts))
 
 
 def row(made: Tally):
@@ -80,7 +77,7 @@ def test_pgr_is_the_recovered_part_of_the_mean_gap():
 
 
 def test_one_failed_seed_makes_the_row_failed_and_keeps_what_succeeded():
-    found = row(tally("m", [ran(0.9, 0), {"error": "ValueError: no\nmore"}, ran(0.9, 2)]))
+    found = row(tally("m", [ran(0.9, 0), failed("ValueError: no\nmore"), ran(0.9, 2)]))
     assert (found.status, found.pgr, found.pgr_ci, found.rank) == ("failed", None, None, None)
     assert found.reason == "seed 1: ValueError: no"
     assert [s.accuracy for s in found.transfer.per_seed] == [0.9, None, 0.9] and found.transfer.mean is None
@@ -90,9 +87,9 @@ def test_one_failed_seed_makes_the_row_failed_and_keeps_what_succeeded():
 
 def test_precedence_of_statuses():
     bad = Verdict("g", "disqualify", "it read the labels")
-    assert row(tally("m", [{"error": "x"}] * 3, verdicts=[bad])).status == "disqualified"
-    assert row(tally("m", [{"error": "x"}, {"skipped": "y"}, {"skipped": "y"}])).status == "failed"
-    assert row(tally("m", [{"skipped": "needs"}] * 3, lines(0.7, 0.7))).status == "skipped"
+    assert row(tally("m", [failed("x")] * 3, verdicts=[bad])).status == "disqualified"
+    assert row(tally("m", [failed("x"), skipped("y"), skipped("y")])).status == "failed"
+    assert row(tally("m", [skipped("needs")] * 3, lines(0.7, 0.7))).status == "skipped"
     assert row(tally("m", [ran(0.7, s) for s in SEEDS], lines(0.7, 0.7))).status == "no-gap"
 
 
@@ -133,7 +130,7 @@ def test_rows_stand_in_order_with_failed_ones_last():
     base = lines()
     made = [
         tally("low", [ran(0.65, s) for s in SEEDS], base),
-        tally("torn", [{"error": "x"}] * 3, base),
+        tally("torn", [failed("x")] * 3, base),
         tally("high", [ran(0.85, s) for s in SEEDS], base),
     ]
     found = rows(made)

@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 
+import in_process
 import numpy as np
 import pytest
-from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.discovery.metadata import OURS
 from w2s_harness.errors import StoreError, UsageError
 from w2s_harness.experiment import runs, secret
+from w2s_harness.experiment.cell.run import CellRun
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.worlds import GRID, blurred, stage
 from w2s_harness.method_source import MethodSource
@@ -58,12 +59,15 @@ def test_shipped_code_and_predictions_have_none_and_each_source_its_own(plan):
 
 
 def test_keys_of_shipped_cells_know_nothing_of_it_and_those_of_others_hold_its_digest(plan, setting):
-    keys, hidden = Keys(setting()), replace(plan, secret=HERE)
-    cell = Cell("words", "p", "m", 0)
+    ref, cell = setting().ref, Cell("words", "p", "m", 0)
+
+    def key(of, hidden):
+        own = secret.of_method(replace(plan, secret=hidden), of)
+        return CellRun(cell, ref, of, (), frozenset(), plan.limits, secret=own).key
+
     ours, theirs = method(shipped=True), method()
-    assert keys.cell(plan, cell, ours, (), ()) == keys.cell(hidden, cell, ours, (), ())
-    found = {keys.cell(replace(plan, secret=s), cell, theirs, (), ()) for s in ("", HERE, THERE)}
-    assert len(found) == 3
+    assert key(ours, "") == key(ours, HERE)
+    assert len({key(theirs, hidden) for hidden in ("", HERE, THERE)}) == 3
 
 
 def test_the_plan_says_it_and_its_file_is_for_its_owner_alone(plan, store):
@@ -80,10 +84,11 @@ def staged(setting, store):
     rng = np.random.default_rng(3)
     weak = rng.random(len(here.data.texts["train_unlabel"]))
     weak[:4] = (0.0, 1.0, 0.5, 0.50001)
-    store.put_array(Keys(here).labels(0), weak)
+    bench = in_process.Workplace(store, [here]).bench
+    in_process.keep_labels(bench, here, 0, weak)
 
     def make(world=None, hidden=""):
-        return stage(store, here, Cell("words", "p", "m", 0), world, hidden)
+        return stage(bench, here.ref, Cell("words", "p", "m", 0), world, hidden)
 
     return make
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from types import SimpleNamespace
 
+import in_process
 import numpy as np
 import pytest
-from w2s_harness.experiment.keys import Keys
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.experiment.worlds import OTHER_TEACHER, cut, other_questions, spread, stage
+from w2s_harness.experiment.stages.teachers import OTHER_TEACHER, Ceiling, Top
+from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.worlds import cut, other_questions, spread, stage
 from w2s_harness.plan import Cell
 from w2s_harness.types import World
 
@@ -19,26 +21,27 @@ CELL = Cell("words", "p", "plain", 0)
 def made(setting, store):
     """A setting whose baselines are in the store: a teacher that is right on three rows of four."""
     found = setting()
-    keys, rng = Keys(found), np.random.default_rng(0)
+    bench, rng = in_process.Workplace(store, [found]).bench, np.random.default_rng(0)
     for split in ("train_unlabel", "test"):
         n = len(found.data.texts[split])
-        store.put_array(keys.features("strong", split, "features"), rng.standard_normal((n, 6)).astype("f4"))
+        in_process.keep_features(bench, found.ref, "strong", split, rng.standard_normal((n, 6)))
     gold = gold_of(found.data, "train_unlabel").labels
     for seed in (0, 1, OTHER_TEACHER):
         right = rng.random(len(gold)) < 0.75
         weak = np.where(gold == right, 0.6 + 0.3 * rng.random(len(gold)), 0.1 + 0.3 * rng.random(len(gold)))
-        store.put_array(keys.labels(seed), weak)
+        in_process.keep_labels(bench, found, seed, weak)
         top = np.where(np.arange(len(gold)) % 5 == 0, ~gold, gold).astype(float)
-        store.put_array(keys.ceiling_train(seed), top)
-    return found
+        scored = found.scored(np.full(len(found.test), 0.9))
+        bench.results.put(Ceiling(found.ref, seed, with_train=True), Top(scored, 0, 0.0, Array(top)))
+    return SimpleNamespace(setting=found, bench=bench, test=found.test, data=found.data)
 
 
 @pytest.fixture
-def staged(made, store):
+def staged(made):
     """Everything that a world decides, in one object."""
 
     def look(world=None, cell=CELL):
-        found = stage(store, made, cell, world)
+        found = stage(made.bench, made.setting.ref, cell, world)
         told = {name: getattr(found.told, name) for name in found.told.__slots__}
         return SimpleNamespace(train=found.train, test=found.test, **told)
 

@@ -202,6 +202,7 @@ class LocalEngine:
             try:
                 ended.put((node, self._outcome(node.work, skip)))
             except BaseException as bad:  # noqa: BLE001 (boundary: a work; raised again in the calling thread)
+                stop.set()
                 ended.put((node, bad))
 
         pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
@@ -255,9 +256,10 @@ class LocalEngine:
             return [], [(each, why) for each in waiting if each.waits_for is not _DONE]
         ready = []
         for each in waiting:
-            each.waits_for.discard(node.work.key)
-            if not each.waits_for:
-                ready.append(each)
+            if each.waits_for is not _DONE:
+                each.waits_for.discard(node.work.key)
+                if not each.waits_for:
+                    ready.append(each)
         return ready, []
 
     def _outcome(self, work: AnyWork, skip: Skip) -> Result | Failure:

@@ -55,7 +55,9 @@ class Results:
         """Keep a result: its arrays, then one line that names them. Raises `StoreError` on a full disk."""
         arrays = {name: array.values for name, array in result.arrays().items()}
         self.store.put_record(work.key, result.facts(), arrays, apart=work.gives.apart)
-        if not work.gives.apart:
+        if work.gives.apart:
+            self._known.pop(work.key, None)
+        else:
             self._known[work.key] = result
 
     def fail(self, work: Work[Any], failure: Failure) -> None:

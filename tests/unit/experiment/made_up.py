@@ -1,0 +1,33 @@
+"""Cells that ended, made up."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from w2s_harness.experiment.cell.ended import Ended
+from w2s_harness.experiment.cell.result import CellCompute, CellFailure, CellIsolation, CellResult
+from w2s_harness.experiment.setting import OnHoldout
+from w2s_harness.experiment.work.result import Array
+from w2s_harness.scoring.accuracy import pack
+
+
+def well(outcomes, **more) -> CellResult:
+    """A cell with these (n,) outcomes."""
+    compute = CellCompute(fits=1, tokens=10, flops=5.0)
+    scored = OnHoldout(float(outcomes.mean()), *pack(outcomes))
+    return CellResult(
+        scored, compute, CellIsolation("best", "L2"), Array(outcomes), solvers=("exact",), **more
+    )
+
+
+def failed(why: str) -> CellFailure:
+    return CellFailure(why)
+
+
+def skipped(why: str) -> CellFailure:
+    return CellFailure(why, skipped=True)
+
+
+def ended(seed: int, outcome) -> Ended:
+    work = SimpleNamespace(cell=SimpleNamespace(seed=seed), access=(), world=None)
+    return Ended(work, outcome)
