@@ -58,7 +58,7 @@ def test_votes_that_are_unanimous_score_as_labels_do(made):
     here = made(votes=([1, 1, 1], [0, 0, 0]))
     p = np.random.default_rng(0).random(60)
     assert (here.agreement(here.right(p)) == here.right(p)).all()
-    assert here.scored(p)["accuracy"] == here.right(p).mean()
+    assert here.scored(p).accuracy == here.right(p).mean()
 
 
 def lines(here, seed=0):
