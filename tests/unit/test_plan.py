@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from w2s_harness.errors import UsageError
-from w2s_harness.plan import Spec, folder_id, label, parse_seeds, parse_specs, parse_value
+from w2s_harness.experiment.specs import Spec, folder_id, parse_seeds, parse_specs, parse_value
+from w2s_harness.plan import label
 
 
 def test_names_carry_parameters():

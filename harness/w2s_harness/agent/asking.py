@@ -14,7 +14,7 @@ from w2s_harness.agent import directions
 from w2s_harness.agent.plan import AgentPlan
 from w2s_harness.destination import folder_for
 from w2s_harness.errors import UsageError
-from w2s_harness.plan import parse_seeds, parse_specs
+from w2s_harness.experiment.specs import parse_seeds, parse_specs
 
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:

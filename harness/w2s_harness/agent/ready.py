@@ -20,7 +20,7 @@ from w2s_harness.experiment.choose_pairs import choose_pairs
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.planning import grants_of, tasks_of
 from w2s_harness.experiment.selection import Loading, Selection
-from w2s_harness.plan import is_path, parse_specs
+from w2s_harness.experiment.specs import is_path, parse_specs
 
 _FRAME = 1024
 """Tokens that a request has beside what is written in it."""

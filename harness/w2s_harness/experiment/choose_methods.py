@@ -11,20 +11,11 @@ from w2s_harness.discovery import sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, StoreError, UsageError, nearest
 from w2s_harness.experiment import predictions
+from w2s_harness.experiment.specs import Spec, folder_id, is_path, parse_value
 from w2s_harness.isolation.channel import Cancelled
 from w2s_harness.isolation.showing import said
 from w2s_harness.method_source import MethodSource
-from w2s_harness.plan import (
-    PREDICTIONS,
-    Authorship,
-    PlannedMethod,
-    Spec,
-    Value,
-    folder_id,
-    is_path,
-    label,
-    parse_value,
-)
+from w2s_harness.plan import PREDICTIONS, Authorship, PlannedMethod, Value, label
 from w2s_harness.wire.messages import MethodInfo, Parameter
 
 Describe = Callable[[MethodSource], Sequence[MethodInfo]]

@@ -9,7 +9,8 @@ from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import PluginError, UsageError, nearest
 from w2s_harness.experiment.adhoc import adhoc, refuse_flags
 from w2s_harness.experiment.selection import DEFAULT_PAIR, Selection
-from w2s_harness.plan import PlannedTask, merged, parse_specs
+from w2s_harness.experiment.specs import merged, parse_specs
+from w2s_harness.plan import PlannedTask
 from w2s_harness.types import ABILITIES, Pair
 
 

@@ -11,7 +11,8 @@ from w2s_harness.data.resolve import data_task
 from w2s_harness.discovery import declared, sources
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError, nearest
-from w2s_harness.plan import PlannedTask, Spec, Value, is_path, label, parse_value
+from w2s_harness.experiment.specs import Spec, is_path, parse_value
+from w2s_harness.plan import PlannedTask, Value, label
 from w2s_harness.types import Task
 
 

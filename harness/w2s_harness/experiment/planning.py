@@ -14,16 +14,8 @@ from w2s_harness.experiment.choose_methods import Describe, choose_methods
 from w2s_harness.experiment.choose_pairs import choose_pairs
 from w2s_harness.experiment.choose_tasks import choose_tasks
 from w2s_harness.experiment.selection import Selection
-from w2s_harness.plan import (
-    Counterfactuals,
-    Limits,
-    Plan,
-    PlannedMethod,
-    PlannedTask,
-    merged,
-    parse_seeds,
-    parse_specs,
-)
+from w2s_harness.experiment.specs import merged, parse_seeds, parse_specs
+from w2s_harness.plan import Counterfactuals, Limits, Plan, PlannedMethod, PlannedTask
 from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.types import Pair
 

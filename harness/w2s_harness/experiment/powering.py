@@ -14,7 +14,7 @@ from w2s_harness.experiment.choose_pairs import choose_pairs
 from w2s_harness.experiment.choose_tasks import choose_tasks
 from w2s_harness.experiment.pilots import Pilot, Pilots, boards_of, items, names, pilots
 from w2s_harness.experiment.selection import Selection
-from w2s_harness.plan import parse_specs
+from w2s_harness.experiment.specs import parse_specs
 from w2s_harness.scoring.power import (
     Assumed,
     Components,

@@ -21,7 +21,8 @@ from w2s_harness.discovery import sources
 from w2s_harness.disk import HEAD, check_head, decoded
 from w2s_harness.errors import DataError, UsageError
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.plan import Plan, PlannedMethod, Spec
+from w2s_harness.experiment.specs import Spec
+from w2s_harness.plan import Plan, PlannedMethod
 
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
 """Their isolation: no method ran."""

@@ -20,9 +20,9 @@ from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
 from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Loading, Options, Selection
+from w2s_harness.experiment.specs import parse_seeds, parse_specs
 from w2s_harness.experiment.store import Store
 from w2s_harness.isolation.jail import Jail
-from w2s_harness.plan import parse_seeds, parse_specs
 from w2s_harness.redteam import outcomes
 from w2s_harness.redteam.laying import Laid, lay, places, together
 from w2s_harness.redteam.outcomes import Honest, Outcome

@@ -14,8 +14,9 @@ from w2s_harness.disk import replace_file, writing
 from w2s_harness.errors import ExitCode, PluginError, UsageError
 from w2s_harness.experiment import again, session
 from w2s_harness.experiment.selection import Options, Selection
+from w2s_harness.experiment.specs import Spec, parse_specs
 from w2s_harness.experiment.workshop import workshop
-from w2s_harness.plan import PREDICTIONS, PlannedMethod, Spec, parse_specs
+from w2s_harness.plan import PREDICTIONS, PlannedMethod
 from w2s_harness.references import VANILLA, ZERO_SHOT
 from w2s_harness.review import nearest as likeness
 from w2s_harness.review.dossier import page

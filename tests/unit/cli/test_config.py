@@ -6,7 +6,7 @@ import pytest
 
 from w2s_harness.cli import config
 from w2s_harness.errors import UsageError
-from w2s_harness.plan import parse_seeds
+from w2s_harness.experiment.specs import parse_seeds
 
 KNOWN = {
     "tasks": config.Key(),

@@ -10,8 +10,9 @@ from w2s_harness.cli import run
 from w2s_harness.experiment.again import Commands, selected
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Selection
+from w2s_harness.experiment.specs import parse_seeds, parse_specs
 from w2s_harness.method_source import MethodSource
-from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask, parse_seeds, parse_specs
+from w2s_harness.plan import Limits, Plan, PlannedMethod, PlannedTask
 from w2s_harness.types import Model, Pair
 
 SHIPPED = MethodSource("v", "v", "w2s-harness", "1", "a" * 64, filename="v.py")

@@ -7,7 +7,7 @@ import pytest
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import UsageError
 from w2s_harness.experiment.choose_tasks import choose_tasks
-from w2s_harness.plan import Spec
+from w2s_harness.experiment.specs import Spec
 
 SUMS = """
 from w2s_harness import Task, hookimpl

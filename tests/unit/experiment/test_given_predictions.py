@@ -18,7 +18,8 @@ from w2s_harness.experiment.cell.given import GivenCell
 from w2s_harness.experiment.cell.result import CellFailure, CellResult
 from w2s_harness.experiment.predictions import check, parse, planned
 from w2s_harness.experiment.setting import Setting
-from w2s_harness.plan import Cell, PlannedMethod, Spec
+from w2s_harness.experiment.specs import Spec
+from w2s_harness.plan import Cell, PlannedMethod
 from w2s_harness.wire.rows import TextRow
 
 TEST = Texts(
