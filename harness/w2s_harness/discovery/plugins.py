@@ -10,7 +10,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ import pluggy
 from w2s_harness import hookspecs
 from w2s_harness.discovery import hooks, metadata, sources, wrong_names
 from w2s_harness.discovery.metadata import Entry
+from w2s_harness.discovery.wrong_names import offered
 from w2s_harness.disk import HEAD, check_head, open_regular, shown
 from w2s_harness.errors import DataError, HarnessError, PluginError, UsageError, nearest
 from w2s_harness.method_source import MethodSource
@@ -125,7 +127,7 @@ class Plugins:
 
     def offering(self, hook: str) -> list[str]:
         """Names of installed trusted plugins whose module defines `hook`, read without importing them."""
-        return sorted(self._candidates(hook))
+        return sorted(name for name, entry in self.trusted.items() if hook in offered(entry))
 
     # -- guards -----------------------------------------------------------------------------------------
 
@@ -266,10 +268,6 @@ class Plugins:
     def _impls(self, hook: str, plugin: str) -> list[pluggy.HookImpl]:
         return [i for i in getattr(self.hook, hook).get_hookimpls() if i.plugin_name == plugin]
 
-    def _candidates(self, hook: str) -> dict[str, Entry]:
-        """The installed plugins whose module defines `hook`, by name."""
-        return {name: entry for name, entry in self.trusted.items() if hook in offered(entry)}
-
     def _offers(self, hook: str) -> dict[str, Any]:
         found: dict[str, tuple[str, Any]] = {}
         for impl in getattr(self.hook, hook).get_hookimpls():
@@ -308,12 +306,6 @@ class Plugins:
                     impl.function = _guarded(name, caller.name, impl.function)  # type: ignore[misc]
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
         self.loaded[name] = {"sha256": digest, "distribution": None, "version": None}
-
-
-def offered(entry: Entry) -> frozenset[str]:
-    """The hooks that an installed plugin's module defines, read without importing it."""
-    file = metadata.module_file(entry)
-    return sources.offered_hooks(file) if file else frozenset()
 
 
 def _guards_of(entries: Iterable[Entry]) -> tuple[str, ...]:
@@ -364,19 +356,13 @@ def _listed(impl: pluggy.HookImpl, hook: str) -> Sequence[Any]:
     return answer
 
 
-class _importing:
+@contextmanager
+def _importing(what: Entry | Path) -> Iterator[None]:
     """Turns whatever an import raises into one line that names the plugin."""
-
-    def __init__(self, what: Entry | Path) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, bad: BaseException | None, tb: object) -> None:
-        # A plugin that calls sys.exit() must not end the host.
-        if isinstance(bad, Exception | SystemExit):
-            raise PluginError(f"plugin {self.what} does not import: {type(bad).__name__}: {bad}") from bad
+    try:
+        yield
+    except (Exception, SystemExit) as bad:  # a plugin that calls sys.exit() must not end the host
+        raise PluginError(f"plugin {what} does not import: {type(bad).__name__}: {bad}") from bad
 
 
 def _import_file(path: Path) -> ModuleType:

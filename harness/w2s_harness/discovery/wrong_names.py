@@ -49,10 +49,15 @@ def thing(
     return f"unknown {noun} '{name}'{near}. `w2s-harness list {noun}s` shows all."
 
 
-def _offers(entry: Entry) -> list[str]:
-    """The kinds of things that a trusted plugin offers, read without importing it."""
+def offered(entry: Entry) -> frozenset[str]:
+    """The hooks that an installed plugin's module defines, read without importing it."""
     file = metadata.module_file(entry)
-    hooks = sources.offered_hooks(file) if file is not None else frozenset()
+    return sources.offered_hooks(file) if file is not None else frozenset()
+
+
+def _offers(entry: Entry) -> list[str]:
+    """The kinds of things that a trusted plugin offers."""
+    hooks = offered(entry)
     guard = ["guard"] if hooks & hookspecs.GUARD_HOOKS else []
     return [noun for noun in ("task", "pair") if f"w2s_{noun}s" in hooks] + guard
 
