@@ -282,14 +282,13 @@ class _Teacher:
 
 
 def _calibration(tally: Tally, teacher: _Teacher) -> Calibration:
-    setting, gold = teacher.setting, gold_of(teacher.setting.data, "test")
+    gold = gold_of(teacher.setting.data, "test")
     ours = np.stack([cell.predictions.floats for cell in tally.well])
     theirs = np.stack([teacher.outcomes(e.seed) for e in tally.cells])
-    outcomes = np.stack([setting.right(p) for p in ours])
     return Calibration(
         brier=calibration.brier(ours, gold.targets),
         ece=calibration.ece(ours, gold.targets),
-        teacher_errors=calibration.teacher_errors(outcomes, theirs, gold.largest),
+        teacher_errors=calibration.teacher_errors(tally.right, theirs, gold.largest),
     )
 
 

@@ -8,6 +8,7 @@ since lines are appended whole and objects are renamed into place.
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import msgspec
 import numpy as np
@@ -94,7 +95,8 @@ class Store:
         self._lock = threading.Lock()
         self._synced = 0.0
         self._uses = Uses()
-        self._seen: dict[Path, tuple[int, ...]] = {}
+        self._folder = f"{self.objects}/"
+        self._seen: dict[str, tuple[int, ...]] = {}
         self._check_format()
         with writing(root):
             self._held = hold(root)
@@ -142,7 +144,7 @@ class Store:
         record = self.get(key)
         if record is None:
             return None
-        return self._checked(record, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
+        return Path(self._place(record)) if self._checked(record, _digest) else None
 
     def data(self, key: str) -> bytes | None:
         """The checked bytes put under `key`, or None as for `path`; what was hashed is what is returned."""
@@ -158,21 +160,21 @@ class Store:
 
         return found[0] if self._checked(record, digest) else None
 
-    def _checked(self, record: Mapping[str, str], digest: Callable[[Any], str]) -> Path | None:
-        path = self._object(record["sha256"], record["suffix"])
+    def _checked(self, record: Mapping[str, str], digest: Callable[[Any], str]) -> bool:
+        path = self._place(record)
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
                 same = digest(file) == record["sha256"]
         except OSError as bad:
             what = "is a link" if bad.errno == errno.ELOOP else "gone from the store"
             self._warn(f"{path}: {what}; it will be computed again")
-            return None
+            return False
         if not same:
             self._warn(f"{path}: its bytes have changed since they were written; it will be computed again")
             with suppress(OSError):
-                path.unlink()
-            return None
-        return path
+                Path(path).unlink()
+            return False
+        return True
 
     def put_bytes(self, key: str, data: bytes, suffix: str = ".bin") -> Path:
         """Write bytes atomically under the digest of their content, and that digest under `key`."""
@@ -219,11 +221,12 @@ class Store:
             return None
         found = Kept(value["facts"], value["files"], value["together"], tuple(value["names"]))
         named = [*found.files.values(), *([found.together] if found.together else [])]
-        return found if not checked or all(map(self._sound, named)) else None
+        return found if not checked or all(map(self._is_sound, named)) else None
 
     def file_of(self, kept: Kept, name: str) -> Path | None:
         """The checked file of an array that has one of its own; None as for `path`."""
-        return self._sound(kept.files[name])
+        record = kept.files[name]
+        return Path(self._place(record)) if self._is_sound(record) else None
 
     def array_of(self, kept: Kept, name: str) -> npt.NDArray[Any] | None:
         """An array of a result; None as for `path`."""
@@ -233,20 +236,20 @@ class Store:
             return None
         return from_npy(data if name in kept.files else msgspec.msgpack.decode(data)[name])
 
-    def _sound(self, record: Mapping[str, str]) -> Path | None:
-        """A file of a result, its bytes looked at once for as long as nobody touches it."""
-        path = self._object(record["sha256"], record["suffix"])
+    def _is_sound(self, record: Mapping[str, str]) -> bool:
+        """Whether a file of a result is as it was; its bytes count once for as long as nobody touches it."""
+        path = self._place(record)
         try:
-            seen = path.lstat()
+            seen = os.lstat(path)
         except OSError:
-            seen = None
-        mark = None if seen is None else (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-        if mark is not None and self._seen.get(path) == mark:
-            return path
-        found = self._checked(record, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
-        if found is not None and mark is not None:
-            self._seen[path] = mark
-        return found
+            return self._checked(record, _digest)
+        mark = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        if self._seen.get(path) == mark:
+            return True
+        if not self._checked(record, _digest):
+            return False
+        self._seen[path] = mark
+        return True
 
     def sync(self) -> None:
         """Make everything that was put survive a power cut."""
@@ -267,7 +270,12 @@ class Store:
                 os.close(held)
 
     def _object(self, sha256: str, suffix: str) -> Path:
-        return self.objects / sha256[:2] / f"{sha256}{suffix}"
+        return Path(self._place({"sha256": sha256, "suffix": suffix}))
+
+    def _place(self, record: Mapping[str, str]) -> str:
+        """Where a file lies; a text, since a path costs as much as opening what it names."""
+        digest = record["sha256"]
+        return f"{self._folder}{digest[:2]}/{digest}{record['suffix']}"
 
     def _check_format(self) -> None:
         file = self.root / "store.json"
@@ -318,9 +326,25 @@ def npy(array: npt.NDArray[Any]) -> bytes:
 
 
 def from_npy(data: bytes) -> npt.NDArray[Any]:
-    """The array in the bytes of an `.npy` file."""
-    array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    return array
+    """The array in the bytes of an `.npy` file that `npy` wrote."""
+    start = 10 + int.from_bytes(data[8:10], "little")
+    shape, order, dtype = _header(data[:start])
+    return np.frombuffer(data, dtype, offset=start).reshape(shape, order=order).copy()
+
+
+@functools.lru_cache(maxsize=256)
+def _header(text: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Shape, order and type, read once for arrays that are alike: it takes longer than their numbers."""
+    file = io.BytesIO(text)
+    np.lib.format.read_magic(file)
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    return shape, "F" if is_fortran else "C", dtype
+
+
+def _digest(file: Any) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(line: bytes) -> set[str]:
