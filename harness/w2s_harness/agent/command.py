@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,16 +104,16 @@ def run(**flags: Any) -> int:
 
 
 @command.command("resume", short_help="Go on with a run that was stopped.")
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @shared("slots")
 @shared("out")
 @click.option("--finish", is_flag=True, help="Ask agents no more: measure what they have handed in.")
 @quiet
-def resume(folder: str, **flags: Any) -> int:
+def resume(folder: Path, **flags: Any) -> int:
     """Go on after an interrupt or a kill: no paid call and no evaluation is done twice."""
     from w2s_harness.agent import running
 
-    return _go(running, Path(folder), flags)
+    return _go(running, folder, flags)
 
 
 def _out(flags: dict[str, Any]) -> Path | None:
@@ -133,59 +134,53 @@ def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
         return int(running.work(folder, flags["slots"], *told, out, finish=finish, width=columns()))
 
 
-def _folder_argument(function: Any) -> Any:
-    return click.argument("folder", metavar="DIR")(function)
+def _shown(function: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the folder of a run, and `--json`."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+    return click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))(as_json(function))
 
 
 @command.command("status", short_help="What agents have done so far.")
-@_folder_argument
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(folder: str, as_json: bool) -> int:
+@_shown
+def status(folder: Path, as_json: bool) -> None:
     """Each agent's answered queries, best answered number, submissions and spending."""
     from w2s_harness.agent import showing
 
-    click.echo(showing.status(Path(folder), as_json=as_json), nl=False)
-    return 0
+    click.echo(showing.status(folder, as_json=as_json), nl=False)
 
 
 @command.command("findings", short_help="What agents told each other.")
-@_folder_argument
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def findings(folder: str, as_json: bool) -> int:
+@_shown
+def findings(folder: Path, as_json: bool) -> None:
     """Findings in the order in which they were shared."""
     from w2s_harness.agent import showing
 
-    click.echo(showing.findings(Path(folder), as_json=as_json), nl=False)
-    return 0
+    click.echo(showing.findings(folder, as_json=as_json), nl=False)
 
 
 @command.command("cost", short_help="What a run has cost.")
-@_folder_argument
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def cost(folder: str, as_json: bool) -> int:
+@_shown
+def cost(folder: Path, as_json: bool) -> None:
     """Dollars by agent and kind, per agent-hour, per submission and per significant claim."""
     from w2s_harness.agent import showing
 
-    click.echo(showing.cost(Path(folder), as_json=as_json), nl=False)
-    return 0
+    click.echo(showing.cost(folder, as_json=as_json), nl=False)
 
 
 @command.command("science", short_help="How agents searched.")
-@_folder_argument
 @click.option("--against", metavar="DIR", help="Another agent run, compared at equal compute.")
 @click.option("--figures", metavar="DIR", help="Draw it into a folder, as PDF and SVG.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def science(folder: str, against: str | None, figures: str | None, as_json: bool) -> int:
+@_shown
+def science(folder: Path, against: str | None, figures: str | None, as_json: bool) -> None:
     """Families of ideas and their entropy, duplicates, progress and length of methods through time."""
     from w2s_harness.agent import showing
     from w2s_harness.destination import folder_for
 
     into = None if figures is None else folder_for(figures, "--figures")
     other = Path(against) if against else None
-    click.echo(showing.science(Path(folder), other, as_json=as_json), nl=False)
+    click.echo(showing.science(folder, other, as_json=as_json), nl=False)
     if into is not None:
         from w2s_harness.agent import drawing
 
-        for path in drawing.draw([Path(folder), *([other] if other else [])], into):
+        for path in drawing.draw([folder, *([other] if other else [])], into):
             click.echo(f"figure  {path}", err=True)
-    return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import re
@@ -15,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from w2s_harness.cli.commands import LazyGroup, is_debugged
+from w2s_harness.errors import UsageError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -28,7 +28,7 @@ def command(debug: bool) -> None:
         Path.cwd()
     except OSError:
         gone = "the working folder is gone: no relative path leads anywhere. Change to one that is there."
-        raise importlib.import_module("w2s_harness.errors").UsageError(gone) from None
+        raise UsageError(gone) from None
 
 
 def _open_streams() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
         click.echo(f"error: {said}{_near(bad)}{_origin(bad)} (`{where} --help` shows the flags)", err=True)
         code = 4
     except Exception as bad:  # noqa: BLE001 (boundary: the process's outermost frame)
-        code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
+        code = _explained(bad, debug=debug)
     sys.exit(_flushed(code if isinstance(code, int) else 0, debug=debug))
 
 
@@ -99,6 +99,12 @@ def _flushed(code: int, *, debug: bool) -> int:
         sys.stdout.flush()
     except OSError as bad:
         if code == 0:
-            code = importlib.import_module("w2s_harness.cli.failure").explain(bad, debug=debug)
+            code = _explained(bad, debug=debug)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return code
+
+
+def _explained(bad: Exception, *, debug: bool) -> int:
+    from w2s_harness.cli import failure
+
+    return failure.explain(bad, debug=debug)

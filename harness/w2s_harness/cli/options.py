@@ -1,4 +1,4 @@
-"""The flags of `run` as click takes them, in the command line, in `w2s.yaml` and in the environment."""
+"""The flags of `run` as click takes them, where else they are read from, and what a shell completes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from w2s_harness.cli.completing import names
 from w2s_harness.experiment.flags import Flag, flags_of
 from w2s_harness.experiment.selection import Loading, Options, Selection
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 FLAGS = flags_of(Selection, Options, Loading)
 """By name, in the order of `run --help`."""
@@ -32,6 +34,7 @@ _AD_HOC = ("weak", "strong", *(name for name, flag in FLAGS.items() if flag.ad_h
 _OTHER_VARIABLES = ("config", "debug", "secret", "shared_data")
 """What is read from the environment beside the flags."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
 def all_of_run(command: _Command) -> _Command:
@@ -88,6 +91,35 @@ def option(flag: Flag, envvar: str | None = None) -> Callable[[_Command], _Comma
     if flag.completes:
         more["shell_complete"] = names(flag.completes)
     return click.option(*flag.spellings, flag.name, **more)
+
+
+def names(*kinds: str) -> _Complete:
+    """Completes the last of several names of `kinds`: tasks, methods, guards, pairs, runs."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        before, comma, begun = incomplete.rpartition(",")
+        if begun.startswith((".", "/", "~")):
+            return [CompletionItem(incomplete, type="file")]
+        known = sorted({name for kind in kinds for name in _known(kind)})
+        return [CompletionItem(f"{before}{comma}{name}") for name in known if name.startswith(begun)]
+
+    return complete
+
+
+def _known(kind: str) -> list[str]:
+    from w2s_harness import hookspecs
+    from w2s_harness.cli import past
+    from w2s_harness.discovery import metadata, sources
+
+    if kind == "runs":
+        return ["last", *(run.name for run in past.folders(Path(os.environ.get("W2S_STORE", ".w2s"))))]
+    if kind == "methods":
+        return [entry.name for entry in metadata.entries(metadata.METHODS)]
+    hooks = hookspecs.GUARD_HOOKS if kind == "guards" else frozenset({f"w2s_{kind}"})
+    found = [(entry.name, metadata.module_file(entry)) for entry in metadata.entries(metadata.TRUSTED)]
+    return [name for name, file in found if file is not None and sources.offered_hooks(file) & hooks]
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:

@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from w2s_harness.cli import options
-from w2s_harness.cli.completing import names
 from w2s_harness.report.formats import FORMATS, render
 
 
 @click.command("report", short_help="The leaderboard of a run as text, Markdown, CSV, JSON or LaTeX.")
-@click.argument("run", default="last", shell_complete=names("runs"))
+@click.argument("run", default="last", shell_complete=options.names("runs"))
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--figures", metavar="DIR", help="Also write the figures as PDF and SVG into DIR.")
 @click.option(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_harness.cli import options
-from w2s_harness.cli.completing import names
 from w2s_harness.cli.wide import echo
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _OF_A_ROW = ("status", "track", "pgr", "pgr_ci_pool", "reason", "attempts", "iso
 
 
 @click.command("show", short_help="What is known of a task, a method, a guard, a pair, a run or a cell.")
-@click.argument("name", shell_complete=names("tasks", "methods", "guards", "pairs", "runs"))
+@click.argument("name", shell_complete=options.names("tasks", "methods", "guards", "pairs", "runs"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.store()
 def command(name: str, as_json: bool, store: str) -> int:

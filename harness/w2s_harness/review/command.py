@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from w2s_harness.cli.completing import names
-from w2s_harness.cli.options import AS_IN_RUN, quiet, shared, store
+from w2s_harness.cli.options import AS_IN_RUN, names, quiet, shared, store
 from w2s_harness.experiment.flags import made
 from w2s_harness.experiment.selection import Loading, Options, Selection
 
