@@ -98,14 +98,14 @@ def measure(
     board, results = referee.board(wanted, words)
     by_file = {str(one.file): one for one in submissions}
     (climb,) = {task.id for task in results.plan.tasks if task.part == "final"}
-    held_out, shown = _held_out(board, climb), _weak_supervision(board)
+    held_out, shown = _held_out(board, climb), weak_supervision(board)
     rows = []
     for row in board.rows:
         one = by_file.get(_file(results, row))
         done = row if one is None else _credited(row, one, ledgers)
         if row.task == climb:
             done = _compared(done, feedback.get(_key(results, row)), held_out[document.label(row)])
-            done = done if one is None else _listed(done, shown.get(document.label(row), frozenset()), climb)
+            done = done if one is None else listed(done, shown.get(document.label(row), frozenset()), climb)
         rows.append(done)
     asked = {**msgspec.to_builtins(plan), "ledger_head": ledgers.head}
     done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
@@ -136,7 +136,7 @@ def _held_out(board: document.Leaderboard, climb: str) -> dict[str, dict[str, fl
     return found
 
 
-def _weak_supervision(board: document.Leaderboard) -> dict[str, frozenset[str]]:
+def weak_supervision(board: document.Leaderboard) -> dict[str, frozenset[str]]:
     """The tasks on which a method was shown to be weak supervision, by method."""
     found: dict[str, frozenset[str]] = {}
     for row in board.rows:
@@ -146,7 +146,7 @@ def _weak_supervision(board: document.Leaderboard) -> dict[str, frozenset[str]]:
     return found
 
 
-def _listed(row: document.Row, shown: Set[str], climb: str) -> document.Row:
+def listed(row: document.Row, shown: Set[str], climb: str) -> document.Row:
     """A submission ranks only if it is weak supervision on the final part and on a task never seen.
 
     Any other stands in the elicitation list: search finds what the student knew anyway as readily as what

@@ -25,9 +25,9 @@ from w2s_harness.report.comparing import (
     against,
     against_best,
     against_each,
+    picked,
 )
 from w2s_harness.report.document import Row, label
-from w2s_harness.report.picking import picked
 from w2s_harness.report.records import BestOf, Calibration
 from w2s_harness.scoring import bootstrap, calibration, power
 from w2s_harness.scoring.blocks import Block, block
@@ -256,17 +256,17 @@ def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
 def _calibrations(pairs: Sequence[tuple[Row, Tally]], bench: Bench) -> list[Calibration | None]:
     """None where a seed is missing."""
     out: list[Calibration | None] = []
-    teacher: _Teacher | None = None
+    teacher: _TeacherOnHoldout | None = None
     for _, tally in pairs:
         setting = tally.reference.setting
         if teacher is None or teacher.setting is not setting:
-            teacher = _Teacher(setting, bench)
+            teacher = _TeacherOnHoldout(setting, bench)
         out.append(_calibration(tally, teacher) if tally.is_whole else None)
     return out
 
 
 @dataclass(eq=False)
-class _Teacher:
+class _TeacherOnHoldout:
     """The weak teacher on the holdout of a setting, read once for all its rows."""
 
     setting: Setting
@@ -281,7 +281,7 @@ class _Teacher:
         return self._known[seed]
 
 
-def _calibration(tally: Tally, teacher: _Teacher) -> Calibration:
+def _calibration(tally: Tally, teacher: _TeacherOnHoldout) -> Calibration:
     gold = gold_of(teacher.setting.data, "test")
     ours = np.stack([cell.predictions.floats for cell in tally.well])
     theirs = np.stack([teacher.outcomes(e.seed) for e in tally.cells])

@@ -12,63 +12,26 @@ from w2s_harness.report.document import Leaderboard, Row, label
 from w2s_harness.report.notation import MISSING, code_lines, guards, printable, ranks, worst
 
 _COLUMNS: tuple[Column[Sequence[str]], ...] = (
-    Column(
-        head="rank",
-        place=1,
-        cell=lambda tasks, row, name: ranks(row.rank),
-        legend="rank: among rows with a PGR on each held-out task that are shown to be weak supervision on "
-        "the final part and on one of those tasks; below the line: not shown to come from the teacher.",
-    ),
-    Column(head="method", place=2, cell=lambda tasks, row, name: printable(label(row))),
-    Column(
-        head="feedback",
-        place=3,
-        cell=lambda tasks, row, name: _pgr(row.feedback),
-        legend="feedback: PGR on the questions that agents got answers about.",
-    ),
-    Column(
-        head="final",
-        place=4,
-        cell=lambda tasks, row, name: _pgr(row.final),
-        legend="final: PGR on questions of the same task that nobody was asked about.",
-    ),
-    Column(
-        each=lambda tasks: tasks,
-        place=5,
-        cell=lambda tasks, row, task: _pgr((row.held_out or {}).get(task)),
-        legend="{heads}: PGR on held-out tasks, which agents never saw.",
-    ),
-    Column(
-        head="optimism",
-        place=6,
-        cell=lambda tasks, row, name: _pgr(row.optimism),
-        legend="optimism: feedback less final; what vanilla has of it is the luck of the cut.",
-    ),
-    Column(
-        head="attempts",
-        place=7,
-        cell=lambda tasks, row, name: str(row.attempts),
-        legend="attempts: queries charged to the method's line of descent.",
-    ),
-    Column(
-        head="USD",
-        place=8,
-        cell=lambda tasks, row, name: f"{row.cost.usd:.2f}" if row.cost else MISSING,
-        legend="USD: what it cost to find. lines: of code. family: the kind of idea.",
-    ),
-    Column(head="lines", place=9, cell=lambda tasks, row, name: code_lines(row)),
-    Column(
-        head="family",
-        place=10,
-        cell=lambda tasks, row, name: printable(row.author.family if row.author else "") or MISSING,
-    ),
-    Column(
-        head="by",
-        place=11,
-        cell=lambda tasks, row, name: _by(row),
-        legend="by: who handed it in, and what a guard found, if anything.",
-    ),
-)
+    Column("rank", 1, lambda row, *_: ranks(row.rank),
+           "rank: among rows with a PGR on each held-out task that are shown to be weak supervision on the "
+           "final part and on one of those tasks; below the line: not shown to come from the teacher."),
+    Column("method", 2, lambda row, *_: printable(label(row))),
+    Column("feedback", 3, lambda row, *_: _pgr(row.feedback),
+           "feedback: PGR on the questions that agents got answers about."),
+    Column("final", 4, lambda row, *_: _pgr(row.final),
+           "final: PGR on questions of the same task that nobody was asked about."),
+    Column("", 5, lambda row, _, task: _pgr((row.held_out or {}).get(task)),
+           "{heads}: PGR on held-out tasks, which agents never saw.", each=lambda tasks: tasks),
+    Column("optimism", 6, lambda row, *_: _pgr(row.optimism),
+           "optimism: feedback less final; what vanilla has of it is the luck of the cut."),
+    Column("attempts", 7, lambda row, *_: str(row.attempts),
+           "attempts: queries charged to the method's line of descent."),
+    Column("USD", 8, lambda row, *_: f"{row.cost.usd:.2f}" if row.cost else MISSING,
+           "USD: what it cost to find. lines: of code. family: the kind of idea."),
+    Column("lines", 9, lambda row, *_: code_lines(row)),
+    Column("family", 10, lambda row, *_: printable(row.author.family if row.author else "") or MISSING),
+    Column("by", 11, lambda row, *_: _by(row), "by: who handed it in, and what a guard found, if anything."),
+)  # fmt: skip
 
 
 def is_of_agents(board: Leaderboard) -> bool:

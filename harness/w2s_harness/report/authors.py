@@ -14,42 +14,21 @@ from w2s_harness.report.notation import MISSING, code_lines, guards, printable, 
 VIEWS = ("text", "md")
 _KINDS = {"human": "people", "both": "people and agents", "agent": "agents"}
 _COLUMNS: tuple[Column[None], ...] = (
-    Column(
-        head="rank",
-        place=1,
-        cell=lambda of, row, name: ranks(row.rank),
-        legend="rank, PGR, guards: as in the table of methods. 95 % CI: for this training pool.",
-    ),
-    Column(head="method", place=2, cell=lambda of, row, name: printable(label(row))),
-    Column(
-        head="by",
-        place=3,
-        cell=lambda of, row, name: printable(row.author.who if row.author else "") or MISSING,
-        legend="by: the author. hours, USD: what authors say of themselves; of agents, what the host "
-        "counted.",
-    ),
-    Column(
-        head="PGR",
-        place=4,
-        cell=lambda of, row, name: row.status if row.pgr is None else share(row.pgr),
-    ),
-    Column(head="95 % CI", place=5, cell=lambda of, row, name: span(row.pgr_ci)),
-    Column(
-        head="hours",
-        place=6,
-        cell=lambda of, row, name: _number(row.author.hours if row.author else None),
-    ),
-    Column(head="USD", place=7, cell=lambda of, row, name: _number(row.cost.usd if row.cost else None)),
-    Column(
-        head="lines",
-        place=8,
-        cell=lambda of, row, name: code_lines(row),
-        legend="lines: of code, without blank lines, comments and docstrings. attempts: at least so many "
-        "methods or settings were scored on this holdout.",
-    ),
-    Column(head="attempts", place=9, cell=lambda of, row, name: str(row.attempts)),
-    Column(head="guards", place=10, cell=lambda of, row, name: guards(row)),
-)
+    Column("rank", 1, lambda row, *_: ranks(row.rank),
+           "rank, PGR, guards: as in the table of methods. 95 % CI: for this training pool."),
+    Column("method", 2, lambda row, *_: printable(label(row))),
+    Column("by", 3, lambda row, *_: printable(row.author.who if row.author else "") or MISSING,
+           "by: the author. hours, USD: what authors say of themselves; of agents, what the host counted."),
+    Column("PGR", 4, lambda row, *_: row.status if row.pgr is None else share(row.pgr)),
+    Column("95 % CI", 5, lambda row, *_: span(row.pgr_ci)),
+    Column("hours", 6, lambda row, *_: _number(row.author.hours if row.author else None)),
+    Column("USD", 7, lambda row, *_: _number(row.cost.usd if row.cost else None)),
+    Column("lines", 8, lambda row, *_: code_lines(row),
+           "lines: of code, without blank lines, comments and docstrings. attempts: at least so many "
+           "methods or settings were scored on this holdout."),
+    Column("attempts", 9, lambda row, *_: str(row.attempts)),
+    Column("guards", 10, lambda row, *_: guards(row)),
+)  # fmt: skip
 
 
 def by_author(board: Leaderboard, view: str, width: int | None = None) -> str:

@@ -98,7 +98,7 @@ def _against(row: Row) -> str:
         return f"no interval can be trusted here: {row.unreliable}"
     flagged = [v.guard for v in row.verdicts if v.level == "flag"]
     if flagged:
-        return f"flagged by {_listed(flagged)}"
+        return f"flagged by {listed(flagged)}"
     if row.track == "elicitation":
         return "elicitation: what it recovers is not shown to be the teacher's"
     if row.attempts > 1 and row.exposure != "fresh":
@@ -203,14 +203,12 @@ def _sentence(name: str, rows: Sequence[Row]) -> Claim:
     parts = []
     if won:
         shown = [f"{_where(row, one_pair)} ({row.claim.because})" for row in won if row.claim is not None]
-        parts.append(f"{name} is weak supervision that beats {VANILLA_STAR} on {_listed(shown)}")
+        parts.append(f"{name} is weak supervision that beats {VANILLA_STAR} on {listed(shown)}")
         parts[-1] += f", {_seeds(won)}, Holm-adjusted"
     else:
         parts.append(f"{name}: no claim")
-    reasons: dict[str, list[str]] = {}
-    for row in rest:
-        reasons.setdefault(row.claim.because if row.claim else "", []).append(_where(row, one_pair))
-    parts += [f"{_listed(where)}: {because}" for because, where in reasons.items()]
+    reasons = by_reason(rest, lambda row: row.claim.because if row.claim else "", one_pair=one_pair)
+    parts += [f"{listed(where)}: {because}" for because, where in reasons.items()]
     return Claim(
         sentence="; ".join(parts),
         method=name,
@@ -230,7 +228,16 @@ def _where(row: Row, one_pair: bool) -> str:
     return row.task if one_pair else f"{row.task} on {row.pair}"
 
 
-def _listed(items: Sequence[str]) -> str:
+def by_reason(rows: Sequence[Row], why: Callable[[Row], str], *, one_pair: bool) -> dict[str, list[str]]:
+    """Where each reason applies: the task, with its pair where a task ran on several."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        reasons.setdefault(why(row), []).append(_where(row, one_pair))
+    return reasons
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 

@@ -15,29 +15,34 @@ Value = str | int | float | None
 ONCE = ("",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def fields(text: str) -> dict[str, str | Callable[[Row], Value]]:
+    """Columns of CSV: `pgr` is the field of that name, `low=rank.0` one called otherwise."""
+    named = (word.partition("=") for word in text.split())
+    return {name: path or name for name, _, path in named}
+
+
+@dataclass(frozen=True, slots=True)
 class Column(Generic[Of]):
     """A column of a table, or of CSV alone."""
 
     head: str = ""
     """Its heading, or how it begins; text, Markdown and LaTeX write it in their own way."""
-    each: Callable[[Of], Sequence[str]] = lambda of: ONCE
-    """How its headings go on in a table: one as it is (`ONCE`), several, or none where it is not shown."""
-    cell: Callable[[Of, Row, str], str] = lambda of, row, name: ""
+    place: int = 0
+    """Where it stands from the left; 0: it is in CSV alone."""
+    cell: Callable[[Row, Of, str], str] = lambda row, of, name: ""
     """The text of a row under the heading that goes on as `name`."""
     legend: str | Callable[[Sequence[Of], Sequence[Row]], Iterable[str]] = ""
     """What is said of it and of the words in it: a sentence about `{heads}`, or those that these tables and
     rows need, '' for none."""
-    place: int = 0
-    """Where it stands from the left; 0: it is in CSV alone."""
+    each: Callable[[Of], Sequence[str]] = lambda of: ONCE
+    """How its headings go on in a table: one as it is (`ONCE`), several, or none where it is not shown."""
     usual: str = ""
     """What a cell says where there is nothing to say; on a narrow terminal such a column is left out."""
     is_number: bool = False
-    """Whether it holds single numbers."""
     is_range: bool = False
     """Whether the dash in it is that of a range."""
     csv: Mapping[str, str | Callable[[Row], Value]] = field(default_factory=dict)
-    """Names of CSV columns, and the field of the row (behind `setting.` of its setting) that each holds."""
+    """By name of a CSV column, the field of the row (behind `setting.` of its setting) that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Placed(Generic[Of]):
 
     def cell(self, row: Row) -> str:
         """The text of a row."""
-        return self.column.cell(self.of, row, self.name)
+        return self.column.cell(row, self.of, self.name)
 
 
 def placed(columns: Sequence[Column[Of]], of: Of) -> list[Placed[Of]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from w2s_harness.references import VANILLA
-from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
+from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR, by_reason, listed
 from w2s_harness.report.columns import legend
 from w2s_harness.report.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.method_columns import COLUMNS
@@ -126,15 +126,8 @@ def _refused(claim: Claim, rows: Sequence[Row]) -> str:
     if not mine:
         return printable(claim.sentence.replace(f"{claim.method}: no claim; ", f"{claim.method}: ", 1))
     one_pair = len({row.task for row in mine}) == len(mine)
-    reasons: dict[str, list[str]] = {}
-    for row in mine:
-        reasons.setdefault(brief(row), []).append(row.task if one_pair else f"{row.task} on {row.pair}")
+    reasons = by_reason(mine, brief, one_pair=one_pair)
     if len(reasons) == 1:
         return printable(f"{claim.method}: {next(iter(reasons))}")
     parts = (f"{listed(where)}: {because}" for because, where in reasons.items())
     return printable(f"{claim.method}: {'; '.join(parts)}")
-
-
-def listed(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from w2s_harness.references import VANILLA
 from w2s_harness.report.claims import VANILLA_STAR, ZERO_SHOT_STAR
-from w2s_harness.report.columns import ONCE, Column, Value
+from w2s_harness.report.columns import ONCE, Column, Value, fields
 from w2s_harness.report.document import Row, label
 from w2s_harness.report.notation import (
     MISSING,
@@ -45,6 +45,8 @@ _OWN = (
 _MOST = (
     "own of a perfect teacher: own of a student trained on gold labels, the most that any method could have."
 )
+_RANK = "rank: place on the weak-to-strong track; 2-4: the data cannot tell whether 2nd, 3rd or 4th."
+_ACCESS = "access: what the method was given beyond the minimum; strict: nothing."
 _ELICITATION = "elicitation: not shown to come from the teacher, so the row has no rank."
 Tables = Sequence[SettingTable]
 Rows = Sequence[Row]
@@ -53,7 +55,7 @@ Rows = Sequence[Row]
 # -- cells ------------------------------------------------------------------------------------------------
 
 
-def _against(table: SettingTable, row: Row) -> str:
+def _against(row: Row, table: SettingTable, name: str) -> str:
     """Against `vanilla*`, of results from elsewhere against their vanilla; or the track."""
     in_pgr = not table.gap
     if label(row) == VANILLA and row.vs_vanilla_star is not None:
@@ -64,7 +66,7 @@ def _against(table: SettingTable, row: Row) -> str:
     return versus(row.vs_vanilla if table.reference == VANILLA else row.vs_vanilla_star, in_pgr=in_pgr)
 
 
-def _versus(table: SettingTable, row: Row, name: str) -> str:
+def _versus(row: Row, table: SettingTable, name: str) -> str:
     return versus(next((c for c in row.versus if c.against == name), None), in_pgr=not table.gap)
 
 
@@ -72,24 +74,11 @@ def _claimed(row: Row) -> Value:
     return None if row.claim is None else "yes" if row.claim.holds else row.claim.because
 
 
-def _with_gap(table: SettingTable) -> Sequence[str]:
-    return () if table.gap else ONCE
-
-
-def _without_gap(table: SettingTable) -> Sequence[str]:
-    return ONCE if table.gap else ()
-
-
 # -- what is said below -----------------------------------------------------------------------------------
 
 
 def _is_imported(tables: Tables) -> bool:
     return any(table.setting.holdout_rows == "unknown" for table in tables)
-
-
-def _rank_legend(tables: Tables, rows: Rows) -> Iterator[str]:
-    if any(row.rank for row in rows):
-        yield "rank: place on the weak-to-strong track; 2-4: the data cannot tell whether 2nd, 3rd or 4th."
 
 
 def _interval_legend(tables: Tables, rows: Rows) -> Iterator[str]:
@@ -154,136 +143,49 @@ def _shown(row: Row) -> str:
     return f"w2s-harness show {shlex.quote(f'{row.task}/{row.pair}/{printable(label(row))}/s{seed}')}"
 
 
-def _access_legend(tables: Tables, rows: Rows) -> Iterator[str]:
-    yield "access: what the method was given beyond the minimum; strict: nothing." if rows else ""
-
-
 # -- the columns ------------------------------------------------------------------------------------------
 
 
-def _fields(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
 COLUMNS: tuple[Column[SettingTable], ...] = (
-    Column(csv=_fields("task", "pair")),
-    Column(
-        head="method",
-        place=2,
-        cell=lambda table, row, name: printable(label(row)),
-        csv={"method": label, **_fields("status", "track")},
-    ),
-    Column(
-        head="rank",
-        place=1,
-        cell=lambda table, row, name: ranks(row.rank),
-        is_range=True,
-        legend=_rank_legend,
-        csv={"rank_low": "rank.0", "rank_high": "rank.1"},
-    ),
-    Column(
-        head="PGR",
-        place=3,
-        each=_with_gap,
-        cell=lambda table, row, name: share(row.pgr),
-        is_number=True,
-        legend="{heads}: share of the gap from weak to ceiling that a student closes: (transfer - weak) / "
-        "(ceiling - weak).",
-        csv={"pgr": "pgr"},
-    ),
-    Column(
-        head="95 % CI",
-        place=5,
-        each=_with_gap,
-        cell=lambda table, row, name: span(row.pgr_ci if row.isolation == "imported" else row.pgr_ci_pool),
-        legend=_interval_legend,
-        csv={
-            "pgr_low": "pgr_ci.0",
-            "pgr_high": "pgr_ci.1",
-            "pgr_pool_low": "pgr_ci_pool.0",
-            "pgr_pool_high": "pgr_ci_pool.1",
-            "pgr_sem": "pgr_sem",
-        },
-    ),
-    Column(
-        head="transfer",
-        place=4,
-        each=_without_gap,
-        cell=lambda table, row, name: share(row.transfer.mean, 3),
-        is_number=True,
-        legend="{heads}: accuracy of the student on the holdout, mean over the seeds.",
-        csv={
-            "transfer": "transfer.mean",
-            "weak": "setting.weak.mean",
-            "ceiling": "setting.ceiling.mean",
-            "gap": "setting.gap",
-        },
-    ),
-    Column(
-        head="vs ",
-        place=7,
-        each=lambda table: (table.reference,),
-        cell=lambda table, row, name: _against(table, row),
-        legend=_vanilla_legend,
-        csv={
-            "vs_vanilla": "vs_vanilla.difference",
-            "vs_vanilla_pgr": "vs_vanilla.pgr",
-            "p": "vs_vanilla.p",
-            "p_holm": "vs_vanilla.p_holm",
-            "vs_vanilla_star": "vs_vanilla_star.difference",
-            "vs_vanilla_star_p_holm": "vs_vanilla_star.p_holm",
-            "vs_zero_shot_star": "vs_zero_shot_star.difference",
-            "vs_zero_shot_star_p_holm": "vs_zero_shot_star.p_holm",
-        },
-    ),
-    Column(
-        head="vs ",
-        place=8,
-        each=lambda table: table.others,
-        cell=_versus,
-        legend=_versus_legend,
-    ),
-    Column(
-        head="own",
-        place=6,
-        each=lambda table: ONCE if table.has_own else (),
-        cell=lambda table, row, name: owned(row.own, in_pgr=not table.gap),
-        legend=_own_legend,
-        csv={
-            "own_echo": "own.echo.accuracy",
-            "own_decoy": "own.decoy.accuracy",
-            "verdict": "own.verdict",
-            "claim": _claimed,
-            "teacher_dependence": "teacher_dependence",
-        },
-    ),
-    Column(
-        head="guards",
-        place=9,
-        cell=lambda table, row, name: vouched(row),
-        usual="ok",
-        legend=_guards_legend,
-        csv={"guards": lambda row: guards(row) if row.verdicts else None},
-    ),
-    Column(
-        head="access",
-        place=10,
-        cell=lambda table, row, name: access(row),
-        usual="strict",
-        legend=_access_legend,
-        csv={"access": access},
-    ),
-    Column(csv=_fields("isolation", "exposure", "solver", "attempts", "flops_over_vanilla")),
-    Column(csv={"vs_compute": "vs_compute.difference", "vs_compute_p_holm": "vs_compute.p_holm"}),
-    Column(csv={name: f"calibration.{name}" for name in ("brier", "ece", "teacher_errors")}),
-    Column(csv={"unverified": "unverified", "review": "review.decision", "reason": "reason"}),
-    Column(
-        csv={
-            "majority": "setting.majority",
-            "weak_rows_cut": "setting.models.weak.n_cut",
-            "weak_context": "setting.models.weak.context",
-            "strong_rows_cut": "setting.models.strong.n_cut",
-            "strong_context": "setting.models.strong.context",
-        }
-    ),
-)
+    Column(csv=fields("task pair")),
+    Column("method", 2, lambda row, *_: printable(label(row)),
+           csv={"method": label, **fields("status track")}),
+    Column("rank", 1, lambda row, *_: ranks(row.rank), is_range=True,
+           legend=lambda tables, rows: [_RANK] if any(row.rank for row in rows) else [],
+           csv=fields("rank_low=rank.0 rank_high=rank.1")),
+    Column("PGR", 3, lambda row, *_: share(row.pgr), is_number=True, csv=fields("pgr"),
+           each=lambda table: () if table.gap else ONCE,
+           legend="{heads}: share of the gap from weak to ceiling that a student closes: (transfer - weak) / "
+                  "(ceiling - weak)."),
+    Column("95 % CI", 5, lambda row, *_: span(row.pgr_ci if row.isolation == "imported" else row.pgr_ci_pool),
+           each=lambda table: () if table.gap else ONCE, legend=_interval_legend,
+           csv=fields("pgr_low=pgr_ci.0 pgr_high=pgr_ci.1 pgr_pool_low=pgr_ci_pool.0 "
+                      "pgr_pool_high=pgr_ci_pool.1 pgr_sem")),
+    Column("transfer", 4, lambda row, *_: share(row.transfer.mean, 3), is_number=True,
+           each=lambda table: ONCE if table.gap else (),
+           legend="{heads}: accuracy of the student on the holdout, mean over the seeds.",
+           csv=fields("transfer=transfer.mean weak=setting.weak.mean ceiling=setting.ceiling.mean "
+                      "gap=setting.gap")),
+    Column("vs ", 7, _against, each=lambda table: (table.reference,), legend=_vanilla_legend,
+           csv=fields("vs_vanilla=vs_vanilla.difference vs_vanilla_pgr=vs_vanilla.pgr p=vs_vanilla.p "
+                      "p_holm=vs_vanilla.p_holm vs_vanilla_star=vs_vanilla_star.difference "
+                      "vs_vanilla_star_p_holm=vs_vanilla_star.p_holm "
+                      "vs_zero_shot_star=vs_zero_shot_star.difference "
+                      "vs_zero_shot_star_p_holm=vs_zero_shot_star.p_holm")),
+    Column("vs ", 8, _versus, each=lambda table: table.others, legend=_versus_legend),
+    Column("own", 6, lambda row, table, _: owned(row.own, in_pgr=not table.gap),
+           each=lambda table: ONCE if table.has_own else (), legend=_own_legend,
+           csv=fields("own_echo=own.echo.accuracy own_decoy=own.decoy.accuracy verdict=own.verdict")),
+    Column(csv={"claim": _claimed, **fields("teacher_dependence")}),
+    Column("guards", 9, lambda row, *_: vouched(row), usual="ok", legend=_guards_legend,
+           csv={"guards": lambda row: guards(row) if row.verdicts else None}),
+    Column("access", 10, lambda row, *_: access(row), usual="strict", csv={"access": access},
+           legend=lambda tables, rows: [_ACCESS] if rows else []),
+    Column(csv=fields("isolation exposure solver attempts flops_over_vanilla "
+                      "vs_compute=vs_compute.difference vs_compute_p_holm=vs_compute.p_holm "
+                      "brier=calibration.brier ece=calibration.ece teacher_errors=calibration.teacher_errors "
+                      "unverified review=review.decision reason majority=setting.majority "
+                      "weak_rows_cut=setting.models.weak.n_cut weak_context=setting.models.weak.context "
+                      "strong_rows_cut=setting.models.strong.n_cut "
+                      "strong_context=setting.models.strong.context")),
+)  # fmt: skip

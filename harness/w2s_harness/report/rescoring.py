@@ -10,9 +10,8 @@ import numpy.typing as npt
 from msgspec import UNSET
 
 from w2s_harness.errors import DataError, UsageError, nearest
-from w2s_harness.report.comparing import Scored, against
+from w2s_harness.report.comparing import Scored, against, picked
 from w2s_harness.report.document import Leaderboard, Row, SeedAccuracy, SeedTransfer, Setting, label, largest
-from w2s_harness.report.picking import picked
 from w2s_harness.scoring.accuracy import counted
 from w2s_harness.scoring.blocks import Block, block
 from w2s_harness.scoring.interval import WeakAndCeiling, baselines, no_gap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from w2s_harness.report.columns import Placed, placed
+from w2s_harness.report.columns import Placed, lines, placed
 from w2s_harness.report.document import Leaderboard, Setting
 from w2s_harness.report.fitting import is_wide, phrases, table, wrapped
 from w2s_harness.report.legend import basis, explained, stars
@@ -28,8 +28,7 @@ def render(document: Leaderboard, width: int | None = None, asked: Sequence[str]
 
 def _setting(mine: SettingTable, width: int | None) -> list[str]:
     columns = placed(COLUMNS, mine)
-    cells = [[c.head for c in columns], *([c.cell(row) for c in columns] for row in mine.above)]
-    shown, constant, beside = _narrowed(columns, cells, width)
+    shown, constant, beside = _narrowed(columns, lines(COLUMNS, mine, mine.above), width)
     found = wrapped(_head_line(mine, width), width, "   ")
     found += wrapped(f" {basis(mine)}", width, "   ")
     found += phrases(stars(mine), width)
@@ -38,10 +37,10 @@ def _setting(mine: SettingTable, width: int | None) -> list[str]:
         found += wrapped(no_gap, width, "   ")
     found += [f" {constant}"] if constant else []
     rows = table(shown, width)
-    for lines, said in zip(rows, beside, strict=True):
-        found += [*lines, *(wrapped(f"         {said}", width, " " * 11) if said else ())]
+    for broken, said in zip(rows, beside, strict=True):
+        found += [*broken, *(wrapped(f"         {said}", width, " " * 11) if said else ())]
     if mine.below:
-        found.append(" " + "-" * (max(len(line) for lines in rows for line in lines) - 1))
+        found.append(" " + "-" * (max(len(line) for row in rows for line in row) - 1))
         for (line,) in table([outcome(row) for row in mine.below]):
             found += wrapped(f"       {line.strip()}", width, " " * 9)
     return found

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from w2s_harness.agent.board import _listed, _weak_supervision
+from w2s_harness.agent.board import listed, weak_supervision
 from w2s_harness.report import agents
 from w2s_harness.report.document import Row, Transfer
 from w2s_harness.report.provenance import Compute, SourceRecord
@@ -35,7 +35,7 @@ def row(method, task="chat", verdict="weak supervision", **changes):
     ],
 )
 def test_a_submission_ranks_with_the_verdict_on_the_final_part_and_on_a_held_out_task(shown, why):
-    found = _listed(row("m"), shown, "chat")
+    found = listed(row("m"), shown, "chat")
     if why is None:
         assert found == row("m")
     else:
@@ -45,14 +45,14 @@ def test_a_submission_ranks_with_the_verdict_on_the_final_part_and_on_a_held_out
 
 def test_the_verdict_counts_by_method_and_task():
     rows = [row("a"), row("a", "math"), row("b"), row("b", "math", "unclear"), row("c", own=None)]
-    assert _weak_supervision(SimpleNamespace(rows=rows)) == {
+    assert weak_supervision(SimpleNamespace(rows=rows)) == {
         "a": frozenset({"chat", "math"}), "b": frozenset({"chat"}),
     }  # fmt: skip
 
 
 def test_the_table_draws_a_line_above_the_elicitation_list(board_of):
-    listed = _listed(row("best", final=0.9), set(), "chat")
-    text = agents.text(board_of([listed, row("ranked", final=0.5)]))
+    moved = listed(row("best", final=0.9), set(), "chat")
+    text = agents.text(board_of([moved, row("ranked", final=0.5)]))
     _, first, line, last, *_ = text.splitlines()
     assert "ranked" in first and set(line.strip()) == {"-"} and "best" in last
 

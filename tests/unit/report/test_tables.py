@@ -16,6 +16,7 @@ from w2s_harness.report.legend import basis, brief
 from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.report.notes import UNVERIFIED
+from w2s_harness.report.schema import descriptions
 from w2s_harness.report.tables import SettingTable, setting_tables
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -52,6 +53,14 @@ def test_no_column_of_a_table_or_of_csv_is_declared_twice(board):
     assert len(set(places)) == len(places) and len(set(heads(table))) == len(heads(table))
     named = [name for column in COLUMNS for name in column.csv]
     assert len(set(named)) == len(named) and tuple(named) == CSV_COLUMNS
+
+
+def test_every_column_of_csv_begins_at_a_field_of_the_document():
+    paths = [path for column in COLUMNS for path in column.csv.values() if isinstance(path, str)]
+    known = {"Row": [p for p in paths if not p.startswith("setting.")]}
+    known["Setting"] = [p.removeprefix("setting.") for p in paths if p.startswith("setting.")]
+    for name, those in known.items():
+        assert {path.split(".")[0] for path in those} <= set(descriptions()[name])
 
 
 def test_the_order_of_rows_in_the_document_changes_no_view(board):
