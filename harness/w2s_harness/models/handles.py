@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.models.meter import Account
-from w2s_harness.models.probe import Floats, Probe, sigmoid
+from w2s_harness.models.probe import Floats, Probe, logit, sigmoid
 from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.splits import Index, Split, Swap
 from w2s_harness.models.zero_shot import Template
@@ -151,7 +151,7 @@ class EnsembleHandle:
         read = odd_logits if self.swap_average else _plain
         z = np.stack([read(member, rows, account) for member in self.members])
         if self.how == "mean":
-            return _logit(_trimmed_mean(sigmoid(z), self.trim))
+            return logit(_trimmed_mean(sigmoid(z), self.trim), _EDGE)
         return _trimmed_mean(z, self.trim)
 
 
@@ -193,8 +193,3 @@ def _trimmed_mean(values: npt.NDArray[np.float64], trim: float) -> Floats:
     drop = int(trim * len(values))
     kept = np.sort(values, axis=0)[drop : len(values) - drop]
     return np.asarray(kept.mean(0), np.float64)
-
-
-def _logit(p: Floats) -> Floats:
-    q = np.clip(p, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(q) - np.log1p(-q), np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
+from w2s_harness.models.probe import logit
 from w2s_harness.types import Kind
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +72,7 @@ def detached_target(
         hard = own > balance_threshold(weak, own, kind, weight)
         return np.asarray((1 - a) * weak + a * hard, np.float64)
     if loss.name == "product":
-        z = loss.option("alpha") * _logit(weak) + loss.option("beta") * share * _logit(own)
+        z = loss.option("alpha") * logit(weak, _EDGE) + loss.option("beta") * share * logit(own, _EDGE)
         return np.asarray(np.exp(-np.logaddexp(0.0, -z)), np.float64)
     return weak
 
@@ -88,9 +89,3 @@ def balance_threshold(weak: Floats, own: Floats, kind: Kind, weight: Floats | No
     if not counts.any():
         return 0.5
     return float(np.quantile(own[counts], 1.0 - weak[counts].mean()))
-
-
-def _logit(p: Floats) -> Floats:
-    q = np.clip(p, _EDGE, 1 - _EDGE)
-    out: Floats = np.log(q) - np.log1p(-q)
-    return out

@@ -26,6 +26,7 @@ from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import tuned
 from w2s_harness.experiment.work.result import Array, Result
 from w2s_harness.experiment.work.work import At, Failure, Lookup, Place, Work
+from w2s_harness.models.probe import logit
 from w2s_harness.scoring.accuracy import Outcomes
 
 Floats = npt.NDArray[np.float64]
@@ -105,7 +106,7 @@ def members(setting: SettingRef, solver: str, seed: int, m: int) -> list[Vanilla
 def together(at: Lookup, setting: SettingRef, solver: str, seed: int, m: int) -> Outcomes:
     """(n_test,) outcomes of the mean log-odds of a seed's m members."""
     found = [at.of(member).values.floats for member in members(setting, solver, seed, m)]
-    mean = np.mean([_logit(p) for p in found], axis=0)
+    mean = np.mean([logit(p, _EDGE) for p in found], axis=0)
     decided = np.where(mean == 0, 0.5, (mean > 0).astype(np.float64))
     here = at.setting(setting)
     return here.agreement(here.right(decided))
@@ -121,8 +122,3 @@ def bag(groups: npt.ArrayLike, rng: np.random.Generator) -> npt.NDArray[np.int64
     # floor of uniforms, not Generator.integers, whose stream may change between numpy versions
     drawn = np.minimum((rng.random(q) * q).astype(np.int64), q - 1)
     return np.bincount(drawn, minlength=q)[codes]
-
-
-def _logit(p: Floats) -> Floats:
-    q = np.clip(p, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(q) - np.log1p(-q), np.float64)
