@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.models.meter import Account
-from w2s_harness.models.probe import Floats, Probe, logit, sigmoid
+from w2s_harness.models.probe import Floats, Probe, sigmoid
 from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.splits import Index, Split, Swap
+from w2s_harness.models.targets import logit
 from w2s_harness.models.zero_shot import Template
 from w2s_harness.types import Kind
 from w2s_harness.wire.messages import Combine

@@ -116,12 +116,6 @@ def sigmoid(z: Floats) -> Floats:
     return out
 
 
-def logit(p: Floats, edge: float) -> Floats:
-    """Elementwise log(p / (1 - p)) of probabilities, held `edge` away from 0 and 1."""
-    q = np.clip(p, edge, 1 - edge)
-    return np.asarray(np.log(q) - np.log1p(-q), np.float64)
-
-
 def cross_entropy(targets: Floats, z: Floats) -> Floats:
     """Elementwise cross-entropy in nats of soft targets against log-odds z."""
     out: Floats = np.logaddexp(0.0, z) - targets * z

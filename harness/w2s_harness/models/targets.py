@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
-from w2s_harness.models.probe import logit
 from w2s_harness.types import Kind
 
 Floats = npt.NDArray[np.float64]
@@ -89,3 +88,9 @@ def balance_threshold(weak: Floats, own: Floats, kind: Kind, weight: Floats | No
     if not counts.any():
         return 0.5
     return float(np.quantile(own[counts], 1.0 - weak[counts].mean()))
+
+
+def logit(p: Floats, edge: float) -> Floats:
+    """Elementwise log(p / (1 - p)) of probabilities, held `edge` away from 0 and 1."""
+    q = np.clip(p, edge, 1 - edge)
+    return np.asarray(np.log(q) - np.log1p(-q), np.float64)

@@ -26,7 +26,7 @@ from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import tuned
 from w2s_harness.experiment.work.result import Array, Result
 from w2s_harness.experiment.work.work import At, Failure, Lookup, Place, Work
-from w2s_harness.models.probe import logit
+from w2s_harness.models.targets import logit
 from w2s_harness.scoring.accuracy import Outcomes
 
 Floats = npt.NDArray[np.float64]
