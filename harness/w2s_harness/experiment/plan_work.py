@@ -55,6 +55,11 @@ class PlanWork:
         """The cells."""
         self.cells.run(engine, CellProgress(self.hook, log, stop_first=stop_first), reverse=reverse)
 
+    def scores(self) -> RunResults:
+        """What the cells came to, without what they are compared with."""
+        shared = {s.id: shared_results(self.shared, s) for s in self.settings}
+        return RunResults(plan=self.plan, settings=self.settings, shared=shared, work=self.cells)
+
     def results(self) -> RunResults:
         """What all of it came to."""
         bench, seeds = self.bench, self.plan.seeds

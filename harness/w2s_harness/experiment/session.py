@@ -203,7 +203,7 @@ class _Session:
             if twin is not None and not stopped:
                 with self._timed("published"):
                     self._run_cells(twin, engine, self._aside(run_, twin))
-                compared = published.compare_published(results, twin.results())
+                compared = published.compare_published(results, twin.scores())
         self.store.sync()
         self._note_costs(own, results, engine)
         return results, beside, compared
