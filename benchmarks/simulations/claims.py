@@ -27,6 +27,7 @@ import numpy.typing as npt
 from no_method import GRID, Kernel, Seed, answers
 
 from w2s_harness.experiment.stages.own import Calibrated, pair_and_echo
+from w2s_harness.kinds import kind_of
 from w2s_harness.report import claims, comparing, document, provenance, records
 from w2s_harness.scoring import own_size, pool
 from w2s_harness.scoring.blocks import Block, block
@@ -79,8 +80,8 @@ def fresh(task: Any, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
     weak, strong = loaded
     gold = {name: gold_of(data, name).labels for name in SPLITS}
     label, ours, test = (data.texts[name] for name in SPLITS)
-    a, b = (extract(strong, split.rows, data.kind) for split in (ours, test))
-    told, sees = (extract(weak, split.rows, data.kind) for split in (label, ours))
+    a, b = (extract(strong, split.rows, kind_of(data.kind)) for split in (ours, test))
+    told, sees = (extract(weak, split.rows, kind_of(data.kind)) for split in (label, ours))
     return Ground(
         np.asarray(a.features, np.float64), np.asarray(a.likelihoods[:, :3], np.float64).T, ours.groups,
         np.asarray(b.features, np.float64), np.asarray(b.likelihoods[:, :3], np.float64).T, test.groups,

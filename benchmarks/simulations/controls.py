@@ -14,6 +14,7 @@ import numpy as np
 
 from w2s_harness.balance import balanced_accuracy
 from w2s_harness.experiment.control_verdicts import LIMIT
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.scoring.accuracy import outcomes
 
@@ -33,7 +34,7 @@ def world(number, spread, noise):
     weak = np.clip(TRUE + noise * rng.standard_normal(TRAIN), 0, 1)
     found = []
     for _ in range(DRAWS):
-        probe = fit_exact(x, weak[rng.permutation(TRAIN)], "verify", c=C)
+        probe = fit_exact(x, weak[rng.permutation(TRAIN)], VERIFY, c=C)
         found.append(balanced_accuracy(outcomes((probe.logits(holdout) > 0).astype(float), gold), gold))
     return np.array(found)
 

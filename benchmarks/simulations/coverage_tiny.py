@@ -23,6 +23,7 @@ from w2s_harness.data.draw import draw
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.prepared import prepare
 from w2s_harness.data.texts import TaskData
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.loading import load
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import extract
@@ -108,8 +109,8 @@ def _shipped(name: str, holdout: int) -> tuple[Task, Model, Model]:
 
 def _features(model: Model, data: TaskData) -> dict[str, npt.NDArray[np.float32]]:
     """(n, d) by split, with a preference's sign as the probe takes it."""
-    loaded = load(model)
-    return {name: extract(loaded, split.rows, data.kind).features for name, split in data.texts.items()}
+    loaded, kind = load(model), kind_of(data.kind)
+    return {name: extract(loaded, split.rows, kind).features for name, split in data.texts.items()}
 
 
 def _settings(data: TaskData, features: dict[str, dict[str, npt.NDArray[np.float32]]]) -> tuple[float, float]:
@@ -118,7 +119,7 @@ def _settings(data: TaskData, features: dict[str, dict[str, npt.NDArray[np.float
     weak, strong = features["weak"], features["strong"]
     gold = {name: gold_of(data, name).labels.astype(float) for name in data.texts}
     c_weak = _chosen(weak["train_label"], gold["train_label"], label.groups, data)
-    whole = fit_exact(weak["train_label"], gold["train_label"], data.kind, c=c_weak)
+    whole = fit_exact(weak["train_label"], gold["train_label"], kind_of(data.kind), c=c_weak)
     c_strong = _chosen(
         strong["train_unlabel"], sigmoid(whole.logits(weak["train_unlabel"])), unlabel.groups, data
     )
@@ -139,15 +140,15 @@ def _fitted(
     for seed in range(draws):
         own = draw(data, "train_label", root=0, seed=seed, name="train_label")
         rows = draw(data, "train_unlabel", root=0, seed=seed, name="train_unlabel")
-        teacher = fit_exact(weak["train_label"][own], gold["train_label"][own], data.kind, c=c_weak)
+        teacher = fit_exact(weak["train_label"][own], gold["train_label"][own], kind_of(data.kind), c=c_weak)
         said = sigmoid(teacher.logits(weak["train_unlabel"][rows]))
         # the surer half: under some pools' teachers no label is as far from 1/2 as the method's own margin
         sure = np.abs(said - 0.5) >= np.median(np.abs(said - 0.5))
         x = strong["train_unlabel"][rows]
         students = {
-            "ceiling": fit_exact(x, gold["train_unlabel"][rows], data.kind, c=c_strong),
-            "vanilla": fit_exact(x, said, data.kind, c=c_strong),
-            "confident": fit_exact(x[sure], said[sure], data.kind, c=c_strong),
+            "ceiling": fit_exact(x, gold["train_unlabel"][rows], kind_of(data.kind), c=c_strong),
+            "vanilla": fit_exact(x, said, kind_of(data.kind), c=c_strong),
+            "confident": fit_exact(x[sure], said[sure], kind_of(data.kind), c=c_strong),
         }
         found["weak"].append(outcomes(sigmoid(teacher.logits(weak["test"])), gold["test"]))
         for name, student in students.items():
@@ -156,7 +157,7 @@ def _fitted(
 
 
 def _chosen(x: npt.NDArray[np.float32], y: Floats, groups: npt.NDArray[np.int64], data: TaskData) -> float:
-    return float(choose_c(x, y, groups.tolist(), data.kind, C_GRID).settings["c"])
+    return float(choose_c(x, y, groups.tolist(), kind_of(data.kind), C_GRID).settings["c"])
 
 
 def _arguments() -> argparse.Namespace:

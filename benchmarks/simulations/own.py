@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.kinds import kind_of
 from w2s_harness.scoring import own_size
 from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
 from w2s_harness.scoring.readouts import centred, decided, labels
@@ -93,7 +94,7 @@ def real(task: str) -> Ground:
     data = prepare(plugins.task(task), limit=None)
     loaded = load(plugins.pair_if_known("tiny").strong)  # type: ignore[union-attr]
     found = [
-        (extract(loaded, split.rows, data.kind), split.groups)
+        (extract(loaded, split.rows, kind_of(data.kind)), split.groups)
         for split in (data.texts["train_unlabel"], data.texts["test"])
     ]
     (a, ours), (b, theirs) = found

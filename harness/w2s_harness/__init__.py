@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from w2s_harness.errors import DataError, HarnessError, ModelError, PluginError, Skip, UsageError
     from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.hookspecs import hookimpl
+    from w2s_harness.kinds import Kind, kind_of
     from w2s_harness.multiplicity import holm
     from w2s_harness.plan import Cell, PlannedMethod
     from w2s_harness.student import Handle, Notes, Rows, Student, StudentError
@@ -34,6 +35,7 @@ _HOME = {
     "Example": "types",
     "Handle": "student",
     "HarnessError": "errors",
+    "Kind": "kinds",
     "Method": "types",
     "MethodEvidence": "evidence",
     "Model": "types",
@@ -59,6 +61,7 @@ _HOME = {
     "balanced_z": "balance",
     "holm": "multiplicity",
     "hookimpl": "hookspecs",
+    "kind_of": "kinds",
     "read_jsonl": "data.jsonl",
 }
 
@@ -73,6 +76,7 @@ __all__ = [
     "Example",
     "Handle",
     "HarnessError",
+    "Kind",
     "Method",
     "MethodEvidence",
     "Model",
@@ -98,6 +102,7 @@ __all__ = [
     "balanced_z",
     "holm",
     "hookimpl",
+    "kind_of",
     "read_jsonl",
 ]
 

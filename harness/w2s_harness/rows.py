@@ -12,6 +12,7 @@ import numpy.typing as npt
 from w2s_harness import arguments
 from w2s_harness.access import for_column, how_to_ask
 from w2s_harness.arguments import StudentError
+from w2s_harness.kinds import KindName, kind_of
 from w2s_harness.wire import messages as wire
 from w2s_harness.wire.rows import TextRow
 
@@ -66,7 +67,7 @@ class Rows:
 
     def __init__(
         self,
-        kind: Literal["verify", "preference"],
+        kind: KindName,
         phase: Literal["train", "test"],
         index: Codes,
         swap: npt.NDArray[np.bool_] | None = None,
@@ -82,7 +83,7 @@ class Rows:
     def first(
         cls,
         n: int,
-        kind: Literal["verify", "preference"],
+        kind: KindName,
         phase: Literal["train", "test"],
         shown: Shown = _NOTHING,
     ) -> Rows:
@@ -95,9 +96,14 @@ class Rows:
 
         Raises `StudentError` for a verify task, whose rows have one candidate.
         """
-        if self._kind != "preference":
-            raise StudentError("rows of a verify task have no swap: each has one candidate")
+        if not kind_of(self._kind).is_paired:
+            raise StudentError(f"rows of a {self._kind} task have no swap: each has one candidate")
         return Rows(self._kind, self._phase, self._index, ~self._swap, self._shown)
+
+    @property
+    def orders(self) -> tuple[Rows, ...]:
+        """The rows in each order that they can be read in: themselves, and of preferences their swap too."""
+        return tuple(self.swap if is_swapped else self for is_swapped in kind_of(self._kind).orders)
 
     @property
     def group(self) -> Codes:
@@ -132,8 +138,7 @@ class Rows:
             raise self._shown.lacks("text", "prompt")
         rows = [texts[i] for i in self._index.tolist()]
         for i in np.flatnonzero(self._swap).tolist():
-            row = rows[i]
-            rows[i] = TextRow(row.prompt, row.candidate, row.second, row.first)
+            rows[i] = rows[i].swapped()
         return rows
 
     def __len__(self) -> int:

@@ -20,6 +20,7 @@ from w2s_harness.handles import Connection as Connection
 from w2s_harness.handles import Float, ask, floats, rows_of
 from w2s_harness.handles import Handle as Handle
 from w2s_harness.handles import Notes as Notes
+from w2s_harness.kinds import KindName
 from w2s_harness.rows import Rows as Rows
 from w2s_harness.wire import messages as wire
 
@@ -43,7 +44,7 @@ class Student:
         self,
         connection: Connection,
         *,
-        kind: Literal["verify", "preference"],
+        kind: KindName,
         layers: int,
         features: int,
         templates: Sequence[str],

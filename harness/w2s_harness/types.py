@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from w2s_harness.student import Handle, Rows, Student
 
-Kind = KindName
 TaskKind = Literal[KindName, "judged"]
 """`judged`: rows of one of the two kinds above whose gold is a set of votes."""
 Split = Literal["train_label", "train_unlabel", "test"]
@@ -114,7 +113,8 @@ class Task:
 class Problem:
     """What a method sees of a task: no text, no ids, no gold labels."""
 
-    kind: Kind
+    kind: KindName
+    """What its rows hold; `kind_of(problem.kind)` says what follows from it."""
     rows: Rows
     """The n unlabeled training rows, as handles."""
     weak: npt.NDArray[np.float64]

@@ -23,11 +23,11 @@ import surface
 import torch
 
 from w2s_harness import Example, Model
+from w2s_harness.kinds import Kind, kind_of
 from w2s_harness.models.loading import Loaded, load
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_harness.models.readout import LIKELIHOODS, Extraction, extract
 from w2s_harness.models.selection import choose_c
-from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.code import CodeTask
@@ -94,7 +94,7 @@ def read(name: str, seed: str) -> Data:
     rows: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for row in task.load():
         rows[str(row.split)].append(row)
-    return Data(task.kind, rows)
+    return Data(kind_of(task.kind), rows)
 
 
 def features(data: Data, model: Loaded) -> dict[str, Extraction]:
@@ -134,7 +134,7 @@ def learn(data: Data, strong: Loaded, labels: Floats) -> dict[str, float]:
             out[f"{name}_in"] = _accuracy(margins, data, "in-distribution")
             out[f"{name}_out"] = _accuracy(margins, data, "out-of-distribution")
     for column, name in enumerate(LIKELIHOODS):
-        threshold = float(np.median(train.likelihoods[:, column])) if data.kind == "verify" else 0.0
+        threshold = float(np.median(train.likelihoods[:, column])) if data.kind.has_bias else 0.0
         out[f"zs_{name}"] = _accuracy(test.likelihoods[:, column] - threshold, data)
         own = (train.likelihoods[:, column] > threshold).astype(float)
         margins = fit_exact(train.features, own, data.kind, c=c).logits(test.features)
@@ -155,7 +155,7 @@ def surface_of(data: Data) -> dict[str, float]:
     """The surface baselines on the holdout."""
     train = [*data.rows["train_label"], *data.rows["train_unlabel"]]
     out = {f"surface_{name}": value for name, value in surface.accuracies(train, data.rows["test"]).items()}
-    if data.kind == "verify":
+    if data.kind.can_be_true:
         # What the question itself gives away, its answer left aside.
         asked = [[replace(row, candidate=row.prompt) for row in rows] for rows in (train, data.rows["test"])]
         named = surface.accuracies(*asked)

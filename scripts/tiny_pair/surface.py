@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness import Example
+from w2s_harness.kinds import VERIFY, kind_of_row
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.models.selection import choose_c
-from w2s_harness.types import Kind
 
 LARGEST_VOCABULARY = 600
 """The commonest n-grams that are counted."""
@@ -26,7 +26,7 @@ def accuracies(train: Sequence[Example], test: Sequence[Example]) -> dict[str, f
 
 
 def _accuracy(name: str, train: Sequence[Example], test: Sequence[Example]) -> float:
-    kind: Kind = "verify" if train[0].candidate is not None else "preference"
+    kind = kind_of_row(train[0])
     counts = [_counts(name, row, place) for place, row in enumerate([*train, *test])]
     common = Counter(gram for count in counts[: len(train)] for gram in sorted(count))
     vocabulary = {gram: i for i, (gram, _) in enumerate(common.most_common(LARGEST_VOCABULARY))}
@@ -38,7 +38,7 @@ def _accuracy(name: str, train: Sequence[Example], test: Sequence[Example]) -> f
     y, gold = _labels(train), _labels(test)
     chosen = choose_c(x[: len(train)], y, [row.group for row in train], kind, C_GRID)
     # A position has no mirror image: it needs the bias that a difference of two responses must not have.
-    fitted = fit_exact(x[: len(train)], y, "verify" if name == "position" else kind, c=chosen.settings["c"])
+    fitted = fit_exact(x[: len(train)], y, VERIFY if name == "position" else kind, c=chosen.settings["c"])
     return float(((fitted.logits(x[len(train) :]) > 0) == (gold > 0.5)).mean())
 
 

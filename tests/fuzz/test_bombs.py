@@ -96,9 +96,10 @@ def test_bombs_in_a_line_of_json(tmp_path, name):
 
 def test_a_row_of_many_columns_is_answered_soon(tmp_path):
     from w2s_harness.data.columns import Columns
+    from w2s_harness.kinds import VERIFY
 
     row = json.loads(b"{" + b",".join(b'"questio%d":0' % i for i in range(2**17)) + b"}")
-    _, seconds, refused = peak(Columns.of("verify").example, row, "a.jsonl:1", None)
+    _, seconds, refused = peak(Columns.of(VERIFY).example, row, "a.jsonl:1", None)
     assert refused is not None and refused.startswith("a.jsonl:1: no column 'question'")
     assert seconds < 5, seconds
 

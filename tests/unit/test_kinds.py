@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
+import w2s_harness
+import w2s_plugins
+import w2s_tasks
 from w2s_harness import Example
 from w2s_harness.kinds import KINDS, PREFERENCE, RESPONSES, VERIFY, KindName, kind_of, kind_of_row
 from w2s_harness.types import TaskKind
@@ -80,3 +85,45 @@ def test_the_parts_of_a_row():
     assert TWO.swapped() == TextRow("Say hello", first="No", second="Hello")
     assert TWO.showing({"second"}) == TextRow("", second="No")
     assert ONE.showing({"prompt", "candidate"}) == ONE
+
+
+def compared(tree: ast.AST) -> list[int]:
+    """The lines on which something is compared with a kind's name, or matched against it."""
+    names = set(get_args(KindName))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        else:
+            continue
+        held = [side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side] for side in sides]
+        if any(isinstance(one, ast.Constant) and one.value in names for part in held for one in part):
+            found.append(node.lineno)
+    return found
+
+
+def test_a_comparison_with_a_name_is_seen():
+    code = "a == 'verify'\nb in ('x', 'preference')\nmatch c:\n    case 'verify': pass\nd = 'verify'\n"
+    assert compared(ast.parse(code)) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "package", [w2s_harness, w2s_plugins, w2s_tasks], ids=lambda package: package.__name__
+)
+def test_nobody_compares_the_name_of_a_kind(package):
+    root = Path(package.__file__).parent
+    found = {
+        f"{path.relative_to(root)}:{line}"
+        for path in sorted(root.rglob("*.py"))
+        if path.name != "kinds.py" or package is not w2s_harness
+        for line in compared(ast.parse(path.read_bytes()))
+    }
+    assert not found, "ask the kind: `kind_of(name)` of w2s_harness.kinds says what follows from it"
+
+
+def test_the_guide_says_what_the_number_of_each_kind_means():
+    guide = (Path(__file__).parents[2] / "docs" / "methods-guide.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        assert f'`"{kind.name}"` ({kind.prediction})' in guide

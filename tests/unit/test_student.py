@@ -85,7 +85,7 @@ def test_rows_can_be_walked_through_but_show_no_position():
     assert [index(r) for r in rows(3)] == [[0], [1], [2]]
     assert repr(rows(3)[[2]]) == "<1 verify rows>"
     shown = {name for name in dir(rows()) if not name.startswith("_")}
-    assert shown == {"first", "swap", "group", "conflicts", "text"}
+    assert shown == {"first", "orders", "swap", "group", "conflicts", "text"}
 
 
 SHOWN = Shown(

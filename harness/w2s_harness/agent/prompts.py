@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from w2s_harness.agent.contract import FAMILIES
+from w2s_harness.kinds import KINDS
 
 NOTEBOOK = "notebook.md"
 
@@ -37,7 +38,7 @@ def w2s_methods():
     return [KeepSure]
 
 problem.rows are n unlabeled training rows (index with masks and indices; rows.swap reads a preference \
-the other way round), problem.weak (n,) the teacher's P(label = 1), problem.kind "verify" or "preference".
+the other way round), problem.weak (n,) the teacher's P(label = 1), problem.kind {kinds}.
 student.fit(rows, targets, weight=None, loss="xent" | ("logconf", {}) | ("product", {}), epochs=None, \
 lr=None, init=None, seed=None, trace=False) -> handle; student.zero_shot(rows) -> (m,) log-odds; \
 student.embed(rows) -> (m, d); student.head(weights, bias) -> handle; student.ensemble(handles, \
@@ -56,7 +57,9 @@ picking lucky seeds is found and flagged. A method has to learn from the teacher
 - When time, money or queries are used up you are stopped without notice. Hand good methods in with \
 submit as soon as you have them.
 - Older parts of this conversation are dropped when it grows long. Only notebook.md in your workspace is \
-shown to you again: keep there what you must not forget."""
+shown to you again: keep there what you must not forget.""".replace(
+    "{kinds}", " or ".join(f'"{kind.name}"' for kind in KINDS)
+)
 
 SUMMARY = """\
 You keep the records of a research agent. Sum up the part of its work that follows for the agent itself, \

@@ -102,7 +102,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from w2s_harness import Method, hookimpl
+from w2s_harness import Method, hookimpl, kind_of
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,12 @@ def sigmoid(z):
 def margins(problem, student):
     """(n,) the untrained student's margins; those of verify rows around their median."""
     own = student.zero_shot(problem.rows)
-    return own if problem.kind == "preference" else own - np.median(own)
+    return own - np.median(own) if kind_of(problem.kind).has_bias else own
 
 
 def balanced(said, weak, kind):
     """(n,) labels of predictions; verify rows keep the teacher's class balance."""
-    if kind == "preference":
+    if not kind_of(kind).has_bias:
         return (said > 0.5).astype(float)
     labels = np.zeros(len(said))
     labels[np.argsort(-said, kind="stable")[: round(float(weak.sum()))]] = 1.0

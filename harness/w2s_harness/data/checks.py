@@ -9,6 +9,7 @@ from w2s_harness.data.folder import FileTask
 from w2s_harness.data.gold import label_of
 from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.errors import DataError, HarnessError, TaskError, UsageError
+from w2s_harness.kinds import KINDS, RESPONSES, kind_of_row
 from w2s_harness.types import SPLITS, Example, Split, Task
 
 MOST_ROWS = 10_000_000
@@ -71,7 +72,7 @@ def check_examples(rows: Iterable[Located], task: Task) -> list[Located]:
             raise DataError(f"{at}: {described(example)} is no Example. Yield w2s_harness.Example.")
         _check_types(example, at)
         _check_gold(example, at, task.kind)
-        _check_kind(example, at, _texts(example) if task.kind == "judged" else task.kind)
+        _check_kind(example, at, kind_of_row(example).name if task.kind == "judged" else task.kind)
         if example.split not in (None, *SPLITS):
             near = hint(str(example.split), SPLITS)
             raise DataError(f"{at}: unknown split {described(example.split)}{near}. Use {', '.join(SPLITS)}.")
@@ -111,9 +112,9 @@ def check_splits(splits: Mapping[Split, Sequence[Located]], task: Task) -> None:
 
 
 def _check_types(example: Example, at: str) -> None:
-    for field in ("prompt", "group", "subset", "answer", "candidate", "first", "second"):
+    for field in ("prompt", "group", "subset", "answer", *RESPONSES):
         value = getattr(example, field)
-        optional = field in ("candidate", "first", "second")
+        optional = field in RESPONSES
         if not (isinstance(value, str) or (optional and value is None)):
             raise DataError(f"{at}: {field} is {described(value)}. It must be a text.")
         if value and not value.isascii():
@@ -165,32 +166,26 @@ def _check_votes(example: Example, at: str) -> None:
         raise DataError(f"{at}: the voter {quoted(twice)} votes twice. Keep one vote.")
 
 
-def _texts(example: Example) -> str:
-    """Which kind of row a judged one looks like."""
-    return "verify" if example.candidate is not None else "preference"
-
-
 def _check_alike(example: Example, first: Example, at: str) -> None:
     """Whether a judged row is of the kind of the first one, and as silent of its voters."""
-    if _texts(example) != _texts(first):
-        raise DataError(f"{at}: a {_texts(example)} row where the first is none. Keep to one kind of row.")
+    kind = kind_of_row(example)
+    if kind != kind_of_row(first):
+        raise DataError(f"{at}: a {kind.name} row where the first is none. Keep to one kind of row.")
     if (example.voters is None) != (first.voters is None):
         raise DataError(f"{at}: names its voters where others do not, or the reverse. Do one or the other.")
 
 
 def _check_kind(example: Example, at: str, kind: str) -> None:
-    is_verify = example.candidate is not None
-    is_preference = example.first is not None and example.second is not None
-    stray = example.first is not None or example.second is not None
-    if kind == "verify" and (not is_verify or stray):
-        raise DataError(f"{at}: not a row of a verify task. Give prompt and candidate only.")
-    if kind == "preference" and (not is_preference or is_verify):
-        raise DataError(f"{at}: not a row of a preference task. Give prompt, first and second only.")
-    if example.answer and (kind == "preference" or example.votes is not None):
-        what = "preference" if kind == "preference" else "judged"
+    rows = next((known for known in KINDS if known.name == kind), None)
+    if rows is None:
+        names = ", ".join(known.name for known in KINDS)
+        raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use {names} or judged.")
+    if not rows.fits(example):
+        *most, last = ("prompt", *rows.columns)
+        raise DataError(f"{at}: not a row of a {kind} task. Give {', '.join(most)} and {last} only.")
+    if example.answer and (not rows.can_be_true or example.votes is not None):
+        what = "judged" if rows.can_be_true else kind
         raise DataError(f"{at}: an answer is what one candidate comes to. Leave it out of a {what} task.")
-    if kind not in ("verify", "preference"):
-        raise DataError(f"{at}: the task's kind is {quoted(str(kind))}. Use verify, preference or judged.")
 
 
 def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
@@ -198,11 +193,11 @@ def _check_disjoint(splits: Mapping[Split, Sequence[Located]]) -> None:
     groups: dict[str, tuple[Split, str]] = {}
     for split in SPLITS:
         for at, e in splits[split]:
+            kind = kind_of_row(e)
+            said = kind.responses(e)
             # a preference with its responses exchanged is the same row
-            pair = (e.first, e.second)
-            if e.first is not None and e.second is not None and e.first > e.second:
-                pair = (e.second, e.first)
-            there, other = rows.setdefault((e.prompt, e.candidate, *pair), (split, at))
+            same = sorted(said, key=str) if kind.is_paired else said
+            there, other = rows.setdefault((e.prompt, *same), (split, at))
             if there != split:
                 raise DataError(f"{at}: the same row stands in {there} ({other}). Remove one of the two.")
             there, other = groups.setdefault(e.group, (split, at))

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from w2s_harness.data.wording import described, hint
 from w2s_harness.errors import DataError
-from w2s_harness.types import Example, Kind, Split
-
-PUBLISHED: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
-    {
-        "verify": MappingProxyType({"prompt": "question", "candidate": "choice", "label": "label"}),
-        "preference": MappingProxyType(
-            {"prompt": "prompt", "first": "first", "second": "second", "label": "label"}
-        ),
-    }
-)
-"""Column of each field in the published layout."""
+from w2s_harness.kinds import KINDS, Kind
+from w2s_harness.types import Example, Split
 
 GROUP_COLUMNS = ("group", "question_id")
 """Columns that say which question a row belongs to, where a file has one; the first found counts."""
@@ -28,35 +18,36 @@ VOTES, VOTERS = "votes", "voters"
 """Columns of a judged task in the published layout: a row's votes, and who gave them."""
 
 _NO_TEXT = ("label", "answer", VOTES, VOTERS)
-_PREFERENCE = {"A": True, "first": True, "B": False, "second": False}
 
 
-def kind_of(row: Mapping[str, Any], at: str) -> Kind:
+def kind_of_columns(row: Mapping[str, Any], at: str) -> Kind:
     """The kind of task that a row of the published layout belongs to, by its columns.
 
-    Raises `DataError` at `at` where the columns fit neither kind, or both.
+    Raises `DataError` at `at` where the columns fit no kind, or several.
     """
-    texts = {kind: [c for f, c in names.items() if f != "label"] for kind, names in PUBLISHED.items()}
+    texts = {kind: [column for field, column in kind.published if field != "label"] for kind in KINDS}
     found = {kind: sum(c in row for c in columns) / len(columns) for kind, columns in texts.items()}
-    if found["verify"] == found["preference"]:
-        which = "both" if found["verify"] == 1 else "neither"
-        raise DataError(
-            f"{at}: the columns fit {which} of the two layouts. "
-            "Write question, choice, label or prompt, first, second, label."
-        )
-    return "verify" if found["verify"] > found["preference"] else "preference"
+    most = max(found.values())
+    best = [kind for kind in KINDS if found[kind] == most]
+    if len(best) > 1:
+        layouts = " or ".join(", ".join(column for _, column in kind.published) for kind in KINDS)
+        which = "both" if most == 1 else "neither"
+        raise DataError(f"{at}: the columns fit {which} of the two layouts. Write {layouts}.")
+    return best[0]
 
 
 def judged_kind(row: Mapping[str, Any], renamed: Iterable[str], at: str) -> Kind:
     """The kind of the texts of a judged task, by the fields that are renamed, or else by its first row.
 
-    Raises `DataError` at `at` where they fit neither kind, or both.
+    Raises `DataError` at `at` where they fit no kind, or several.
     """
     given = set(renamed)
-    if (is_verify := "candidate" in given) != bool(given & {"first", "second"}):
-        return "verify" if is_verify else "preference"
+    named = [kind for kind in KINDS if given.intersection(kind.columns)]
+    if len(named) == 1:
+        return named[0]
     # a prompt under another name says nothing of the kind
-    return kind_of({**row, **dict.fromkeys(("question", "prompt") if "prompt" in given else ())}, at)
+    prompts = (column for kind in KINDS for field, column in kind.published if field == "prompt")
+    return kind_of_columns({**row, **dict.fromkeys(prompts if "prompt" in given else ())}, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ class Columns:
         """
         given = dict(renamed or {})
         group = given.pop("group", None)
-        published = {field: c for field, c in PUBLISHED[kind].items() if not (judged and field == "label")}
+        published = {field: c for field, c in kind.published if not (judged and field == "label")}
         return cls(kind, {**published, **({VOTES: VOTES} if judged else {}), **given}, group)
 
     @property
@@ -108,9 +99,7 @@ class Columns:
             texts["subset"] = _text(row, "subset", at)
         return Example(
             prompt=texts["prompt"],
-            candidate=texts.get("candidate"),
-            first=texts.get("first"),
-            second=texts.get("second"),
+            **{column: texts.get(column) for column in self.kind.columns},
             subset=texts.get("subset", ""),
             answer=self._answer(row, at),
             label=None if self.judged else self._label(row[self.names["label"]], at),
@@ -126,22 +115,16 @@ class Columns:
             mend = "Give it votes, such as [1, 0, 1], or make the task's kind verify or preference"
             raise DataError(f"{at}: no column '{column}'{near}. Every row of a judged task has them. {mend}.")
         every = ", ".join(self.names.values())
-        return f"{at}: no column '{column}'{near}. Every {self.kind} row of this task has {every}."
+        return f"{at}: no column '{column}'{near}. Every {self.kind.name} row of this task has {every}."
 
     def _label(self, value: object, at: str) -> bool:
-        if self.kind == "verify" and isinstance(value, bool):
-            return value
         # 1.0 == 1 and True == 1, so the type is asked for as well
         if type(value) is int and value in (0, 1):
             return bool(value)
-        if self.kind == "preference" and isinstance(value, str) and value in _PREFERENCE:
-            return _PREFERENCE[value]
-        allowed = (
-            "true, false, 0 or 1"
-            if self.kind == "verify"
-            else '"A" or "first" or 1 (the first is better), or "B" or "second" or 0'
-        )
-        column = self.names["label"]
+        words = dict(self.kind.label_words)
+        if isinstance(value, bool | str) and value in words:
+            return words[value]
+        column, allowed = self.names["label"], self.kind.label_forms
         raise DataError(f"{at}: column '{column}' holds {described(value)}. Write {allowed}.")
 
     def _votes(self, row: Mapping[str, Any], at: str) -> tuple[int | None, ...]:
@@ -164,7 +147,7 @@ class Columns:
     def _answer(self, row: Mapping[str, Any], at: str) -> str:
         column = self.names.get("answer", "answer")
         is_other = "answer" not in self.names and column in (*self.names.values(), self.group)
-        value = None if self.kind == "preference" or self.judged or is_other else row.get(column)
+        value = None if not self.kind.can_be_true or self.judged or is_other else row.get(column)
         if value is None:
             return ""
         if isinstance(value, str) or type(value) is int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from w2s_harness.data.columns import VOTES, Columns, kind_of
+from w2s_harness.data.columns import VOTES, Columns, kind_of_columns
 from w2s_harness.data.jsonl import first_row, no_row, read_numbered
 from w2s_harness.data.wording import hint, quoted
 from w2s_harness.disk import shown
@@ -77,9 +77,9 @@ class FolderTask(FileTask):
         object.__setattr__(self, "name", task_name(path.resolve().name, shown(path), "Rename the folder."))
         object.__setattr__(self, "files", files)
         at, row = first_row(files["train_label"])
-        kind = kind_of(row, at)
+        kind = kind_of_columns(row, at)
         judged = VOTES in row
-        object.__setattr__(self, "kind", "judged" if judged else kind)
+        object.__setattr__(self, "kind", "judged" if judged else kind.name)
         object.__setattr__(self, "columns", Columns.of(kind, judged=judged))
 
 

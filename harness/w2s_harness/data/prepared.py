@@ -15,7 +15,8 @@ from w2s_harness.data.gold import NO_VOTE, Gold, Votes, gold_of, label_of, table
 from w2s_harness.data.splitting import by_group, within_limit
 from w2s_harness.data.texts import TaskData, Texts, fixed
 from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS, Kind, Split, Task
+from w2s_harness.kinds import KindName, kind_of, kind_of_row
+from w2s_harness.types import SPLITS, Split, Task
 from w2s_harness.wire.rows import TextRow
 
 _Held: TypeAlias = tuple[Texts, Gold]
@@ -39,8 +40,8 @@ def prepare(task: Task, *, limit: int | None) -> TaskData:
     check_splits(splits, task)
     if limit is not None:
         splits = {split: within_limit(rows, limit, split, task.name) for split, rows in splits.items()}
-    kind: Kind = "verify" if examples[0][1].candidate is not None else "preference"
-    return _with_digest(kind, {split: _held(splits[split]) for split in SPLITS})
+    kind = kind_of_row(examples[0][1])
+    return _with_digest(kind.name, {split: _held(splits[split]) for split in SPLITS})
 
 
 def sizes(data: TaskData) -> dict[Split, dict[str, float]]:
@@ -69,7 +70,7 @@ def _held(rows: Sequence[Located]) -> _Held:
     return texts, Gold(labels, table(examples))
 
 
-def _with_digest(kind: Kind, splits: Mapping[Split, _Held]) -> TaskData:
+def _with_digest(kind: KindName, splits: Mapping[Split, _Held]) -> TaskData:
     body = msgspec.msgpack.encode(_Digested("w2s-data/1", kind, *(_scored(*splits[s]) for s in SPLITS)))
     if splits["test"][1].votes is not None:
         body += msgspec.msgpack.encode([_voted(splits[s][1]) for s in SPLITS])
@@ -98,7 +99,7 @@ class _ScoredBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 class _Digested(msgspec.Struct, frozen=True, array_like=True):
     # Leaderboards name data by the digest of this form; another one would be other data to them.
     schema: Literal["w2s-data/1"]
-    kind: Kind
+    kind: KindName
     train_label: _ScoredBytes
     train_unlabel: _ScoredBytes
     test: _ScoredBytes
@@ -119,7 +120,7 @@ class _SplitBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
 class _TaskBytes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     schema: Literal["w2s-data/3"]
-    kind: Kind
+    kind: KindName
     train_label: _SplitBytes
     train_unlabel: _SplitBytes
     test: _SplitBytes
@@ -164,16 +165,11 @@ def _votes(kept: _VoteBytes | None, n: int) -> Votes | None:
     return Votes(fixed(values), kept.voters)
 
 
-def _read(whole_split: _SplitBytes, kind: Kind) -> _Held:
+def _read(whole_split: _SplitBytes, kind: KindName) -> _Held:
     split, answers = whole_split.scored, whole_split.answers
     n = len(split.rows)
-    verify = kind == "verify"
     whole = len(split.labels) == n and len(split.groups) == 8 * n and len(split.subsets) == len(answers) == n
-    fits = all(
-        (row.candidate is not None) == verify
-        and (row.first is not None) == (row.second is not None) == (not verify)
-        for row in split.rows
-    )
+    fits = all(map(kind_of(kind).fits, split.rows))
     if not (n and whole and fits and max(split.labels) <= 1):
         raise DataError("cached task data: rows and labels do not fit together. Remove it and run again.")
     groups = np.frombuffer(split.groups, dtype="<i8").astype(np.int64)

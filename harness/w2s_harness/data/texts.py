@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.types import HoldoutPart, Kind, Split
+from w2s_harness.kinds import KindName
+from w2s_harness.types import HoldoutPart, Split
 from w2s_harness.wire.rows import TextRow
 
 _Item = TypeVar("_Item", bound=np.generic)
@@ -43,7 +44,7 @@ class Texts:
 class TaskData:
     """Three disjoint splits of a task."""
 
-    kind: Kind
+    kind: KindName
     """Of the rows' texts; those of a judged task are of either kind."""
     texts: dict[Split, Texts]
     _gold: Mapping[Split, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from w2s_harness.data.columns import VOTERS, Columns, judged_kind
 from w2s_harness.data.folder import FileTask, missing, task_name, three_files
@@ -14,6 +14,7 @@ from w2s_harness.data.wording import described, hint, quoted
 from w2s_harness.data.yaml_file import Document, read_yaml
 from w2s_harness.disk import shown
 from w2s_harness.errors import DataError
+from w2s_harness.kinds import KINDS, kind_of
 from w2s_harness.types import SPLITS, Exposure, Split, TaskKind
 
 _SOURCES = ("folder", "files", "file")
@@ -29,7 +30,7 @@ _KEYS = (
     "holds_code",
     "share_true",
 )
-_KINDS: tuple[TaskKind, ...] = ("verify", "preference", "judged")
+_KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
 _EXPOSURES: tuple[Exposure, ...] = ("public", "private")
 
 _T = TypeVar("_T", bound=str)
@@ -124,10 +125,10 @@ def _share(document: Document, kind: TaskKind) -> float | None:
     value = document.value.get("share_true")
     if value is None:
         return None
-    if kind != "verify":
-        raise DataError(
-            f"{document.at('share_true')}: 'share_true' goes with the kind verify only. Remove it."
-        )
+    stating = [kind.name for kind in KINDS if kind.can_be_true]
+    if kind not in stating:
+        only = f"'share_true' goes with the kind {' or '.join(stating)} only"
+        raise DataError(f"{document.at('share_true')}: {only}. Remove it.")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
         raise DataError(
             f"{document.at('share_true')}: 'share_true' is {described(value)}. Write a share between 0 and 1."
@@ -173,8 +174,9 @@ def _task_columns(document: Document, kind: TaskKind, files: Mapping[Split | Non
         return replace(_judged_columns(document, files), panel=_panel(document))
     if "voters" in document.value:
         raise DataError(f"{document.at('voters')}: 'voters' goes with the kind judged only. Remove it.")
-    more = ("subset", "group", "answer") if kind == "verify" else ("subset", "group")
-    return _columns(document, Columns.of(kind), more)
+    rows = kind_of(kind)
+    more = ("subset", "group", "answer") if rows.can_be_true else ("subset", "group")
+    return _columns(document, Columns.of(rows), more)
 
 
 def _judged_columns(document: Document, files: Mapping[Split | None, Path]) -> Columns:

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.control import FitPredict, PredictedRows, Tuned, TuneProbe
-from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, scored
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.probe import Floats, fit_path, sigmoid, solve_exact
 from w2s_harness.models.selection import choose_c, choose_path
@@ -20,23 +21,24 @@ from w2s_harness.wire.messages import Array, pack, unpack
 
 def tune(order: TuneProbe, shelf: Shelf) -> Tuned:
     """Choose C, or epochs and lr, of a probe."""
-    split = Split(order.split, None, order.kind, Reads(shelf, order.model))
+    kind = kind_of(order.kind)
+    split = Split(order.split, None, kind, Reads(shelf, order.model))
     index, targets = _index(order.index, split), _targets(order.targets)
     groups = np.asarray(unpack(order.groups, dtype="i8", ndim=1)).tolist()
     if not len(index) == len(targets) == len(groups):
         raise ModelError("tuning needs a target and a group for each row")
     features = split.features(index)
     if order.solver == "exact":
-        choice = choose_c(features, targets, groups, order.kind, order.grid, rule=order.rule)
+        choice = choose_c(features, targets, groups, kind, order.grid, rule=order.rule)
     else:
-        choice = choose_path(features, targets, groups, order.kind, order.c, rule=order.rule)
+        choice = choose_path(features, targets, groups, kind, order.c, rule=order.rule)
     return Tuned(choice.settings, choice.grid)
 
 
 def fit_predict(order: FitPredict, shelf: Shelf) -> PredictedRows:
     """Train on labels, and predict rows of any split; a preference is averaged over the swap."""
-    reads = Reads(shelf, order.model)
-    train = Split(order.train, None, order.kind, reads)
+    reads, kind = Reads(shelf, order.model), kind_of(order.kind)
+    train = Split(order.train, None, kind, reads)
     index, targets = _index(order.index, train), _targets(order.targets)
     if len(index) != len(targets) or not len(index):
         raise ModelError("training needs rows, and a target for each")
@@ -45,15 +47,10 @@ def fit_predict(order: FitPredict, shelf: Shelf) -> PredictedRows:
         handle = _fit(order, shelf, RowSet(train, index), targets, account)
         values = []
         for ref, at in order.predict:
-            split = Split(ref, None, order.kind, reads)
+            split = Split(ref, None, kind, reads)
             rows = RowSet(split, _index(at, split))
             account.predict()
-            z = (
-                odd_logits(handle, rows, account)
-                if order.kind == "preference"
-                else handle.logits(rows, account)
-            )
-            values.append(pack(sigmoid(z)))
+            values.append(pack(sigmoid(scored(handle, rows, kind, account))))
     return PredictedRows(tuple(values), account.total(), _cut(order, shelf))
 
 
@@ -65,26 +62,27 @@ def _cut(order: FitPredict, shelf: Shelf) -> int:
 
     loaded = shelf.model(order.model)
     splits = {ref.rows for ref in (order.train, *(ref for ref, _ in order.predict))}
-    return sum(int(cut(loaded, rows, order.kind).sum()) for rows in splits)
+    return sum(int(cut(loaded, rows, kind_of(order.kind)).sum()) for rows in splits)
 
 
 def _fit(order: FitPredict, shelf: Shelf, rows: RowSet, targets: Floats, account: Account) -> KeptStudent:
+    kind = kind_of(order.kind)
     if order.mode == "finetune":
         account.fit("finetune")
         tokens = int(order.finetune.epochs * rows.split.tokens(rows.index))
         account.read(tokens, TRAINING[order.finetune.adapter])
         trainer = partial(shelf.trainer, order.model, order.finetune)
-        state, _ = trainer().train(rows.texts(), order.kind, targets, seed=order.seed)
-        return TunedHandle(state, trainer, order.kind)
+        state, _ = trainer().train(rows.texts(), kind, targets, seed=order.seed)
+        return TunedHandle(state, trainer, kind)
     account.fit(order.solver)
     features, settings = rows.split.features(rows.index), order.probe
     if order.solver == "exact":
-        solved = solve_exact(features, targets, order.kind, c=settings.c)
+        solved = solve_exact(features, targets, kind, c=settings.c)
         account.solved(len(features), features.shape[1], solved.steps)
         return ProbeHandle(solved.probe)
     account.pass_over(len(features), features.shape[1], settings.epochs)
     probe, _ = fit_path(
-        features, targets, order.kind, c=settings.c, epochs=settings.epochs, lr=settings.lr, seed=order.seed
+        features, targets, kind, c=settings.c, epochs=settings.epochs, lr=settings.lr, seed=order.seed
     )
     return ProbeHandle(probe)
 

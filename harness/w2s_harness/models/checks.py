@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.splits import Split
 from w2s_harness.models.targets import Loss, check_options
-from w2s_harness.types import Kind
 from w2s_harness.wire.messages import Array, Fit, RowsRef, unpack
 
 MAX_ROWS = 1_000_000
@@ -30,8 +30,8 @@ def rows(ref: RowsRef, splits: Mapping[str, Split], kind: Kind) -> RowSet:
         raise WorkerError(f"a row index is out of range: there are {len(split)} {ref.phase} rows")
     if ref.swap is None:
         return RowSet(split, index)
-    if kind != "preference":
-        raise WorkerError("rows of a verify task have no swap")
+    if not kind.is_paired:
+        raise WorkerError(f"rows of a {kind.name} task have no swap")
     swap = np.asarray(unpack(ref.swap, dtype="u1", ndim=1))
     if swap.shape != index.shape or swap.max(initial=0) > 1:
         raise WorkerError("swap must hold a 0 or a 1 for each row")

@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from w2s_harness.types import Kind, Model
+from w2s_harness.kinds import KindName
+from w2s_harness.types import Model
 from w2s_harness.wire.messages import Array, Message, Reply, Request
 from w2s_harness.wire.rows import TextRow
 
@@ -84,7 +85,7 @@ class Extract(Message, frozen=True, tag="extract"):
     """Features of texts under a frozen model; `Extracted`."""
 
     model: Model
-    kind: Kind
+    kind: KindName
     rows: tuple[TextRow, ...]
 
 
@@ -98,7 +99,7 @@ class TuneProbe(Message, frozen=True, tag="tune"):
     """Choose the probe's settings by 5-fold log loss against `targets`; `Tuned`. Baseline only."""
 
     model: Model
-    kind: Kind
+    kind: KindName
     split: SplitRef
     index: Array
     """(m,) i8 rows of the split."""
@@ -120,7 +121,7 @@ class FitPredict(Message, frozen=True, tag="fit_predict"):
 
     model: Model
     mode: Mode
-    kind: Kind
+    kind: KindName
     train: SplitRef
     index: Array
     targets: Array
@@ -151,7 +152,7 @@ class Follow(Message, frozen=True, tag="follow"):
 
     model: Model
     mode: Mode
-    kind: Kind
+    kind: KindName
     train: SplitRef
     index: Array
     targets: Array
@@ -167,7 +168,7 @@ class OpenCell(Message, frozen=True, tag="open"):
 
     model: Model
     mode: Mode
-    kind: Kind
+    kind: KindName
     train: SplitRef
     train_order: Array
     """(n,) i8: the worker's row p is row train_order[p] of the split."""

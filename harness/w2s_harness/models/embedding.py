@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
+from w2s_harness.kinds import Kind
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.meter import Account
 from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.rung import ChainModel
 from w2s_harness.models.shelf import READ, STATES, Shelf
-from w2s_harness.types import Kind
 from w2s_harness.wire import messages as wire
 
 MAX_REPLY = 60 * 2**20
@@ -34,7 +34,7 @@ class Embeddings:
         """(m, d) of m rows. Raises `WorkerError`, `ModelError`, or `BudgetError` over the limit."""
         if request.layer != "features":
             checks.number("layer", request.layer, -rung.shape.layers, rung.shape.layers - 1)
-        if request.answer is not None and request.template is None and self._kind != "verify":
+        if request.answer is not None and request.template is None and not self._kind.can_be_true:
             raise WorkerError("answer belongs to rows of a verify task")
         width = rung.shape.features if request.layer == "features" else rung.model().width
         size = 4 * len(rows) * width

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError, WorkerError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.control import FinetuneSettings
 from w2s_harness.models.loading import Loaded
 from w2s_harness.models.probe import Floats, sigmoid, standardiser
@@ -28,7 +29,6 @@ from w2s_harness.models.readout import collate, extract, read_batch
 from w2s_harness.models.targets import XENT, Loss, detached_target
 from w2s_harness.models.text import Encoded, batches, encode, texts
 from w2s_harness.models.weighting import counted
-from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
@@ -229,10 +229,9 @@ class Trainer:
         device = self._work.device
         with _autocast(self._work):
             vectors, _ = read_batch(self._work, collate(data.texts(part), device))
-        if data.per_row == 2:
-            vectors = vectors[0::2] - vectors[1::2]
+        vectors = data.kind.by_row(vectors)
         z = ((vectors.float() - state.mean.to(device)) / state.scale.to(device)) @ head[0]
-        return z if data.per_row == 2 else z + head[1]
+        return z + head[1] if data.kind.has_bias else z
 
     def _completed(self, margins: Floats, state: TunedState, rows: Sequence[TextRow], kind: Kind) -> Floats:
         """The log-odds with those of the finished student for rows that training never met."""
@@ -243,20 +242,21 @@ class Trainer:
 
 
 class _ReadRows:
-    """Encoded rows: one text each (verify) or two (preference)."""
+    """Encoded rows: a text for each response."""
 
     def __init__(self, loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> None:
-        self.per_row = 1 if kind == "verify" else 2
+        self.kind, per_row = kind, len(kind.columns)
         self._encoded = encode(loaded.tokenizer, texts(rows, kind), loaded.context, loaded.chat)
         lengths = np.array([len(e.ids) for e in self._encoded], np.int64)
-        self.lengths = lengths.reshape(len(rows), self.per_row).max(1)
+        self.lengths = lengths.reshape(len(rows), per_row).max(1)
         """(n,) tokens of each row's longer text."""
-        self.costs = self.lengths * self.per_row
+        self.costs = self.lengths * per_row
         """(n,) padded tokens of each row."""
 
     def texts(self, part: Sequence[int] | npt.NDArray[np.int64]) -> list[Encoded]:
         """The texts of some rows, a preference's two side by side."""
-        return [self._encoded[i * self.per_row + k] for i in part for k in range(self.per_row)]
+        per_row = len(self.kind.columns)
+        return [self._encoded[i * per_row + k] for i in part for k in range(per_row)]
 
 
 def _batches(

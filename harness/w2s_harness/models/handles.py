@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.kinds import Kind
 from w2s_harness.models.meter import Account
 from w2s_harness.models.probe import Floats, Probe, sigmoid
 from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.splits import Index, Split, Swap
 from w2s_harness.models.targets import logit
 from w2s_harness.models.zero_shot import Template
-from w2s_harness.types import Kind
 from w2s_harness.wire.messages import Combine
 from w2s_harness.wire.rows import TextRow
 
@@ -184,6 +184,11 @@ def odd_logits(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:
     """(m,) log-odds averaged over both orders of a preference: (z - z of the swap) / 2."""
     z = handle.logits(rows, account)
     return z if handle.is_odd else (z - handle.logits(rows.swapped(), account)) / 2
+
+
+def scored(handle: KeptStudent, rows: RowSet, kind: Kind, account: Account) -> Floats:
+    """(m,) log-odds of a last prediction: those of a preference are averaged over both orders."""
+    return (odd_logits if kind.is_paired else _plain)(handle, rows, account)
 
 
 def _plain(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:

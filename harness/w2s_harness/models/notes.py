@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from w2s_harness.errors import BudgetError, WorkerError
+from w2s_harness.kinds import Kind
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.generate import generate
 from w2s_harness.models.handles import RowSet
 from w2s_harness.models.meter import Account
 from w2s_harness.models.prompts import Prompts
 from w2s_harness.models.rung import ChainModel
-from w2s_harness.types import Kind
 from w2s_harness.wire import messages as wire
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import BudgetError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.targets import XENT, Loss, detached_target
 from w2s_harness.models.weighting import counted
-from w2s_harness.types import Kind
 
 Floats = npt.NDArray[np.float64]
 
@@ -174,10 +174,10 @@ class Path:
         n = len(self._y)
         self._kind, self._loss, self._lr = kind, loss, lr
         # a preference has no bias, not even that of a head which a method worked out
-        self._theta = np.append(self._start.weights, 0.0 if kind == "preference" else self._start.bias)
+        self._theta = np.append(self._start.weights, self._start.bias if kind.has_bias else 0.0)
         self._decay = np.append(np.full(self._x.shape[1] - 1, 1.0 / (c * n)), 0.0)
         self._free = np.ones(len(self._theta))
-        self._free[-1] = 0.0 if kind == "preference" else 1.0
+        self._free[-1] = 1.0 if kind.has_bias else 0.0
         self._m, self._s = np.zeros_like(self._theta), np.zeros_like(self._theta)
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._order = np.arange(n)
@@ -234,7 +234,7 @@ def steps_of(n: int, epochs: float, batch: int) -> int:
 def standardiser(features: npt.NDArray[np.floating], kind: Kind) -> Probe:
     """A probe of zero weights with the mean and scale of (n, d) training features."""
     x = np.asarray(features, np.float64)
-    mean = np.zeros(x.shape[1]) if kind == "preference" else x.mean(0)
+    mean = x.mean(0) if kind.has_bias else np.zeros(x.shape[1])
     scale = np.sqrt(((x - mean) ** 2).mean(0))
     # A column that only rounding moves must not be blown up to unit variance.
     scale = np.where(scale > 1e-7 * np.maximum(np.abs(mean), 1e-5), scale, 1.0)
@@ -259,14 +259,13 @@ def _optimum(
     from scipy.optimize import minimize
 
     n = len(y)
-    has_bias = kind == "verify"
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         w, b = theta[:-1], theta[-1]
         z = x @ w + b
         residual = v * (sigmoid(z) - y) / n
         value = float(v @ cross_entropy(y, z)) / n + float(w @ w) / (2 * c * n)
-        gradient = np.append(residual @ x + w / (c * n), residual.sum() if has_bias else 0.0)
+        gradient = np.append(residual @ x + w / (c * n), residual.sum() if kind.has_bias else 0.0)
         return value, gradient
 
     options = {"maxiter": 2000, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-7, "maxfun": max(1, most)}

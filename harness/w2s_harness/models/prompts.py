@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from w2s_harness.errors import WorkerError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.meter import Account
 from w2s_harness.models.text import SEPARATOR
-from w2s_harness.models.zero_shot import BETWEEN_SHOTS, LITERAL, Template
-from w2s_harness.types import Kind
+from w2s_harness.models.zero_shot import BETWEEN_SHOTS, COLUMNS, LITERAL, Template
 from w2s_harness.wire.rows import TextRow
 
 PER_TOKEN = 16
@@ -108,19 +108,13 @@ class _Literals:
 
     def length(self, row: TextRow, note: str | None) -> int:
         """Characters of the template with the row's text in it."""
-        count = self.counts
-        return (
-            self.plain
-            + count["question"] * len(row.prompt)
-            + (count["candidate"] + count["choice"]) * len(row.candidate or "")
-            + count["first"] * len(row.first or "")
-            + count["second"] * len(row.second or "")
-            + count["note"] * len("{note}" if note is None else note)
-        )
+        noted = self.counts["note"] * len("{note}" if note is None else note)
+        shown = (self.counts[name] * len(getattr(row, column) or "") for name, column in COLUMNS.items())
+        return self.plain + noted + sum(shown)
 
 
 def _responses(row: TextRow, kind: Kind) -> tuple[int, ...]:
-    return (len(row.candidate or ""),) if kind == "verify" else (len(row.first or ""), len(row.second or ""))
+    return tuple(len(response or "") for response in kind.responses(row))
 
 
 def _too_long(characters: int, what: str, allowed: str) -> str:

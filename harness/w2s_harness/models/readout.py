@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.loading import Loaded
 from w2s_harness.models.text import Encoded, batches, encode, texts
-from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def extract(loaded: Loaded, rows: Sequence[TextRow], kind: Kind) -> Extraction:
 
     extra = len(LIKELIHOODS) if loaded.is_causal else 0
     out = over_batches(loaded, encoded, width(loaded) + extra, read)
-    per_row = _by_row(out, kind)
+    per_row = kind.by_row(out)
     tokens = np.array([len(e.ids) for e in encoded], np.int64).reshape(len(rows), -1).sum(1)
     d, n_cut = width(loaded), int(_is_cut(encoded, len(rows)).sum())
     return Extraction(np.ascontiguousarray(per_row[:, :d]), per_row[:, d:].astype(np.float64), tokens, n_cut)
@@ -126,7 +126,7 @@ def layer_means(
             [masked_mean(hidden, batch.response) for hidden in map(every.__getitem__, layers)], 1
         )
 
-    means = _by_row(over_batches(loaded, encoded, len(layers) * loaded.width, read), kind)
+    means = kind.by_row(over_batches(loaded, encoded, len(layers) * loaded.width, read))
     return np.ascontiguousarray(means.reshape(len(means), len(layers), loaded.width).swapaxes(0, 1))
 
 
@@ -267,7 +267,3 @@ def over_batches(
             f"'{loaded.settings.source}' gives NaN or infinite features in {loaded.settings.dtype}"
         )
     return out
-
-
-def _by_row(values: npt.NDArray[np.float32], kind: Kind) -> npt.NDArray[np.float32]:
-    return values if kind == "verify" else values[0::2] - values[1::2]

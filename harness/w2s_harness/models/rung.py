@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from w2s_harness.errors import UnableError
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.control import OpenCell, Shape, SplitRef
 from w2s_harness.models.meter import Account
 from w2s_harness.models.shelf import Reads, Shelf
@@ -30,7 +31,7 @@ class ChainModel:
 
         Raises `ModelError` for templates that break their form.
         """
-        self._templates = parse_templates(settings.templates, order.kind)
+        self._templates = parse_templates(settings.templates, kind_of(order.kind))
         self._settings, self._order, self._shelf, self._is_strong = settings, order, shelf, is_strong
 
     @property
@@ -81,4 +82,4 @@ class ChainModel:
     def _split(self, ref: SplitRef, at: Array) -> Split:
         positions = np.asarray(unpack(at, dtype="i8", ndim=1), np.int64)
         own = ref if self._is_strong else SplitRef(rows=ref.rows)
-        return Split(own, positions, self._order.kind, Reads(self._shelf, self._settings))
+        return Split(own, positions, kind_of(self._order.kind), Reads(self._shelf, self._settings))

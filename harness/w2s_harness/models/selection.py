@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.probe import Floats, Path, cross_entropy, fit_exact
-from w2s_harness.types import Kind
 
 Rule = Literal["least", "one-se"]
 

@@ -18,6 +18,7 @@ import traceback
 from typing import get_args
 
 from w2s_harness.errors import BudgetError, DataError, HarnessError, ModelError, WorkerError
+from w2s_harness.kinds import kind_of
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict, tune
 from w2s_harness.models.read_out import read_out
@@ -88,7 +89,7 @@ class Service:
     def _extract(self, message: control.Extract) -> control.Extracted:
         from w2s_harness.models.readout import extract
 
-        got = extract(self._shelf.model(message.model), message.rows, message.kind)
+        got = extract(self._shelf.model(message.model), message.rows, kind_of(message.kind))
         return control.Extracted(
             pack(got.features, "f4"), pack(got.likelihoods, "f8"), pack(got.tokens, "i8"), got.n_cut,
             self._shelf.shape(message.model),

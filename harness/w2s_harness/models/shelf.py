@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.kinds import Kind
 from w2s_harness.models.control import FinetuneSettings, Shape
-from w2s_harness.types import Kind, Model
+from w2s_harness.types import Model
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.control import SplitRef
-from w2s_harness.types import Kind
 from w2s_harness.wire.messages import unpack
 from w2s_harness.wire.rows import TextRow
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from w2s_harness.access import for_test_rows, opens
 from w2s_harness.errors import BudgetError, ModelError, UnableError, WorkerError
+from w2s_harness.kinds import kind_of
 from w2s_harness.models import checks, zero_shot
 from w2s_harness.models.control import Meter, OpenCell, Opened
 from w2s_harness.models.embedding import Embeddings
@@ -37,7 +38,7 @@ from w2s_harness.models.handles import (
     RowSet,
     TunedHandle,
     margins,
-    odd_logits,
+    scored,
 )
 from w2s_harness.models.meter import TRAINING, Account
 from w2s_harness.models.notes import Notebook
@@ -77,14 +78,14 @@ class CellSession:
 
     def __init__(self, order: OpenCell, shelf: Shelf) -> None:
         """Raises `ModelError` where model, settings or files do not fit together."""
-        self._order = order
+        self._order, self._kind = order, kind_of(order.kind)
         strong = ChainModel(order.model, order, shelf, is_strong=True)
         self._rungs = [strong, *(ChainModel(model, order, shelf) for model in order.chain)]
         self._weak = None if order.weak is None else ChainModel(order.weak, order, shelf)
         self._account = Account(strong.shape.parameters, order.limits, vanilla_flops(order, strong))
         self._handles: list[_KeptHandle] = []
         self._notes = Notebook(order.limits.handles)
-        self._embeddings = Embeddings(order.kind, shelf)
+        self._embeddings = Embeddings(self._kind, shelf)
         self._cache: dict[bytes, FittedHandle] = {}
         self._is_testing = False
 
@@ -132,9 +133,7 @@ class CellSession:
             if kept.model:
                 raise WorkerError("fit returned a student of the chain; the strong student is what is scored")
             chosen = kept.handle
-            if self._order.kind == "preference":
-                return sigmoid(odd_logits(chosen, rows, self._account))
-            return sigmoid(chosen.logits(rows, self._account))
+            return sigmoid(scored(chosen, rows, self._kind, self._account))
 
     def close(self) -> Meter:
         """What the cell was charged."""
@@ -212,7 +211,7 @@ class CellSession:
     def _trained(self, job: CheckedFit) -> FittedHandle:
         if job.solver == "finetune":
             return self._finetuned(job)
-        given, settings, kind = job.given, self._order.probe, self._order.kind
+        given, settings, kind = job.given, self._order.probe, self._kind
         x = given.rows.split.features(given.rows.index)
         if job.solver == "exact":
             most = self._account.evaluations_left(*x.shape)
@@ -238,18 +237,18 @@ class CellSession:
             raise WorkerError("init must be a handle that fit gave")
         given, trainer = job.given, self._rung(job.model).trainer
         state, met = trainer().train(
-            given.rows.texts(), self._order.kind, given.targets,
+            given.rows.texts(), self._kind, given.targets,
             weight=given.weight, loss=job.loss, epochs=job.epochs, lr=job.lr, seed=job.seed,
             init=None if job.init is None else job.init.state,
         )  # fmt: skip
         steps = steps_of(len(given.rows), job.epochs, self._order.finetune.batch)
-        return FittedHandle(TunedHandle(state, trainer, self._order.kind), steps, met=met)
+        return FittedHandle(TunedHandle(state, trainer, self._kind), steps, met=met)
 
     def _predict(self, request: wire.Predict) -> wire.Reply:
         return _values(sigmoid(self._logits(request)))
 
     def _losses(self, request: wire.Losses) -> wire.Reply:
-        n = len(checks.rows(request.rows, self._rungs[0].splits, self._order.kind))
+        n = len(checks.rows(request.rows, self._rungs[0].splits, self._kind))
         targets = checks.column("targets", request.targets, n, 0.0, 1.0)
         return _values(cross_entropy(targets, self._logits(request)))
 
@@ -263,13 +262,13 @@ class CellSession:
     def _zero_shot(self, request: wire.ZeroShotMargins) -> wire.Reply:
         rung = self._reader(request).predicting()
         rows = self._rows_of(rung, request.rows)
-        template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
+        template = zero_shot.resolve(rung.templates, request.template, self._kind)
         shots, notes = self._shots(request.shots), self._notes.read(request.notes, len(rows))
         self._account.predict()
         account = rung.account(self._account)
         # the copies of a row may have notes of their own
         distinct, place = rows.distinct() if notes is None else (rows, slice(None))
-        found = margins(rung.model, template, distinct, self._order.kind, shots, account, notes)
+        found = margins(rung.model, template, distinct, self._kind, shots, account, notes)
         return _values(found[place])
 
     def _reader(self, request: wire.ZeroShotMargins) -> ChainModel:
@@ -291,22 +290,22 @@ class CellSession:
         if not self._may(request):
             raise WorkerError("the plan does not let this method generate")
         rows = self._rows(request.rows)
-        return self._notes.write(request, self._rungs[0].predicting(), rows, self._order.kind, self._account)
+        return self._notes.write(request, self._rungs[0].predicting(), rows, self._kind, self._account)
 
     def _prior(self, request: wire.Prior) -> wire.Reply:
         rung = self._rung(request.model).predicting()
-        template = zero_shot.resolve(rung.templates, request.template, self._order.kind)
+        template = zero_shot.resolve(rung.templates, request.template, self._kind)
         bias = checks.number("bias", request.bias, -1e6, 1e6)
         shots = tuple(self._shots(request.shots))
-        handle = PriorHandle(template, bias, rung.model, self._order.kind, shots)
+        handle = PriorHandle(template, bias, rung.model, self._kind, shots)
         return self._keep(handle, _sha(request), request.model)
 
     def _ensemble(self, request: wire.EnsembleOf) -> wire.Reply:
         if not 1 <= len(request.handles) <= self._order.limits.handles:
             raise WorkerError(f"an ensemble is of 1 to {self._order.limits.handles} handles")
         trim = checks.number("trim", request.trim, 0.0, 0.499)
-        if request.swap_average and self._order.kind != "preference":
-            raise WorkerError("rows of a verify task have no swap to average over")
+        if request.swap_average and not self._kind.is_paired:
+            raise WorkerError(f"rows of a {self._kind.name} task have no swap to average over")
         model = self._kept(request.handles[0]).model
         members = [self._member("ensemble", handle, model) for handle in request.handles]
         digests = b"".join(member.digest for member in members)
@@ -356,7 +355,7 @@ class CellSession:
         is_early = not self._is_testing and for_test_rows("while fitting") not in self._order.access
         if ref.phase == "test" and is_early:
             raise WorkerError("test rows are not to be had while a method fits")
-        return checks.rows(ref, rung.splits, self._order.kind)
+        return checks.rows(ref, rung.splits, self._kind)
 
     def _kept(self, handle: int) -> _KeptHandle:
         if not 0 <= handle < len(self._handles):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import WorkerError
-from w2s_harness.types import Kind
+from w2s_harness.kinds import Kind
 
 Floats = npt.NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def balance_threshold(weak: Floats, own: Floats, kind: Kind, weight: Floats | No
     A preference has it at 1/2: with each row stands its swap, so the classes are balanced by symmetry.
     Rows of weight 0 do not count.
     """
-    if kind == "preference":
+    if kind.is_paired:
         return 0.5
     counts = np.ones(len(own), bool) if weight is None else weight > 0
     if not counts.any():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import Kind
 from w2s_harness.models.chat import Chat
-from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
 SEPARATOR = "\n"
@@ -29,17 +29,15 @@ class Encoded:
 
 
 def texts(rows: Sequence[TextRow], kind: Kind, suffix: str = "") -> list[tuple[str, str]]:
-    """(question with separator, response) pairs: n of them for `verify`, 2n for `preference`.
+    """(question with separator, response) pairs: one for each response, those of a row side by side.
 
-    A preference row gives two neighbours, prompt + first and prompt + second. `suffix` is appended to
-    every response. Raises `ModelError` where a row lacks the text that its kind asks for.
+    `suffix` is appended to every response. Raises `ModelError` where a row lacks a text of its kind.
     """
     pairs: list[tuple[str, str]] = []
     for i, row in enumerate(rows):
-        responses = (row.candidate,) if kind == "verify" else (row.first, row.second)
-        for response in responses:
+        for response in kind.responses(row):
             if response is None:
-                raise ModelError(f"row {i} holds no response to read as a {kind} row")
+                raise ModelError(f"row {i} holds no response to read as a {kind.name} row")
             pairs.append((row.prompt + SEPARATOR, response + suffix))
     return pairs
 

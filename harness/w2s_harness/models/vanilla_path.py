@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.control import Follow, PathPoint, PredictedRows
 from w2s_harness.models.finetune import Trainer, TunedState
-from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, odd_logits
+from w2s_harness.models.handles import KeptStudent, ProbeHandle, RowSet, TunedHandle, scored
 from w2s_harness.models.meter import Account
 from w2s_harness.models.probe import Floats, Path, fit_exact, sigmoid
 from w2s_harness.models.shelf import Reads, Shelf
@@ -23,8 +24,8 @@ def follow(order: Follow, shelf: Shelf) -> PredictedRows:
 
     Raises `ModelError` where targets do not fit the rows, or a training diverges.
     """
-    reads = Reads(shelf, order.model)
-    train, test = (Split(ref, None, order.kind, reads) for ref in (order.train, order.test))
+    reads, kind = Reads(shelf, order.model), kind_of(order.kind)
+    train, test = (Split(ref, None, kind, reads) for ref in (order.train, order.test))
     index = np.asarray(unpack(order.index, dtype="i8", ndim=1), np.int64)
     targets = np.asarray(unpack(order.targets, dtype="f8", ndim=1), np.float64)
     if len(index) != len(targets) or not len(index):
@@ -35,7 +36,7 @@ def follow(order: Follow, shelf: Shelf) -> PredictedRows:
 
     def predict(at: int, handle: KeptStudent) -> None:
         account.predict()
-        z = odd_logits(handle, held, account) if order.kind == "preference" else handle.logits(held, account)
+        z = scored(handle, held, kind, account)
         if not np.isfinite(z).all():
             raise ModelError(f"vanilla's training diverged at {order.points[at]}; take a smaller lr")
         found[at] = sigmoid(z)
@@ -52,11 +53,12 @@ def follow(order: Follow, shelf: Shelf) -> PredictedRows:
 def _probes(
     order: Follow, features: npt.NDArray[np.float32], targets: Floats
 ) -> Iterator[tuple[int, KeptStudent]]:
+    kind = kind_of(order.kind)
     for at, point in enumerate(order.points):
         if point.epochs is None:
-            yield at, ProbeHandle(fit_exact(features, targets, order.kind, c=point.c))
+            yield at, ProbeHandle(fit_exact(features, targets, kind, c=point.c))
     for lr, places in _by_rate(order.points):
-        path = Path(features, targets, order.kind, c=order.points[places[0]].c, lr=lr, seed=order.seed)
+        path = Path(features, targets, kind, c=order.points[places[0]].c, lr=lr, seed=order.seed)
         for at in places:
             until = order.points[at].epochs or 0.0
             path.run(until, until)
@@ -66,6 +68,7 @@ def _probes(
 def _finetuned(
     order: Follow, shelf: Shelf, rows: RowSet, targets: Floats, predict: Callable[[int, KeptStudent], None]
 ) -> None:
+    kind = kind_of(order.kind)
     for lr, places in _by_rate(order.points):
         trainer = shelf.trainer(order.model, order.finetune)
         wanted = {order.points[at].epochs or 0.0: at for at in places}
@@ -74,10 +77,10 @@ def _finetuned(
             epochs: float, state: TunedState, trainer: Trainer = trainer, wanted: dict[float, int] = wanted
         ) -> None:
             if epochs in wanted:
-                predict(wanted[epochs], TunedHandle(state, lambda: trainer, order.kind))
+                predict(wanted[epochs], TunedHandle(state, lambda: trainer, kind))
 
         trainer.train(
-            rows.texts(), order.kind, targets,
+            rows.texts(), kind, targets,
             seed=order.seed, epochs=max(wanted), lr=lr, checkpoint=checkpoint,
         )  # fmt: skip
 

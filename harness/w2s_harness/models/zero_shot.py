@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.errors import ModelError, WorkerError, nearest
+from w2s_harness.kinds import KINDS, Kind
 from w2s_harness.models.readout import LIKELIHOODS, hidden_states, masked_mean, over_batches, read_batch
 from w2s_harness.models.text import Encoded, encode, special_ids, texts
-from w2s_harness.types import Kind
 from w2s_harness.wire.rows import TextRow
 
 if TYPE_CHECKING:
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATE = 2000
 """Characters of a template that a method brings itself."""
-LITERAL = re.compile(r"\{(question|candidate|choice|first|second|note)\}")
+COLUMNS = {"question": "prompt"} | {
+    name: column
+    for kind in KINDS
+    for column, names in zip(kind.columns, kind.literals, strict=True)
+    for name in names
+}
+"""The column of a row that each literal of a template stands for."""
+LITERAL = re.compile(rf"\{{({'|'.join((*COLUMNS, 'note'))})\}}")
 """What stands in a template for the row's text."""
 BETWEEN_SHOTS = "\n\n"
 
@@ -82,26 +89,19 @@ def resolve(templates: Mapping[str, Template], name: str | None, kind: Kind) -> 
     if _suits(name, kind):
         return Template("answer", text=name)
     if "{" in name:
-        needed = "{candidate}" if kind == "verify" else "{first} and {second}"
-        raise WorkerError(f"a template for {kind} rows must hold {needed}")
+        needed = " and ".join(f"{{{names[0]}}}" for names in kind.literals)
+        raise WorkerError(f"a template for {kind.name} rows must hold {needed}")
     raise WorkerError(f"unknown template '{name[:60]}'{nearest(name[:60], templates)}")
 
 
 def _suits(text: str, kind: Kind) -> bool:
-    names = set(LITERAL.findall(text))
-    return bool(names & {"candidate", "choice"}) if kind == "verify" else {"first", "second"} <= names
+    return kind.suits(set(LITERAL.findall(text)))
 
 
 def render(template: Template, row: TextRow, note: str | None = None) -> str:
     """The template's text with its literals replaced by the row's text, `{note}` by the note if any."""
-    values = {
-        "question": row.prompt,
-        "candidate": row.candidate or "",
-        "choice": row.candidate or "",
-        "first": row.first or "",
-        "second": row.second or "",
-        "note": "{note}" if note is None else note,
-    }
+    values = {name: getattr(row, column) or "" for name, column in COLUMNS.items()}
+    values["note"] = "{note}" if note is None else note
     # One pass, so that a literal inside a row's own text stays what it is.
     return LITERAL.sub(lambda found: values[found[1]], template.text)
 
@@ -167,10 +167,7 @@ def _likelihood_margins(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     pairs = [(before + question, response) for question, response in texts(rows, kind)]
     encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
-    values = _sums(loaded, encoded, template.column)
-    if kind == "preference":
-        values = values[0::2] - values[1::2]
-    return values, _tokens(encoded, len(rows))
+    return kind.by_row(_sums(loaded, encoded, template.column)), _tokens(encoded, len(rows))
 
 
 def _answer_margins(

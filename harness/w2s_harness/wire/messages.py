@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from w2s_harness.access import ASK_WEAK
 from w2s_harness.errors import WorkerError
+from w2s_harness.kinds import KindName
 from w2s_harness.wire.rows import TextRow
 
 Dtype = Literal["f4", "f8", "i8", "u1"]
@@ -320,7 +321,7 @@ class Start(Message, frozen=True, tag="start"):
     source: Source
     method: str
     parameters: dict[str, bool | int | float | str]
-    kind: Literal["verify", "preference"]
+    kind: KindName
     weak: Array
     access: tuple[str, ...]
     seed: int

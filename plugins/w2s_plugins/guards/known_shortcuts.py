@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,10 +116,11 @@ def longer(rows: Sequence[Any], groups: Codes) -> Floats:
 
     Where questions have one candidate each, the longer half of all.
     """
-    if any(row.first is not None for row in rows):
-        gap = np.array([len(row.first or "") - len(row.second or "") for row in rows], float)
+    sizes = [[len(text) for text in row.texts().values()][1:] for row in rows]
+    if len(sizes[0]) > 1:
+        gap = np.array([first - second for first, second in sizes], float)
         return np.where(gap == 0, np.nan, gap > 0)
-    size = np.array([len(row.candidate or "") for row in rows], float)
+    size = np.array(sizes, float)[:, 0]
     parts = _questions(groups)
     if max(map(len, parts)) == 1:
         parts = [np.arange(len(rows))]
@@ -191,7 +192,4 @@ def _questions(groups: Codes) -> list[Codes]:
 
 
 def _folded(row: Any) -> str:
-    texts: Mapping[str, str | None] = {
-        "p": row.prompt, "c": row.candidate, "f": row.first, "s": row.second
-    }  # fmt: skip
-    return "\0".join(f"{key}{' '.join(t.casefold().split())}" for key, t in texts.items() if t is not None)
+    return "\0".join(f"{name[0]}{' '.join(t.casefold().split())}" for name, t in row.texts().items())

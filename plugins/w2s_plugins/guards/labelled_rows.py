@@ -65,10 +65,9 @@ class Index:
         rows: dict[Tokens, list[_Row]] = {}
         for part in (setting.train, setting.test):
             for row, gold in zip(part.rows, part.gold, strict=True):
-                prompt = tokens(row.prompt)
-                texts = tuple(tokens(t) for t in (row.candidate, row.first, row.second) if t is not None)
+                prompt, *texts = map(tokens, row.texts().values())
                 if prompt:
-                    rows.setdefault(prompt, []).append(_Row(texts, bool(gold)))
+                    rows.setdefault(prompt, []).append(_Row(tuple(texts), bool(gold)))
                     lengths = starts.setdefault(prompt[:_START], {})
                     lengths.setdefault(len(prompt), set()).add(prompt)
         return cls(starts, rows, frozenset(prompt[0] for prompt in rows))

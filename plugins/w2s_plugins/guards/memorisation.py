@@ -92,7 +92,7 @@ def w2s_inspect_method(
 
 
 def _texts(row: Any) -> list[str]:
-    return [text for text in (row.prompt, row.candidate, row.first, row.second) if text]
+    return [text for text in row.texts().values() if text]
 
 
 def _of_traces(split: str, traces: row_traces.Traces, numbers: dict[str, float]) -> Verdict:

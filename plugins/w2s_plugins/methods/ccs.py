@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float32]
 Layer: TypeAlias = int | Literal["features"]
@@ -69,7 +69,7 @@ def layers(student: Student) -> list[Layer]:
 
 def sides(problem: Problem, student: Student, layer: Layer) -> tuple[Float, Float]:
     """Both sides (n, d) of each row's contrast pair, centred and scaled apart."""
-    if problem.kind == "preference":
+    if kind_of(problem.kind).is_paired:
         plus = student.embed(problem.rows, layer)
         # The vector is one response's minus the other's: reading the swap would give its negative again.
         return standardised(plus), standardised(-plus)

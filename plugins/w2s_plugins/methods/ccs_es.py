@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Rows, Skip, Student, hookimpl
+from w2s_harness import Handle, Kind, Method, Problem, Rows, Skip, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 Layer: TypeAlias = int | Literal["features"]
@@ -70,26 +70,25 @@ et al. 2017"
         p = best_probe(contrasts, self.tries, problem.weak, rng)
         weights = agreement_weights(p, problem.weak, self.disagree)
         plain = student.embed(problem.rows)
-        scale = Scale.of(plain, problem.kind)
+        kind = kind_of(problem.kind)
+        scale = Scale.of(plain, kind)
         x = scale.apply(plain)
-        plus, minus = (x, -x) if problem.kind == "preference" else contrasts[-1]
+        plus, minus = (x, -x) if kind.is_paired else contrasts[-1]
         heads = []
         for seed in range(self.students):
             pick = rng.choice(len(x), len(x), p=weights / weights.sum())
             rows, targets = both_orders(problem, pick)
             trained = student.fit(rows, targets, epochs=1, seed=seed)
-            theta = read_back(x, log_odds(trained.predict(problem.rows)), problem.kind)
-            theta = self.evolve(theta, plus, minus, problem.kind, rng)
+            theta = read_back(x, log_odds(trained.predict(problem.rows)), kind)
+            theta = self.evolve(theta, plus, minus, kind, rng)
             heads.append(student.head(*scale.undo(theta)))
-        averaged = problem.kind == "preference"
-        return student.ensemble(heads, how="logit-mean", trim=self.trim, swap_average=averaged)
+        return student.ensemble(heads, how="logit-mean", trim=self.trim, swap_average=kind.is_paired)
 
-    def evolve(self, theta: Float, plus: Float, minus: Float, kind: str, rng: np.random.Generator) -> Float:
+    def evolve(self, theta: Float, plus: Float, minus: Float, kind: Kind, rng: np.random.Generator) -> Float:
         """`theta` (d + 1,), bias last, after `generations` of antithetic pairs."""
-        has_bias = kind == "verify"
         for _ in range(self.generations):
             step = rng.standard_normal((len(theta), self.population))
-            step[-1] *= has_bias
+            step[-1] *= kind.has_bias
             up = fitness(theta[:, None] + self.sigma * step, plus, minus)
             down = fitness(theta[:, None] - self.sigma * step, plus, minus)
             spread = float(np.concatenate([up, down]).std())
@@ -116,9 +115,8 @@ def fitness(theta: Float, plus: Float, minus: Float) -> Float:
 def both_orders(problem: Problem, pick: npt.NDArray[np.int64]) -> tuple[Rows, Float]:
     """The rows that were drawn and their soft weak labels; preferences once in each order."""
     rows, weak = problem.rows[pick], problem.weak[pick]
-    if problem.kind == "verify":
-        return rows, weak
-    return rows + rows.swap, np.concatenate([weak, 1 - weak])
+    turned = rows.orders[1:]
+    return sum(turned, rows), np.concatenate(kind_of(problem.kind).in_orders(weak))
 
 
 # -- the head -------------------------------------------------------------------------------------------
@@ -132,9 +130,9 @@ class Scale:
     spread: Float
 
     @classmethod
-    def of(cls, x: Float, kind: str) -> Scale:
+    def of(cls, x: Float, kind: Kind) -> Scale:
         """Mean (none for preferences) and spread of the columns of (n, d)."""
-        mean = np.zeros(x.shape[1]) if kind == "preference" else x.mean(0)
+        mean = x.mean(0) if kind.has_bias else np.zeros(x.shape[1])
         spread = np.sqrt(((x - mean) ** 2).mean(0))
         return cls(mean, np.where(spread > 1e-6, spread, 1.0))
 
@@ -148,14 +146,14 @@ class Scale:
         return weights, float(theta[-1] - self.mean @ weights)
 
 
-def read_back(x: Float, z: Float, kind: str) -> Float:
+def read_back(x: Float, z: Float, kind: Kind) -> Float:
     """(d + 1,) weights and bias of the linear head that gave log-odds z (n,) on x (n, d).
 
     Exact where the rows outnumber the columns; else the shortest head that gives the same.
     """
-    data = x if kind == "preference" else np.hstack([x, np.ones((len(x), 1))])
+    data = np.hstack([x, np.ones((len(x), 1))]) if kind.has_bias else x
     found = np.linalg.lstsq(data, z, rcond=1e-8)[0]
-    return np.append(found, 0.0) if kind == "preference" else np.asarray(found, np.float64)
+    return np.asarray(found, np.float64) if kind.has_bias else np.append(found, 0.0)
 
 
 def log_odds(p: Float) -> Float:
@@ -179,7 +177,7 @@ def layers(student: Student) -> list[Layer]:
 
 def sides(problem: Problem, student: Student, layer: Layer) -> tuple[Float, Float]:
     """Both sides (n, d) of each row's contrast pair, centred and scaled apart."""
-    if problem.kind == "preference":
+    if kind_of(problem.kind).is_paired:
         plus = student.embed(problem.rows, layer)
         # The vector is one response's minus the other's: reading the swap would give its negative again.
         return standardised(plus), standardised(-plus)

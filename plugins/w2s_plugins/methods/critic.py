@@ -8,19 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Rows, Skip, Student, hookimpl
+from w2s_harness import Handle, Kind, Method, Problem, Rows, Skip, Student, hookimpl, kind_of
 
-CRITIQUE = {
-    "verify": "Question: {question}\nProposed answer: {choice}\nA short critique of the proposed answer:",
-    "preference": "Request: {question}\n\nResponse A: {first}\n\nResponse B: {second}\n\n"
-    "A short critique of both responses:",
-}
-JUDGE = {
-    "verify": "Question: {question}\nProposed answer: {choice}\nCritique:{note}\n"
-    "Is the proposed answer correct? Answer yes or no.\nAnswer:",
-    "preference": "Request: {question}\n\nResponse A: {first}\n\nResponse B: {second}\n\nCritique:{note}\n\n"
-    "Is response A better than response B? Answer yes or no.\nAnswer:",
-}
 _EDGE = 1e-6
 Floats = npt.NDArray[np.float64]
 
@@ -51,18 +40,20 @@ class Critic(Method):
         """One fit. Raises `Skip` on a pair that cannot generate."""
         if "generate" not in student.abilities:
             raise Skip("the pair cannot generate text")
-        moved = self._move(problem.rows, problem.kind, student)
-        if problem.kind == "preference":
-            moved = (moved - self._move(problem.rows.swap, problem.kind, student)) / 2
-        else:
+        kind = kind_of(problem.kind)
+        moved = kind.averaged([self._move(rows, kind, student) for rows in problem.rows.orders])
+        if kind.has_bias:
             moved = moved - np.median(moved)
         return student.fit(problem.rows, shifted(problem.weak, self.scale * moved))
 
-    def _move(self, rows: Rows, kind: str, student: Student) -> Floats:
+    def _move(self, rows: Rows, kind: Kind, student: Student) -> Floats:
         """(n,) how far the critiques move the weak model's margins."""
-        notes = student.generate(rows, CRITIQUE[kind], self.max_tokens)
-        bare = JUDGE[kind].replace("Critique:{note}\n", "")
-        after = student.zero_shot(rows, JUDGE[kind], notes=notes, reader="weak")
+        asked = kind.gap.join((*kind.pieces, f"A short critique of {kind.them}:"))
+        judged = (*kind.pieces, "Critique:{note}", f"{kind.asks} Answer yes or no.\nAnswer:")
+        judge = kind.gap.join(judged)
+        bare = judge.replace("Critique:{note}\n", "")
+        notes = student.generate(rows, asked, self.max_tokens)
+        after = student.zero_shot(rows, judge, notes=notes, reader="weak")
         return after - student.zero_shot(rows, bare, reader="weak")
 
 

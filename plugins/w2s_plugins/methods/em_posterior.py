@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 NEWTON_STEPS = 5
@@ -70,12 +70,11 @@ class EMPosterior(Method):
 
     def posterior(self, problem: Problem, seen: Float, prior: Float) -> Float:
         """(n,) tempered P(gold = 1 | the teacher's decision, features `seen` (n, 4))."""
-        said = (problem.weak > 0.5).astype(float)
+        kind, said = kind_of(problem.kind), (problem.weak > 0.5).astype(float)
         n = len(said)
-        if problem.kind == "preference":
-            # Exchanging the responses turns round the decision and the prior; no feature has a sign.
-            seen, said = np.vstack([seen, seen]), np.concatenate([said, 1 - said])
-            prior = np.concatenate([prior, 1 - prior])
+        # Exchanging the responses turns round the decision and the prior; no feature has a sign.
+        seen = np.vstack([seen for _ in kind.orders])
+        said, prior = (np.concatenate(kind.in_orders(p)) for p in (said, prior))
         prior = np.clip(prior, EDGE, 1 - EDGE)
         rates = channel(seen, said, prior, self.steps, self.penalty)
         return sigmoid(log_posterior(said, prior, *rates)[:n] / self.temperature)
@@ -83,17 +82,12 @@ class EMPosterior(Method):
 
 def views(problem: Problem, student: Student) -> Float:
     """(v, n) standardised margins: each template, preferences in both orders, the second turned round."""
-    found = []
+    found, kind = [], kind_of(problem.kind)
     for template in student.templates:
-        if problem.kind == "preference":
-            margins = [
-                student.zero_shot(problem.rows, template),
-                -student.zero_shot(problem.rows.swap, template),
-            ]
-        else:
-            margin = student.zero_shot(problem.rows, template)
-            margins = [margin - np.median(margin)]
-        found += [m / max(float(np.sqrt(np.mean(m**2))), 1e-9) for m in margins]
+        for rows, is_swapped in zip(problem.rows.orders, kind.orders, strict=True):
+            said = student.zero_shot(rows, template)
+            m = said - np.median(said) if kind.has_bias else -said if is_swapped else said
+            found.append(m / max(float(np.sqrt(np.mean(m**2))), 1e-9))
     return np.stack(found)
 
 

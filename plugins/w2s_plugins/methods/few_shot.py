@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl, kind_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FewShot(Method):
         chosen = balanced(problem.weak, self.shots, rng)
         shots = [(problem.rows[int(i)], float(problem.weak[i] > 0.5)) for i in chosen]
         template = self.template or None
-        if problem.kind == "preference":
+        if not kind_of(problem.kind).has_bias:
             return student.prior(template, shots=shots)
         margins = student.zero_shot(problem.rows, template, shots)
         return student.prior(template, bias=-float(np.median(margins)), shots=shots)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 
@@ -47,9 +47,7 @@ class KnnSmooth(Method):
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """One fit on all rows."""
         near = neighbours(standardised(embedded(problem, student)), len(problem.weak), self.neighbours)
-        points = problem.weak
-        if problem.kind == "preference":
-            points = np.concatenate([points, 1.0 - points])
+        points = np.concatenate(kind_of(problem.kind).in_orders(problem.weak))
         around = points[near].mean(1) if near.shape[1] else problem.weak
         return student.fit(problem.rows, (1 - self.share) * problem.weak + self.share * around)
 
@@ -57,8 +55,8 @@ class KnnSmooth(Method):
 def embedded(problem: Problem, student: Student) -> Float:
     """(n, d) embeddings of the rows; of preferences (2n, d), the rows and then their swaps."""
     layer = "features" if student.features else student.layers - 1
-    parts = [problem.rows] if problem.kind == "verify" else [problem.rows, problem.rows.swap]
-    return np.concatenate([student.embed(part, layer=layer) for part in parts])  # type: ignore[arg-type]
+    read = [student.embed(rows, layer=layer) for rows in problem.rows.orders]  # type: ignore[arg-type]
+    return np.concatenate(read)
 
 
 def standardised(points: Float) -> Float:

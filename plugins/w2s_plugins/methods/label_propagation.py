@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -56,15 +56,14 @@ class LabelPropagation(Method):
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """One fit on all rows."""
-        n, is_pair = len(problem.weak), problem.kind == "preference"
+        n, kind = len(problem.weak), kind_of(problem.kind)
         layer = "features" if student.features else student.layers - 1
-        parts = [problem.rows, problem.rows.swap] if is_pair else [problem.rows]
-        points = np.concatenate([student.embed(part, layer=layer) for part in parts])  # type: ignore[arg-type]
-        weak = np.concatenate([problem.weak, 1.0 - problem.weak]) if is_pair else problem.weak
+        read = [student.embed(rows, layer=layer) for rows in problem.rows.orders]  # type: ignore[arg-type]
+        points, weak = np.concatenate(read), np.concatenate(kind.in_orders(problem.weak))
         if len(points) < 2:
             return student.fit(problem.rows, problem.weak)
         found = spread(graph(standardised(points), self.neighbours), weak, self.alpha)
-        if is_pair:
+        if kind.is_paired:
             # Rounding must not decide between a preference and its swap.
             margin = np.round(found[:n] - found[n:], 12)
             return student.fit(problem.rows, (1.0 + np.sign(margin)) / 2.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 
@@ -57,9 +57,7 @@ class NoiseCorrection(Method):
         """`folds` + 1 + `rounds` fits."""
         weak = problem.weak if self.soft else (1.0 + np.sign(problem.weak - 0.5)) / 2.0
         held = out_of_fold(problem, weak, student, rng, self.folds)
-        if problem.kind == "preference":
-            held = np.concatenate([held, 1.0 - held])
-        low, high = anchors(held, self.quantile)
+        low, high = anchors(np.concatenate(kind_of(problem.kind).in_orders(held)), self.quantile)
         trained = student.fit(problem.rows, weak)
         for _ in range(self.rounds):
             trained = student.fit(problem.rows, posterior(trained.predict(problem.rows), weak, low, high))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -51,7 +51,7 @@ arXiv:2412.03881"
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """One fit on the rows that are kept."""
-        odd = problem.kind == "preference"
+        odd = kind_of(problem.kind).is_paired
         x = standardised(student.embed(problem.rows, "features" if student.features else -1), odd)
         label = problem.weak > 0.5
         alike, density = neighbourhood(x, label, min(self.k, len(x) - 1), odd)

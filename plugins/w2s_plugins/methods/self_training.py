@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Student, hookimpl, kind_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SelfTraining(Method):
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """`rounds` + 1 fits."""
-        ones = None if problem.kind == "preference" else round(float(problem.weak.sum()))
+        ones = round(float(problem.weak.sum())) if kind_of(problem.kind).has_bias else None
         trained = student.fit(problem.rows, problem.weak)
         for _ in range(self.rounds):
             trained = student.fit(problem.rows, relabel(trained.predict(problem.rows), ones))

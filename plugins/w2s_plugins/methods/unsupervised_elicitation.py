@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Student, hookimpl
+from w2s_harness import Handle, Kind, Method, Problem, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ class UnsupervisedElicitation(Method):
 
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """One fit, on the rows that were labelled."""
-        x = design(student.embed(problem.rows, "features" if student.features else -1), problem.kind)
+        x = design(student.embed(problem.rows, "features" if student.features else -1), kind_of(problem.kind))
         prior = zero_shot_labels(problem, student)
         found = self.search(x, prior, problem.rows.conflicts, rng)
         labels = found.label if prior is not None else oriented(found.label, problem.weak)
@@ -165,12 +165,12 @@ class Labelled:
         return float(np.log(p).mean())
 
 
-def design(x: Float, kind: str) -> Float:
+def design(x: Float, kind: Kind) -> Float:
     """(n, d) standardised; verify rows centred and with a bias, preferences odd under the swap."""
-    centred = x if kind == "preference" else x - x.mean(0)
+    centred = x - x.mean(0) if kind.has_bias else x
     spread = np.sqrt((centred**2).mean(0))
     scaled = centred / np.where(spread > 1e-6, spread, np.inf)
-    return scaled if kind == "preference" else np.hstack([scaled, np.ones((len(x), 1))])
+    return np.hstack([scaled, np.ones((len(x), 1))]) if kind.has_bias else scaled
 
 
 def zero_shot_labels(problem: Problem, student: Student) -> Float | None:
@@ -178,7 +178,7 @@ def zero_shot_labels(problem: Problem, student: Student) -> Float | None:
     if not student.templates:
         return None
     margin = student.zero_shot(problem.rows)
-    threshold = 0.0 if problem.kind == "preference" else float(np.median(margin))
+    threshold = float(np.median(margin)) if kind_of(problem.kind).has_bias else 0.0
     return np.where(margin > threshold, 1.0, -1.0)
 
 

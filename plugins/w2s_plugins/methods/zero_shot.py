@@ -30,7 +30,7 @@ class ZeroShot(Method):
     def fit(self, problem: Problem, student: Student, rng: np.random.Generator) -> Handle:
         """No fit: one pass over the training rows at most."""
         template = self.template or None
-        if problem.kind == "preference" or problem.share_true is None:
+        if problem.share_true is None:
             return student.prior(template=template)
         margins = student.zero_shot(problem.rows, template)
         return student.prior(template=template, bias=-float(np.quantile(margins, 1 - problem.share_true)))

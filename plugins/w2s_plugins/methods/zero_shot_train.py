@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl
+from w2s_harness import Handle, Method, Problem, Skip, Student, hookimpl, kind_of
 
 Float = npt.NDArray[np.float64]
 BALANCED = 0.5
@@ -48,11 +48,9 @@ class ZeroShotTrain(Method):
         if not self.template and not student.templates:
             raise Skip("the pair has no zero-shot template for this kind of task")
         template = self.template or None
-        margins = student.zero_shot(problem.rows, template)
-        if problem.kind == "preference":
-            margins = (margins - student.zero_shot(problem.rows.swap, template)) / 2.0
-            kept, labels = by_sign(margins, self.share)
-        elif problem.share_true == BALANCED:
+        read = [student.zero_shot(rows, template) for rows in problem.rows.orders]
+        margins = kind_of(problem.kind).averaged(read)
+        if problem.share_true == BALANCED:
             kept, labels = by_half(margins, self.share)
         else:
             zero = 0.0 if problem.share_true is None else np.quantile(margins, 1 - problem.share_true)

@@ -15,6 +15,7 @@ from w2s_harness.experiment.seeds import named_seed
 from w2s_harness.experiment.stages.features import Features
 from w2s_harness.experiment.stages.members import VanillaMember, bag, members, together
 from w2s_harness.experiment.stages.teachers import weak_labels
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.meter import HEAD
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.plan import PlannedTask
@@ -71,7 +72,7 @@ def test_a_member_is_vanilla_on_the_bagged_rows(place):
         times = bag(groups, np.random.default_rng(named))
         rows = np.flatnonzero(times)
         probe = fit_exact(
-            x[drawn][rows], weak[rows], setting.data.kind, c=0.1, weight=times[rows].astype(float)
+            x[drawn][rows], weak[rows], kind_of(setting.data.kind), c=0.1, weight=times[rows].astype(float)
         )
         z += probe.logits(holdout)
     right = ((z > 0) == gold_of(setting.data, "test").labels).astype(float)
@@ -84,7 +85,7 @@ def test_one_member_is_vanilla_itself(place):
     x, holdout = (place.features(setting, split) for split in ("train_unlabel", "test"))
     for seed in SEEDS:
         weak, drawn = weak_labels(place.bench, setting.ref, seed), setting.draw("train_unlabel", seed)
-        z = fit_exact(x[drawn], weak, setting.data.kind, c=0.1).logits(holdout)
+        z = fit_exact(x[drawn], weak, kind_of(setting.data.kind), c=0.1).logits(holdout)
         right = ((z > 0) == gold_of(setting.data, "test").labels).astype(float)
         assert np.array_equal(together(place.bench, setting.ref, "exact", seed, 1), right)
 

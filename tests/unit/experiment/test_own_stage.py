@@ -21,6 +21,7 @@ from w2s_harness.experiment.stages.own import (
     own_worlds,
 )
 from w2s_harness.experiment.worlds import stage, tell
+from w2s_harness.kinds import kind_of
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.plan import Cell
 from w2s_harness.types import World
@@ -143,7 +144,7 @@ def test_every_draw_is_vanilla_on_the_labels_that_methods_get(made):
     x, holdout = (made.features(setting, split) for split in ("train_unlabel", "test"))
     for place in (0, 1, 5):
         told = tell(made.bench, ref, 3, found.worlds[place])
-        z = fit_exact(x[told.drawn], told.weak, setting.data.kind, c=0.1).logits(holdout)
+        z = fit_exact(x[told.drawn], told.weak, kind_of(setting.data.kind), c=0.1).logits(holdout)
         right = ((z > 0) == gold_of(setting.data, "test").labels).astype(float)
         assert np.array_equal(found.outcomes[3][place], right)
 

@@ -13,6 +13,7 @@ from w2s_harness.data.gold import gold_of
 from w2s_harness.data.resolve import data_task
 from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.stages.readouts import ReadMargins, ReadoutHeads, with_mean, zero_shot_starred
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.probe import fit_exact
 from w2s_harness.plan import PlannedTask
 from w2s_harness.scoring.readouts import labels
@@ -108,7 +109,7 @@ def test_a_head_is_vanilla_on_the_readouts_labels(made):
     z, _ = with_mean(place.bench, setting.ref, 2)
     kept, y = labels(z[2], 0.5)
     x, test = (place.features(setting, split) for split in ("train_unlabel", "test"))
-    probe = fit_exact(x[setting.draw("train_unlabel", 2)][kept], y, "verify", c=0.1)
+    probe = fit_exact(x[setting.draw("train_unlabel", 2)][kept], y, VERIFY, c=0.1)
     right = (probe.logits(test) > 0) == gold_of(setting.data, "test").labels
     assert (point.outcomes[2] == right).all()
 

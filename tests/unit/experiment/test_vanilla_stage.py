@@ -15,6 +15,7 @@ from w2s_harness.experiment.seeds import named_seed
 from w2s_harness.experiment.stages.teachers import weak_labels
 from w2s_harness.experiment.stages.tuning import Tune
 from w2s_harness.experiment.stages.vanilla import VanillaPath, starred
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.probe import Path, fit_exact
 from w2s_harness.models.selection import C_GRID, EPOCH_GRID
 from w2s_harness.scoring.starred import Point, Starred
@@ -47,10 +48,10 @@ def test_every_point_is_vanilla_at_its_settings(place):
         weak = weak_labels(place.bench, setting.ref, seed)
         x = place.features(setting, "train_unlabel")[setting.draw("train_unlabel", seed)]
         for c in (1e-4, 0.1):
-            z = fit_exact(x, weak, "verify", c=c).logits(place.features(setting, "test"))
+            z = fit_exact(x, weak, VERIFY, c=c).logits(place.features(setting, "test"))
             assert np.array_equal(exact[c].outcomes[seed], ((z > 0) == gold).astype(float))
         named = named_seed(setting.root_seed, setting.data.digest, "vanilla*", "path", seed)
-        by_steps = Path(x, weak, "verify", c=0.1, lr=0.03, seed=named)
+        by_steps = Path(x, weak, VERIFY, c=0.1, lr=0.03, seed=named)
         by_steps.run(2.0, 2.0)
         z = by_steps.probe().logits(place.features(setting, "test"))
         (point,) = [p for p in found["path"].points if p.settings == {"epochs": 2.0, "lr": 0.03}]

@@ -10,6 +10,7 @@ from fake_student import index, problem, student
 from richer_student import RicherConnection, sign, targets
 
 from w2s_harness import Problem, Skip
+from w2s_harness.kinds import PREFERENCE, VERIFY
 from w2s_harness.rows import Rows
 from w2s_harness.wire import messages as wire
 from w2s_plugins.methods import ccs, ccs_es
@@ -97,19 +98,19 @@ def test_evolution_raises_the_fitness_and_moves_no_bias_of_preferences():
     x = np.random.default_rng(1).standard_normal((40, 3))
     theta = np.array([0.3, -0.2, 0.1, 0.0])
     method = ccs_es.CCSEvolution(generations=20)
-    evolved = method.evolve(theta, x, -x, "preference", rng())
+    evolved = method.evolve(theta, x, -x, PREFERENCE, rng())
     before, after = (ccs_es.fitness(t[:, None], x, -x)[0] for t in (theta, evolved))
     assert after > before + 0.05
     assert evolved[-1] == 0.0
-    assert method.evolve(theta, x, -x, "verify", rng())[-1] != 0.0
+    assert method.evolve(theta, x, -x, VERIFY, rng())[-1] != 0.0
 
 
 def test_a_head_is_read_back_from_its_own_log_odds():
     x = np.random.default_rng(2).standard_normal((30, 4)) + 3.0
     weights, bias = np.array([1.0, -2.0, 0.5, 0.0]), 0.7
-    scale = ccs_es.Scale.of(x, "verify")
+    scale = ccs_es.Scale.of(x, VERIFY)
     z = ccs_es.log_odds(1 / (1 + np.exp(-(x @ weights + bias))))
-    back, offset = scale.undo(ccs_es.read_back(scale.apply(x), z, "verify"))
+    back, offset = scale.undo(ccs_es.read_back(scale.apply(x), z, VERIFY))
     assert back == pytest.approx(weights, abs=1e-6)
     assert offset == pytest.approx(bias, abs=1e-6)
 

@@ -9,6 +9,7 @@ import pytest
 from fake_student import FakeConnection, index, problem, student
 from richer_student import targets
 
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.probe import fit_exact, sigmoid
 from w2s_plugins.methods.noise_correction import NoiseCorrection, anchors, out_of_fold, posterior
 
@@ -82,10 +83,10 @@ def test_rounds_of_the_posterior_lower_the_forward_loss_of_a_solved_head():
     x = random.normal(size=(400, 3))
     gold = random.random(400) < sigmoid(3.0 * x[:, 0])
     weak = (np.where(gold, random.random(400) < 0.9, random.random(400) < 0.3)).astype(float)
-    own = sigmoid(fit_exact(x, weak, "verify", c=1e6).logits(x))
+    own = sigmoid(fit_exact(x, weak, VERIFY, c=1e6).logits(x))
     losses = [forward_loss(own, weak, 0.3, 0.9)]
     for _ in range(20):
-        own = sigmoid(fit_exact(x, posterior(own, weak, 0.3, 0.9), "verify", c=1e6).logits(x))
+        own = sigmoid(fit_exact(x, posterior(own, weak, 0.3, 0.9), VERIFY, c=1e6).logits(x))
         losses.append(forward_loss(own, weak, 0.3, 0.9))
     assert all(later <= before + 1e-9 for before, later in itertools.pairwise(losses))
     # Labels that are 1 too often move the uncorrected threshold; the corrected one comes back to the gold.

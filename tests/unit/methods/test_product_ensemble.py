@@ -7,6 +7,7 @@ import pytest
 from fake_student import FakeConnection, index, problem, student
 from richer_student import targets
 
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.targets import Loss, check_options, detached_target
 from w2s_harness.student import Student
 from w2s_harness.wire import messages as wire
@@ -32,7 +33,7 @@ def test_the_loss_that_product_names_multiplies_weak_label_and_own_view():
     # .8 and .6: 1 gets .8 * .6 = .48, 0 gets .2 * .4 = .08; .48 / .56 = 6/7.
     loss = Loss("product", {"alpha": 1.0, "beta": 1.0})
     check_options(loss)
-    found = detached_target(np.array([0.8]), np.array([0.6]), "verify", loss)
+    found = detached_target(np.array([0.8]), np.array([0.6]), VERIFY, loss)
     assert found == pytest.approx([6 / 7])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models import control
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
@@ -62,7 +63,7 @@ def test_a_worker_is_told_of_the_chain(open_cell):
 def test_a_chain_student_reads_the_cells_rows_with_its_own_network(open_cell, shelf, smaller, verify_rows):
     cell = open_cell(access=("embeddings",))
     got = values(cell.serve(wire.Embed(rows([0, 1]), model=1)))
-    own = extract(shelf.model(smaller), verify_rows[:N], "verify")
+    own = extract(shelf.model(smaller), verify_rows[:N], VERIFY)
     assert_array_equal(got, own.features[[N - 1, N - 2]])
     assert not np.array_equal(got, values(cell.serve(wire.Embed(rows([0, 1])))))
     z = values(cell.serve(wire.ZeroShotMargins(rows([0]), "min", model=1)))
@@ -127,7 +128,7 @@ def test_a_chain_student_is_charged_by_its_own_size(open_cell, shelf, llama, sma
     cell = open_cell()
     handle(cell.serve(fit(model=1)))
     small = cell.close()
-    tokens = sum(extract(shelf.model(smaller), cell._order.train.rows, "verify").tokens)
+    tokens = sum(extract(shelf.model(smaller), cell._order.train.rows, VERIFY).tokens)
     assert (small.fits, small.tokens) == (1, tokens)
     solve = 4 * N * shelf.shape(smaller).features * small.trained[0].steps
     assert small.flops == 2 * shelf.shape(smaller).parameters * tokens + solve

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.kinds import KINDS, VERIFY
 from w2s_harness.models import control, embedding
 from w2s_harness.models.prompts import PER_TOKEN, Prompts
 from w2s_harness.models.shelf import Shelf
@@ -147,10 +148,10 @@ def test_what_is_left_has_to_suffice_for_the_length_of_the_prompts(open_cell, mo
     refused(cell.serve(wire.ZeroShotMargins(rows(), "{question}" * 9 + ASK)), "FLOPs", fatal=True)
 
 
-@pytest.mark.parametrize("kind", ["verify", "preference"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("name", ["sum", "ask", "compare", "{note} is {note} of {question}"])
 def test_lengths_are_those_of_the_prompts(llama, verify_rows, preference_rows, kind, name):
-    given = (verify_rows if kind == "verify" else preference_rows)[:6]
+    given = (verify_rows if kind is VERIFY else preference_rows)[:6]
     known = llama.templates.get(name)
     template = Template(**known) if known else Template("answer", text=name)
     prompts = Prompts(template, given, kind, notes=["a note"] * 6 if "note" in name else None)

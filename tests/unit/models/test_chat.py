@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.chat import chat_of
 from w2s_harness.models.generate import generate
 from w2s_harness.models.loading import load
@@ -61,7 +62,7 @@ def test_one_pass_and_two_give_the_same_margin(folder):
     model = opened(folder(PLAIN))
     rows = [TextRow("Tom has 3 apples", candidate="5"), TextRow("how many", candidate="no")]
     asked = Template("answer", text="{question} {candidate}", yes="yes", no="no")
-    one, _ = margins(model, asked, rows, "verify", [])
+    one, _ = margins(model, asked, rows, VERIFY, [])
     chat = model.chat
     expected = []
     for row in rows:
@@ -80,7 +81,7 @@ def test_notes_and_features_are_read_through_it_and_not_without(folder, verify_r
     source = folder(PLAIN)
     chat, plain = opened(source), load(Model(source=source, readout="auto"))
     assert plain.chat is None
-    a, b = (extract(model, verify_rows, "verify").features for model in (chat, plain))
+    a, b = (extract(model, verify_rows, VERIFY).features for model in (chat, plain))
     assert a.shape == b.shape and not np.allclose(a, b)
     notes = generate(chat, ["Tom has"], 4, lambda _: None)
     assert len(notes) == 1

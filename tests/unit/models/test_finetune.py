@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import PREFERENCE, VERIFY
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict
 from w2s_harness.models.finetune import Trainer, _batches
@@ -36,15 +37,15 @@ def gold(rows):
 
 @pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
 def test_training_lowers_the_loss_and_leaves_the_model_as_it_was(readable, verify_rows, settings):
-    before = extract(readable, verify_rows, "verify").features
+    before = extract(readable, verify_rows, VERIFY).features
     trainer = Trainer(readable, settings)
     y = gold(verify_rows)
-    state, met = trainer.train(verify_rows, "verify", y, seed=0, epochs=8)
-    z = trainer.logits(state, verify_rows, "verify")
+    state, met = trainer.train(verify_rows, VERIFY, y, seed=0, epochs=8)
+    z = trainer.logits(state, verify_rows, VERIFY)
     trace = cross_entropy(y, met)
     assert cross_entropy(y, z).mean() < 0.75 * trace[0].mean()
     assert trace.shape == (2, 40) and trace[1].mean() < trace[0].mean()
-    assert extract(readable, verify_rows, "verify").features.tobytes() == before.tobytes()
+    assert extract(readable, verify_rows, VERIFY).features.tobytes() == before.tobytes()
 
 
 @pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
@@ -52,7 +53,7 @@ def test_a_seed_repeats_and_another_differs(readable, verify_rows, settings):
     y = gold(verify_rows)
     trainer = Trainer(readable, settings)
     a, b, c = (
-        trainer.logits(trainer.train(verify_rows, "verify", y, seed=s, epochs=1)[0], verify_rows, "verify")
+        trainer.logits(trainer.train(verify_rows, VERIFY, y, seed=s, epochs=1)[0], verify_rows, VERIFY)
         for s in (1, 1, 2)
     )
     assert a.tobytes() == b.tobytes() and a.tobytes() != c.tobytes()
@@ -64,15 +65,15 @@ def test_checkpoints_are_the_student_after_each_epoch(readable, verify_rows):
     y, seen = np.linspace(0, 1, len(verify_rows)), {}
 
     def look(epochs, state):
-        seen[epochs] = trainer.logits(state, verify_rows, "verify")
+        seen[epochs] = trainer.logits(state, verify_rows, VERIFY)
 
-    watched, _ = trainer.train(verify_rows, "verify", y, seed=1, checkpoint=look)
+    watched, _ = trainer.train(verify_rows, VERIFY, y, seed=1, checkpoint=look)
     assert list(seen) == [1.0, 2.0]
-    alone, _ = trainer.train(verify_rows, "verify", y, seed=1)
-    assert np.array_equal(trainer.logits(alone, verify_rows, "verify"), seen[2.0])
-    assert np.array_equal(trainer.logits(watched, verify_rows, "verify"), seen[2.0])
-    one, _ = trainer.train(verify_rows, "verify", y, seed=1, epochs=1)
-    assert np.array_equal(trainer.logits(one, verify_rows, "verify"), seen[1.0])
+    alone, _ = trainer.train(verify_rows, VERIFY, y, seed=1)
+    assert np.array_equal(trainer.logits(alone, verify_rows, VERIFY), seen[2.0])
+    assert np.array_equal(trainer.logits(watched, verify_rows, VERIFY), seen[2.0])
+    one, _ = trainer.train(verify_rows, VERIFY, y, seed=1, epochs=1)
+    assert np.array_equal(trainer.logits(one, verify_rows, VERIFY), seen[1.0])
 
 
 def test_lora_trains_adapters_only_and_shares_the_weights(readable, verify_rows):
@@ -85,19 +86,19 @@ def test_lora_trains_adapters_only_and_shares_the_weights(readable, verify_rows)
 def test_preferences_are_antisymmetric(loaded, preference_rows):
     trainer = Trainer(loaded, FULL)
     y = np.linspace(0, 1, 40)
-    state, _ = trainer.train(preference_rows, "preference", y, seed=0, epochs=1)
-    z = trainer.logits(state, preference_rows, "preference")
+    state, _ = trainer.train(preference_rows, PREFERENCE, y, seed=0, epochs=1)
+    z = trainer.logits(state, preference_rows, PREFERENCE)
     turned = [type(r)(r.prompt, first=r.second, second=r.first) for r in preference_rows]
-    assert trainer.logits(state, turned, "preference") == pytest.approx(-z, abs=1e-3)
+    assert trainer.logits(state, turned, PREFERENCE) == pytest.approx(-z, abs=1e-3)
     assert abs(z).max() > 1e-3
 
 
 def test_init_goes_on_from_a_student(readable, verify_rows):
     y = gold(verify_rows)
     trainer = Trainer(readable, FULL)
-    state, _ = trainer.train(verify_rows, "verify", y, seed=0)
-    z = trainer.logits(state, verify_rows, "verify")
-    _, met = trainer.train(verify_rows, "verify", y, seed=1, epochs=0.2, init=state)
+    state, _ = trainer.train(verify_rows, VERIFY, y, seed=0)
+    z = trainer.logits(state, verify_rows, VERIFY)
+    _, met = trainer.train(verify_rows, VERIFY, y, seed=1, epochs=0.2, init=state)
     first = np.flatnonzero(abs(cross_entropy(y, met[0]) - cross_entropy(y, z)) < 1e-4)
     assert len(first) >= 8
 
@@ -106,10 +107,8 @@ def test_rows_of_weight_zero_do_not_matter(readable, verify_rows):
     y = gold(verify_rows)
     weight = np.arange(40) % 2.0
     trainer = Trainer(readable, FULL)
-    a, _ = trainer.train(verify_rows, "verify", y, seed=0, weight=weight, epochs=1)
-    b, _ = trainer.train(
-        verify_rows, "verify", np.where(weight > 0, y, 1 - y), seed=0, weight=weight, epochs=1
-    )
+    a, _ = trainer.train(verify_rows, VERIFY, y, seed=0, weight=weight, epochs=1)
+    b, _ = trainer.train(verify_rows, VERIFY, np.where(weight > 0, y, 1 - y), seed=0, weight=weight, epochs=1)
     assert torch.equal(a.weights, b.weights)
 
 
@@ -117,15 +116,15 @@ def test_rows_of_weight_zero_do_not_matter(readable, verify_rows):
 def test_the_other_losses_train_to_another_student(readable, verify_rows, loss, monkeypatch):
     y = np.clip(gold(verify_rows), 0.3, 0.7)
     trainer = Trainer(readable, FULL)
-    plain, _ = trainer.train(verify_rows, "verify", y, seed=0)
-    other, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss)
-    spread = [abs(trainer.logits(s, verify_rows, "verify")).mean() for s in (plain, other)]
+    plain, _ = trainer.train(verify_rows, VERIFY, y, seed=0)
+    other, _ = trainer.train(verify_rows, VERIFY, y, seed=0, loss=loss)
+    spread = [abs(trainer.logits(s, verify_rows, VERIFY)).mean() for s in (plain, other)]
     assert spread[1] > spread[0]
     # A batch that does not fit at once is trained on in parts, to the same end.
     monkeypatch.setattr("w2s_harness.models.finetune.MICRO_TOKENS", 64)
-    parts, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss, epochs=0.4)
+    parts, _ = trainer.train(verify_rows, VERIFY, y, seed=0, loss=loss, epochs=0.4)
     monkeypatch.undo()
-    whole, _ = trainer.train(verify_rows, "verify", y, seed=0, loss=loss, epochs=0.4)
+    whole, _ = trainer.train(verify_rows, VERIFY, y, seed=0, loss=loss, epochs=0.4)
     assert parts.weights.numpy() == pytest.approx(whole.weights.numpy(), abs=2e-3)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models import control
 from w2s_harness.models.generate import generate
 from w2s_harness.models.loading import load
@@ -138,7 +139,7 @@ def margin(model, text):
     from w2s_harness.wire.rows import TextRow
 
     # The row's own text is not read: all of it stands in the template.
-    got, _ = margins(model, Template("answer", text=text), [TextRow("", "")], "verify", ())
+    got, _ = margins(model, Template("answer", text=text), [TextRow("", "")], VERIFY, ())
     return float(got[0])
 
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models import folder as folder_checks
 from w2s_harness.models import shapes
 from w2s_harness.models.loading import load
@@ -88,7 +89,7 @@ def test_a_wrappers_prefix_is_taken_off_and_said(build, copy, verify_rows, prefi
         load(Model(source=build("Llama"))),
         load(Model(source=str(copy("Llama", renamed(prefix))))),
     )
-    a, b = (extract(model, verify_rows, "verify").features for model in (plain, wrapped))
+    a, b = (extract(model, verify_rows, VERIFY).features for model in (plain, wrapped))
     assert np.array_equal(a, b)
     assert not plain.notes and "prefix" in wrapped.notes[0]
 
@@ -100,7 +101,7 @@ def test_a_wrapper_inside_a_name_is_taken_off(build, copy, verify_rows):
         }
 
     plain, wrapped = load(Model(source=build("Llama"))), load(Model(source=str(copy("Llama", change))))
-    a, b = (extract(model, verify_rows, "verify").features for model in (plain, wrapped))
+    a, b = (extract(model, verify_rows, VERIFY).features for model in (plain, wrapped))
     assert np.array_equal(a, b)
 
 
@@ -142,7 +143,7 @@ def test_heads_that_no_readout_uses_may_be_absent_or_left_over(build, copy, veri
 
     plain = load(Model(source=build("Bert"), readout="auto"))
     other = load(Model(source=str(copy("Bert", change)), readout="auto"))
-    a, b = (extract(model, verify_rows, "verify").features for model in (plain, other))
+    a, b = (extract(model, verify_rows, VERIFY).features for model in (plain, other))
     assert np.array_equal(a, b)
     assert other.notes == ("not used: classifier, cls",)
 
@@ -250,7 +251,7 @@ def test_what_predicts_tokens_is_asked_of_the_network(tokenizer, tmp_path, verif
     tokenizer.save_pretrained(tmp_path)
     model = load(Model(source=str(tmp_path), readout="auto"))
     assert model.is_causal and model.settings.readout == "surprise" and model.context == 64
-    assert extract(model, verify_rows, "verify").likelihoods.shape == (40, 3)
+    assert extract(model, verify_rows, VERIFY).likelihoods.shape == (40, 3)
 
 
 @pytest.mark.parametrize("name", ["Rwkv", "Mamba", "GPT2", "OPT"])
@@ -274,7 +275,7 @@ def test_networks_that_name_their_parts_otherwise_predict_tokens(tokenizer, tmp_
     model = load(Model(source=str(tmp_path), readout="auto"))
     assert model.is_causal and model.width == 32 and model.layers == 3
     assert model.context == (64 if name in ("GPT2", "OPT") else 1024)
-    got = extract(model, verify_rows, "verify")
+    got = extract(model, verify_rows, VERIFY)
     assert np.isfinite(got.features).all() and got.likelihoods.shape == (40, 3)
 
 
@@ -285,7 +286,7 @@ def test_positions_that_begin_after_the_padding_are_not_counted(build, verify_ro
     model = load(Model(source=build(name), readout="auto"))
     assert not model.is_causal and model.context == 64
     long = [TextRow("Tom has apples " * 90, candidate="yes"), *verify_rows]
-    got = extract(model, long, "verify")
+    got = extract(model, long, VERIFY)
     assert got.n_cut == 1 and got.tokens[0] == 64 and np.isfinite(got.features).all()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models import folder
 from w2s_harness.models.loading import load
 from w2s_harness.models.readout import extract
@@ -35,11 +36,11 @@ def test_what_cannot_be_read_is_told_from_outside(place, name, said):
 def test_biogpt_predicts_tokens(place):
     model = load(Model(source=str(place / "biogpt"), readout="auto"))
     assert model.is_causal and model.settings.readout == "surprise"
-    assert extract(model, ROWS, "verify").likelihoods.shape == (2, 3)
+    assert extract(model, ROWS, VERIFY).likelihoods.shape == (2, 3)
 
 
 def test_roberta_has_64_positions(place):
     model = load(Model(source=str(place / "roberta"), readout="auto"))
-    got = extract(model, ROWS, "verify")
+    got = extract(model, ROWS, VERIFY)
     assert not model.is_causal and model.context == 64
     assert got.n_cut == 1 and got.tokens[0] == 64

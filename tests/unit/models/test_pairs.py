@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import PREFERENCE, VERIFY
 from w2s_harness.models import control
 from w2s_harness.models.baseline import fit_predict
 from w2s_harness.models.loading import load
@@ -26,7 +27,7 @@ def test_a_pair_lists_without_its_models(module, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     (pair,) = module.w2s_pairs()
     assert pair.name == module.__name__.rpartition(".")[2]
-    for kind, asked in (("verify", "ask"), ("preference", "compare")):
+    for kind, asked in ((VERIFY, "ask"), (PREFERENCE, "compare")):
         templates = parse_templates(pair.strong.templates, kind)
         assert asked in templates and "sum" in templates
 
@@ -69,5 +70,5 @@ def test_the_packages_of_smollm2_are_read(verify_rows):
     weak, strong = load(pair.weak), load(pair.strong)
     assert not weak.is_causal and (weak.width, weak.layers) == (384, 7)
     assert strong.is_causal and (strong.width, strong.layers) == (576, 31)
-    assert extract(weak, verify_rows[:4], "verify").features.shape == (4, 384)
-    assert extract(strong, verify_rows[:4], "verify").features.shape == (4, 2 * 576 + 12)
+    assert extract(weak, verify_rows[:4], VERIFY).features.shape == (4, 384)
+    assert extract(strong, verify_rows[:4], VERIFY).features.shape == (4, 2 * 576 + 12)

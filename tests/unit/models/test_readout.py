@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import PREFERENCE, VERIFY
 from w2s_harness.models import readout, shelf, splits
 from w2s_harness.models.control import SplitRef
 from w2s_harness.models.loading import load
@@ -17,7 +18,7 @@ from w2s_harness.wire.rows import TextRow
 
 def by_hand(loaded, row):
     """Logits and last hidden states of one unpadded text, by the model's own forward."""
-    (e,) = encode(loaded.tokenizer, texts([row], "verify"), loaded.context)
+    (e,) = encode(loaded.tokenizer, texts([row], VERIFY), loaded.context)
     with torch.no_grad():
         out = loaded.network(input_ids=torch.tensor([e.ids]), output_hidden_states=True)
     logprobs = torch.log_softmax(out.logits[0].double(), -1)[e.start - 1 : e.stop - 1]
@@ -27,7 +28,7 @@ def by_hand(loaded, row):
 
 
 def test_the_surprise_readout_is_what_its_docstring_says(loaded, verify_rows):
-    got = extract(loaded, verify_rows, "verify")
+    got = extract(loaded, verify_rows, VERIFY)
     for i in (0, 7, 23):
         logprobs, own, hidden = by_hand(loaded, verify_rows[i])
         gap = own - logprobs.amax(1)
@@ -51,36 +52,36 @@ def test_mean_and_last_readouts(build, verify_rows):
     mean = load(Model(source=build("Llama"), readout="mean"))
     last = load(Model(source=build("Llama"), readout="last"))
     _, _, hidden = by_hand(mean, verify_rows[3])
-    assert extract(mean, verify_rows, "verify").features[3] == pytest.approx(
+    assert extract(mean, verify_rows, VERIFY).features[3] == pytest.approx(
         hidden[-1].mean(0).numpy(), abs=1e-4
     )
-    assert extract(last, verify_rows, "verify").features[3] == pytest.approx(hidden[-1][-1].numpy(), abs=1e-4)
+    assert extract(last, verify_rows, VERIFY).features[3] == pytest.approx(hidden[-1][-1].numpy(), abs=1e-4)
 
 
 def test_a_preference_is_first_minus_second(loaded, preference_rows):
     first = [TextRow(row.prompt, candidate=row.first) for row in preference_rows]
     second = [TextRow(row.prompt, candidate=row.second) for row in preference_rows]
-    both = extract(loaded, preference_rows, "preference")
-    a, b = extract(loaded, first, "verify"), extract(loaded, second, "verify")
+    both = extract(loaded, preference_rows, PREFERENCE)
+    a, b = extract(loaded, first, VERIFY), extract(loaded, second, VERIFY)
     assert both.features == pytest.approx(a.features - b.features, abs=2e-3)
     assert both.likelihoods == pytest.approx(a.likelihoods - b.likelihoods, abs=2e-3)
     assert both.tokens.tolist() == (a.tokens + b.tokens).tolist()
 
 
 def test_the_same_rows_give_the_same_bits(loaded, verify_rows):
-    a, b = extract(loaded, verify_rows, "verify"), extract(loaded, verify_rows, "verify")
+    a, b = extract(loaded, verify_rows, VERIFY), extract(loaded, verify_rows, VERIFY)
     assert a.features.tobytes() == b.features.tobytes()
 
 
 def test_cut_rows_are_counted(loaded, verify_rows):
     long = TextRow("Tom has 1 apples " * 60, candidate=" so 7")
-    got = extract(loaded, [*verify_rows, long], "verify")
+    got = extract(loaded, [*verify_rows, long], VERIFY)
     assert got.n_cut == 1 and got.tokens[-1] == 96
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_layers_are_mean_states_over_the_response(loaded, verify_rows, layer):
-    (got,) = layer_means(loaded, verify_rows, "verify", [layer])
+    (got,) = layer_means(loaded, verify_rows, VERIFY, [layer])
     _, _, hidden = by_hand(loaded, verify_rows[5])
     assert got[5] == pytest.approx(hidden[layer].mean(0).numpy(), abs=1e-4)
 
@@ -88,13 +89,13 @@ def test_layers_are_mean_states_over_the_response(loaded, verify_rows, layer):
 def test_an_answer_is_appended_to_the_candidate(loaded, verify_rows):
     row = verify_rows[0]
     told = TextRow(row.prompt, candidate=f"{row.candidate} incorrect")
-    got = layer_means(loaded, [row], "verify", [2], answer=0)
-    assert got == pytest.approx(layer_means(loaded, [told], "verify", [2]), abs=1e-5)
+    got = layer_means(loaded, [row], VERIFY, [2], answer=0)
+    assert got == pytest.approx(layer_means(loaded, [told], VERIFY, [2]), abs=1e-5)
 
 
 def test_one_pass_gives_the_bits_that_a_pass_per_layer_gives(loaded, verify_rows):
-    every = layer_means(loaded, verify_rows, "verify", range(3))
-    apart = [layer_means(loaded, verify_rows, "verify", [layer])[0] for layer in range(3)]
+    every = layer_means(loaded, verify_rows, VERIFY, range(3))
+    apart = [layer_means(loaded, verify_rows, VERIFY, [layer])[0] for layer in range(3)]
     assert every.tobytes() == np.stack(apart).tobytes()
 
 
@@ -106,10 +107,10 @@ def test_layers_of_a_split_are_read_in_one_pass_and_kept(loaded, verify_rows, mo
     monkeypatch.setattr(shelf.Shelf, "model", lambda self, settings: loaded)
     reads = shelf.Reads(shelf.Shelf(), loaded.settings)
     for order in ([3, 1], [0, 2]):
-        split = splits.Split(SplitRef(rows=tuple(verify_rows)), np.array(order), "verify", reads)
+        split = splits.Split(SplitRef(rows=tuple(verify_rows)), np.array(order), VERIFY, reads)
         got = [split.layer_means(np.array([1]), layer, None) for layer in (1, 2, -1)]
         assert got[1].tobytes() == got[2].tobytes() != got[0].tobytes()
-        whole = layer_means(loaded, verify_rows, "verify", range(3))
+        whole = layer_means(loaded, verify_rows, VERIFY, range(3))
         assert got[0].tobytes() == whole[1][order[1]].tobytes()
     assert passes == ([[0, 1, 2]] if room > 1 else [[1], [2]])
     with pytest.raises(ModelError, match="layer 3 is out of range"):
@@ -120,14 +121,14 @@ def test_layers_of_a_split_are_read_in_one_pass_and_kept(loaded, verify_rows, mo
 def test_the_architectures_of_the_published_pair_load(build, verify_rows, name):
     model = load(Model(source=build(name), readout="last"))
     assert model.is_causal and model.layers == 3 and model.context == 96
-    assert extract(model, verify_rows, "verify").features.shape == (40, 32)
+    assert extract(model, verify_rows, VERIFY).features.shape == (40, 32)
 
 
 def test_an_encoder_pools_the_whole_text_and_has_no_likelihoods(build, verify_rows):
     model = load(Model(source=build("Bert"), readout="mean"))
-    got = extract(model, verify_rows, "verify")
+    got = extract(model, verify_rows, VERIFY)
     assert not model.is_causal and got.likelihoods.shape == (40, 0)
-    (e,) = encode(model.tokenizer, texts(verify_rows[:1], "verify"), model.context)
+    (e,) = encode(model.tokenizer, texts(verify_rows[:1], VERIFY), model.context)
     with torch.no_grad():
         hidden = model.network(input_ids=torch.tensor([e.ids])).last_hidden_state[0]
     assert got.features[0] == pytest.approx(hidden.mean(0).numpy(), abs=1e-4)

@@ -15,6 +15,7 @@ import pytest
 
 from w2s_harness.errors import ModelError, Skip, WorkerError
 from w2s_harness.handles import ask
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models import control
 from w2s_harness.models.bounds import held_bytes, memory_share
 from w2s_harness.models.client import ServiceClient
@@ -89,7 +90,7 @@ def test_a_baseline_service_fits_and_predicts(features):
                 "path",
             )
         )
-    expected = sigmoid(fit_exact(x, y, "verify", c=0.5).logits(x[:9]))
+    expected = sigmoid(fit_exact(x, y, VERIFY, c=0.5).logits(x[:9]))
     assert wire.unpack(got.values[0]).tobytes() == expected.tobytes()
     assert set(tuned.settings) == {"c"} and len(tuned.grid) >= len(C_GRID)
     assert set(path.settings) == {"epochs", "lr"}
@@ -108,7 +109,7 @@ def test_a_worker_facing_service_serves_a_cell(features):
         assert meter.fits == 1 and meter.tokens == 2 * 40 * 7
         with pytest.raises(WorkerError, match="no cell is open"):
             service.serve(wire.Budget())
-    assert wire.unpack(values) == pytest.approx(sigmoid(fit_exact(x, y, "verify", c=0.1).logits(x)))
+    assert wire.unpack(values) == pytest.approx(sigmoid(fit_exact(x, y, VERIFY, c=0.1).logits(x)))
 
 
 def test_neither_role_takes_the_others_messages(features):
@@ -145,7 +146,7 @@ def test_extraction_over_the_wire_equals_extraction_at_home(llama, loaded, verif
 
     with ServiceClient("worker-facing") as service:
         got = service.extract(control.Extract(llama, "verify", verify_rows))
-    here = extract(loaded, verify_rows, "verify")
+    here = extract(loaded, verify_rows, VERIFY)
     assert wire.unpack(got.features) == pytest.approx(here.features, abs=1e-4)
     assert wire.unpack(got.tokens).tolist() == here.tokens.tolist()
     assert got.shape == control.Shape(loaded.parameters, 3, 76)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.kinds import kind_of
 from w2s_harness.models import control
 from w2s_harness.models.readout import extract
 from w2s_harness.models.shelf import Shelf
@@ -28,7 +29,7 @@ def refs(shelf, llama, verify_rows, preference_rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("features")
 
     def ref(kind, name, rows):
-        got = extract(shelf.model(llama), rows, kind)
+        got = extract(shelf.model(llama), rows, kind_of(kind))
         np.save(folder / f"{kind}-{name}.npy", got.features)
         np.save(folder / f"{kind}-{name}-likelihoods.npy", got.likelihoods)
         return control.SplitRef(

@@ -3,19 +3,20 @@ from __future__ import annotations
 import pytest
 
 from w2s_harness.errors import ModelError
+from w2s_harness.kinds import PREFERENCE, VERIFY
 from w2s_harness.models.text import SEPARATOR, batches, encode, texts
 from w2s_harness.wire.rows import TextRow
 
 
 def test_a_verify_row_is_one_text_and_a_preference_row_two():
-    verify = texts([TextRow("q", candidate="c")], "verify")
+    verify = texts([TextRow("q", candidate="c")], VERIFY)
     assert verify == [("q" + SEPARATOR, "c")]
-    assert texts([TextRow("q", first="a", second="b")], "preference") == [("q\n", "a"), ("q\n", "b")]
+    assert texts([TextRow("q", first="a", second="b")], PREFERENCE) == [("q\n", "a"), ("q\n", "b")]
 
 
 def test_a_row_without_its_response_is_named():
     with pytest.raises(ModelError, match="row 1 holds no response"):
-        texts([TextRow("q", candidate="c"), TextRow("q", first="a", second="b")], "verify")
+        texts([TextRow("q", candidate="c"), TextRow("q", first="a", second="b")], VERIFY)
 
 
 def test_a_long_text_is_cut_from_the_questions_start(tokenizer):

@@ -9,6 +9,7 @@ import pytest
 from safetensors import safe_open
 
 from w2s_harness import Model
+from w2s_harness.kinds import VERIFY
 from w2s_harness.models.loading import load
 from w2s_harness.models.readout import extract
 from w2s_harness.wire.rows import TextRow
@@ -84,7 +85,7 @@ def test_a_row_is_read_as_its_document_was_written(corpus):
 def probed(model: Model, values: np.ndarray, names: list[str]) -> float:
     """Holdout accuracy of a least-squares probe of half of the rows, of a balanced binary target."""
     rows = [TextRow(name, "often now", None, None) for name in names]
-    x = extract(load(model), rows, "verify").features.astype(float)
+    x = extract(load(model), rows, VERIFY).features.astype(float)
     x = np.c_[(x - x.mean(0)) / np.maximum(x.std(0), 1e-6), np.ones(len(x))]
     half = len(x) // 2
     w = np.linalg.solve(x[:half].T @ x[:half] + 10 * np.eye(x.shape[1]), x[:half].T @ (values[:half] - 0.5))
