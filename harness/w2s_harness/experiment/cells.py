@@ -13,7 +13,7 @@ from w2s_harness.experiment import secret
 from w2s_harness.experiment.cell.ended import AnyCell, Ended
 from w2s_harness.experiment.cell.given import GivenCell
 from w2s_harness.experiment.cell.result import CellFailure, CellResult
-from w2s_harness.experiment.cell.run import CellRun
+from w2s_harness.experiment.cell.run import CellRow, CellRun
 from w2s_harness.experiment.gathering import Gathered
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.progress import CellProgress
@@ -123,7 +123,8 @@ class Cells:
         access = self.guards.grant(setting.task.task, method.id, wanted)
         columns, hidden = self._columns[setting.task.id], secret.of_method(self.plan, method)
         limits = self.plan.limits
-        return lambda cell: CellRun(cell, setting.ref, method, access, columns, limits, world, hidden)
+        shared = CellRow(setting.ref, method, access, columns, limits, world, hidden)
+        return lambda cell: CellRun(cell, shared)
 
     def refusal(self, cell: AnyCell) -> CellFailure | None:
         """Why it cannot run, whatever is kept."""

@@ -10,7 +10,7 @@ import pytest
 from w2s_harness.discovery.metadata import OURS
 from w2s_harness.errors import StoreError, UsageError
 from w2s_harness.experiment import runs, secret
-from w2s_harness.experiment.cell.run import CellRun
+from w2s_harness.experiment.cell.run import CellRow, CellRun
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.worlds import GRID, blurred, stage
 from w2s_harness.method_source import MethodSource
@@ -63,7 +63,7 @@ def test_keys_of_shipped_cells_know_nothing_of_it_and_those_of_others_hold_its_d
 
     def key(of, hidden):
         own = secret.of_method(replace(plan, secret=hidden), of)
-        return CellRun(cell, ref, of, (), frozenset(), plan.limits, secret=own).key
+        return CellRun(cell, CellRow(ref, of, (), frozenset(), plan.limits, secret=own)).key
 
     ours, theirs = method(shipped=True), method()
     assert key(ours, "") == key(ours, HERE)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +31,7 @@ from w2s_harness.experiment.orders import opening
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY
 from w2s_harness.experiment.releasing import released
 from w2s_harness.experiment.seeds import named_seed
+from w2s_harness.experiment.setting import digest
 from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.readouts import share_true
@@ -52,6 +56,44 @@ OUTPUT_LINES = 20
 
 
 @dataclass(frozen=True, eq=False)
+class CellRow:
+    """What the cells of a row in one world share."""
+
+    setting: SettingRef
+    method: PlannedMethod
+    access: tuple[str, ...]
+    columns: frozenset[str]
+    """What guards let a worker be sent of a row."""
+    limits: Limits
+    world: World | None = None
+    """None for real cells."""
+    secret: str = ""
+    """As `secret.of_method`."""
+    output_lines: int | None = OUTPUT_LINES
+    """How many of the last lines that a worker printed are kept; None for all that it sent."""
+
+    @cached_property
+    def inputs(self) -> str:
+        """Digest of the method's code and parameters, what it is given, in which world, and its limits."""
+        limits = self.limits
+        return digest(
+            [
+                self.setting.identity,
+                self.method.source.sha256,
+                dict(sorted(self.method.parameters.items())),
+                self.access,
+                self.setting.answers if "conflicts" in columns_of(self.access) else None,
+                sorted(self.columns),
+                None if self.world is None else asdict(self.world),
+                [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
+                [self.setting.share_true, self.setting.chain, self.setting.abilities],
+                secret.digest(self.secret) if self.secret else None,
+                code_of("w2s_harness"),
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class CellRun(Work[CellResult]):
     """A method's code on one setting and seed."""
 
@@ -60,26 +102,37 @@ class CellRun(Work[CellResult]):
     gives: ClassVar[type[Result]] = CellResult
 
     cell: Cell
-    setting: SettingRef
-    method: PlannedMethod
-    access: tuple[str, ...]
-    columns: frozenset[str]
-    """What guards let a worker be sent of a row."""
-    limits: Limits
-    world: World | None = None
-    """None for a real cell."""
-    secret: str = ""
-    """As `secret.of_method`."""
-    output_lines: int | None = OUTPUT_LINES
-    """How many of the last lines that a worker printed are kept; None for all that it sent."""
-    _key: list[str] = field(default_factory=list, repr=False)
+    of: CellRow
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The content address of its result, made once."""
-        if not self._key:
-            self._key.append(address(self))
-        return self._key[0]
+        return address(self)
+
+    @property
+    def setting(self) -> SettingRef:
+        """Of its row, as all that follow."""
+        return self.of.setting
+
+    @property
+    def method(self) -> PlannedMethod:
+        """The method."""
+        return self.of.method
+
+    @property
+    def access(self) -> tuple[str, ...]:
+        """What it is granted."""
+        return self.of.access
+
+    @property
+    def world(self) -> World | None:
+        """The world; None for a real cell."""
+        return self.of.world
+
+    @property
+    def secret(self) -> str:
+        """As `secret.of_method`."""
+        return self.of.secret
 
     @property
     def stage(self) -> str:
@@ -96,28 +149,17 @@ class CellRun(Work[CellResult]):
         return self.cell.id if self.world is None else f"{self.cell.id} ({self.world.name})"
 
     def inputs(self) -> Any:
-        """The method's code and parameters, what it was given, in which world, and its limits."""
-        limits = self.limits
-        return [
-            self.setting.identity,
-            self.cell.id,
-            self.method.source.sha256,
-            dict(sorted(self.method.parameters.items())),
-            self.access,
-            self.setting.answers if "conflicts" in columns_of(self.access) else None,
-            sorted(self.columns),
-            None if self.world is None else asdict(self.world),
-            [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
-            [self.setting.share_true, self.setting.chain, self.setting.abilities],
-            secret.digest(self.secret) if self.secret else None,
-            code_of("w2s_harness"),
-        ]
+        """Those of its row, and which of its cells it is."""
+        return [self.of.inputs, self.cell.id]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """What its world tells it, and the student's features and settings."""
-        settings = tuned(self.setting, by_steps=self.method.may_train_by_steps)
-        told = told_by(self.setting, self.cell.seed, self.world)
-        return (*told, *reads(self.setting, *STUDENT), *settings)
+        return _needs(self.setting, self.cell.seed, self.world, self.method.may_train_by_steps)
+
+    def need_keys(self) -> Sequence[str]:
+        """The keys of `needs`, found once for all methods."""
+        by_steps = self.method.may_train_by_steps
+        return _need_keys(self.setting, self.cell.seed, self.world, by_steps)
 
     def is_sound(self, result: Result, at: Lookup) -> bool:
         """Whether its worker was locked down as it would be now."""
@@ -174,9 +216,9 @@ class CellRun(Work[CellResult]):
         return (str(why), True) if self.world is None else (f"{SKIPPED}: {why}", False)
 
     def _kept(self, output: str) -> str:
-        if self.output_lines is None:
+        if self.of.output_lines is None:
             return output
-        return "\n".join(output.splitlines()[-self.output_lines :])
+        return "\n".join(output.splitlines()[-self.of.output_lines :])
 
     def _predict(
         self, at: At, worker: Worker, staged: Staged, watcher: _Watcher
@@ -184,18 +226,18 @@ class CellRun(Work[CellResult]):
         """The method's predictions on the holdout, in the task's own row order, and what they cost."""
         texts, client = at.setting(self.setting).data.texts, at.client
         train, test = (
-            released(split, part.shows[part.order], self.access, self.columns)
+            released(split, part.shows[part.order], self.access, self.of.columns)
             for split, part in ((texts["train_unlabel"], staged.train), (texts["test"], staged.test))
         )
         asked = self._opening(at, staged)
-        opened = client.open_cell(asked, clock_s=self.limits.service_s(_read(asked)))
+        opened = client.open_cell(asked, clock_s=self.of.limits.service_s(_read(asked)))
         try:
             outcome = converse(
                 worker,
                 self._start(at, staged, asked, opened, train, test),
                 watcher.serve,
                 begin_test=client.begin_test,
-                clock_s=self.limits.timeout_s,
+                clock_s=self.of.limits.timeout_s,
                 cancelled=at.cancel,
                 test=test,
                 noticed=watcher.notice,
@@ -249,7 +291,7 @@ class CellRun(Work[CellResult]):
         )
 
     def _opening(self, at: At, staged: Staged) -> control.OpenCell:
-        ref, limits, pair = self.setting, self.limits, at.setting(self.setting).pair
+        ref, limits, pair = self.setting, self.of.limits, at.setting(self.setting).pair
         return opening(
             at, ref, staged.train.reads[staged.train.order], staged.test.reads[staged.test.order],
             probe=probe_settings(at, ref, "strong", by_steps=self.method.may_train_by_steps),
@@ -260,6 +302,15 @@ class CellRun(Work[CellResult]):
             chain=tuple(pair.students),
             weak=pair.weak if opens(self.access, ASK_WEAK) else None,
         )  # fmt: skip
+
+
+def _needs(ref: SettingRef, seed: int, world: World | None, by_steps: bool) -> tuple[Work[Result], ...]:
+    return (*told_by(ref, seed, world), *reads(ref, *STUDENT), *tuned(ref, by_steps=by_steps))
+
+
+@functools.lru_cache(maxsize=2**12)
+def _need_keys(ref: SettingRef, seed: int, world: World | None, by_steps: bool) -> list[str]:
+    return [need.key for need in _needs(ref, seed, world, by_steps)]
 
 
 @dataclass(slots=True)

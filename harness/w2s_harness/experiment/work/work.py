@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
@@ -73,6 +74,10 @@ class Work(ABC, Generic[R_co]):
         """The works whose results it reads."""
         return ()
 
+    def need_keys(self) -> Sequence[str]:
+        """The keys of `needs`."""
+        return [need.key for need in self.needs()]
+
     def is_sound(self, result: Result, at: Lookup) -> bool:
         """Whether a kept result will do here."""
         return True
@@ -114,8 +119,7 @@ class At(Lookup, Protocol):
 
 def address(work: Work[Any]) -> str:
     """The rule: what kind of work it is, its inputs, the addresses of its needs, and the code it runs."""
-    needs = [need.key for need in work.needs()]
-    return key_of(work.kind, [work.inputs(), needs, code_of(type(work))])
+    return key_of(work.kind, [work.inputs(), work.need_keys(), code_of(type(work))])
 
 
 @functools.lru_cache(maxsize=2**14)
