@@ -32,7 +32,7 @@ from w2s_harness.experiment.shared import SharedResults
 from w2s_harness.experiment.stages.teachers import Teacher, WeakFloor
 from w2s_harness.experiment.store import Store
 from w2s_harness.experiment.work.engine import Bench, LocalEngine
-from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.result import ResultArray
 from w2s_harness.experiment.work.results import Results
 from w2s_harness.isolation.jail import Jail
 from w2s_harness.isolation.launcher import Zygote
@@ -110,13 +110,13 @@ def fill(folder: Path, plan: Plan, n_test: int) -> None:
         scored = known[cell.setting.id].scored(values)
         compute = CellCompute(1, 1000, 1e9)
         found = CellResult(
-            scored, compute, CellIsolation("off", "L0"), Array(values), solvers=("exact",), seconds=0.1
+            scored, compute, CellIsolation("off", "L0"), ResultArray(values), solvers=("exact",), seconds=0.1
         )
         results.put(cell, found)
     for here in made.settings:
         for seed in plan.seeds:
             values = right(rng, 0.6, n_test)
-            floor = WeakFloor(here.scored(values), 0, 0.6, 0.0, Array(values), Array(values))
+            floor = WeakFloor(here.scored(values), 0, 0.6, 0.0, ResultArray(values), ResultArray(values))
             results.put(Teacher(here.ref, seed), floor)
     store.sync()
     store.close()

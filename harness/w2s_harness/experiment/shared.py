@@ -83,10 +83,10 @@ class SharedWork:
         """The readouts' heads."""
         return [ReadoutHeads(s.ref, seed) for s in self.settings for seed in self.plan.seeds]
 
-    def calibrations(self) -> list[own.Calibration]:
+    def calibrations(self) -> list[own.WorldCalibration]:
         """Vanilla in the worlds of the settings whose student has readouts; of probes alone."""
         return [
-            own.Calibration(s.ref, seed, self.worlds)
+            own.WorldCalibration(s.ref, seed, self.worlds)
             for s in self.settings
             if self.is_calibrated(s)
             for seed in self.plan.seeds

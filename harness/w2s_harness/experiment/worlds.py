@@ -40,7 +40,7 @@ GRID = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class PhaseRows:
     """One phase of a cell: n rows that handles stand for, in the order of `gold`, and what stands there."""
 
     reads: Codes
@@ -72,9 +72,9 @@ class Staged:
     """All that a world decides of a cell."""
 
     told: Told
-    train: Stage
+    train: PhaseRows
     """Its positions are those of `told`."""
-    test: Stage
+    test: PhaseRows
 
 
 def tell(at: Lookup, ref: SettingRef, seed: int, world: World | None, secret: str = "") -> Told:
@@ -125,7 +125,7 @@ def stage(at: Lookup, ref: SettingRef, cell: Cell, world: World | None, secret: 
         ("train_unlabel", told.drawn), ("test", np.arange(len(texts["test"]))),
     )  # fmt: skip
     train, test = (
-        Stage(*found, release_order(texts[split], found[1], key=key))
+        PhaseRows(*found, release_order(texts[split], found[1], key=key))
         for split, index in rows
         for found in [rows_of(texts[split], index, ref, cell.seed, world, split, secret)]
     )

@@ -13,7 +13,7 @@ from w2s_harness.experiment.stages.readouts import Margins, ReadMargins
 from w2s_harness.experiment.stages.teachers import Teacher, WeakFloor
 from w2s_harness.experiment.stages.tuning import Chosen, ChosenPath, Tune, TunePath
 from w2s_harness.experiment.work.engine import Bench, LocalEngine
-from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.result import ResultArray
 from w2s_harness.experiment.work.results import Results
 from w2s_harness.models import control
 from w2s_harness.models.service import Service
@@ -137,18 +137,20 @@ def keep_features(bench, ref, role, split, x, *, tokens=None, likelihoods=None) 
         n_cut=0,
         shape=control.Shape(parameters=PARAMETERS, layers=2, features=x.shape[1]),
         flops=0.0,
-        features=Array(np.asarray(x, np.float32)),
-        likelihoods=Array(np.zeros((n, 3)) if likelihoods is None else likelihoods),
-        tokens=Array(np.full(n, 9) if tokens is None else tokens),
+        features=ResultArray(np.asarray(x, np.float32)),
+        likelihoods=ResultArray(np.zeros((n, 3)) if likelihoods is None else likelihoods),
+        tokens=ResultArray(np.full(n, 9) if tokens is None else tokens),
     )
     bench.results.put(Features(ref, role, split), found)
 
 
 def keep_labels(bench, setting, seed, labels) -> None:
     holdout = np.full(len(setting.test), 0.9)
-    floor = WeakFloor(setting.scored(holdout), 0, 0.7, 0.0, Array(np.asarray(labels)), Array(holdout))
+    floor = WeakFloor(
+        setting.scored(holdout), 0, 0.7, 0.0, ResultArray(np.asarray(labels)), ResultArray(holdout)
+    )
     bench.results.put(Teacher(setting.ref, seed), floor)
 
 
 def keep_margins(bench, setting, train, test, names=("sum",)) -> None:
-    bench.results.put(ReadMargins(setting.ref), Margins(names, None, Array(train), Array(test)))
+    bench.results.put(ReadMargins(setting.ref), Margins(names, None, ResultArray(train), ResultArray(test)))

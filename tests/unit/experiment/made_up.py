@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from w2s_harness.experiment.cell.ended import Ended
 from w2s_harness.experiment.cell.result import CellCompute, CellFailure, CellIsolation, CellResult
 from w2s_harness.experiment.setting import OnHoldout
-from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.result import ResultArray
 from w2s_harness.scoring.accuracy import pack
 
 
@@ -16,7 +16,7 @@ def well(outcomes, **more) -> CellResult:
     compute = CellCompute(fits=1, tokens=10, flops=5.0)
     scored = OnHoldout(float(outcomes.mean()), *pack(outcomes))
     return CellResult(
-        scored, compute, CellIsolation("best", "L2"), Array(outcomes), solvers=("exact",), **more
+        scored, compute, CellIsolation("best", "L2"), ResultArray(outcomes), solvers=("exact",), **more
     )
 
 

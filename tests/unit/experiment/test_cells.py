@@ -16,7 +16,7 @@ from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.progress import CellProgress
 from w2s_harness.experiment.work.engine import Bench
-from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.result import ResultArray
 from w2s_harness.experiment.work.results import Results
 from w2s_harness.hookspecs import hookimpl
 from w2s_harness.isolation.jail import Jail
@@ -55,9 +55,14 @@ def access(cells: Cells) -> dict[str, tuple[str, ...]]:
 
 def result(setting) -> CellResult:
     values = np.full(len(setting.test), 0.9)
-    no_fits = Array(np.zeros((0, 3), np.float32))
+    no_fits = ResultArray(np.zeros((0, 3), np.float32))
     return CellResult(
-        setting.scored(values), CellCompute(), ISOLATION, Array(values), targets=no_fits, weights=no_fits
+        setting.scored(values),
+        CellCompute(),
+        ISOLATION,
+        ResultArray(values),
+        targets=no_fits,
+        weights=no_fits,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.work.engine import Bench, LocalEngine
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.results import Results
 from w2s_harness.experiment.work.work import Failure, Work
 
@@ -23,7 +23,7 @@ class Number(Result):
     """A number and an array of it."""
 
     value: int
-    values: Array
+    values: ResultArray
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Toy(Work[Number]):
         if self.does == "waits":
             time.sleep(5)
         value = self.number + sum(at.of(need).value for need in self.of)
-        return Number(value, Array(np.full(3, value)))
+        return Number(value, ResultArray(np.full(3, value)))
 
 
 class Golden(Toy):

@@ -14,8 +14,8 @@ from w2s_harness.experiment.stages.own import (
     DRAWS,
     STRICT_DRAWS,
     Calibrated,
-    Calibration,
     OwnLabels,
+    WorldCalibration,
     calibrated,
     calibrating_worlds,
     own_worlds,
@@ -138,7 +138,7 @@ WORLDS = calibrating_worlds(1, "all")
 
 def test_every_draw_is_vanilla_on_the_labels_that_methods_get(made):
     ref, setting = made.setting.ref, made.setting
-    made.run(Calibration(ref, seed, WORLDS) for seed in SEEDS)
+    made.run(WorldCalibration(ref, seed, WORLDS) for seed in SEEDS)
     found = calibrated(made.bench, ref, SEEDS, WORLDS)
     assert len(found.worlds) == 3 * DRAWS + STRICT_DRAWS and set(found.outcomes) == set(SEEDS)
     x, holdout = (made.features(setting, split) for split in ("train_unlabel", "test"))

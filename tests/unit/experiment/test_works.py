@@ -19,7 +19,7 @@ from w2s_harness.experiment.stages.controls import GoldOracle, Noise, WeakAsStro
 from w2s_harness.experiment.stages.features import Features
 from w2s_harness.experiment.stages.members import VanillaMember
 from w2s_harness.experiment.stages.null import Null
-from w2s_harness.experiment.stages.own import Calibration, OwnLabels
+from w2s_harness.experiment.stages.own import OwnLabels, WorldCalibration
 from w2s_harness.experiment.stages.readouts import ReadMargins, ReadoutHeads
 from w2s_harness.experiment.stages.teachers import OTHER_TEACHER, Ceiling, Teacher
 from w2s_harness.experiment.stages.tuning import Tune, TunePath
@@ -37,7 +37,7 @@ CELL = Cell("words", "p", "plain", 0)
 WORLD = World(name="echo-0", teacher="echo")
 WORKS = {
     Features, Tune, TunePath, Teacher, Ceiling, VanillaPath, ReadMargins, ReadoutHeads, OwnLabels,
-    Calibration, Noise, WeakAsStrong, GoldOracle, Null, VanillaMember, CellRun, GivenCell,
+    WorldCalibration, Noise, WeakAsStrong, GoldOracle, Null, VanillaMember, CellRun, GivenCell,
 }  # fmt: skip
 
 
@@ -46,8 +46,8 @@ def all_works() -> set[type]:
     while left:
         for one in left.pop().__subclasses__():
             if one.__module__.startswith("w2s_harness"):
-                found.add(one)
                 left.append(one)
+                found |= {one} if hasattr(one, "kind") else set()
     return found
 
 
@@ -64,8 +64,8 @@ def one_of_each(setting, plan):
     return [
         Features(ref, "strong", "test"), Tune(ref), TunePath(ref), Teacher(ref, 0), Ceiling(ref, 0),
         VanillaPath(ref, "exact", 0), ReadMargins(ref), ReadoutHeads(ref, 0), OwnLabels(ref, 0, WORLD),
-        Calibration(ref, 0, (WORLD,)), Noise(ref, "shuffled", 0, 4), WeakAsStrong(ref, 0), GoldOracle(ref, 0),
-        Null(ref, (0, 1), 0), VanillaMember(ref, "exact", 0, 1), run_of(setting, plan),
+        WorldCalibration(ref, 0, (WORLD,)), Noise(ref, "shuffled", 0, 4), WeakAsStrong(ref, 0),
+        GoldOracle(ref, 0), Null(ref, (0, 1), 0), VanillaMember(ref, "exact", 0, 1), run_of(setting, plan),
         GivenCell(CELL, ref, plan.methods[0]),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.experiment.stages.teachers import OTHER_TEACHER, Ceiling, Top
-from w2s_harness.experiment.work.result import Array
+from w2s_harness.experiment.work.result import ResultArray
 from w2s_harness.experiment.worlds import cut, other_questions, spread, stage
 from w2s_harness.plan import Cell
 from w2s_harness.types import World
@@ -32,7 +32,7 @@ def made(setting, store):
         in_process.keep_labels(bench, found, seed, weak)
         top = np.where(np.arange(len(gold)) % 5 == 0, ~gold, gold).astype(float)
         scored = found.scored(np.full(len(found.test), 0.9))
-        bench.results.put(Ceiling(found.ref, seed, with_train=True), Top(scored, 0, 0.0, Array(top)))
+        bench.results.put(Ceiling(found.ref, seed, with_train=True), Top(scored, 0, 0.0, ResultArray(top)))
     return SimpleNamespace(setting=found, bench=bench, test=found.test, data=found.data)
 
 

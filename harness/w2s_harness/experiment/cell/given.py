@@ -12,7 +12,7 @@ from w2s_harness.experiment.cell.result import CellCompute, CellFailure, CellIso
 from w2s_harness.experiment.cell.run import CELLS
 from w2s_harness.experiment.predictions import PREDICTIONS_ONLY, parse
 from w2s_harness.experiment.setting_ref import SettingRef
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.work import At, Place, Work, address
 from w2s_harness.plan import Cell, PlannedMethod
 
@@ -65,4 +65,4 @@ class GivenCell(Work[CellResult]):
             why = f"{source.filename} holds no prediction for this holdout"
             return CellFailure(why, skipped=True, isolation=_ISOLATION)
         values = np.array([given[name] for name in ids])
-        return CellResult(setting.scored(values), CellCompute(), _ISOLATION, predictions=Array(values))
+        return CellResult(setting.scored(values), CellCompute(), _ISOLATION, predictions=ResultArray(values))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from w2s_harness.experiment.setting import OnHoldout
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.work import Failure
 from w2s_harness.isolation.levels import Level
 from w2s_harness.models.control import FitFacts
@@ -58,7 +58,7 @@ class CellResult(Result):
     scored: OnHoldout
     compute: CellCompute
     isolation: CellIsolation
-    predictions: Array
+    predictions: ResultArray
     """(n_test,) P(label = 1) on the holdout."""
     fits: tuple[FitFacts, ...] = ()
     solvers: tuple[str, ...] = ()
@@ -67,11 +67,11 @@ class CellResult(Result):
     """The last lines that the worker printed."""
     seconds: float = 0.0
     service_seconds: float = 0.0
-    targets: Array | None = None
+    targets: ResultArray | None = None
     """What the cell's fits were told: (f, m) mean P(label = 1), NaN for rows that did not count."""
-    weights: Array | None = None
+    weights: ResultArray | None = None
     """How much each row counted in them: (f, m), as `evidence.Seen.weights`."""
-    trained: Array | None = None
+    trained: ResultArray | None = None
     """What the returned student was trained on: (3, m), as `trained_on.Trained.rows`."""
 
     def told(self) -> dict[str, Any]:

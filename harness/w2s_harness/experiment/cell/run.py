@@ -37,7 +37,7 @@ from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.readouts import share_true
 from w2s_harness.experiment.stages.tuning import probe_settings, tuned
 from w2s_harness.experiment.trained_on import TrainedOn
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.work import At, Lookup, Place, Work, address
 from w2s_harness.experiment.worlds import Staged, stage, told_by
 from w2s_harness.isolation.launcher import Worker
@@ -202,10 +202,10 @@ class CellRun(Work[CellResult]):
             output=self._kept(output),
             seconds=time.monotonic() - started,
             service_seconds=meter.seconds,
-            predictions=Array(predictions),
-            targets=Array(targets),
-            weights=Array(weights),
-            trained=Array(trained.rows),
+            predictions=ResultArray(predictions),
+            targets=ResultArray(targets),
+            weights=ResultArray(weights),
+            trained=ResultArray(trained.rows),
         )
 
     def _ended(self, why: HarnessError) -> tuple[str, bool]:

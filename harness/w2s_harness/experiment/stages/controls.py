@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from w2s_harness.experiment.stages.readouts import ReadMargins
 from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import probe_settings, tuned
 from w2s_harness.experiment.work.result import Result
-from w2s_harness.experiment.work.work import At, Failure, Place, Work
+from w2s_harness.experiment.work.work import At, Failure, Place, SettingWork, Work
 from w2s_harness.models import control
 from w2s_harness.scoring.accuracy import accuracy
 from w2s_harness.types import Split
@@ -64,7 +64,7 @@ class ControlStudents(Result):
 
 
 @dataclass(frozen=True)
-class Noise(Work[NoiseDraws]):
+class Noise(SettingWork[NoiseDraws]):
     """A seed's draws of `shuffled` or `random teacher`."""
 
     kind: ClassVar[str] = STAGE
@@ -75,14 +75,6 @@ class Noise(Work[NoiseDraws]):
     control: str
     seed: int
     draws: int
-
-    def name(self) -> str:
-        """`math/tiny shuffled s0`."""
-        return f"{self.setting.id} {self.control} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting, the control, the seed and how many draws."""
-        return [self.setting.identity, self.control, self.seed, self.draws]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The teacher's labels and the student's features and settings."""
@@ -114,7 +106,7 @@ class Noise(Work[NoiseDraws]):
 
 
 @dataclass(frozen=True)
-class WeakAsStrong(Work[ControlStudents]):
+class WeakAsStrong(SettingWork[ControlStudents]):
     """The ceiling of the weak model: as the setting's own ceiling, but for the model."""
 
     kind: ClassVar[str] = STAGE
@@ -127,10 +119,6 @@ class WeakAsStrong(Work[ControlStudents]):
     def name(self) -> str:
         """`math/tiny weak = strong s0`."""
         return f"{self.setting.id} {WEAK_STRONG} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting and the seed."""
-        return [self.setting.identity, WEAK_STRONG, self.seed]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The weak model's features and settings."""
@@ -145,7 +133,7 @@ class WeakAsStrong(Work[ControlStudents]):
 
 
 @dataclass(frozen=True)
-class GoldOracle(Work[ControlStudents]):
+class GoldOracle(SettingWork[ControlStudents]):
     """Students of a seed that are told gold, an echo and a pair of decoys of gold."""
 
     kind: ClassVar[str] = STAGE
@@ -158,10 +146,6 @@ class GoldOracle(Work[ControlStudents]):
     def name(self) -> str:
         """`math/tiny gold oracle s0`."""
         return f"{self.setting.id} {ORACLE} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting, the seed, and what sets the thresholds of the readouts."""
-        return [self.setting.identity, ORACLE, self.seed, self.setting.share_true]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The readouts and the student's features and settings."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from w2s_harness.experiment.setting_ref import SettingRef
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.work import At, Place, Work
 from w2s_harness.models import control
 from w2s_harness.types import Split
@@ -35,11 +35,11 @@ class SplitFeatures(Result):
     """Rows that were cut to the model's context."""
     shape: control.Shape
     flops: float
-    features: Array
+    features: ResultArray
     """(n, d)"""
-    likelihoods: Array
+    likelihoods: ResultArray
     """(n, 3) sum, mean and least log-probability of the response."""
-    tokens: Array
+    tokens: ResultArray
     """(n,)"""
 
 
@@ -76,9 +76,9 @@ class Features(Work[SplitFeatures]):
             n_cut=found.n_cut,
             shape=found.shape,
             flops=2.0 * found.shape.parameters * float(tokens.sum()),
-            features=Array(unpack(found.features)),
-            likelihoods=Array(unpack(found.likelihoods)),
-            tokens=Array(np.asarray(tokens)),
+            features=ResultArray(unpack(found.features)),
+            likelihoods=ResultArray(unpack(found.likelihoods)),
+            tokens=ResultArray(np.asarray(tokens)),
         )
 
 

@@ -12,7 +12,7 @@ named by setting, solver, seed and number alone: a smaller ensemble is the start
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,8 @@ from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import tuned
-from w2s_harness.experiment.work.result import Array, Result
-from w2s_harness.experiment.work.work import At, Failure, Lookup, Place, Work
+from w2s_harness.experiment.work.result import Result, ResultArray
+from w2s_harness.experiment.work.work import At, Failure, Lookup, Place, SettingWork, Work
 from w2s_harness.models.targets import logit
 from w2s_harness.scoring.accuracy import Outcomes
 
@@ -42,12 +42,12 @@ class MemberValues(Result):
 
     tokens: int
     flops: float
-    values: Array
+    values: ResultArray
     """(n_test,) P(label = 1)."""
 
 
 @dataclass(frozen=True)
-class VanillaMember(Work[MemberValues]):
+class VanillaMember(SettingWork[MemberValues]):
     """One vanilla student of a seed."""
 
     kind: ClassVar[str] = AT_COMPUTE
@@ -64,10 +64,6 @@ class VanillaMember(Work[MemberValues]):
         """`math/tiny exact s0 3`."""
         return f"{self.setting.id} {self.solver} s{self.seed} {self.number}"
 
-    def inputs(self) -> Any:
-        """The setting, solver, seed and number."""
-        return [self.setting.identity, self.solver, self.seed, self.number]
-
     def needs(self) -> tuple[Work[Result], ...]:
         """The teacher's labels and the student's features and settings."""
         settings = tuned(self.setting, by_steps=self.solver == "path")
@@ -81,7 +77,7 @@ class VanillaMember(Work[MemberValues]):
                 found = self._student(at, cell, weak)
         except (WorkerError, ModelError) as bad:
             return Failure(str(bad))
-        return MemberValues(found.tokens, found.flops, Array(found.predictions))
+        return MemberValues(found.tokens, found.flops, ResultArray(found.predictions))
 
     def _student(self, at: At, cell: HostCell, weak: Floats) -> Fitted:
         ref, is_path = self.setting, self.solver == "path"

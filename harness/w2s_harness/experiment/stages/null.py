@@ -8,7 +8,7 @@ kinds of targets that honest methods send, and its predictions are scored as a m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -23,8 +23,8 @@ from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.teachers import Teacher
 from w2s_harness.experiment.stages.tuning import probe_settings, tuned
-from w2s_harness.experiment.work.result import Array, Result
-from w2s_harness.experiment.work.work import At, Place, Work
+from w2s_harness.experiment.work.result import Result, ResultArray
+from w2s_harness.experiment.work.work import At, Place, SettingWork, Work
 from w2s_harness.experiment.worlds import rows_of, tell
 from w2s_harness.models import control
 from w2s_harness.types import World
@@ -40,12 +40,12 @@ _FEW = 20
 class NullScores(Result):
     """One part of a null."""
 
-    z: Array
+    z: ResultArray
     """(DRAWS / PARTS,) z scores."""
 
 
 @dataclass(frozen=True)
-class Null(Work[NullScores]):
+class Null(SettingWork[NullScores]):
     """A part of the empirical null of a setting, in the mode `probe`."""
 
     kind: ClassVar[str] = "null"
@@ -61,10 +61,6 @@ class Null(Work[NullScores]):
         """`math/tiny 1/4`."""
         return f"{self.setting.id} {self.part + 1}/{PARTS}"
 
-    def inputs(self) -> Any:
-        """The setting, the seeds and the part."""
-        return [self.setting.identity, self.seeds, self.part]
-
     def needs(self) -> tuple[Work[Result], ...]:
         """The teachers and what the student reads."""
         teachers = [Teacher(self.setting, seed) for seed in self.seeds]
@@ -75,7 +71,7 @@ class Null(Work[NullScores]):
         count = DRAWS // PARTS
         order = opening(at, self.setting, [], [], probe=probe_settings(at, self.setting, "strong"), seed=0)
         draws = range(self.part * count, (self.part + 1) * count)
-        return NullScores(Array(np.array([self._draw(at, order, draw) for draw in draws])))
+        return NullScores(ResultArray(np.array([self._draw(at, order, draw) for draw in draws])))
 
     def _draw(self, at: At, order: control.OpenCell, draw: int) -> float:
         ref = self.setting

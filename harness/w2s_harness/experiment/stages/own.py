@@ -10,8 +10,8 @@ own difference (a control variate: Hammersley and Handscomb 1964, "Monte Carlo M
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,8 @@ from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.readouts import ReadMargins, share_true
 from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import tuned
-from w2s_harness.experiment.work.result import Array, Result
-from w2s_harness.experiment.work.work import At, Lookup, Place, Work
+from w2s_harness.experiment.work.result import Result, ResultArray
+from w2s_harness.experiment.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.plan import Counterfactuals
 from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared, strict_basis
 from w2s_harness.scoring.readouts import centred
@@ -46,7 +46,7 @@ _IN_A_CELL = 48
 class ToldLabels(Result):
     """What a world's teacher says."""
 
-    labels: Array
+    labels: ResultArray
     """(m,) weak labels in the order of the seed's draw."""
 
 
@@ -54,12 +54,12 @@ class ToldLabels(Result):
 class VanillaRight(Result):
     """Vanilla in the worlds of one seed."""
 
-    right: Array
+    right: ResultArray
     """(W, n_test) what it gets right."""
 
 
 @dataclass(frozen=True)
-class OwnLabels(Work[ToldLabels]):
+class OwnLabels(SettingWork[ToldLabels]):
     """The weak labels of an echo, strict or not, or a decoy."""
 
     kind: ClassVar[str] = "own labels"
@@ -74,11 +74,6 @@ class OwnLabels(Work[ToldLabels]):
         """`math/tiny s0 echo-0`."""
         return f"{self.setting.id} s{self.seed} {self.world.name}"
 
-    def inputs(self) -> Any:
-        """The setting, the draw and what sets the thresholds of the readouts."""
-        world = [self.world.teacher, self.world.draw, self.world.sign]
-        return [self.setting.identity, self.seed, world, self.setting.share_true]
-
     def needs(self) -> tuple[Work[Result], ...]:
         """The teacher's labels, the readouts and where the rows lie."""
         features = reads(self.setting, ("strong", "train_unlabel"))
@@ -90,11 +85,11 @@ class OwnLabels(Work[ToldLabels]):
         # a pair of decoys shares its draw, so the sign names nothing
         named = named_seed(ref.root_seed, ref.data, "world", self.seed, world.teacher, str(world.draw))
         weak = weak_labels(at, ref, self.seed)
-        return ToldLabels(Array(own_labels(at, ref, self.seed, world, weak, named)))
+        return ToldLabels(ResultArray(own_labels(at, ref, self.seed, world, weak, named)))
 
 
 @dataclass(frozen=True)
-class Calibration(Work[VanillaRight]):
+class WorldCalibration(SettingWork[VanillaRight]):
     """Vanilla in many draws of the worlds of one seed, in the mode `probe`."""
 
     kind: ClassVar[str] = "own"
@@ -104,14 +99,6 @@ class Calibration(Work[VanillaRight]):
     setting: SettingRef
     seed: int
     worlds: tuple[World, ...]
-
-    def name(self) -> str:
-        """`math/tiny s0`."""
-        return f"{self.setting.id} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting, the seed and the worlds."""
-        return [self.setting.identity, self.seed, [asdict(world) for world in self.worlds]]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The labels of every world."""
@@ -126,7 +113,7 @@ class Calibration(Work[VanillaRight]):
                 for world in self.worlds[start : start + _IN_A_CELL]:
                     told = at.of(OwnLabels(self.setting, self.seed, world)).labels.floats
                     right.append(setting.right(cell.fit(told).predictions))
-        return VanillaRight(Array(np.stack(right).astype(np.float32)))
+        return VanillaRight(ResultArray(np.stack(right).astype(np.float32)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +145,7 @@ class Calibrated:
 def calibrated(at: Lookup, ref: SettingRef, seeds: Sequence[int], worlds: tuple[World, ...]) -> Calibrated:
     """What the calibrations of all seeds show."""
     setting = at.setting(ref)
-    found = {seed: at.of(Calibration(ref, seed, worlds)).right.floats for seed in seeds}
+    found = {seed: at.of(WorldCalibration(ref, seed, worlds)).right.floats for seed in seeds}
     return Calibrated(worlds, {seed: setting.agreement(right) for seed, right in found.items()})
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ from w2s_harness.experiment.orders import opening
 from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.tuning import tuned
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.results import Results
-from w2s_harness.experiment.work.work import At, Lookup, Place, Work
+from w2s_harness.experiment.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.kinds import kind_of
 from w2s_harness.models import control
 from w2s_harness.scoring.readouts import ALL, TRAINED, centred, decided, labels
@@ -42,9 +42,9 @@ class Margins(Result):
     names: tuple[str, ...]
     reason: str | None
     """Why there is none."""
-    train: Array
+    train: ResultArray
     """(T, n_train_unlabel); of a pair of responses averaged over both orders."""
-    test: Array
+    test: ResultArray
     """(T, n_test)."""
 
 
@@ -52,12 +52,12 @@ class Margins(Result):
 class HeadValues(Result):
     """What the heads of one seed say."""
 
-    values: Array
+    values: ResultArray
     """(R, n_test) P(label = 1) of a head for each readout; none where there are none."""
 
 
 @dataclass(frozen=True)
-class ReadMargins(Work[Margins]):
+class ReadMargins(SettingWork[Margins]):
     """The untrained student asked under all templates."""
 
     kind: ClassVar[str] = "readouts"
@@ -65,14 +65,6 @@ class ReadMargins(Work[Margins]):
     gives: ClassVar[type[Result]] = Margins
 
     setting: SettingRef
-
-    def name(self) -> str:
-        """`math/tiny`."""
-        return self.setting.id
-
-    def inputs(self) -> Any:
-        """The setting."""
-        return self.setting.identity
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The features, which hold likelihoods."""
@@ -92,11 +84,11 @@ class ReadMargins(Work[Margins]):
             phase: np.stack([np.asarray(unpack(v), np.float64) for v in said]) if said else np.empty((0, n))
             for phase, said, n in (("train", found.train, every), ("test", found.test, test))
         }
-        return Margins(found.names, found.reason, Array(values["train"]), Array(values["test"]))
+        return Margins(found.names, found.reason, ResultArray(values["train"]), ResultArray(values["test"]))
 
 
 @dataclass(frozen=True)
-class ReadoutHeads(Work[HeadValues]):
+class ReadoutHeads(SettingWork[HeadValues]):
     """Heads trained on a seed's labels by each readout; none where each would be a whole fine-tuning."""
 
     kind: ClassVar[str] = STAGE
@@ -105,14 +97,6 @@ class ReadoutHeads(Work[HeadValues]):
 
     setting: SettingRef
     seed: int
-
-    def name(self) -> str:
-        """`math/tiny s0`."""
-        return f"{self.setting.id} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting, the seed, and the share of true rows that sets the thresholds."""
-        return [self.setting.identity, self.seed, self.setting.share_true]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The margins."""
@@ -127,7 +111,7 @@ class ReadoutHeads(Work[HeadValues]):
                 for row in z:
                     kept, y = labels(row, share_true(self.setting))
                     out.append(cell.fit(y, rows=kept).predictions[None])
-        return HeadValues(Array(np.vstack(out).astype(np.float32)))
+        return HeadValues(ResultArray(np.vstack(out).astype(np.float32)))
 
 
 def share_true(setting: SettingRef) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ from w2s_harness.experiment.setting import OnHoldout
 from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, Role, reads
 from w2s_harness.experiment.stages.tuning import Fits, probe_settings, tuned
-from w2s_harness.experiment.work.result import Array, Result
-from w2s_harness.experiment.work.work import At, Lookup, Place, Work
+from w2s_harness.experiment.work.result import Result, ResultArray
+from w2s_harness.experiment.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.models import control
 from w2s_harness.scoring.accuracy import accuracy, agreement, outcomes
 from w2s_harness.types import Split
@@ -37,9 +37,9 @@ class WeakFloor(Result):
     n_cut: int
     weak_label_acc: float
     flops: float
-    labels: Array
+    labels: ResultArray
     """(n_train_unlabel,) P(label = 1): the weak labels."""
-    holdout: Array
+    holdout: ResultArray
     """(n_test,) P(label = 1)."""
 
 
@@ -50,12 +50,12 @@ class Top(Result):
     scored: OnHoldout
     n_cut: int
     flops: float
-    train: Array | None
+    train: ResultArray | None
     """(n_train_unlabel,) P(label = 1) on the rows that it was trained on."""
 
 
 @dataclass(frozen=True)
-class Teacher(Work[WeakFloor]):
+class Teacher(SettingWork[WeakFloor]):
     """The weak model, trained on a seed's draw of gold."""
 
     kind: ClassVar[str] = "weak"
@@ -64,14 +64,6 @@ class Teacher(Work[WeakFloor]):
 
     setting: SettingRef
     seed: int
-
-    def name(self) -> str:
-        """`math/tiny s0`."""
-        return f"{self.setting.id} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting and the seed."""
-        return [self.setting.identity, self.seed]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The weak model's features and settings."""
@@ -90,13 +82,13 @@ class Teacher(Work[WeakFloor]):
             n_cut=found.n_cut,
             weak_label_acc=accuracy(agreement(outcomes(labels, gold.labels), gold.largest)),
             flops=found.meter.flops,
-            labels=Array(labels),
-            holdout=Array(holdout),
+            labels=ResultArray(labels),
+            holdout=ResultArray(holdout),
         )
 
 
 @dataclass(frozen=True)
-class Ceiling(Work[Top]):
+class Ceiling(SettingWork[Top]):
     """The strong model, trained on a seed's draw of gold."""
 
     kind: ClassVar[str] = "ceiling"
@@ -107,14 +99,6 @@ class Ceiling(Work[Top]):
     seed: int
     with_train: bool = False
     """Whether counterfactual cells may ask where it errs on train_unlabel."""
-
-    def name(self) -> str:
-        """`math/tiny s0`."""
-        return f"{self.setting.id} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting and the seed."""
-        return [self.setting.identity, self.seed, self.with_train]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The strong model's features and settings."""
@@ -128,7 +112,7 @@ class Ceiling(Work[Top]):
             scored=at.setting(self.setting).scored(top),
             n_cut=found.n_cut,
             flops=found.meter.flops,
-            train=Array(own[0]) if own else None,
+            train=ResultArray(own[0]) if own else None,
         )
 
 

@@ -8,7 +8,7 @@ chosen against their own gold labels, each at its best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from w2s_harness.experiment.orders import all_rows, model_of, split_ref, trainin
 from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import READS, Role, reads
 from w2s_harness.experiment.work.result import Result
-from w2s_harness.experiment.work.work import At, Lookup, Place, Work
+from w2s_harness.experiment.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.models import control
 from w2s_harness.models.selection import Rule
 from w2s_harness.types import Split
@@ -53,7 +53,7 @@ class ChosenPath(Result):
 
 
 @dataclass(frozen=True)
-class Tune(Work[Chosen]):
+class Tune(SettingWork[Chosen]):
     """The choice of C."""
 
     kind: ClassVar[str] = "tune"
@@ -65,10 +65,6 @@ class Tune(Work[Chosen]):
     def name(self) -> str:
         """`math/tiny C`."""
         return f"{self.setting.id} C"
-
-    def inputs(self) -> Any:
-        """The setting."""
-        return self.setting.identity
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The features of what is trained on."""
@@ -96,7 +92,7 @@ class Tune(Work[Chosen]):
 
 
 @dataclass(frozen=True)
-class TunePath(Work[ChosenPath]):
+class TunePath(SettingWork[ChosenPath]):
     """The choice of the student's epochs and learning rate under the solver `path`."""
 
     kind: ClassVar[str] = "tune"
@@ -108,10 +104,6 @@ class TunePath(Work[ChosenPath]):
     def name(self) -> str:
         """`math/tiny path`."""
         return f"{self.setting.id} path"
-
-    def inputs(self) -> Any:
-        """The setting."""
-        return [self.setting.identity, "path"]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The choice of C too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,8 @@ from w2s_harness.experiment.setting_ref import SettingRef
 from w2s_harness.experiment.stages.features import STUDENT, reads
 from w2s_harness.experiment.stages.teachers import Teacher, weak_labels
 from w2s_harness.experiment.stages.tuning import probe_settings, tuned
-from w2s_harness.experiment.work.result import Array, Result
-from w2s_harness.experiment.work.work import At, Lookup, Place, Work
+from w2s_harness.experiment.work.result import Result, ResultArray
+from w2s_harness.experiment.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.models import control
 from w2s_harness.models.selection import C_GRID, EPOCH_GRID, HALF_DECADES
 from w2s_harness.scoring.starred import Point, Starred
@@ -46,12 +46,12 @@ class PathOutcomes(Result):
     """The P points of a seed's path, and what each gets right."""
 
     points: list[dict[str, float]]
-    outcomes: Array
+    outcomes: ResultArray
     """(P, n_test)"""
 
 
 @dataclass(frozen=True)
-class VanillaPath(Work[PathOutcomes]):
+class VanillaPath(SettingWork[PathOutcomes]):
     """The path of one seed by one solver."""
 
     kind: ClassVar[str] = "vanilla*"
@@ -61,14 +61,6 @@ class VanillaPath(Work[PathOutcomes]):
     setting: SettingRef
     solver: str
     seed: int
-
-    def name(self) -> str:
-        """`math/tiny exact s0`."""
-        return f"{self.setting.id} {self.solver} s{self.seed}"
-
-    def inputs(self) -> Any:
-        """The setting, solver and seed."""
-        return [self.setting.identity, self.solver, self.seed]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The teacher's labels and the student's features and settings."""
@@ -86,7 +78,7 @@ class VanillaPath(Work[PathOutcomes]):
             points.append(control.PathPoint(c=more[0]))
             right = np.vstack([right, self._right(at, replace(order, points=tuple(points[-1:])))])
         named = [{"C": p.c} if p.epochs is None else {"epochs": p.epochs, "lr": p.lr or 0.0} for p in points]
-        return PathOutcomes(named, Array(right.astype(np.float32)))
+        return PathOutcomes(named, ResultArray(right.astype(np.float32)))
 
     def _right(self, at: At, order: control.Follow) -> Floats:
         """(P, n_test) what the points of an order get right."""

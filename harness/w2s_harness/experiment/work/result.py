@@ -17,7 +17,7 @@ _HELD = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A frozen dataclass of plain types and of `Array`s; every kind of work has its own."""
+    """A frozen dataclass of plain types and of `ResultArray`s; every kind of work has its own."""
 
     apart: ClassVar[frozenset[str]] = frozenset()
     """Arrays with a file of their own, which others open; the rest share one."""
@@ -25,23 +25,25 @@ class Result:
     def facts(self) -> dict[str, Any]:
         """The fields that are no arrays, as plain JSON types."""
         return {
-            name: msgspec.to_builtins(value) for name, value in self._items() if not isinstance(value, Array)
+            name: msgspec.to_builtins(value)
+            for name, value in self._items()
+            if not isinstance(value, ResultArray)
         }
 
-    def arrays(self) -> dict[str, Array]:
+    def arrays(self) -> dict[str, ResultArray]:
         """The arrays by field."""
-        return {name: value for name, value in self._items() if isinstance(value, Array)}
+        return {name: value for name, value in self._items() if isinstance(value, ResultArray)}
 
     def _items(self) -> list[tuple[str, Any]]:
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
     @classmethod
-    def of(cls, facts: dict[str, Any], arrays: dict[str, Array]) -> Self:
+    def of(cls, facts: dict[str, Any], arrays: dict[str, ResultArray]) -> Self:
         """A result from what `facts` and `arrays` gave. Raises `ValueError` for what is none."""
         return msgspec.convert({**facts, **arrays}, cls, dec_hook=_array)
 
 
-class Array:
+class ResultArray:
     """An array of a result: as it was computed, or in its file."""
 
     __slots__ = ("_path", "_read", "_values")
@@ -80,6 +82,6 @@ class Array:
 
 
 def _array(kind: type, value: Any) -> Any:
-    if kind is Array and isinstance(value, Array):
+    if kind is ResultArray and isinstance(value, ResultArray):
         return value
     raise NotImplementedError(kind)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from w2s_harness.errors import StoreError
 from w2s_harness.experiment.store import Kept, Store
-from w2s_harness.experiment.work.result import Array, Result
+from w2s_harness.experiment.work.result import Result, ResultArray
 from w2s_harness.experiment.work.work import Failure, Work
 
 R = TypeVar("R", bound=Result)
@@ -75,14 +75,14 @@ class Results:
         except ValueError:
             return None
 
-    def _array(self, work: Work[Any], kept: Kept, name: str) -> Array:
+    def _array(self, work: Work[Any], kept: Kept, name: str) -> ResultArray:
         def found(what: Any) -> Any:
             if what is None:
                 self._known.pop(work.key, None)
                 raise StoreError(GONE.format(work.kind, work.name()))
             return what
 
-        return Array(
+        return ResultArray(
             read=lambda: found(self.store.array_of(kept, name)),
             path=lambda: found(self.store.file_of(kept, name)),
         )

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from w2s_harness.experiment.code_digest import code_of
 from w2s_harness.experiment.store import key_of
@@ -87,6 +89,24 @@ class Work(ABC, Generic[R_co]):
         """Compute it. What is raised ends the run; a `Failure` does not."""
 
 
+class SettingWork(Work[R_co]):
+    """A work that hangs on a setting and on its own fields alone."""
+
+    setting: SettingRef
+
+    def name(self) -> str:
+        """`math/tiny s0`; of works with a control or a solver, `math/tiny exact s0`."""
+        known = [getattr(self, name, None) for name in ("control", "solver")]
+        seed = getattr(self, "seed", None)
+        parts = [self.setting.id, *known, None if seed is None else f"s{seed}"]
+        return " ".join(part for part in parts if part is not None)
+
+    def inputs(self) -> Json:
+        """The setting, the share of true rows that its task states, and every other field."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "setting"}  # type: ignore[arg-type]
+        return [self.setting.identity, self.setting.share_true, msgspec.to_builtins(own)]
+
+
 class Lookup(Protocol):
     """Results and settings, and how workers are locked down."""
 
@@ -118,8 +138,9 @@ class At(Lookup, Protocol):
 
 
 def address(work: Work[Any]) -> str:
-    """The rule: what kind of work it is, its inputs, the addresses of its needs, and the code it runs."""
-    return key_of(work.kind, [work.inputs(), work.need_keys(), code_of(type(work))])
+    """The rule: which work it is, its inputs, the addresses of its needs, and the code it runs."""
+    named = [type(work).__name__, work.inputs(), work.need_keys(), code_of(type(work))]
+    return key_of(work.kind, named)
 
 
 @functools.lru_cache(maxsize=2**14)
