@@ -207,6 +207,8 @@ def _attributes(part: ast.ClassDef) -> dict[str, str]:
     for line in part.body:
         if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
             value = ast.literal_eval(line.value)
+            if isinstance(value, bool):
+                continue
             text = value if isinstance(value, str) else ", ".join(f"`{v}`" for v in value)
             found[line.targets[0].id] = text
     return found
