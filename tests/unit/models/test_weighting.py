@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from w2s_harness.kinds import kind_of
 from w2s_harness.models import control
 from w2s_harness.models.probe import fit_exact, fit_path
 from w2s_harness.models.shelf import Shelf
@@ -200,15 +201,15 @@ def test_the_solvers_normalise_by_themselves(kind):
     weight = draw.uniform(size=40) * (np.arange(40) % 4 > 0)
     for loss in (Loss(), Loss("logconf"), Loss("product")):
         plain, constant = (
-            fit_exact(x, y, kind, c=0.1, weight=v, loss=loss) for v in (None, np.full(40, 0.03))
+            fit_exact(x, y, kind_of(kind), c=0.1, weight=v, loss=loss) for v in (None, np.full(40, 0.03))
         )
         assert plain.weights.tobytes() == constant.weights.tobytes() and plain.bias == constant.bias
         some = weight > 0
-        masked = fit_exact(x, y, kind, c=0.1, weight=weight, loss=loss)
-        subset = fit_exact(x[some], y[some], kind, c=0.1, weight=5 * weight[some], loss=loss)
+        masked = fit_exact(x, y, kind_of(kind), c=0.1, weight=weight, loss=loss)
+        subset = fit_exact(x[some], y[some], kind_of(kind), c=0.1, weight=5 * weight[some], loss=loss)
         assert masked.weights == pytest.approx(subset.weights, abs=1e-6)
         paths = [
-            fit_path(x, y, kind, c=0.1, epochs=3, lr=0.1, seed=0, weight=v, loss=loss)
+            fit_path(x, y, kind_of(kind), c=0.1, epochs=3, lr=0.1, seed=0, weight=v, loss=loss)
             for v in (None, np.full(40, 100.0))
         ]
         assert paths[0][0].weights.tobytes() == paths[1][0].weights.tobytes()
