@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -27,6 +28,7 @@ class Describer:
         self.jail = jail
         self._store = store
         self._zygote: Zygote | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +64,10 @@ class Describer:
 
     def zygote(self) -> Zygote:
         """The zygote. It knows no folder of a method's: workers add theirs when they are locked down."""
-        if self._zygote is None:
-            self._zygote = Zygote(worker_path())
-            self._zygote.__enter__()
-        return self._zygote
+        with self._lock:
+            if self._zygote is None:
+                self._zygote = Zygote(worker_path()).__enter__()
+            return self._zygote
 
 
 def wire_source(source: MethodSource) -> Source:

@@ -72,6 +72,13 @@ class Hosted(Toy):
     place = "host"
 
 
+class Jailed(Toy):
+    place = "jail"
+
+    def run(self, at):
+        return Number(self.number, Array(np.full(3, at.zygote)))
+
+
 class Service:
     """What the engine asks of a service."""
 
@@ -106,10 +113,15 @@ class Told:
 @pytest.fixture
 def make(store):
     Toy.ran.clear()
-    log = []
+    log, started = [], []
+
+    def zygote():
+        """As the real one, which is started by whoever asks first."""
+        started.append(threading.get_ident())
+        return started[0]
 
     def build(slots=2):
-        bench = Bench(Results(store), {}, SimpleNamespace(), lambda: None)
+        bench = Bench(Results(store), {}, SimpleNamespace(), zygote)
         services = {role: lambda role=role: Service(role, log) for role in ("gold", "student")}
         return SimpleNamespace(engine=LocalEngine(bench, slots, **services), bench=bench, log=log)
 
@@ -216,6 +228,13 @@ def test_the_host_needs_no_service(make):
     made = make()
     run(made, [Hosted(1, (Hosted(2),))])
     assert made.log == []
+
+
+def test_the_zygote_is_started_by_the_calling_thread_which_outlives_the_slots(make):
+    work = Jailed(1)
+    made = make()
+    run(made, [work])
+    assert made.bench.of(work).values.values.tolist() == [threading.get_ident()] * 3
 
 
 def test_cancelling_ends_the_wait(make):

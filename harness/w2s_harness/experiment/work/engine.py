@@ -164,6 +164,9 @@ class LocalEngine:
         rest = [node for node in nodes if node.waits_for is not _DONE]
         if rest:
             self.services["gold"].close()
+            if any(node.work.place == "jail" for node in rest):
+                # here, not in a slot: the kernel ends it with the thread that started it
+                self.bench.zygote()
             self._work_off(rest, listener, skip)
 
     def _missing(self, wanted: Iterable[AnyWork]) -> tuple[list[_Node], list[AnyWork]]:
