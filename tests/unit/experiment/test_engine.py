@@ -76,7 +76,7 @@ class Jailed(Toy):
     place = "jail"
 
     def run(self, at):
-        return Number(self.number, Array(np.full(3, at.zygote)))
+        return Number(self.number, ResultArray(np.full(3, at.zygote)))
 
 
 class Service:

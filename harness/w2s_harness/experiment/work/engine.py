@@ -210,6 +210,7 @@ class LocalEngine:
 
         pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
         try:
+            inside = {node.work.key for node in nodes}
             left = len(nodes)
             for node in nodes:
                 if not node.waits_for:
@@ -223,13 +224,14 @@ class LocalEngine:
                     node, outcome = todo.popleft()
                     if node.waits_for is _DONE:
                         continue
-                    left -= 1
+                    left -= node.work.key in inside
                     ready, hopeless = self._settled(node, outcome)
                     if listener.ends(node.work, outcome, kept=False):
                         return True
                     todo += hopeless
                     for each in ready:
-                        pool.submit(one, each)
+                        if each.work.key in inside:
+                            pool.submit(one, each)
             return False
         except BaseException:
             self.bench.cancel.set()
