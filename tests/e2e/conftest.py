@@ -66,7 +66,8 @@ def _llama(folder: Path, width: int, seed: int, known: Sequence[bool] = ()) -> P
     weights["lm_head.weight"] = matrix(len(words), width)
     if known:
         of_words = weights["model.embed_tokens.weight"][2 : 2 + len(known)]
-        of_words *= 0.25
+        # nothing else of a word, or the machine's last digits decide how much of it a probe learns by heart
+        of_words[:] = 0.0
         of_words[:, 0] = np.where(known, 2.0, -2.0)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder

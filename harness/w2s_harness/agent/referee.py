@@ -27,6 +27,7 @@ from w2s_harness.experiment.cell.run import CellRun
 from w2s_harness.experiment.cells import Cells
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.preparing import prepare_settings
+from w2s_harness.experiment.progress import StageProgress
 from w2s_harness.experiment.selection import Options, Selection
 from w2s_harness.experiment.work.engine import Hand
 from w2s_harness.experiment.workshop import Workshop, workshop
@@ -193,6 +194,8 @@ class HostReferee:
         bench = shop.bench(settings, cancel)
         (cell,) = Cells(plan, settings, bench, Guards(shop.plugins)).real
         assert isinstance(cell, CellRun)
+        with shop.engine(bench, 1, plan) as engine:
+            engine.run(cell.needs(), StageProgress(shop.plugins.hook))
         threads = max(pair.threads for pair in plan.pairs)
         memory = memory_share(1)
         with (

@@ -257,12 +257,12 @@ class MethodInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[tuple[Parameter, ...], Few] = ()
     access: Annotated[tuple[str, ...], Few] = ()
     track: Literal["w2s", "elicitation", "unknown"] = "w2s"
-    by_steps: bool = False
     authors: Annotated[tuple[str, ...], Few] = ()
     authored_by: Literal["human", "agent", "both"] = "human"
     authored_hours: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     authored_usd: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None
     reference: str = ""
+    by_steps: bool = False
 
 
 class Described(Message, frozen=True, tag="described"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from made_up import ended, well
+from ended_cells import ended, well
 
 from w2s_harness.data.gold import gold_of
 from w2s_harness.data.release import row_ids

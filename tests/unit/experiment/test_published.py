@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from made_up import failed, well
+from ended_cells import failed, well
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
-from made_up import ended, failed, skipped, well
+from ended_cells import ended, failed, skipped, well
 
 from w2s_harness.data.gold import Gold
 from w2s_harness.data.texts import TaskData

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from w2s_harness.isolation import noticing
-from w2s_harness.isolation.noticing import Listener
+from w2s_harness.isolation.noticing import AuditListener
 from w2s_harness.wire.rows import TextRow
 
 PROGRAM = "s=[2,2]\nc=4\nfor x in s: c=c-x\nprint(c)"
@@ -23,7 +23,7 @@ def told():
 
 @pytest.fixture
 def listener(told) -> Listener:
-    made = Listener(told.append, OWN, "/scratch/7")
+    made = AuditListener(told.append, OWN, "/scratch/7")
     made.know(ROWS)
     return made
 
