@@ -14,9 +14,7 @@ when its p-value is known or has changed; the last line of an attempt holds.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,37 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.data.gold import gold_of
-from w2s_harness.disk import append, whole_lines, writing
+from w2s_harness.disk import append, writing
+from w2s_harness.experiment.attempt_lines import FILE, AttemptLine, Key, canonical, read, rows_key
 from w2s_harness.experiment.planning import describe_plan
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.store import Store, key_of
-from w2s_harness.plan import Attempt, Plan, PlannedMethod, Value
+from w2s_harness.plan import Attempt, Plan, PlannedMethod
 from w2s_harness.report.document import Row
 
-FILE = "attempts.jsonl"
 SHARED = 0.05
 """Holdouts that share more than this, of the rows of the smaller one, are one that was looked at again."""
-Key = tuple[str, str, str, str]
-"""Holdout, source, method, parameters."""
-
-
-class _AttemptLine(msgspec.Struct, frozen=True):
-    """One line of the log."""
-
-    holdout: str
-    """`holdout` of the setting."""
-    task: str
-    pair: str
-    method: str
-    sha256: str
-    parameters: dict[str, Value]
-    p: float | None
-    models: str = ""
-    """What identifies the pair's models; empty in a line of before, which counts by `holdout` alone."""
-
-    @property
-    def key(self) -> Key:
-        return (self.holdout, self.sha256, self.method, _canonical(self.parameters))
 
 
 class AttemptLog:
@@ -64,7 +41,7 @@ class AttemptLog:
         """Read the log of `store`. Raises `StoreError` where it cannot be read."""
         self._store, self._file = store, store.root / FILE
         self._rows: dict[str, npt.NDArray[np.uint64] | None] = {}
-        self._known = {line.key: line for line in _read(self._file)}
+        self._known = {line.key: line for line in read(self._file)}
 
     def listener(self, plan: Plan, settings: Sequence[Setting]) -> Callable[[Mapping[str, Any]], None]:
         """What takes the events of the plan's cells and notes an attempt when its first cell is scored."""
@@ -85,11 +62,11 @@ class AttemptLog:
 
     def finished(self, plan: Plan, settings: Sequence[Setting], rows: Iterable[Row]) -> None:
         """Note the p-values of a leaderboard's rows, as far as they are new."""
-        by_name = {(m.name, _canonical(m.changed)): m for m in plan.methods}
+        by_name = {(m.name, canonical(m.changed)): m for m in plan.methods}
         where = {(s.task.id, s.pair.name): (s, holdout(s)) for s in settings}
         lines = []
         for row in rows:
-            method = by_name[row.method, _canonical(row.parameters)]
+            method = by_name[row.method, canonical(row.parameters)]
             if is_reference(method) or all(cell.accuracy is None for cell in row.transfer.per_seed):
                 continue
             p = _p(row)
@@ -125,29 +102,24 @@ class AttemptLog:
     def _keep_rows(self, setting: Setting, where: str) -> None:
         """Once per holdout, what later ones are compared with."""
         if self._rows_of(where) is None:
-            self._store.put_array(_rows_key(where), _digests(setting))
+            self._store.put_array(rows_key(where), _digests(setting))
             del self._rows[where]
 
     def _rows_of(self, where: str) -> npt.NDArray[np.uint64] | None:
         if where not in self._rows:
-            self._rows[where] = self._store.array(_rows_key(where))
+            self._rows[where] = self._store.array(rows_key(where))
         return self._rows[where]
 
-    def _shares(self, line: _AttemptLine, rows: npt.NDArray[np.uint64]) -> bool:
+    def _shares(self, line: AttemptLine, rows: npt.NDArray[np.uint64]) -> bool:
         other = self._rows_of(line.holdout)
         return other is not None and overlap(other, rows) > SHARED
 
-    def _append(self, lines: Sequence[_AttemptLine]) -> None:
+    def _append(self, lines: Sequence[AttemptLine]) -> None:
         if not lines:
             return
         with writing(self._file.parent):
             append(self._file, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
         self._known |= {line.key: line for line in lines}
-
-
-def keys_of(root: Path) -> set[str]:
-    """The keys of the store at `root` that its log of attempts asks for: the rows of every holdout."""
-    return {_rows_key(line.holdout) for line in _read(root / FILE)}
 
 
 def is_reference(method: PlannedMethod) -> bool:
@@ -164,12 +136,12 @@ def counts(plan: Plan, scored: Set[str]) -> dict[tuple[str, str], int]:
     methods = {m.id: m for m in plan.methods}
     seen: dict[str, set[Key]] = {}
     for attempt in plan.attempts:
-        key = (attempt.holdout, attempt.sha256, attempt.method, _canonical(attempt.parameters))
+        key = (attempt.holdout, attempt.sha256, attempt.method, canonical(attempt.parameters))
         seen.setdefault(f"{attempt.task}/{attempt.pair}", set()).add(key)
     for cell in plan.cells():
         method = methods[cell.method]
         if cell.id in scored and not is_reference(method):
-            key = ("the plan's own", method.source.sha256, method.name, _canonical(method.parameters))
+            key = ("the plan's own", method.source.sha256, method.name, canonical(method.parameters))
             seen.setdefault(f"{cell.task}/{cell.pair}", set()).add(key)
     rows = {(f"{cell.task}/{cell.pair}", cell.method) for cell in plan.cells()}
     return {
@@ -196,10 +168,6 @@ def _digests(setting: Setting) -> npt.NDArray[np.uint64]:
     """The different rows of a holdout by 64 bits of a digest of their texts, sorted."""
     digests = (hashlib.sha256(msgspec.msgpack.encode(row)).digest()[:8] for row in setting.test.rows)
     return np.array(sorted({int.from_bytes(digest, "little") for digest in digests}), np.uint64)
-
-
-def _rows_key(where: str) -> str:
-    return key_of("holdout-rows", where)
 
 
 def _models(setting: Setting) -> str:
@@ -234,8 +202,8 @@ def frozen_before(
         return None
 
 
-def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) -> _AttemptLine:
-    return _AttemptLine(
+def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) -> AttemptLine:
+    return AttemptLine(
         holdout=where,
         task=setting.task.id,
         pair=setting.pair.name,
@@ -247,15 +215,6 @@ def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) 
     )
 
 
-def _read(file: Path) -> list[_AttemptLine]:
-    with writing(file.parent):
-        return whole_lines(file, _AttemptLine)
-
-
 def _order(attempt: Attempt) -> tuple[str, ...]:
     names = (attempt.task, attempt.pair, attempt.sha256, attempt.method)
-    return (*names, _canonical(attempt.parameters), attempt.holdout)
-
-
-def _canonical(parameters: Mapping[str, Any]) -> str:
-    return json.dumps(dict(parameters), sort_keys=True)
+    return (*names, canonical(attempt.parameters), attempt.holdout)

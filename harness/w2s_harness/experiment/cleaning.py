@@ -14,7 +14,7 @@ import msgspec
 
 from w2s_harness.disk import read_bytes, replace_file, writing
 from w2s_harness.errors import DataError, StoreError, UsageError
-from w2s_harness.experiment import attempts, runs, uses
+from w2s_harness.experiment import attempt_lines, runs, uses
 from w2s_harness.experiment.store import FORMAT, digests, log_lines
 
 _OBJECT = re.compile(r"[0-9a-f]{64}(\.[a-z]+)?")
@@ -128,7 +128,7 @@ def _chosen(
 
 def _needed(root: Path, staying: Iterable[runs.Run]) -> set[str] | None:
     """The keys that runs which stay, and the log of attempts, ask for; None: nobody knows."""
-    needed = attempts.keys_of(root)
+    needed = attempt_lines.keys_of(root)
     for run in staying:
         keys = uses.keys_of(run.folder)
         if keys is None:

@@ -7,7 +7,7 @@ The host scores them as it scores a method's; where they came from, nobody here 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,14 +15,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from w2s_harness.data.release import row_ids
 from w2s_harness.data.strict_json import struct_of
 from w2s_harness.discovery import sources
 from w2s_harness.disk import HEAD, check_head, decoded
 from w2s_harness.errors import DataError, UsageError
-from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.specs import Spec
-from w2s_harness.plan import Plan, PlannedMethod
+from w2s_harness.plan import PlannedMethod
 
 PREDICTIONS_ONLY: Literal["predictions-only"] = "predictions-only"
 """Their isolation: no method ran."""
@@ -95,58 +93,3 @@ def _lines(data: bytes, name: str) -> Iterator[tuple[int, _PredictionLine]]:
         if line.strip():
             text = decoded(line.rstrip(), f"{name}:{number}")
             yield number, struct_of(text, _PredictionLine, name, line=number, mend=_MEND)
-
-
-# -- against a plan -----------------------------------------------------------------------------------------
-
-
-def check(plan: Plan, settings: Sequence[Setting]) -> None:
-    """Whether every file of predictions fits the plan's holdouts and seeds.
-
-    A task of which a file names no row at all is not its business. Raises `DataError`, one line with the file
-    and the line, for unknown ids, a holdout that is covered in part, and seeds that are not the plan's.
-    """
-    files = [method for method in plan.methods if method.is_predictions]
-    holdouts = {s.task.id: frozenset(row_ids(s.test)) for s in settings} if files else {}
-    for method in files:
-        found = parse(method.source.code or b"", method.source.filename)
-        _check_seeds(found, plan.seeds)
-        _check_ids(found, holdouts)
-        for task, ids in holdouts.items():
-            for seed in plan.seeds:
-                _check_whole(found, task, ids, seed)
-
-
-def _check_seeds(found: Predictions, seeds: Sequence[int]) -> None:
-    shown = ", ".join(map(str, seeds))
-    for (seed, _), number in found.lines.items():
-        if seed is not None and seed not in seeds:
-            raise DataError(
-                f"{found.name}:{number}: seed {seed} is none of the plan's ({shown}). Give --seeds as it is."
-            )
-    if None not in found.by_seed:
-        missing = [seed for seed in seeds if seed not in found.by_seed]
-        if missing:
-            raise DataError(
-                f"{found.name}: no prediction for seed {missing[0]} of the plan ({shown}). Add it."
-            )
-
-
-def _check_ids(found: Predictions, holdouts: Mapping[str, frozenset[str]]) -> None:
-    known = frozenset[str]().union(*holdouts.values())
-    for (_, name), number in found.lines.items():
-        if name not in known:
-            raise DataError(
-                f"{found.name}:{number}: no holdout row of the plan has the id {name[:40]!r}. `w2s-harness "
-                "export-rows` gives the ids for the same --tasks and --limit."
-            )
-
-
-def _check_whole(found: Predictions, task: str, ids: frozenset[str], seed: int) -> None:
-    missing = ids - found.of(seed).keys()
-    if missing and any(name in ids for _, name in found.lines):
-        part = "" if None in found.by_seed else f" for seed {seed}"
-        raise DataError(
-            f"{found.name}: {len(missing)} of the {len(ids)} holdout rows of {task} have no prediction{part}"
-            f", such as {min(missing)!r}. Add them."
-        )

@@ -19,13 +19,13 @@ from w2s_harness.evidence import Published
 from w2s_harness.experiment import collecting, estimate, published, runs, secret
 from w2s_harness.experiment.assemble import RunResults, assemble
 from w2s_harness.experiment.attempts import AttemptLog, counts, frozen_before, holdouts
+from w2s_harness.experiment.cell.given import check as check_predictions
 from w2s_harness.experiment.cells import RowKey
 from w2s_harness.experiment.choice import Choice
 from w2s_harness.experiment.guarding import Guards
 from w2s_harness.experiment.looking import Looks
 from w2s_harness.experiment.plan_work import PlanWork
 from w2s_harness.experiment.planning import describe_plan
-from w2s_harness.experiment.predictions import check as check_predictions
 from w2s_harness.experiment.preparing import prepare_settings
 from w2s_harness.experiment.progress import Log
 from w2s_harness.experiment.scored import Beside

@@ -15,10 +15,10 @@ from w2s_harness.attack import Attack
 from w2s_harness.discovery.plugins import Plugins
 from w2s_harness.errors import ExitCode, HarnessError, NothingSelectedError, PluginError
 from w2s_harness.experiment import runs, session
+from w2s_harness.experiment.choice import matches_expression
 from w2s_harness.experiment.choose_methods import choose_methods
 from w2s_harness.experiment.closed import closed_paths
 from w2s_harness.experiment.describing import Describer
-from w2s_harness.experiment.selecting import matches_expression
 from w2s_harness.experiment.selection import Loading, Options, Selection
 from w2s_harness.experiment.specs import parse_seeds, parse_specs
 from w2s_harness.experiment.store import Store

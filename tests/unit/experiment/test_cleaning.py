@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from w2s_harness.cli.clean import command
 from w2s_harness.errors import StoreError, UsageError
-from w2s_harness.experiment import attempts, cleaning, runs, uses
+from w2s_harness.experiment import attempt_lines, cleaning, runs, uses
 from w2s_harness.experiment.store import Store
 
 NOW = datetime.datetime(2026, 3, 1)
@@ -97,14 +97,14 @@ def test_what_attempts_are_counted_by_stays(root):
     line = {
         "holdout": "h", "task": "t", "pair": "p", "method": "m", "sha256": "0", "parameters": {}, "p": None,
     }  # fmt: skip
-    (root / attempts.FILE).write_text(json.dumps(line) + "\n")
+    (root / attempt_lines.FILE).write_text(json.dumps(line) + "\n")
     store = Store(root)
-    store.put_array(attempts._rows_key("h"), np.arange(3))
+    store.put_array(attempt_lines.rows_key("h"), np.arange(3))
     store.close()
     cleaned(root, keep=0)
-    assert (root / attempts.FILE).is_file()
+    assert (root / attempt_lines.FILE).is_file()
     store = Store(root)
-    assert store.array(attempts._rows_key("h")) is not None and store.array("shared") is None
+    assert store.array(attempt_lines.rows_key("h")) is not None and store.array("shared") is None
     store.close()
 
 

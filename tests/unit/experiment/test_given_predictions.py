@@ -14,9 +14,9 @@ from w2s_harness.data.gold import Gold
 from w2s_harness.data.release import row_ids
 from w2s_harness.data.texts import TaskData, Texts
 from w2s_harness.errors import DataError, HarnessError, UsageError
-from w2s_harness.experiment.cell.given import GivenCell
+from w2s_harness.experiment.cell.given import GivenCell, check
 from w2s_harness.experiment.cell.result import CellFailure, CellResult
-from w2s_harness.experiment.predictions import check, parse, planned
+from w2s_harness.experiment.predictions import parse, planned
 from w2s_harness.experiment.setting import Setting
 from w2s_harness.experiment.specs import Spec
 from w2s_harness.plan import Cell, PlannedMethod

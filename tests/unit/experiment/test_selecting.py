@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from w2s_harness.errors import UsageError
-from w2s_harness.experiment.selecting import matches_expression
+from w2s_harness.experiment.choice import matches_expression
 
 CELL = "math/tiny/confident[margin=0.3]/s1"
 

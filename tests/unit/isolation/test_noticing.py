@@ -22,7 +22,7 @@ def told():
 
 
 @pytest.fixture
-def listener(told) -> Listener:
+def listener(told) -> AuditListener:
     made = AuditListener(told.append, OWN, "/scratch/7")
     made.know(ROWS)
     return made
