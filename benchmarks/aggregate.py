@@ -19,29 +19,29 @@ from pathlib import Path
 
 import numpy as np
 
-from w2s_harness.data.gold import Gold
-from w2s_harness.data.texts import TaskData, Texts
-from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.experiment.assemble import RunResults, assemble
-from w2s_harness.experiment.cell.result import CellCompute, CellIsolation, CellResult
-from w2s_harness.experiment.cells import Cells
-from w2s_harness.experiment.guarding import Guards
-from w2s_harness.experiment.progress import CellProgress
-from w2s_harness.experiment.setting import Setting
-from w2s_harness.experiment.shared import SharedResults
-from w2s_harness.experiment.stages.teachers import Teacher, WeakFloor
-from w2s_harness.experiment.store import Store
-from w2s_harness.experiment.work.engine import Bench, LocalEngine
-from w2s_harness.experiment.work.result import ResultArray
-from w2s_harness.experiment.work.results import Results
-from w2s_harness.isolation.jail import Jail
-from w2s_harness.isolation.launcher import Zygote
-from w2s_harness.method_source import MethodSource
-from w2s_harness.models.client import ServiceClient
-from w2s_harness.plan import Plan, PlannedMethod, PlannedTask
-from w2s_harness.report import canonical
-from w2s_harness.types import SPLITS, Model, Pair, Task
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.types import SPLITS, Model, Pair, Task
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.data.rows.gold import Gold
+from w2s_harness.data.rows.texts import TaskData, Texts
+from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.jail.host.jail import Jail
+from w2s_harness.jail.host.launcher import Zygote
+from w2s_harness.report.document import canonical
+from w2s_harness.run.board.assemble import RunResults, assemble
+from w2s_harness.run.board.shared import SharedResults
+from w2s_harness.run.cell.cell_result import CellCompute, CellIsolation, CellResult
+from w2s_harness.run.cell.progress import CellProgress
+from w2s_harness.run.judge.cells import Cells
+from w2s_harness.run.judge.guarding import Guards
+from w2s_harness.run.kept.store import Store
+from w2s_harness.run.stages.teachers import Teacher, WeakFloor
+from w2s_harness.run.work.engine import Bench, LocalEngine
+from w2s_harness.run.work.result import ResultArray
+from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.students.service.client import ServiceClient
 
 TASKS, PAIRS, SEEDS = 25, 2, 10
 

@@ -26,15 +26,17 @@ import numpy as np
 import numpy.typing as npt
 from no_method import GRID, Kernel, Seed, answers
 
-from w2s_harness.experiment.stages.own import Calibrated, pair_and_echo
-from w2s_harness.kinds import kind_of
-from w2s_harness.report import claims, comparing, document, provenance, records
-from w2s_harness.scoring import own_size, pool
-from w2s_harness.scoring.blocks import Block, block
-from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
-from w2s_harness.scoring.own_size import WorldCells
-from w2s_harness.scoring.readouts import centred, labels
-from w2s_harness.scoring.starred import Point, Starred
+from w2s_harness.contract.kinds import kind_of
+from w2s_harness.report.document import document, provenance, records
+from w2s_harness.report.sentences import claims, comparing
+from w2s_harness.run.stages.worlds.own import Calibrated, pair_and_echo
+from w2s_harness.scoring.comparisons import own_size
+from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.comparisons.own_size import WorldCells
+from w2s_harness.scoring.comparisons.starred import Point, Starred
+from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.points.zero_shot_readouts import centred, labels
+from w2s_harness.scoring.spread import pool
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -71,10 +73,10 @@ class Ground:
 
 def fresh(task: Any, draw: int, limit: int, loaded: tuple[Any, Any]) -> Ground:
     """A task's data by another data seed, read by the weak and the strong model."""
-    from w2s_harness.data.gold import gold_of
-    from w2s_harness.data.prepared import prepare
-    from w2s_harness.models.readout import extract
-    from w2s_harness.types import SPLITS
+    from w2s_harness.contract.types import SPLITS
+    from w2s_harness.data.rows.gold import gold_of
+    from w2s_harness.data.rows.prepared import prepare
+    from w2s_harness.students.lm.readout import extract
 
     data = prepare(replace(task, data_seed=f"{0xC1A1 + draw:x}"), limit=limit)
     weak, strong = loaded
@@ -264,8 +266,8 @@ def _holds(row: document.Row) -> bool:
 
 def main() -> None:
     """Print a line a task, and the rows with a claim."""
-    from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.models.loading import load
+    from w2s_harness.installed.trusted.plugins import Plugins
+    from w2s_harness.students.lm.loading import load
 
     parser = argparse.ArgumentParser(description=Path(__file__).name)
     parser.add_argument("--tasks", default="math,code,chat,kinds")

@@ -12,11 +12,11 @@ import argparse
 
 import numpy as np
 
-from w2s_harness.balance import balanced_accuracy
-from w2s_harness.experiment.control_verdicts import LIMIT
-from w2s_harness.kinds import VERIFY
-from w2s_harness.models.probe import fit_exact
-from w2s_harness.scoring.accuracy import outcomes
+from w2s_harness.contract.guards.balance import balanced_accuracy
+from w2s_harness.contract.kinds import VERIFY
+from w2s_harness.run.board.controls.control_verdicts import LIMIT
+from w2s_harness.scoring.points.accuracy import outcomes
+from w2s_harness.students.probe.probe import fit_exact
 
 TRUE, TRAIN, TEST, WIDTH, DRAWS, C = 0.39, 800, 1324, 40, 20, 0.03
 

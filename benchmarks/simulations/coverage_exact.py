@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtrit
 
-from w2s_harness.scoring.twoway import combined, degrees
+from w2s_harness.scoring.spread.twoway import combined, degrees
 
 SEEDS = (3, 4, 5, 8, 16)
 A = (0, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 100, 1000)

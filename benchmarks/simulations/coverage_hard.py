@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from crossed import HARD, POOLS, Regime
 
-from w2s_harness.scoring.compare import all_between
-from w2s_harness.scoring.interval import pgr_intervals, unreliable
-from w2s_harness.scoring.pool import difference_pools, pgr_pools
+from w2s_harness.scoring.comparisons.compare import all_between
+from w2s_harness.scoring.spread.interval import pgr_intervals, unreliable
+from w2s_harness.scoring.spread.pool import difference_pools, pgr_pools
 
 NAMES = ("pgr_ci", "ci", "pgr_ci_pool", "ci_pool")
 HEAD = f"| regime | S | Q | printed | {' | '.join(NAMES)} | barred | warned |"

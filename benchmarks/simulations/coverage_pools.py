@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from coverage_tiny import METHODS, _features, _fitted, _settings, _shipped
 
-from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import prepare
-from w2s_harness.data.texts import TaskData
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.interval import baselines, pgr_intervals
-from w2s_harness.scoring.pool import difference_pools, pgr_pools
-from w2s_harness.types import SPLITS
+from w2s_harness.contract.types import SPLITS
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.prepared import prepare
+from w2s_harness.data.rows.texts import TaskData
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.interval import baselines, pgr_intervals
+from w2s_harness.scoring.spread.pool import difference_pools, pgr_pools
 
 Floats = npt.NDArray[np.float64]
 HEAD = "| method | truth | pgr_ci | width | pgr_ci_pool | width | ci_pool |"

@@ -19,19 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness import Model, Task
-from w2s_harness.data.draw import draw
-from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import prepare
-from w2s_harness.data.texts import TaskData
-from w2s_harness.kinds import kind_of
-from w2s_harness.models.loading import load
-from w2s_harness.models.probe import fit_exact, sigmoid
-from w2s_harness.models.readout import extract
-from w2s_harness.models.selection import C_GRID, choose_c
-from w2s_harness.scoring.accuracy import outcomes
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.bootstrap import crossed_intervals
-from w2s_harness.scoring.interval import baselines, fieller_interval, pgr_intervals
+from w2s_harness.contract.kinds import kind_of
+from w2s_harness.data.rows.draw import draw
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.prepared import prepare
+from w2s_harness.data.rows.texts import TaskData
+from w2s_harness.scoring.points.accuracy import outcomes
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.bootstrap import crossed_intervals
+from w2s_harness.scoring.spread.interval import baselines, fieller_interval, pgr_intervals
+from w2s_harness.students.lm.loading import load
+from w2s_harness.students.lm.readout import extract
+from w2s_harness.students.probe.choosing import C_GRID, choose_c
+from w2s_harness.students.probe.probe import fit_exact, sigmoid
 
 Floats = npt.NDArray[np.float64]
 METHODS = ("vanilla", "confident")

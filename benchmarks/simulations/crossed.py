@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from w2s_harness.scoring.blocks import Block, block
-from w2s_harness.scoring.interval import WeakAndCeiling, baselines
+from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.spread.interval import WeakAndCeiling, baselines
 
 Floats = npt.NDArray[np.float64]
 

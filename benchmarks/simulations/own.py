@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.kinds import kind_of
-from w2s_harness.scoring import own_size
-from w2s_harness.scoring.own import basis, decoy_pair, directions, echo, shared
-from w2s_harness.scoring.readouts import centred, decided, labels
+from w2s_harness.contract.kinds import kind_of
+from w2s_harness.scoring.comparisons import own_size
+from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.points.zero_shot_readouts import centred, decided, labels
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -85,10 +85,10 @@ def made_up(rng: np.random.Generator, n: int = 400, d: int = 40, questions: int 
 
 def real(task: str) -> Ground:
     """The strong model of `tiny` on a shipped task."""
-    from w2s_harness.data.prepared import prepare
-    from w2s_harness.discovery.plugins import Plugins
-    from w2s_harness.models.loading import load
-    from w2s_harness.models.readout import extract
+    from w2s_harness.data.rows.prepared import prepare
+    from w2s_harness.installed.trusted.plugins import Plugins
+    from w2s_harness.students.lm.loading import load
+    from w2s_harness.students.lm.readout import extract
 
     plugins = Plugins()
     data = prepare(plugins.task(task), limit=None)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.compare import all_between
-from w2s_harness.scoring.power import Components, power_of
+from w2s_harness.scoring.comparisons.compare import all_between
+from w2s_harness.scoring.comparisons.power import Components, power_of
+from w2s_harness.scoring.points.blocks import block
 
 DRAWS = 1_000_000
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from w2s_harness.scoring.votes import Panel
+from w2s_harness.scoring.spread.votes import Panel
 
 Floats = npt.NDArray[np.float64]
 

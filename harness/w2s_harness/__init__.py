@@ -9,60 +9,67 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from w2s_harness.attack import Attack
-    from w2s_harness.balance import agreement, balanced_z
-    from w2s_harness.data.jsonl import read_jsonl
-    from w2s_harness.dialogue import AgentModel, BrokenReplyError, ContextExceededError, Reply, Usage
-    from w2s_harness.errors import DataError, HarnessError, ModelError, PluginError, Skip, UsageError
-    from w2s_harness.evidence import CellEvidence, MethodEvidence, Seen, SettingView
-    from w2s_harness.hookspecs import hookimpl
-    from w2s_harness.kinds import Kind, kind_of
-    from w2s_harness.multiplicity import holm
-    from w2s_harness.plan import Cell, PlannedMethod
-    from w2s_harness.student import Handle, Notes, Rows, Student, StudentError
-    from w2s_harness.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
+    from w2s_harness.contract.errors import DataError, HarnessError, ModelError, PluginError, Skip, UsageError
+    from w2s_harness.contract.guards.balance import agreement, balanced_z
+    from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, Seen, SettingView
+    from w2s_harness.contract.guards.multiplicity import holm
+    from w2s_harness.contract.hookspecs import hookimpl
+    from w2s_harness.contract.kinds import Kind, kind_of
+    from w2s_harness.contract.plan.plan import Cell, Plan, PlannedMethod
+    from w2s_harness.contract.studies.attack import Attack
+    from w2s_harness.contract.studies.dialogue import (
+        AgentModel,
+        BrokenReplyError,
+        ContextExceededError,
+        Reply,
+        Usage,
+    )
+    from w2s_harness.contract.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
+    from w2s_harness.contract.worker.student import Handle, Notes, Rows, Student, StudentError
+    from w2s_harness.data.reading.jsonl import read_jsonl
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "AgentModel": "dialogue",
-    "Attack": "attack",
-    "BrokenReplyError": "dialogue",
-    "Cell": "plan",
-    "CellEvidence": "evidence",
-    "ContextExceededError": "dialogue",
-    "DataError": "errors",
-    "Example": "types",
-    "Handle": "student",
-    "HarnessError": "errors",
-    "Kind": "kinds",
-    "Method": "types",
-    "MethodEvidence": "evidence",
-    "Model": "types",
-    "ModelError": "errors",
-    "Notes": "student",
-    "Pair": "types",
-    "PlannedMethod": "plan",
-    "PluginError": "errors",
-    "Problem": "types",
-    "Reply": "dialogue",
-    "Rows": "student",
-    "Seen": "evidence",
-    "SettingView": "evidence",
-    "Skip": "errors",
-    "Student": "student",
-    "StudentError": "student",
-    "Task": "types",
-    "Usage": "dialogue",
-    "UsageError": "errors",
-    "Verdict": "types",
-    "World": "types",
-    "agreement": "balance",
-    "balanced_z": "balance",
-    "holm": "multiplicity",
-    "hookimpl": "hookspecs",
-    "kind_of": "kinds",
-    "read_jsonl": "data.jsonl",
+    "AgentModel": "contract.studies.dialogue",
+    "Attack": "contract.studies.attack",
+    "BrokenReplyError": "contract.studies.dialogue",
+    "Cell": "contract.plan.plan",
+    "CellEvidence": "contract.guards.evidence",
+    "ContextExceededError": "contract.studies.dialogue",
+    "DataError": "contract.errors",
+    "Example": "contract.types",
+    "Handle": "contract.worker.student",
+    "HarnessError": "contract.errors",
+    "Kind": "contract.kinds",
+    "Method": "contract.types",
+    "MethodEvidence": "contract.guards.evidence",
+    "Model": "contract.types",
+    "ModelError": "contract.errors",
+    "Notes": "contract.worker.student",
+    "Pair": "contract.types",
+    "Plan": "contract.plan.plan",
+    "PlannedMethod": "contract.plan.plan",
+    "PluginError": "contract.errors",
+    "Problem": "contract.types",
+    "Reply": "contract.studies.dialogue",
+    "Rows": "contract.worker.student",
+    "Seen": "contract.guards.evidence",
+    "SettingView": "contract.guards.evidence",
+    "Skip": "contract.errors",
+    "Student": "contract.worker.student",
+    "StudentError": "contract.worker.student",
+    "Task": "contract.types",
+    "Usage": "contract.studies.dialogue",
+    "UsageError": "contract.errors",
+    "Verdict": "contract.types",
+    "World": "contract.types",
+    "agreement": "contract.guards.balance",
+    "balanced_z": "contract.guards.balance",
+    "holm": "contract.guards.multiplicity",
+    "hookimpl": "contract.hookspecs",
+    "kind_of": "contract.kinds",
+    "read_jsonl": "data.reading.jsonl",
 }
 
 __all__ = [
@@ -83,6 +90,7 @@ __all__ = [
     "ModelError",
     "Notes",
     "Pair",
+    "Plan",
     "PlannedMethod",
     "PluginError",
     "Problem",

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-from w2s_harness.importing.aar import read_folder
-from w2s_harness.importing.accuracies import BySeed, Imported, ImportedSetting
-from w2s_harness.importing.board import leaderboard_of
-from w2s_harness.report.document import Leaderboard, Row, Setting
+from w2s_harness.report.document.document import Leaderboard, Row, Setting
 from w2s_harness.report.notation import ranks, share, signed, span
-from w2s_harness.scoring.compare import Difference, holm
-from w2s_harness.scoring.imported import accuracy_test
+from w2s_harness.scoring.comparisons.compare import Difference, holm
+from w2s_harness.scoring.comparisons.imported import accuracy_test
+from w2s_studies.elsewhere.imports.aar import read_folder
+from w2s_studies.elsewhere.imports.accuracies import BySeed, Imported, ImportedSetting
+from w2s_studies.elsewhere.imports.leaderboard import leaderboard_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "replication.md"
 BEGIN, END = "<!-- replication -->", "<!-- /replication -->"

@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from w2s_harness.cli.bars import Bars
-from w2s_harness.cli.terminal import WORKING, Terminal
-from w2s_harness.report import document, formats
+from w2s_harness.cli.terminal.bars import Bars
+from w2s_harness.cli.terminal.listener import WORKING, Terminal
+from w2s_harness.report import formats
+from w2s_harness.report.document import document
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "terminal.md"

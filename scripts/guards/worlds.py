@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.types import World
+from w2s_harness.contract.types import World
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

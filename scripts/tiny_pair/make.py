@@ -21,7 +21,7 @@ import pretrain
 import tokenizer as tokens
 import torch
 
-from w2s_harness.models.text import SEPARATOR, encode
+from w2s_harness.students.lm.text import SEPARATOR, encode
 
 RECIPES = {
     "weak": pretrain.Recipe(24, 1, 2, 48, 6000, 3e-3, {"math": 40_000, "code": 90_000, "chat": 40_000}),

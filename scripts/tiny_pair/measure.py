@@ -23,12 +23,12 @@ import surface
 import torch
 
 from w2s_harness import Example, Model
-from w2s_harness.kinds import Kind, kind_of
-from w2s_harness.models.loading import Loaded, load
-from w2s_harness.models.probe import fit_exact, sigmoid
-from w2s_harness.models.readout import LIKELIHOODS, Extraction, extract
-from w2s_harness.models.selection import choose_c
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.kinds import Kind, kind_of
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.students.lm.loading import Loaded, load
+from w2s_harness.students.lm.readout import LIKELIHOODS, Extraction, extract
+from w2s_harness.students.probe.choosing import choose_c
+from w2s_harness.students.probe.probe import fit_exact, sigmoid
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.code import CodeTask
 from w2s_tasks.kinds import KindsTask

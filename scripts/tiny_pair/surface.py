@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness import Example
-from w2s_harness.kinds import VERIFY, kind_of_row
-from w2s_harness.models.probe import fit_exact
-from w2s_harness.models.selection import choose_c
+from w2s_harness.contract.kinds import VERIFY, kind_of_row
+from w2s_harness.students.probe.choosing import choose_c
+from w2s_harness.students.probe.probe import fit_exact
 
 LARGEST_VOCABULARY = 600
 """The commonest n-grams that are counted."""

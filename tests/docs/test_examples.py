@@ -9,7 +9,7 @@ import yaml
 from pages import ROOT, SHELL, blocks
 
 from conftest import Shell
-from w2s_harness.discovery.plugins import Plugins
+from w2s_harness.installed.trusted.plugins import Plugins
 
 PAPER = ROOT / "examples" / "paper"
 

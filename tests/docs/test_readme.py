@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from pages import ROOT, links, markdown
 
-from w2s_harness.data.prepared import prepare
-from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.experiment.identity import model_identity
-from w2s_harness.experiment.store import Store
-from w2s_harness.report import document, formats
+from w2s_harness.data.rows.prepared import prepare
+from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.report import formats
+from w2s_harness.report.document import document
+from w2s_harness.run.kept.store import Store
+from w2s_harness.run.work.setting.identity import model_identity
 
 README = ROOT / "README.md"
 PRINTED = ROOT / "docs" / "readme-leaderboard.json"

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from pages import ROOT, blocks, section
 
-from w2s_harness import hookspecs
 from w2s_harness.cli import command as program
-from w2s_harness.cli.commands import CORE, SHIPPED
-from w2s_harness.errors import ExitCode
+from w2s_harness.cli.group import CORE, SHIPPED
+from w2s_harness.contract import hookspecs
+from w2s_harness.contract.errors import ExitCode
 
 CLI = ROOT / "docs" / "cli.md"
 PLUGINS = ROOT / "docs" / "plugins.md"

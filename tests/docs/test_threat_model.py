@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT
 
-from w2s_harness.redteam import suite
+from w2s_studies.redteam import suite
 
 PAGE, POLICY = ROOT / "docs" / "threat-model.md", ROOT / "SECURITY.md"
 PAGES = [pytest.param(page, id=page.name) for page in (PAGE, POLICY)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from commands import Done, Place
 
-from w2s_harness.report import document
-from w2s_harness.scoring.ledger import verify
+from w2s_harness.report.document import document
+from w2s_harness.scoring.metered.ledger import verify
 
 ASKED = (
     "agent", "run", "--limit", "240", "--seeds", "2", "--held-out-tasks", "math", "--agents", "2",

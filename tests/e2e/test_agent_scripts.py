@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.agent.referee import Arena, HostReferee, InterruptedRunError
-from w2s_harness.agent.workspace import Workspace
-from w2s_harness.discovery.plugins import Plugins
-from w2s_harness.experiment.selection import Selection
-from w2s_harness.experiment.session import Options
+from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.run.plan.selection import Selection
+from w2s_harness.run.session.session import Options
+from w2s_studies.agents.host.referee import Arena, HostReferee, InterruptedRunError
+from w2s_studies.agents.tools.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

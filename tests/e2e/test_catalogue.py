@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from commands import Place
 
-from w2s_harness.discovery import metadata
+from w2s_harness.installed.distributions import metadata
 
 TELLS = '''"""Says how long and how fast a student trains here."""
 

@@ -53,7 +53,7 @@ def family(host: int) -> dict[int, str]:
         if b"w2s_harness" in b" ".join(words) and state != "Z":
             known[int(entry.name)] = words
     return {
-        pid: "service" if b"w2s_harness.models.service" in words else "worker"
+        pid: "service" if b"w2s_harness.students.service.service" in words else "worker"
         for pid, words in known.items()
         if pid != host and (str(host).encode() in words or descends(pid, host, parents))
     }

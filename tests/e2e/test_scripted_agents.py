@@ -13,8 +13,8 @@ from commands import MINE, Place
 from messages_server import MessagesServer, status
 from scripted import CARELESS, HACKS, PARTS, Cast, directions
 
-from w2s_harness.report import document
-from w2s_harness.scoring.ledger import verify
+from w2s_harness.report.document import document
+from w2s_harness.scoring.metered.ledger import verify
 
 PRICES = """\
 dated: "2026-01"

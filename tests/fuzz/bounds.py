@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from w2s_harness.errors import HarnessError
+from w2s_harness.contract.errors import HarnessError
 
 PATIENCE_S = 20.0
 """A read that takes longer hangs: most take a millisecond."""

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from leaderboards import DOCUMENT
 
-from w2s_harness.cli import config
-from w2s_harness.data.jsonl import read_numbered
-from w2s_harness.data.yaml_file import MAX_BYTES, read_yaml
-from w2s_harness.errors import HarnessError
-from w2s_harness.report import document
-from w2s_harness.wire import frames
-from w2s_harness.wire import messages as wire
+from w2s_harness.cli.options import config
+from w2s_harness.contract.errors import HarnessError
+from w2s_harness.contract.worker.wire import frames
+from w2s_harness.contract.worker.wire import messages as wire
+from w2s_harness.data.reading.jsonl import read_numbered
+from w2s_harness.data.reading.yaml_file import MAX_BYTES, read_yaml
+from w2s_harness.report.document import document
 
 MIB = 2**20
 ALIASES = "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(20))
@@ -95,8 +95,8 @@ def test_bombs_in_a_line_of_json(tmp_path, name):
 
 
 def test_a_row_of_many_columns_is_answered_soon(tmp_path):
-    from w2s_harness.data.columns import Columns
-    from w2s_harness.kinds import VERIFY
+    from w2s_harness.contract.kinds import VERIFY
+    from w2s_harness.data.reading.columns import Columns
 
     row = json.loads(b"{" + b",".join(b'"questio%d":0' % i for i in range(2**17)) + b"}")
     _, seconds, refused = peak(Columns.of(VERIFY).example, row, "a.jsonl:1", None)

@@ -8,7 +8,7 @@ import mutants
 import pytest
 from bounds import fuzz
 
-from w2s_harness.errors import DataError
+from w2s_harness.contract.errors import DataError
 
 
 def refuse(body: bytes) -> None:

@@ -12,8 +12,9 @@ import mutants
 import pytest
 from bounds import fuzz
 
-from w2s_harness.importing import aar, board, seed_csv
-from w2s_harness.report import canonical, document, formats
+from w2s_harness.report import formats
+from w2s_harness.report.document import canonical, document
+from w2s_studies.elsewhere.imports import aar, leaderboard, seed_csv
 
 HEAD = "seed,accuracy,rows\n"
 CSV = [
@@ -34,7 +35,7 @@ RUN: dict[str, Any] = {
 
 def _shown(found: Any) -> None:
     """Make the board that a user sees; nothing in it is certain from nothing."""
-    made = board.leaderboard_of(found)
+    made = leaderboard.leaderboard_of(found)
     for view in formats.FORMATS:
         formats.render(made, view)
     document.decode(canonical.document_bytes(made), "own.json")

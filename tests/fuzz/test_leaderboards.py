@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leaderboards import DOCUMENT
 
-from w2s_harness.report import document, formats
+from w2s_harness.report import formats
+from w2s_harness.report.document import document
 
 TEXT = json.dumps(DOCUMENT).encode()
 TOKENS = (

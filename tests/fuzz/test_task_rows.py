@@ -11,11 +11,11 @@ from bounds import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.data.jsonl import read_numbered
-from w2s_harness.data.prepared import dump, parse, prepare
-from w2s_harness.data.resolve import data_task, source_digest
-from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS
+from w2s_harness.contract.errors import DataError
+from w2s_harness.contract.types import SPLITS
+from w2s_harness.data.reading.jsonl import read_numbered
+from w2s_harness.data.reading.resolve import data_task, source_digest
+from w2s_harness.data.rows.prepared import dump, parse, prepare
 
 TOKENS = (
     b"{", b"}", b"[", b"]", b'"', b":", b",", b"{}\n", b"[]\n", b"null", b"true", b"1", b"NaN",

@@ -17,16 +17,16 @@ from bounds import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.experiment.conversation import converse
-from w2s_harness.isolation import describe
-from w2s_harness.isolation.channel import Channel
-from w2s_harness.isolation.levels import MAX_REPORT, Report, report
-from w2s_harness.models import control
-from w2s_harness.models.shelf import Shelf
-from w2s_harness.models.student import CellSession
-from w2s_harness.types import Model
-from w2s_harness.wire import frames
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.types import Model
+from w2s_harness.contract.worker.wire import frames
+from w2s_harness.contract.worker.wire import messages as wire
+from w2s_harness.jail.host import describe
+from w2s_harness.jail.host.channel import Channel
+from w2s_harness.jail.levels import MAX_REPORT, Report, report
+from w2s_harness.run.cell.worker.conversation import converse
+from w2s_harness.students import control
+from w2s_harness.students.session.serving import CellSession
+from w2s_harness.students.shelf.shelf import Shelf
 
 N, D = 12, 4
 ACCESS = ("embeddings", "inference", "transductive")

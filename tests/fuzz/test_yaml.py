@@ -11,11 +11,11 @@ from bounds import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.cli.run import command
-from w2s_harness.data.prepared import prepare
-from w2s_harness.data.resolve import data_task, source_digest
-from w2s_harness.data.yaml_file import read_yaml
-from w2s_harness.errors import HarnessError, UsageError
+from w2s_harness.cli.commands.run import command
+from w2s_harness.contract.errors import HarnessError, UsageError
+from w2s_harness.data.reading.resolve import data_task, source_digest
+from w2s_harness.data.reading.yaml_file import read_yaml
+from w2s_harness.data.rows.prepared import prepare
 
 LONGEST = 3000
 """PyYAML reads 100 kB a second; what is far longer is in `test_bombs.py`."""

@@ -6,12 +6,12 @@ import threading
 from dataclasses import dataclass
 
 from w2s_harness import Attack
-from w2s_harness.errors import WorkerError
-from w2s_harness.experiment.conversation import converse
-from w2s_harness.isolation.launcher import Worker, Zygote
-from w2s_harness.isolation.policy import Order
-from w2s_harness.redteam.bodies import Places, method_file, verdict
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.errors import WorkerError
+from w2s_harness.contract.worker.wire import messages as wire
+from w2s_harness.jail.host.launcher import Worker, Zygote
+from w2s_harness.jail.policy import Order
+from w2s_harness.run.cell.worker.conversation import converse
+from w2s_studies.redteam.bodies import Places, method_file, verdict
 
 WEAK = [0.1, 0.9, 0.6]
 

@@ -8,12 +8,12 @@ import attacks
 import pytest
 
 from w2s_harness import Attack
-from w2s_harness.isolation.launcher import Zygote
-from w2s_harness.isolation.levels import Level
-from w2s_harness.isolation.paths import worker_path
-from w2s_harness.isolation.policy import Order
-from w2s_harness.redteam import laying
-from w2s_harness.redteam.bodies import Places
+from w2s_harness.jail.host.launcher import Zygote
+from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.levels import Level
+from w2s_harness.jail.policy import Order
+from w2s_studies.redteam import laying
+from w2s_studies.redteam.bodies import Places
 
 
 @pytest.fixture(scope="session")

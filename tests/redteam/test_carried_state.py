@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from w2s_harness.redteam import suite
+from w2s_studies.redteam import suite
 
 CARRIED = [a for a in suite.shipped() if a.family == "carried state"]
 
@@ -20,8 +20,8 @@ def test_a_later_cell_finds_nothing_of_an_earlier_one(attack, shipped):
     [
         ("open('left', 'w').write('1')", "open('left')"),
         (
-            "import w2s_harness.types as t; t.SPLITS = ('changed',)",
-            "import w2s_harness.types as t\nif 'changed' not in t.SPLITS: raise Stopped",
+            "import w2s_harness.contract.types as t; t.SPLITS = ('changed',)",
+            "import w2s_harness.contract.types as t\nif 'changed' not in t.SPLITS: raise Stopped",
         ),
     ],
 )

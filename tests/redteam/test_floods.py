@@ -6,7 +6,7 @@ import attacks
 import msgspec
 import pytest
 
-from w2s_harness.isolation.policy import ProcessLimits
+from w2s_harness.jail.policy import ProcessLimits
 
 SMALL = ProcessLimits(
     memory_bytes=600 * 2**20, cpu_s=2, file_bytes=8 * 2**20, scratch_bytes=16 * 2**20, scratch_files=200

@@ -8,7 +8,7 @@ import attacks
 def test_a_method_cannot_report_another_level(zygote, order, places):
     forged = """
         import msgspec
-        from w2s_harness.isolation.levels import Report
+        from w2s_harness.jail.levels import Report
         body = msgspec.msgpack.encode(Report("L2", ()))
         os.write(3, len(body).to_bytes(4, "little") + body)
         time.sleep(1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import attacks
 import pytest
 
-from w2s_harness.isolation.policy import Order
-from w2s_harness.redteam import suite
+from w2s_harness.jail.policy import Order
+from w2s_studies.redteam import suite
 
 CLOSED = {"EACCES", "EPERM", "ENOENT"}
 READING = ("open", "libc-open", "folder-by-folder", "from-a-thread", "by-a-path-descriptor")
@@ -29,7 +29,7 @@ def test_without_namespaces_stat_tells_that_it_is_there(attack, level):
 
 def test_no_file_of_tasks_weights_host_code_or_store_can_be_read(attack, tmp_path, places):
     found = [tmp_path]
-    for name in ("w2s_tasks", "w2s_plugins.pairs", "w2s_harness.scoring", "w2s_harness.models", "torch"):
+    for name in ("w2s_tasks", "w2s_plugins.pairs", "w2s_harness.scoring", "w2s_harness.students", "torch"):
         spec = importlib.util.find_spec(name)
         assert spec is not None
         found.append(Path(spec.origin).parent)

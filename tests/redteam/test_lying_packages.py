@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from w2s_harness.redteam import running, suite
-from w2s_harness.redteam.running import Settings
+from w2s_studies.redteam import suite, trials
+from w2s_studies.redteam.trials import Settings
 
 pytestmark = pytest.mark.heavy
 FAMILIES = ("byte code", "import time", "lying packages", "planning")
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, running.Tried]:
+def outcomes(tmp_path_factory) -> dict[str, trials.Tried]:
     """One run of the command for all of them."""
     chosen = [attack for attack in suite.shipped() if attack.family in FAMILIES]
     settings = Settings(seeds="1", limit=40, guards="none", store=tmp_path_factory.mktemp("store"), slots="2")
-    found = running.run(chosen, settings, lambda text: None)
+    found = trials.run(chosen, settings, lambda text: None)
     return {tried.attack.name: tried for tried in found.attacks}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from w2s_harness import Attack
-from w2s_harness.redteam import suite
+from w2s_studies.redteam import suite
 
 JAIL = {
     "floods",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.redteam import suite
+from w2s_studies.redteam import suite
 
 HOST = [a for a in suite.shipped() if a.name.startswith("host-file-")]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from w2s_harness.cli.commands import LazyGroup, is_debugged
-from w2s_harness.errors import UsageError
+from w2s_harness.cli.group import LazyGroup, is_debugged
+from w2s_harness.contract.errors import UsageError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

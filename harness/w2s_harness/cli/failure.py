@@ -9,7 +9,7 @@ import traceback
 
 import click
 
-from w2s_harness.errors import ExitCode, HarnessError
+from w2s_harness.contract.errors import ExitCode, HarnessError
 
 _MENDS = {
     errno.ENOENT: "Check the path.",

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from w2s_harness.errors import UsageError, nearest
+from w2s_harness.contract.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from w2s_harness.report.document import Leaderboard
+    from w2s_harness.report.document.document import Leaderboard
 
-FORMATS = {"text": "text", "md": "markdown", "csv": "csv_table", "json": "canonical", "latex": "latex"}
-"""By the name of the format, the module beside this one that renders it."""
+FORMATS = {
+    "text": "views.plain_text",
+    "md": "views.markdown",
+    "csv": "views.csv_table",
+    "json": "document.canonical",
+    "latex": "views.latex",
+}
+"""By the name of the format, the module in `report` that renders it."""
 
 
 def render(document: Leaderboard, name: str, width: int | None = None, asked: Sequence[str] = ()) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from w2s_harness.report.document import Comparison, Row
-from w2s_harness.report.records import Own, OwnPart, VerdictRecord
+from w2s_harness.report.document.document import Comparison, Row
+from w2s_harness.report.document.records import Own, OwnPart, VerdictRecord
 
 MISSING = "-"
 NOT_ISOLATED = "its workers were not isolated"

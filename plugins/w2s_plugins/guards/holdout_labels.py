@@ -12,14 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from w2s_harness import (
-    CellEvidence,
-    MethodEvidence,
-    PlannedMethod,
-    SettingView,
-    Verdict,
-    hookimpl,
-)
+from w2s_harness import CellEvidence, MethodEvidence, PlannedMethod, SettingView, Verdict, hookimpl
 from w2s_plugins.guards import scanning
 from w2s_plugins.guards.bait import bait_z
 from w2s_plugins.guards.labelled_rows import FEWEST, Found, Index

@@ -18,8 +18,8 @@ MEDIA = {
         "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 256))",
     ),
     "zygote-memory": (
-        "__import__('w2s_harness.types').types.SPLITS == ('changed',)",
-        "__import__('w2s_harness.types').types.SPLITS = ('changed',)",
+        "__import__('w2s_harness.contract.types').types.SPLITS == ('changed',)",
+        "__import__('w2s_harness.contract.types').types.SPLITS = ('changed',)",
     ),
     "timer": ("signal.getitimer(signal.ITIMER_REAL)[0] > 0", "signal.setitimer(signal.ITIMER_REAL, 1000)"),
     "random-state": ("np.random.get_state()[1][0] == 77", "np.random.seed(77)"),

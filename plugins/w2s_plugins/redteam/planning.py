@@ -25,7 +25,7 @@ def w2s_methods():
 """
 FORGED = """
 import os, socket
-from w2s_harness.wire import frames, messages as wire
+from w2s_harness.contract.worker.wire import frames, messages as wire
 told = wire.MethodInfo("{name}", parameters=(wire.Parameter("share", "float", float("nan")),))
 frames.send(socket.socket(fileno=os.dup(3)), wire.Described((told,)))
 os._exit(0)

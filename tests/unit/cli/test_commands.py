@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from w2s_harness import cli
-from w2s_harness.cli import commands
-from w2s_harness.cli.commands import CORE, GROUP, SHIPPED
-from w2s_harness.errors import DataError, PluginError
+from w2s_harness.cli import group
+from w2s_harness.cli.group import CORE, GROUP, SHIPPED
+from w2s_harness.contract.errors import DataError, PluginError
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "tests" / "plugin_example" / "command"
@@ -23,8 +23,8 @@ BOARD = ROOT / "docs" / "readme-leaderboard.json"
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """A folder of site-packages beside the interpreter's own; modules in it can be imported."""
-    own = commands.site_folders()
-    monkeypatch.setattr(commands, "site_folders", lambda: [*own, tmp_path])
+    own = group.site_folders()
+    monkeypatch.setattr(group, "site_folders", lambda: [*own, tmp_path])
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
     yield tmp_path
@@ -57,7 +57,7 @@ GOOD = '"""Counts things."""\nimport click\n@click.command()\ndef command():\n  
 def test_our_own_studies_are_registered_as_those_of_others_are():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(project["entry-points"][GROUP]) == set(SHIPPED)
-    taken, refused = commands.offers()
+    taken, refused = group.offers()
     assert {name: offer.value for name, offer in taken.items()} == project["entry-points"][GROUP]
     assert not refused
 
@@ -130,7 +130,7 @@ def test_names_that_are_taken(site):
     assert "more 2 and most 3 both offer the command 'twice'. Uninstall one of them." in found
     with pytest.raises(PluginError, match="both offer"):
         call("twice")
-    taken, _ = commands.offers()
+    taken, _ = group.offers()
     assert taken["review"].is_shipped and "twice" not in taken
 
 
@@ -138,10 +138,10 @@ def test_what_is_odd_in_an_installation_is_no_command(site):
     (site / "odd-1.dist-info").mkdir()
     (site / "odd-1.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe")
     install(site, "theirs-1", "# a = b\njust words\ncounts = theirs_counts\n", theirs_counts=GOOD)
-    assert set(commands.offers()[0]) == {*SHIPPED, "counts"}
+    assert set(group.offers()[0]) == {*SHIPPED, "counts"}
 
 
 def test_one_that_is_newer_than_what_is_installed(monkeypatch):
-    monkeypatch.setattr(commands, "site_folders", list)
+    monkeypatch.setattr(group, "site_folders", list)
     with pytest.raises(PluginError, match="'agent' is newer than the installed w2s-harness"):
         call("agent")

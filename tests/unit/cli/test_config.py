@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from w2s_harness.cli import config
-from w2s_harness.errors import UsageError
-from w2s_harness.experiment.specs import parse_seeds
+from w2s_harness.cli.options import config
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.run.plan.specs import parse_seeds
 
 KNOWN = {
     "tasks": config.Key(),
@@ -287,7 +287,7 @@ def test_what_is_empty_sets_nothing(tree, text):
 
 
 def test_every_flag_of_run_has_a_key_and_an_environment_twin():
-    from w2s_harness.cli.options import FLAGS, QUIET, VERBOSE
+    from w2s_harness.cli.options.flags_of_run import FLAGS, QUIET, VERBOSE
 
     keys = [flag.key for flag in (*FLAGS.values(), QUIET, VERBOSE)]
     assert len(set(keys)) == len(keys)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.cli.failure import explain, one_line
-from w2s_harness.errors import DataError, NothingSelectedError, StoreError, WorkerError
+from w2s_harness.contract.errors import DataError, NothingSelectedError, StoreError, WorkerError
 
 
 @pytest.mark.parametrize(

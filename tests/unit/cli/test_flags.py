@@ -11,11 +11,12 @@ from click.core import ParameterSource
 from click.testing import CliRunner
 
 from w2s_harness import cli
-from w2s_harness.agent.command import command as agent
-from w2s_harness.cli import main, options
-from w2s_harness.cli.options import FLAGS, nearer_pair
-from w2s_harness.cli.run import command
-from w2s_harness.errors import UsageError
+from w2s_harness.cli import main
+from w2s_harness.cli.commands.run import command
+from w2s_harness.cli.options import flags_of_run
+from w2s_harness.cli.options.flags_of_run import FLAGS, nearer_pair
+from w2s_harness.contract.errors import UsageError
+from w2s_studies.agents.command import command as agent
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_numbers_that_nothing_can_be_done_with(words, said):
 
 
 def test_an_option_given_twice_is_said():
-    @click.command(cls=options.Noticing)
+    @click.command(cls=flags_of_run.Noticing)
     @click.option("--names", metavar="NAMES")
     @click.option("-o", "--out")
     @click.option("-p", multiple=True)
@@ -42,7 +43,7 @@ def test_an_option_given_twice_is_said():
     @click.option("-q", count=True)
     @click.pass_context
     def one(ctx, **flags):
-        click.echo("\n".join(ctx.meta[options.REPEATED]))
+        click.echo("\n".join(ctx.meta[flags_of_run.REPEATED]))
 
     twice = ["--names", "a", "-o", "f", "--names", "b", "--out=g", "-p", "1", "-p", "2", "-x", "-x", "-qq"]
     assert CliRunner().invoke(one, twice).output.splitlines() == [

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from w2s_harness.cli import run
-from w2s_harness.cli.options import FLAGS, option
-from w2s_harness.experiment.again import selected
-from w2s_harness.experiment.flags import flag, flags_of, made
-from w2s_harness.experiment.selection import Loading, Options, Selection, deciding
+from w2s_harness.cli.commands import run
+from w2s_harness.cli.options.flags_of_run import FLAGS, option
+from w2s_harness.run.judge.again import selected
+from w2s_harness.run.plan.flags import flag, flags_of, made
+from w2s_harness.run.plan.selection import Loading, Options, Selection, deciding
 
 TYPED = {"text": "red", "switch": True, "list": ["red"], "count": 2, "whole": 9, "seconds": 2.5}
 """What a w2s.yaml may say of each kind."""

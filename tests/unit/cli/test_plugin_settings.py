@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from w2s_harness.cli import config
-from w2s_harness.cli.run import command
-from w2s_harness.errors import UsageError
+from w2s_harness.cli.commands.run import command
+from w2s_harness.cli.options import config
+from w2s_harness.contract.errors import UsageError
 
 KNOWN = {"tasks": config.Key(), "plugins": config.Key("list")}
 

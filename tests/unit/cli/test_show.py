@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from w2s_harness.cli.show import command
-from w2s_harness.errors import DataError, UsageError
+from w2s_harness.cli.commands.show import command
+from w2s_harness.contract.errors import DataError, UsageError
 
 MINE = '''
 from dataclasses import dataclass

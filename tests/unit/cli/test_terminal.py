@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from w2s_harness.cli.bars import Bars
-from w2s_harness.cli.pace import duration
-from w2s_harness.cli.terminal import Terminal
+from w2s_harness.cli.terminal.bars import Bars
+from w2s_harness.cli.terminal.listener import Terminal
+from w2s_harness.cli.terminal.pace import duration
 
 
 class Clock:
@@ -143,7 +143,7 @@ def test_a_time_is_written_for_people():
 
 PROGRAM = """
 import sys
-from w2s_harness.cli.terminal import Terminal
+from w2s_harness.cli.terminal.listener import Terminal
 with Terminal(int(sys.argv[1])) as terminal:
     terminal.say('FAILED a line')
     terminal.w2s_stage_start(stage='cells', total=2)

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from w2s_harness.cli import command
-from w2s_harness.errors import DataError, UsageError
-from w2s_harness.scoring.ledger import Ledger
-from w2s_harness.scoring.oracle import Oracle
+from w2s_harness.contract.errors import DataError, UsageError
+from w2s_harness.scoring.metered.ledger import Ledger
+from w2s_harness.scoring.metered.oracle import Oracle
 
 BOARD = Path(__file__).parents[3] / "docs" / "readme-leaderboard.json"
 

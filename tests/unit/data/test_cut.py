@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from w2s_harness.data.cut import cut
-from w2s_harness.data.gold import Gold, gold_of
-from w2s_harness.data.texts import TaskData, Texts
-from w2s_harness.errors import DataError
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.errors import DataError
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.data.rows.cut import cut
+from w2s_harness.data.rows.gold import Gold, gold_of
+from w2s_harness.data.rows.texts import TaskData, Texts
 
 
 def split(labels, groups):

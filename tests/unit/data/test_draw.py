@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data.draw import draw
-from w2s_harness.data.gold import Gold, gold_of
-from w2s_harness.data.texts import TaskData, Texts
-from w2s_harness.errors import DataError
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.errors import DataError
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.data.rows.draw import draw
+from w2s_harness.data.rows.gold import Gold, gold_of
+from w2s_harness.data.rows.texts import TaskData, Texts
 
 
 def split(groups, labels):

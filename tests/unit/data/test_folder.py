@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data.folder import FolderTask
-from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import prepare
-from w2s_harness.errors import DataError, HarnessError
+from w2s_harness.contract.errors import DataError, HarnessError
+from w2s_harness.data.reading.file_task import FolderTask
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.prepared import prepare
 
 from .conftest import preference_rows, verify_rows
 

@@ -15,7 +15,7 @@ from importlinter.contracts.protected import ProtectedContract
 import w2s_harness
 
 ROOT = Path(__file__).parents[3]
-GOLD = "w2s_harness.data.gold"
+GOLD = "w2s_harness.data.rows.gold"
 configuration.configure()
 TYPES = {"protected": ProtectedContract, "forbidden": ForbiddenContract}
 
@@ -45,8 +45,9 @@ def test_it_is_kept_today(graph, name):
 
 @pytest.mark.parametrize(
     "importer",
-    ["experiment.releasing", "experiment.worlds", "experiment.one_cell", "isolation.worker", "models.student",
-     "data.release", "scoring.own", "cli.run", "a_new_module"],
+    ["run.cell.worker.releasing", "run.stages.worlds.worlds", "run.cell.one_cell", "jail.inside.worker",
+     "students.session.serving", "data.rows.release", "scoring.comparisons.own_part", "cli.commands.run",
+     "a_new_module"],
 )  # fmt: skip
 def test_an_import_elsewhere_breaks_it(graph, importer):
     graph.add_module(f"w2s_harness.{importer}")
@@ -56,10 +57,10 @@ def test_an_import_elsewhere_breaks_it(graph, importer):
     assert not kept("gold", graph)
 
 
-@pytest.mark.parametrize("on_the_way", ["experiment.setting", "data.prepared"])
+@pytest.mark.parametrize("on_the_way", ["run.work.setting.setting", "data.rows.prepared"])
 def test_what_builds_a_release_may_not_get_at_it_by_a_third_module_either(graph, on_the_way):
     graph.add_import(
-        importer="w2s_harness.experiment.releasing", imported=f"w2s_harness.{on_the_way}",
+        importer="w2s_harness.run.cell.worker.releasing", imported=f"w2s_harness.{on_the_way}",
         line_number=1, line_contents="import it",
     )  # fmt: skip
     assert kept("gold", graph) and not kept("release", graph)
@@ -68,4 +69,4 @@ def test_what_builds_a_release_may_not_get_at_it_by_a_third_module_either(graph,
 def test_nobody_goes_round_the_accessor():
     folder, private = Path(w2s_harness.__file__).parent, re.compile(r"(?<!self)\._gold\b")
     found = [f for f in folder.rglob("*.py") if private.search(f.read_text("utf-8"))]
-    assert found == [folder / "data" / "gold.py"]
+    assert found == [folder / "data" / "rows" / "gold.py"]

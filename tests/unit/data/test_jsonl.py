@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data import jsonl, strict_json
-from w2s_harness.data.jsonl import read_jsonl, read_numbered
-from w2s_harness.errors import DataError, HarnessError
+from w2s_harness.contract.errors import DataError, HarnessError
+from w2s_harness.data.reading import jsonl, strict_json
+from w2s_harness.data.reading.jsonl import read_jsonl, read_numbered
 
 
 def failure(path: Path) -> str:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.data.cut import cut
-from w2s_harness.data.folder import FolderTask
-from w2s_harness.data.gold import NO_VOTE, gold_of, majority
-from w2s_harness.data.prepared import dump, parse, prepare
-from w2s_harness.data.resolve import source_digest
-from w2s_harness.data.yaml_task import YamlTask
-from w2s_harness.errors import DataError
-from w2s_harness.types import SPLITS, Example, Task
+from w2s_harness.contract.errors import DataError
+from w2s_harness.contract.types import SPLITS, Example, Task
+from w2s_harness.data.reading.file_task import FolderTask
+from w2s_harness.data.reading.resolve import source_digest
+from w2s_harness.data.reading.yaml_task import YamlTask
+from w2s_harness.data.rows.cut import cut
+from w2s_harness.data.rows.gold import NO_VOTE, gold_of, majority
+from w2s_harness.data.rows.prepared import dump, parse, prepare
 
 VOTES = ([1, 1, 0], [0, 0], [1], [0, 1, 0, 0])
 BASE = "name: x\nkind: judged\nfolder: mine\n"

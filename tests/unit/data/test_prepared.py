@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data.folder import FolderTask
-from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import TextRow, dump, parse, prepare
-from w2s_harness.errors import DataError, PluginError, UsageError
-from w2s_harness.types import SPLITS, Example, Task
+from w2s_harness.contract.errors import DataError, PluginError, UsageError
+from w2s_harness.contract.types import SPLITS, Example, Task
+from w2s_harness.data.reading.file_task import FolderTask
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.prepared import TextRow, dump, parse, prepare
 
 from .conftest import verify_rows
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.data.folder import FolderTask
-from w2s_harness.data.resolve import data_task, source_digest
-from w2s_harness.data.yaml_task import YamlTask
-from w2s_harness.errors import DataError, HarnessError, UsageError
-from w2s_harness.types import Task
+from w2s_harness.contract.errors import DataError, HarnessError, UsageError
+from w2s_harness.contract.types import Task
+from w2s_harness.data.reading.file_task import FolderTask
+from w2s_harness.data.reading.resolve import data_task, source_digest
+from w2s_harness.data.reading.yaml_task import YamlTask
 
 from .conftest import verify_rows
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_harness.data.prepared import prepare
-from w2s_harness.data.yaml_task import YamlTask
-from w2s_harness.errors import DataError, HarnessError
+from w2s_harness.contract.errors import DataError, HarnessError
+from w2s_harness.data.reading.yaml_task import YamlTask
+from w2s_harness.data.rows.prepared import prepare
 
 from .conftest import verify_rows
 

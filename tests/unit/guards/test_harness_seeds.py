@@ -6,7 +6,7 @@ import numpy as np
 from cells import cell, evidence, method
 
 from w2s_harness import World
-from w2s_harness.evidence import Failed
+from w2s_harness.contract.guards.evidence import Failed
 from w2s_plugins.guards import harness_seeds as guard
 
 REPEAT = World(name="repeat")

@@ -12,7 +12,7 @@ import pytest
 from cells import Sums, cell, evidence, method, seen, setting
 
 from w2s_harness import UsageError
-from w2s_harness.evidence import SettingView
+from w2s_harness.contract.guards.evidence import SettingView
 from w2s_plugins.guards import holdout_labels as guard
 
 VIEW = setting()
@@ -123,7 +123,7 @@ def test_a_few_examples_in_a_prompt_are_no_table():
 def test_preferences_whose_order_is_their_label():
     from dataclasses import replace
 
-    from w2s_harness.wire.rows import TextRow
+    from w2s_harness.contract.worker.wire.row_text import TextRow
 
     view = setting()
     rows = [TextRow(f"Ask number {i}.", first=f"Good {i} indeed", second=f"Bad {i} sadly") for i in range(60)]

@@ -9,7 +9,7 @@ import pytest
 from cells import Sums, cell, evidence, method, seen, setting
 
 from w2s_harness import UsageError
-from w2s_harness.evidence import Published
+from w2s_harness.contract.guards.evidence import Published
 from w2s_plugins.guards import memorisation as guard
 from w2s_plugins.guards.memorisation import CANARY
 

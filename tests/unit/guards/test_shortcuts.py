@@ -9,8 +9,8 @@ import pytest
 from cells import Sums, cell, evidence, method
 
 from w2s_harness import Model, Pair, UsageError
-from w2s_harness.evidence import Part, SettingView
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.guards.evidence import Part, SettingView
+from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_plugins.guards import known_shortcuts as known
 from w2s_plugins.guards import shortcuts as guard
 from w2s_plugins.guards.shortcut_looks import better_on, constant, excess, following

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from w2s_harness import UsageError, World
-from w2s_harness.evidence import Failed
+from w2s_harness.contract.guards.evidence import Failed
 from w2s_plugins.guards import teacher_dependence as guard
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "scripts" / "guards"))

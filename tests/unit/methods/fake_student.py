@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from w2s_harness.rows import Rows, Shown
-from w2s_harness.student import Student
-from w2s_harness.types import Problem
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.types import Problem
+from w2s_harness.contract.worker.row_handles import Rows, Shown
+from w2s_harness.contract.worker.student import Student
+from w2s_harness.contract.worker.wire import messages as wire
 
 
 class FakeConnection:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from fake_student import FakeConnection, index
 
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.wire import messages as wire
 
 
 class RicherConnection(FakeConnection):

@@ -7,8 +7,8 @@ import pytest
 from fake_student import FakeConnection, problem, student
 
 from w2s_harness import Skip
-from w2s_harness.student import Student
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.student import Student
+from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods.bootstrapping import Bootstrapping
 
 RNG = np.random.default_rng(0)

@@ -10,9 +10,9 @@ from fake_student import index, problem, student
 from richer_student import RicherConnection, sign, targets
 
 from w2s_harness import Problem, Skip
-from w2s_harness.kinds import PREFERENCE, VERIFY
-from w2s_harness.rows import Rows
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.kinds import PREFERENCE, VERIFY
+from w2s_harness.contract.worker.row_handles import Rows
+from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods import ccs, ccs_es
 
 N = 60
@@ -148,7 +148,7 @@ def test_one_epoch_on_both_orders_and_a_trimmed_mean_over_seeds_and_swap():
 
 
 def test_a_student_without_a_head_is_skipped():
-    from w2s_harness.student import Student
+    from w2s_harness.contract.worker.student import Student
 
     tuned = Student(RicherConnection(), kind="verify", layers=3, features=0, templates=())
     rows = Rows.first(2, "verify", "train")

@@ -10,7 +10,7 @@ from fake_student import FakeConnection, problem
 from richer_student import RicherConnection, targets
 
 from w2s_harness import Skip
-from w2s_harness.student import Student
+from w2s_harness.contract.worker.student import Student
 from w2s_plugins.methods import em_posterior
 from w2s_plugins.methods.em_posterior import EMPosterior
 

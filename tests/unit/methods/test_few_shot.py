@@ -7,8 +7,8 @@ import pytest
 from fake_student import FakeConnection, problem, student
 
 from w2s_harness import Skip
-from w2s_harness.student import Student
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.student import Student
+from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods.few_shot import FewShot, balanced
 
 WEAK = [0.9, 0.2, 0.4, 0.7, 0.1, 0.6]

@@ -7,8 +7,8 @@ import pytest
 from fake_student import problem, student
 from richer_student import RicherConnection, targets
 
-from w2s_harness.student import Student
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.student import Student
+from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods import knn_smooth, label_propagation
 from w2s_plugins.methods.knn_smooth import KnnSmooth
 from w2s_plugins.methods.label_propagation import LabelPropagation

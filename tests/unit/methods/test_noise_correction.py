@@ -9,8 +9,8 @@ import pytest
 from fake_student import FakeConnection, index, problem, student
 from richer_student import targets
 
-from w2s_harness.kinds import VERIFY
-from w2s_harness.models.probe import fit_exact, sigmoid
+from w2s_harness.contract.kinds import VERIFY
+from w2s_harness.students.probe.probe import fit_exact, sigmoid
 from w2s_plugins.methods.noise_correction import NoiseCorrection, anchors, out_of_fold, posterior
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fake_student import FakeConnection, index, problem, student
 
-from w2s_harness.isolation.loading import described, offered
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.wire import messages as wire
+from w2s_harness.jail.inside.method_classes import described, offered
 from w2s_plugins.methods import confident, logconf, self_training, vanilla, vanilla_hard, zero_shot
 
 RNG = np.random.default_rng(0)

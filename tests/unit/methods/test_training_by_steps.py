@@ -12,7 +12,7 @@ from fake_student import index, problem
 from richer_student import RicherConnection, targets
 
 import w2s_plugins.methods
-from w2s_harness.student import Student
+from w2s_harness.contract.worker.student import Student
 from w2s_plugins.methods.epiplexity import Epiplexity, smoothed
 from w2s_plugins.methods.mdl_curriculum import MdlCurriculum
 

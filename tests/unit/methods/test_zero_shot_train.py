@@ -8,8 +8,8 @@ from fake_student import index, problem, student
 from richer_student import RicherConnection, targets
 
 from w2s_harness import Skip
-from w2s_harness.student import Student
-from w2s_harness.wire import messages as wire
+from w2s_harness.contract.worker.student import Student
+from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods.zero_shot_train import ZeroShotTrain
 
 RNG = np.random.default_rng(0)

@@ -10,10 +10,10 @@ import pytest
 from msgspec import UNSET
 
 from w2s_harness import Attack
-from w2s_harness.redteam import outcomes
-from w2s_harness.redteam.outcomes import AttackCell, Outcome, worse
-from w2s_harness.report import document, provenance, records
-from w2s_harness.scoring.accuracy import pack
+from w2s_harness.report.document import document, provenance, records
+from w2s_harness.scoring.points.accuracy import pack
+from w2s_studies.redteam import outcomes
+from w2s_studies.redteam.outcomes import AttackCell, Outcome, worse
 
 N, SEEDS = 60, (0, 1, 2)
 REACH = Attack(name="a", family="f", summary="s", body="pass")

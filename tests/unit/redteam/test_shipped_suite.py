@@ -10,9 +10,9 @@ import types
 import pytest
 
 from w2s_harness import Attack, PluginError
-from w2s_harness.isolation.loading import offered
-from w2s_harness.redteam import laying, suite
-from w2s_harness.redteam.bodies import Places, method_file, verdict
+from w2s_harness.jail.inside.method_classes import offered
+from w2s_studies.redteam import laying, suite
+from w2s_studies.redteam.bodies import Places, method_file, verdict
 
 PLACES = Places(
     LABELS="/l", STORE="/s", SITE="/p", HARNESS="/h", PLUGINS="/g", TASKS="/t", NUMPY="/n", HOST=1

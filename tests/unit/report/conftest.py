@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from w2s_harness.report.document import (
+from w2s_harness.contract.types import OFF
+from w2s_harness.report.document.document import (
     Baseline,
     Comparison,
     Leaderboard,
@@ -15,10 +16,18 @@ from w2s_harness.report.document import (
     SubsetScore,
     Transfer,
 )
-from w2s_harness.report.provenance import Compute, HarnessRecord, Hyper, ModelRecord, SourceRecord
-from w2s_harness.report.records import Claim, Control, Own, OwnPart, RowClaim, Star, StarPoint, VerdictRecord
-from w2s_harness.scoring.accuracy import pack
-from w2s_harness.types import OFF
+from w2s_harness.report.document.provenance import Compute, HarnessRecord, Hyper, ModelRecord, SourceRecord
+from w2s_harness.report.document.records import (
+    Claim,
+    Control,
+    Own,
+    OwnPart,
+    RowClaim,
+    Star,
+    StarPoint,
+    VerdictRecord,
+)
+from w2s_harness.scoring.points.accuracy import pack
 
 MODEL = ModelRecord(source="tiny", revision=None, dtype="float32", sha256="ab" * 32)
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from w2s_harness.errors import UsageError
-from w2s_harness.report.authors import by_author
-from w2s_harness.report.provenance import Author, Cost
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.report.document.provenance import Author, Cost
+from w2s_harness.report.views.authors import by_author
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_harness.errors import DataError, StoreError
-from w2s_harness.report.canonical import document_bytes, encode, stable_bytes, write
-from w2s_harness.report.document import Leaderboard, decode
+from w2s_harness.contract.errors import DataError, StoreError
+from w2s_harness.report.document.canonical import document_bytes, encode, stable_bytes, write
+from w2s_harness.report.document.document import Leaderboard, decode
 
 LEAVES = (
     st.none()

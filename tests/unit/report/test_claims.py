@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from w2s_harness.report.claims import claims_of, decided
-from w2s_harness.report.document import Comparison, SeedTransfer, Transfer
-from w2s_harness.report.provenance import SourceRecord
-from w2s_harness.report.records import Own, OwnPart, VerdictRecord
+from w2s_harness.report.document.document import Comparison, SeedTransfer, Transfer
+from w2s_harness.report.document.provenance import SourceRecord
+from w2s_harness.report.document.records import Own, OwnPart, VerdictRecord
+from w2s_harness.report.sentences.claims import claims_of, decided
 
 
 def found(difference, against, *, p=0.001, pool=(0.01, 0.05), ci=(0.01, 0.05)):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from w2s_harness import plan
-from w2s_harness.errors import DataError
-from w2s_harness.report.canonical import document_bytes, write
-from w2s_harness.report.document import decode, label, read
+from w2s_harness.contract.errors import DataError
+from w2s_harness.contract.plan import plan
+from w2s_harness.report.document.canonical import document_bytes, write
+from w2s_harness.report.document.document import decode, label, read
 
 
 def test_what_is_written_reads_back_equal(board, tmp_path):

@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from w2s_harness.errors import UsageError
-from w2s_harness.report.figures import write_figures
-from w2s_harness.report.provenance import Fits
-from w2s_harness.report.regularisation import c_effective
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.report.document.provenance import Fits
+from w2s_harness.report.views.figures import write_figures
+from w2s_harness.report.views.regularisation import c_effective
 
 NAMES = [f"{name}.{kind}" for name in ("pgr", "accuracy", "regularisation") for kind in ("pdf", "svg")]
 

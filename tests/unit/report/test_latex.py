@@ -2,9 +2,9 @@ import re
 
 import msgspec
 
-from w2s_harness.report.latex import escaped
-from w2s_harness.report.latex import render as latex
-from w2s_harness.report.records import BestOf, Control
+from w2s_harness.report.document.records import BestOf, Control
+from w2s_harness.report.views.latex import escaped
+from w2s_harness.report.views.latex import render as latex
 
 
 def test_every_mark_of_latex_is_escaped():

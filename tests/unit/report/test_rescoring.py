@@ -3,15 +3,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from w2s_harness.errors import UsageError
-from w2s_harness.report import document
-from w2s_harness.report.columns import lines
-from w2s_harness.report.comparing import against
-from w2s_harness.report.document import label
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.report.document import document
+from w2s_harness.report.document.document import label
 from w2s_harness.report.formats import render
-from w2s_harness.report.method_columns import COLUMNS
-from w2s_harness.report.rescoring import compared_with, scored, with_best
-from w2s_harness.report.tables import setting_tables
+from w2s_harness.report.sentences.comparing import against
+from w2s_harness.report.sentences.rescoring import compared_with, scored, with_best
+from w2s_harness.report.tables.column import lines
+from w2s_harness.report.tables.method_columns import COLUMNS
+from w2s_harness.report.tables.tables import setting_tables
 
 
 @pytest.fixture(scope="module")

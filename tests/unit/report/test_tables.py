@@ -6,18 +6,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from w2s_harness.errors import UsageError
-from w2s_harness.report import document
-from w2s_harness.report.canonical import document_bytes
-from w2s_harness.report.columns import lines, placed
-from w2s_harness.report.csv_table import CSV_COLUMNS
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.report.document import document
+from w2s_harness.report.document.canonical import document_bytes
+from w2s_harness.report.document.json_schema import descriptions
 from w2s_harness.report.formats import FORMATS, render
-from w2s_harness.report.legend import basis, brief
-from w2s_harness.report.method_columns import COLUMNS
 from w2s_harness.report.notation import NOT_ISOLATED
-from w2s_harness.report.notes import UNVERIFIED
-from w2s_harness.report.schema import descriptions
-from w2s_harness.report.tables import SettingTable, setting_tables
+from w2s_harness.report.tables.column import lines, placed
+from w2s_harness.report.tables.legend import basis, brief
+from w2s_harness.report.tables.method_columns import COLUMNS
+from w2s_harness.report.tables.remarks import UNVERIFIED
+from w2s_harness.report.tables.tables import SettingTable, setting_tables
+from w2s_harness.report.views.csv_table import CSV_COLUMNS
 
 GOLDENS = Path(__file__).parent / "goldens"
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from simulations import loaded
 
-from w2s_harness.scoring.best_of import best_of
-from w2s_harness.scoring.blocks import Block, block
-from w2s_harness.scoring.bootstrap import replicates
-from w2s_harness.scoring.twoway import combined, spread
+from w2s_harness.scoring.comparisons.best_of import best_of
+from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.spread.bootstrap import replicates
+from w2s_harness.scoring.spread.twoway import combined, spread
 
 
 def blocks_of(k, rng, shift=0.0, questions=200):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring import bootstrap
-from w2s_harness.scoring.blocks import Block, block
-from w2s_harness.scoring.bootstrap import crossed_intervals, disagreements, replicates
-from w2s_harness.scoring.interval import Interval, baselines, pgr_intervals
+from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.spread import bootstrap
+from w2s_harness.scoring.spread.bootstrap import crossed_intervals, disagreements, replicates
+from w2s_harness.scoring.spread.interval import Interval, baselines, pgr_intervals
 
 
 def made(rng, seeds=8, questions=400, margins=(0.1, 0.8, 1.5), seed=0.15):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from simulations import loaded
 
-from w2s_harness.scoring.interval import pgr_intervals
+from w2s_harness.scoring.spread.interval import pgr_intervals
 
 EXPERIMENTS = 200
 LOW, HIGH = 0.885, 0.995

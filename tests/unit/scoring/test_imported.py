@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
-from w2s_harness.scoring.imported import (
+from w2s_harness.scoring.comparisons.imported import (
     accuracy_test,
     gap_interval_of,
     no_gap_of,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, stdtrit
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.interval import (
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.interval import (
     baselines,
     difference_intervals,
     fieller_interval,

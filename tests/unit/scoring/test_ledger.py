@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from w2s_harness.errors import DataError, StoreError
-from w2s_harness.scoring.ledger import FIRST, Ledger, digest, verify
+from w2s_harness.contract.errors import DataError, StoreError
+from w2s_harness.scoring.metered.ledger import FIRST, Ledger, digest, verify
 
 
 @pytest.fixture

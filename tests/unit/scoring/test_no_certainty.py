@@ -7,15 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.compare import all_between
-from w2s_harness.scoring.interval import (
+from w2s_harness.scoring.comparisons.compare import all_between
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.interval import (
     baselines,
     difference_intervals,
     gap_interval,
     pgr_intervals,
 )
-from w2s_harness.scoring.pool import difference_pools, pgr_pools
+from w2s_harness.scoring.spread.pool import difference_pools, pgr_pools
 
 SEEDS, QUESTIONS = 3, 40
 ALIKE = {

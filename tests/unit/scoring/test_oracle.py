@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from simulations import loaded
 
-from w2s_harness.errors import DataError, NoGapError
-from w2s_harness.scoring.audit import audit
-from w2s_harness.scoring.ladder import MIN_STEP, STEP_SE, grid, rung, standard_error
-from w2s_harness.scoring.ledger import Ledger, digest, verify
-from w2s_harness.scoring.oracle import Oracle, OracleError, OracleLimits
+from w2s_harness.contract.errors import DataError, NoGapError
+from w2s_harness.scoring.metered.audit import audit
+from w2s_harness.scoring.metered.ladder import MIN_STEP, STEP_SE, grid, rung, standard_error
+from w2s_harness.scoring.metered.ledger import Ledger, digest, verify
+from w2s_harness.scoring.metered.oracle import Oracle, OracleError, OracleLimits
 
 N = 400
 GROUPS = np.arange(N)

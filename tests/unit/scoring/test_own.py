@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.own import ALIGNED, basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.comparisons.own_part import ALIGNED, basis, decoy_pair, directions, echo, shared
 
 
 @pytest.fixture

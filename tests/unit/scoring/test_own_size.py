@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.own_size import DRAWS, NORMAL, draws_variance, pooled, size, verdict
-from w2s_harness.scoring.twoway import spread
+from w2s_harness.scoring.comparisons.own_size import DRAWS, NORMAL, draws_variance, pooled, size, verdict
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.twoway import spread
 
 
 def made(mean, *, seeds=5, n=2000, sd=0.3, seed=0, draws=0.0):
@@ -24,7 +24,7 @@ def test_the_interval_adds_the_draws_to_the_two_way_error():
 
 
 def test_without_draws_it_is_the_two_way_interval():
-    from w2s_harness.scoring.compare import all_between
+    from w2s_harness.scoring.comparisons.compare import all_between
 
     rng = np.random.default_rng(1)
     x = rng.standard_normal((4, 60))

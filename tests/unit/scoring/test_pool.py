@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import chdtri, ndtr, stdtrit
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.compare import all_between
-from w2s_harness.scoring.interval import baselines, pgr_intervals
-from w2s_harness.scoring.pool import SCALE, difference_pools, pgr_pools
-from w2s_harness.scoring.twoway import moments, spread
+from w2s_harness.scoring.comparisons.compare import all_between
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.interval import baselines, pgr_intervals
+from w2s_harness.scoring.spread.pool import SCALE, difference_pools, pgr_pools
+from w2s_harness.scoring.spread.twoway import moments, spread
 
 
 def experiment(rng, seeds, questions, margins, *, pool, n=200, question=1.0, both=0.3, shared=0.7):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from w2s_harness.scoring.blocks import Block
-from w2s_harness.scoring.power import (
+from w2s_harness.scoring.comparisons.power import (
     Components,
     component_ranges,
     components,
@@ -12,6 +11,7 @@ from w2s_harness.scoring.power import (
     questions_needed,
     seeds_needed,
 )
+from w2s_harness.scoring.points.blocks import Block
 
 TYPICAL = Components(seed=1e-4, question=0.05, cell=0.08)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.power import power_of
+from w2s_harness.scoring.comparisons.power import power_of
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "simulations"
 
@@ -34,8 +34,8 @@ def test_power_is_within_three_points_of_what_was_foretold(seeds, questions, eff
 
 
 def test_the_components_of_a_world_are_those_of_its_outcomes(monkeypatch):
-    from w2s_harness.scoring.blocks import block
-    from w2s_harness.scoring.power import components
+    from w2s_harness.scoring.comparisons.power import components
+    from w2s_harness.scoring.points.blocks import block
 
     power = loaded("power")
     monkeypatch.setattr(power, "DRAWS", 200_000)
@@ -58,9 +58,9 @@ def test_twenty_methods_without_an_effect_are_rarely_called_different(seeds, que
 
 @pytest.mark.parametrize(("seeds", "questions", "chance"), [(5, 200, 0.8), (8, 150, 0.4)])
 def test_power_on_new_pools_is_that_of_their_test(seeds, questions, chance):
-    from w2s_harness.scoring.blocks import block
-    from w2s_harness.scoring.pool import SCALE, difference_pools
-    from w2s_harness.scoring.power import Components, minimum_detectable
+    from w2s_harness.scoring.comparisons.power import Components, minimum_detectable
+    from w2s_harness.scoring.points.blocks import block
+    from w2s_harness.scoring.spread.pool import SCALE, difference_pools
 
     c, rng = Components(0.0004, 0.05, 0.08), np.random.default_rng([5, seeds])
     difference = minimum_detectable(c, seeds, questions, power=chance, new_pools=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_harness.scoring import bootstrap, compare, interval, pool, together
-from w2s_harness.scoring.blocks import Block, block
-from w2s_harness.scoring.twoway import moments, spread
+from w2s_harness.scoring.comparisons import compare
+from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.spread import bootstrap, interval, pool, together
+from w2s_harness.scoring.spread.twoway import moments, spread
 
 
 def made(draw: int, seeds: int, rows: int = 240) -> tuple[interval.WeakAndCeiling, list[Block], Block]:

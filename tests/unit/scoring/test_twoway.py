@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from w2s_harness.scoring.blocks import Block, block, countable, estimate, merge
-from w2s_harness.scoring.twoway import degrees, effective, floor, moments, spread
+from w2s_harness.scoring.points.blocks import Block, block, countable, estimate, merge
+from w2s_harness.scoring.spread.twoway import degrees, effective, floor, moments, spread
 
 
 def test_a_block_keeps_every_seeds_accuracy_with_questions_of_unequal_size():

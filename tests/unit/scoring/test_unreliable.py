@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.blocks import block
-from w2s_harness.scoring.interval import unreliable
+from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.interval import unreliable
 
 
 def made(seeds, clusters):

@@ -6,12 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulations import loaded
 
-from w2s_harness.scoring.accuracy import agreement, outcomes
-from w2s_harness.scoring.blocks import Clusters, block
-from w2s_harness.scoring.calibration import brier, ece, teacher_errors
-from w2s_harness.scoring.interval import quantile
-from w2s_harness.scoring.twoway import spread
-from w2s_harness.scoring.votes import Panel, VotedCells, krippendorff_alpha, noise_ceiling, voter_agreement
+from w2s_harness.scoring.points.accuracy import agreement, outcomes
+from w2s_harness.scoring.points.blocks import Clusters, block
+from w2s_harness.scoring.points.calibration import brier, ece, teacher_errors
+from w2s_harness.scoring.spread.interval import quantile
+from w2s_harness.scoring.spread.twoway import spread
+from w2s_harness.scoring.spread.votes import (
+    Panel,
+    VotedCells,
+    krippendorff_alpha,
+    noise_ceiling,
+    voter_agreement,
+)
 
 voters = loaded("voters")
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from w2s_harness.data.gold import gold_of
-from w2s_harness.data.prepared import prepare
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.prepared import prepare
 from w2s_tasks.annotators import ANNOTATORS
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.chat_judged import ChatJudgedTask

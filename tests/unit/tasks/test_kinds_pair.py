@@ -9,10 +9,10 @@ import pytest
 from safetensors import safe_open
 
 from w2s_harness import Model
-from w2s_harness.kinds import VERIFY
-from w2s_harness.models.loading import load
-from w2s_harness.models.readout import extract
-from w2s_harness.wire.rows import TextRow
+from w2s_harness.contract.kinds import VERIFY
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.students.lm.loading import load
+from w2s_harness.students.lm.readout import extract
 from w2s_plugins.pairs import tiny_kinds, tiny_kinds_blind
 from w2s_tasks import kinds_world as world
 from w2s_tasks.kinds import PAIRS, KindsTask

@@ -1,0 +1,1 @@
+"""The core's commands, one module each."""

@@ -1,0 +1,197 @@
+"""`w2s-harness show`: all that is known of one thing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from w2s_harness.cli.options import flags_of_run
+from w2s_harness.cli.terminal.wide import echo
+
+if TYPE_CHECKING:
+    from w2s_harness.run.kept.runs import Run
+
+_FILES = (".py", ".yaml", ".yml", ".jsonl")
+_OF_A_ROW = ("status", "track", "pgr", "pgr_ci_pool", "reason", "attempts", "isolation", "access")
+
+
+@click.command("show", short_help="What is known of a task, a method, a guard, a pair, a run or a cell.")
+@click.argument("name", shell_complete=flags_of_run.names("tasks", "methods", "guards", "pairs", "runs"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@flags_of_run.store()
+def command(name: str, as_json: bool, store: str) -> int:
+    """Show NAME: a task, method, guard or pair, installed or by its path; a run; or a cell.
+
+    A method and a task are shown with their parameters, types and defaults. A cell (`math/tiny/vanilla/s0`)
+    is the last run's, with its verdicts; RUN::CELL is any run's.
+    """
+    facts = _found(name, Path(store))
+    click.echo(json.dumps(facts, indent=2)) if as_json else echo(_text(facts))
+    return 0
+
+
+def _found(name: str, store: Path) -> dict[str, Any]:
+    from w2s_harness.cli.names import things
+
+    before, separator, after = name.rpartition("::")
+    path = Path(before if before.endswith(".py") else name)
+    if (path / "plan.json").is_file() or path.name == "leaderboard.json":
+        return _run(store, name)
+    if path.suffix in _FILES or name.startswith(("./", "../", "/", "~")) or name in (".", ".."):
+        found = things.of_path(path.expanduser())
+        if found is not None:
+            return found
+    elif separator or name.count("/") >= 3:
+        return _cell(store, before or "last", after)
+    base = re.split(r"[:\[]", name)[0]
+    return things.installed(base) or _run(store, name)
+
+
+def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
+    from w2s_harness.contract.errors import UsageError, nearest
+    from w2s_harness.run.kept import runs
+
+    run = runs.find(store, run_name)
+    events = {e["cell"]: e for e in run.events() if "cell" in e}
+    if cell not in events:
+        other = next((r for r in reversed(runs.all_runs(store / "runs")) if _has(r, cell)), None)
+        if other is None and _is_planned(run.plan(), cell):
+            raise UsageError(f"the run {run.id} planned the cell '{cell}' and has not run it")
+        hint = f"; the run {other.id} has: show {other.id}::{cell}" if other else nearest(cell, events)
+        raise UsageError(f"the run {run.id} has no cell '{cell}'{hint}")
+    task, pair, method, _ = cell.rsplit("/", 3)
+    plan = run.plan()
+    chosen = {
+        "task": [t for t in plan["tasks"] if t["id"] == task],
+        "pair": [p for p in plan["pairs"] if p["name"] == pair],
+        "method": [m for m in plan["methods"] if m["id"] == method],
+    }
+    settings = {noun: found[0] if found else None for noun, found in chosen.items()}
+    return {"run": run.id, **events[cell], **_judged(run, task, pair, method), "settings": settings}
+
+
+def _is_planned(plan: dict[str, Any], cell: str) -> bool:
+    parts = cell.rsplit("/", 3)
+    axes = [[t["id"] for t in plan["tasks"]], [p["name"] for p in plan["pairs"]]]
+    axes += [[m["id"] for m in plan["methods"]], [f"s{seed}" for seed in plan.get("seeds", ())]]
+    chosen = plan.get("selected")
+    known = len(parts) == 4 and all(part in axis for part, axis in zip(parts, axes, strict=True))
+    return known and (chosen is None or cell in chosen)
+
+
+def _has(run: Run, cell: str) -> bool:
+    return any(event.get("cell") == cell for event in run.events())
+
+
+def _judged(run: Run, task: str, pair: str, method: str) -> dict[str, Any]:
+    """What the guards said of the cell's row, with their evidence; nothing before the run is finished."""
+    from w2s_harness.contract.plan.plan import label
+
+    if not run.leaderboard.is_file():
+        return {"verdicts": "not yet: the run is not finished"}
+    for row in _board(run)["rows"]:
+        if (row["task"], row["pair"], label(row["method"], row["parameters"])) == (task, pair, method):
+            said = [{k: v for k, v in verdict.items() if k != "again"} for verdict in row["verdicts"]]
+            return {"row": {k: row[k] for k in _OF_A_ROW}, "verdicts": said, "again": row.get("again", "")}
+    return {"verdicts": "none: the leaderboard has no such row"}
+
+
+def _run(store: Path, name: str) -> dict[str, Any]:
+    from w2s_harness.cli.names import things
+    from w2s_harness.contract.errors import UsageError, nearest
+    from w2s_harness.run.kept import runs
+
+    try:
+        run = runs.find(store, name)
+    except UsageError as bad:
+        hint = nearest(name, things.names())
+        said = f" Nothing installed is called so either{hint}." if hint else ""
+        path = next((p for p in (name, f"{name}.py", f"{name}.yaml") if Path(p).exists()), None)
+        said += f" What lies here is shown by its path: show ./{path}." if path else ""
+        raise UsageError(f"{bad}{said}") from bad
+    cells = {e["cell"]: e for e in run.events() if "cell" in e}
+    return {
+        "run": run.id,
+        "folder": str(run.folder),
+        "state": "finished" if run.leaderboard.is_file() else "unfinished",
+        "settings": _settings(run),
+        "plan": run.plan(),
+        "cells": {cell: e.get("error") or e.get("accuracy") for cell, e in sorted(cells.items())},
+    }
+
+
+def _board(run: Run) -> dict[str, Any]:
+    """A finished run's leaderboard as plain values. Raises `DataError` for one that is none."""
+    from w2s_harness.contract.errors import DataError
+    from w2s_harness.data.disk import read_bytes, shown, text_of
+    from w2s_harness.data.reading.strict_json import value_of
+    from w2s_harness.report.document.document import MAX_BYTES
+
+    name, mend = shown(run.leaderboard), "It is no leaderboard; run it again."
+    found = value_of(text_of(read_bytes(run.leaderboard, MAX_BYTES, mend), name), name, mend=mend)
+    if not isinstance(found, dict) or not {"rows", "settings"} <= found.keys():
+        raise DataError(f"{name}: {mend}")
+    return found
+
+
+def _settings(run: Run) -> list[dict[str, Any]]:
+    if not run.leaderboard.is_file():
+        return []
+    found = _board(run)["settings"]
+    names = (
+        "task",
+        "pair",
+        "mode",
+        "solver",
+        "n_test",
+        "n_cut",
+        "majority",
+        "gap",
+        "gap_ci",
+        "weak_label_acc",
+        "hyper",
+    )
+    return [
+        {k: s[k] for k in names} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]} for s in found
+    ]
+
+
+def _text(facts: dict[str, Any], indent: str = "") -> str:
+    width = max(map(len, facts), default=0)
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, dict) and "type" in value and "about" in value:
+            lines.append(f"{indent}{key:<{width}}  {_parameter(value)}".rstrip())
+        elif isinstance(value, dict) and value:
+            lines += [f"{indent}{key}", _text(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict) and "guard" in value[0]:
+            lines += [f"{indent}{key}", *(f"{indent}  {line}" for line in _verdicts(value))]
+        elif isinstance(value, str) and "\n" in value:
+            lines += [f"{indent}{key}", *(f"{indent}  {line}" for line in value.splitlines())]
+        else:
+            shown = value if isinstance(value, str) else json.dumps(value)
+            lines.append(f"{indent}{key:<{width}}  {shown}".rstrip())
+    return "\n".join(lines)
+
+
+def _parameter(value: dict[str, Any]) -> str:
+    """A type, its default and what it is about: `float = 0.25   Keep rows beyond it.`."""
+    given = value.get("default")
+    shown = given if isinstance(given, str) else json.dumps(given)
+    default = f" = {shown}" if "default" in value else ", to be given"
+    return f"{value['type']}{default}   {value['about']}"
+
+
+def _verdicts(said: list[dict[str, Any]]) -> list[str]:
+    """Each verdict with the numbers behind it."""
+    lines = []
+    for verdict in said:
+        finding = f" [{verdict['finding']}]" if verdict.get("finding") else ""
+        lines.append(f"{verdict['level']:<10}  {verdict['guard']}{finding}: {verdict['because']}")
+        numbers = ", ".join(f"{name} = {value:.6g}" for name, value in verdict.get("numbers", {}).items())
+        lines += [f"{'':<10}  {numbers}"] if numbers else []
+    return lines

@@ -1,0 +1,1 @@
+"""What a name on the command line means: runs, cells, things."""

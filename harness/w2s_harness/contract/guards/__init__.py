@@ -1,0 +1,1 @@
+"""What guards are shown and what they answer, with the statistics that they may use."""

@@ -1,0 +1,1 @@
+"""What studies offer to plugins: attacks of a red team, language models of agents."""

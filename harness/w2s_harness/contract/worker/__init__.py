@@ -1,0 +1,1 @@
+"""What a method's code meets in its worker: rows, handles, the student."""

@@ -1,0 +1,1 @@
+"""Rows of a setting: checked, split, drawn, cut; texts and gold apart."""

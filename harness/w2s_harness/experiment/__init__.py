@@ -1,1 +1,0 @@
-"""A run: plan, stages, store, cells, leaderboard."""

@@ -1,0 +1,1 @@
+"""Files of a distribution and what its metadata says of them."""

@@ -1,0 +1,221 @@
+"""Editable installs: which folders of a project its modules are imported from, and what of them is needed.
+
+A folder is honoured only where pip marks the installation editable (`direct_url.json`) and the project that
+it names holds that distribution's own metadata; never one of the system, of an environment or of a store.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import os
+import sys
+import tomllib
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from pathlib import Path
+
+from w2s_harness.installed import small_files
+from w2s_harness.installed.distributions import record_file, redirecting
+from w2s_harness.installed.parsed import syntax
+
+_SYSTEM = (
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
+    "/usr/bin", "/usr/include", "/usr/lib", "/usr/lib64", "/usr/sbin", "/usr/share",
+)  # fmt: skip
+"""No project lies in these."""
+_NO_PROJECT = ("/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/local", "/var",
+         "/var/lib", "/var/log", "/var/tmp")  # fmt: skip
+"""No project is one of these."""
+_FOREIGN = frozenset({".w2s", "site-packages", "dist-packages", "__pycache__", "node_modules"})
+"""Folders that are never a project's own source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Editable:
+    """An editable install that is honoured."""
+
+    root: Path
+    """The project's folder."""
+    imported_from: tuple[Path, ...]
+    """Folders that stand in for an entry of `sys.path`, inside the project."""
+    tops: tuple[Path, ...]
+    """The top-level modules and packages of those folders that its worker may read."""
+    hooks: frozenset[str]
+    """The files beside the metadata that a build tool wrote to redirect imports, by name."""
+
+
+def of(info: Path) -> Editable | None:
+    """What an installation's editable source is; None where it is none, or is not honoured."""
+    found = _marked(info)
+    return None if isinstance(found, str) else found
+
+
+def refused(info: Path) -> str:
+    """Why an installation that pip marks editable is not honoured; empty where it is, or is not marked."""
+    found = _marked(info)
+    return found if isinstance(found, str) else ""
+
+
+def _marked(info: Path) -> Editable | str | None:
+    url = _url(info)
+    if url is None:
+        return None
+    root = Path(os.path.realpath(url))
+    name = record_file.normalised(record_file.name_and_version(info)[0])
+    if _is_forbidden(root):
+        return f"{root} is no folder of a project"
+    if name not in _names(root):
+        return f"{root} holds no metadata of the project '{name}' (pyproject.toml, setup.cfg, setup.py)"
+    folders, mapped, hooks = _redirections(info, root)
+    named = {
+        point.value.partition(":")[0].partition(".")[0].strip() for point in record_file.all_points(info)
+    }
+    tops: dict[Path, None] = dict.fromkeys(mapped)
+    for folder in folders:
+        tops.update(dict.fromkeys(_tops(folder, named if folder == root else None)))
+    homes = dict.fromkeys([*folders, *(top.parent for top in mapped)])
+    return Editable(root, tuple(homes), tuple(tops), frozenset(hooks))
+
+
+def _url(info: Path) -> str | None:
+    """The path of an install that pip marks editable."""
+    try:
+        record = json.loads(small_files.text(info / "direct_url.json"))
+        url = urllib.parse.urlparse(record["url"])
+        marked = record["dir_info"]["editable"] is True and url.scheme == "file"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return urllib.parse.unquote(url.path) if marked and url.path.startswith("/") else None
+
+
+def _is_forbidden(root: Path) -> bool:
+    home = os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 (a home that is not there)
+    prefixes = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
+    return (
+        not root.is_dir()
+        or str(root) in (*_NO_PROJECT, home, *prefixes)
+        or any(folder in (str(root), *map(str, root.parents)) for folder in map(os.path.realpath, _SYSTEM))
+        or bool(_FOREIGN & set(root.parts))
+        or (root / "pyvenv.cfg").exists()
+        or (root / "conda-meta").exists()
+    )
+
+
+# -- whose project it is --------------------------------------------------------------------------------
+
+
+def _names(root: Path) -> set[str]:
+    """The names by which a folder's own metadata calls its project, normalised."""
+    found: set[str] = set()
+    for reader in (_of_pyproject, _of_setup_cfg, _of_setup_py, _of_egg_info):
+        try:
+            found.update(record_file.normalised(name) for name in reader(root))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RecursionError,
+                MemoryError, configparser.Error):  # fmt: skip
+            continue
+    return found
+
+
+def _of_pyproject(root: Path) -> Iterator[str]:
+    document = tomllib.loads(small_files.text(root / "pyproject.toml"))
+    for table in (document.get("project"), document.get("tool", {}).get("poetry")):
+        if isinstance(table, dict) and isinstance(table.get("name"), str):
+            yield table["name"]
+
+
+def _of_setup_cfg(root: Path) -> Iterator[str]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(small_files.text(root / "setup.cfg"))
+    yield parser["metadata"]["name"]
+
+
+def _of_setup_py(root: Path) -> Iterator[str]:
+    """Of `setup(name="...")` with the name written out; nothing of it is run."""
+    for node in ast.walk(syntax.tree(small_files.read(root / "setup.py"))):
+        if isinstance(node, ast.Call):
+            for word in node.keywords:
+                if word.arg == "name" and isinstance(word.value, ast.Constant):
+                    yield str(word.value.value)
+
+
+def _of_egg_info(root: Path) -> Iterator[str]:
+    for file in sorted([*root.glob("*.egg-info/PKG-INFO"), *root.glob("src/*.egg-info/PKG-INFO")])[:10]:
+        name = HeaderParser().parsestr(small_files.text(file), headersonly=True)["Name"]
+        if name:
+            yield name
+
+
+# -- where its modules are ------------------------------------------------------------------------------
+
+
+def _redirections(info: Path, root: Path) -> tuple[list[Path], list[Path], set[str]]:
+    """Folders of its `.pth` files, modules and packages that its finders map, and the files that say so."""
+    folders: list[Path] = []
+    mapped: list[Path] = []
+    hooks: set[str] = set()
+    for name in record_file.own_files(info):
+        if "/" in name or not name.endswith(".pth"):
+            continue
+        lines = redirecting.pth_lines(info.parent / name) or []
+        finders = [found[1] for line in lines if (found := redirecting.FINDER.fullmatch(line))]
+        tables = [redirecting.mapping(info.parent / f"{finder}.py") for finder in finders]
+        if finders and all(table is not None for table in tables) and not _has_other_code(lines):
+            hooks |= {name, *(f"{finder}.py" for finder in finders)}
+            mapped += [top for table in tables for top in _mapped(table or {}, root)]
+        for line in lines:
+            folder = Path(os.path.realpath(info.parent / line))
+            if not redirecting.FINDER.fullmatch(line) and _is_source(folder, root) and folder.is_dir():
+                folders.append(folder)
+    return list(dict.fromkeys(folders)), list(dict.fromkeys(mapped)), hooks
+
+
+def _has_other_code(lines: list[str]) -> bool:
+    return any(redirecting.executes(line) and not redirecting.FINDER.fullmatch(line) for line in lines)
+
+
+def _mapped(table: dict[str, str], root: Path) -> Iterator[Path]:
+    for name, target in table.items():
+        path = Path(os.path.realpath(target))
+        if path.name == "__init__.py":
+            path = path.parent
+        for candidate in (path, path.with_name(f"{path.name}.py")):
+            # under another name than its own no entry of sys.path would find it
+            is_named = candidate.name in (name, f"{name}.py")
+            if is_named and candidate.exists() and _is_source(candidate.parent, root):
+                yield candidate
+                break
+
+
+def _is_source(folder: Path, root: Path) -> bool:
+    if root not in (folder, *folder.parents):
+        return False
+    inner = folder.relative_to(root).parts
+    places = [root.joinpath(*inner[:n]) for n in range(1, len(inner) + 1)]
+    return not _FOREIGN & set(inner) and not any((place / "pyvenv.cfg").exists() for place in places)
+
+
+def _tops(folder: Path, named: set[str] | None) -> Iterator[Path]:
+    """The modules and packages of a folder; of a project's own, which holds more than source, with `named`.
+
+    There a folder counts where it has an `__init__.py`, or an entry point names it.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        path = Path(entry.path)
+        stem, _, suffix = entry.name.partition(".")
+        if not stem.isidentifier() or entry.name in _FOREIGN or entry.is_symlink():
+            continue
+        if entry.is_dir() and not suffix:
+            is_package = named is None or entry.name in named or (path / "__init__.py").is_file()
+            if is_package and not (path / "pyvenv.cfg").exists():
+                yield path
+        elif entry.is_file() and (suffix == "py" or suffix.endswith("so")):
+            yield path

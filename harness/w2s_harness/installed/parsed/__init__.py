@@ -1,0 +1,1 @@
+"""What a module's text says, without importing it."""

@@ -1,0 +1,1 @@
+"""Trusted plugins: imported, checked, registered."""

@@ -1,0 +1,161 @@
+"""Frames to and from a worker, under a clock that runs only while the host waits for it."""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from typing import Any, TypeVar
+
+import msgspec
+
+from w2s_harness.contract.errors import ExitCode, HarnessError, WorkerError
+from w2s_harness.contract.worker.wire import frames
+from w2s_harness.jail.host.launcher import Worker
+from w2s_harness.jail.showing import visible
+
+TICK_S = 0.1
+"""How often a waiting host looks whether it was cancelled."""
+_PATIENCE_S = 1.0
+"""How long a worker that has hung up may take to end."""
+T = TypeVar("T")
+
+
+class Cancelled(HarnessError):
+    """The run was interrupted while a worker was at work; says nothing about the worker."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Channel:
+    """The host's end of a worker's socket. Never blocks on a worker that reads or writes too slowly.
+
+    :param clock_s: seconds that the worker may take in all; they pass only inside `send` and `receive`.
+    :param cancelled: set by whoever interrupts the run.
+    :param late: what is said of a worker that takes longer.
+    """
+
+    def __init__(self, worker: Worker, clock_s: float, cancelled: threading.Event, *, late: str = "") -> None:
+        self._late = late or (
+            f"the method took more than {clock_s:g} s of its own time. "
+            "Make it faster, or raise --cell-timeout."
+        )
+        self._worker = worker
+        self._sock = worker.sock
+        self._sock.setblocking(False)
+        self._left_s = clock_s
+        self._last = time.monotonic()
+        self._cancelled = cancelled
+        self._buffer = bytearray()
+        self._prints = True
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send one message. Raises `WorkerError` (gone, out of time) or `Cancelled`."""
+        rest = memoryview(frames.encode(message))
+        self._last = time.monotonic()
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
+            except (BrokenPipeError, ConnectionResetError) as gone:
+                raise self._gone() from gone
+
+    def receive(self, kind: type[T] | Any) -> T:
+        """The next message, of the type (or union) `kind`.
+
+        Raises `WorkerError` where the worker is gone, out of time, or says what is malformed or too long;
+        `Cancelled` at an interrupt.
+        """
+        self._last = time.monotonic()
+        self._tick()
+        while True:
+            body = self._take()
+            if body is not None:
+                message: T = self._decode(body, kind)
+                return message
+            if not self._read():
+                raise self._gone()
+
+    def expect_end(self, patience_s: float) -> None:
+        """Wait until the worker hangs up, at most `patience_s`. Raises `WorkerError` if it speaks instead."""
+        self._left_s = min(self._left_s, patience_s)
+        self._last = time.monotonic()
+        if self._buffer:
+            raise WorkerError("the worker sent more after its last message")
+        try:
+            if self._read():
+                raise WorkerError("the worker sent more after its last message")
+        except _OutOfTime:
+            return
+
+    def _decode(self, body: bytes, kind: type[T] | Any) -> T:
+        try:
+            message: T = frames.decode(body, kind)
+        except WorkerError as bad:
+            # The decoder quotes what it was sent.
+            raise WorkerError(f"the worker sent {visible(str(bad), limit=300)}") from None
+        return message
+
+    def _take(self) -> bytes | None:
+        """The first whole frame of what has arrived."""
+        if len(self._buffer) < frames.HEADER.size:
+            return None
+        (length,) = frames.HEADER.unpack_from(self._buffer)
+        if length > frames.MAX_FRAME:
+            raise WorkerError(
+                f"the worker sent a message of {length} bytes, over the {frames.MAX_FRAME} allowed"
+            )
+        end = frames.HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        body = bytes(memoryview(self._buffer)[frames.HEADER.size : end])
+        del self._buffer[:end]
+        return body
+
+    def _read(self) -> bool:
+        """Take in more bytes, waiting for them; False at the end of the stream."""
+        while True:
+            try:
+                chunk = self._sock.recv(2**20)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
+            except ConnectionResetError:
+                return False
+            self._buffer += chunk
+            return bool(chunk)
+
+    def _wait(self, event: int) -> None:
+        """Wait until the socket is ready; take in what the worker prints, or it would stand still."""
+        poll = select.poll()
+        poll.register(self._sock, event)
+        if self._prints:
+            poll.register(self._worker.output_fd, select.POLLIN)
+        while True:
+            self._tick()
+            ready = {fd for fd, _ in poll.poll(1000 * min(TICK_S, self._left_s))}
+            if self._worker.output_fd in ready and not self._worker.drain():
+                self._prints = False
+                poll.unregister(self._worker.output_fd)
+            if self._sock.fileno() in ready:
+                return
+
+    def _tick(self) -> None:
+        """Let the clock run on to now."""
+        now = time.monotonic()
+        self._left_s -= now - self._last
+        self._last = now
+        if self._cancelled.is_set():
+            raise Cancelled("interrupted")
+        if self._left_s <= 0:
+            raise _OutOfTime(self._late)
+
+    def _gone(self) -> WorkerError:
+        lines = self._worker.output().strip().splitlines()
+        last = f"; its last line of output: {visible(lines[-1], limit=200)}" if lines else ""
+        return WorkerError(f"the worker {self._worker.how_it_ended(_PATIENCE_S)} before it was done{last}")
+
+
+class _OutOfTime(WorkerError):
+    """The worker's clock has run down."""

@@ -1,0 +1,341 @@
+"""The host's side of zygote and workers: start, spawn, kill, clean up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from w2s_harness.contract.errors import WorkerError
+from w2s_harness.contract.worker.wire import frames
+from w2s_harness.jail import orders
+from w2s_harness.jail.host import readable, scratch
+from w2s_harness.jail.host.watchdog import Watchdog
+from w2s_harness.jail.levels import MAX_REPORT, IsolationError, Report, refusal
+from w2s_harness.jail.policy import Folders, Order, ProcessLimits
+from w2s_harness.jail.showing import visible
+
+START_TIMEOUT_S = 60.0
+SPAWN_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 5.0
+MAX_OUTPUT = 64 * 2**10
+"""Bytes of a worker's output that are kept: the last ones."""
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # -I would ignore it, and a method that walks a set of strings would differ from run to run; -P, -s and
+    # this environment, which is all there is, stand in for -I.
+    "PYTHONHASHSEED": "0",
+}
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "import numpy.random, numpy.linalg, msgspec, pluggy; "
+    "from w2s_harness.jail.inside.zygote import main; "
+    "main(int(sys.argv[2]), sys.argv[3] == '1', int(sys.argv[4]))"
+)
+
+
+class Worker:
+    """One worker process, seen from the host. Leave its `with` block and no process of it is left."""
+
+    def __init__(
+        self, pid: int, pidfd: int, sock: socket.socket, leash: socket.socket, output: int, order: Order
+    ) -> None:
+        self.pid = pid
+        self.order = order
+        self.sock = sock
+        """The host's end; the worker speaks the framed protocol on the other."""
+        self.scratch = Path(order.scratch)
+        self.report: Report
+        """What it gave up, said before a byte of a method was sent to it."""
+        self.output_fd = output
+        """Readable when the worker has printed something."""
+        self._pidfd = pidfd
+        self._leash = leash
+        self._output = bytearray()
+        self._ended: str | None = None
+        self._overrun: str | None = None
+        self._watchdog: Watchdog | None = None
+        self._closing = threading.Lock()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read_report(self) -> None:
+        """Wait until the worker is locked down. Raises `WorkerError`, with its last words, where it fails."""
+        self.sock.settimeout(SPAWN_TIMEOUT_S)
+        try:
+            self.report = frames.receive(self.sock, Report, limit=MAX_REPORT)
+        except (WorkerError, TimeoutError) as bad:
+            lines = self.output().strip().splitlines()
+            self.close()
+            words = visible(lines[-1]) if lines else str(bad)
+            raise WorkerError(f"no worker could be started: {words}") from bad
+
+    def drain(self) -> bool:
+        """Take in what the worker has printed, at most 1 MiB a call; say whether more may come."""
+        try:
+            chunk = os.read(self.output_fd, 2**20)
+        except BlockingIOError:
+            return True
+        self._output += chunk
+        del self._output[:-MAX_OUTPUT]
+        return bool(chunk)
+
+    def output(self) -> str:
+        """What the worker printed: the last 64 KiB, what does not print written as escapes."""
+        with contextlib.suppress(OSError):
+            self.drain()
+        return visible(self._output.decode("utf-8", "replace"), limit=8 * MAX_OUTPUT, keep="\n\t")
+
+    def how_it_ended(self, timeout_s: float = END_TIMEOUT_S) -> str:
+        """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits for it at most `timeout_s`."""
+        ended = self._wait(timeout_s)
+        return self._overrun or ended
+
+    @property
+    def limits(self) -> ProcessLimits:
+        """What it may use."""
+        return self.order.limits
+
+    def watched_by(self, watchdog: Watchdog) -> None:
+        """Have `watchdog` look at it until it is closed."""
+        self._watchdog = watchdog
+        watchdog.watch(self)
+
+    def end(self, why: str) -> None:
+        """Kill it for `why`, which completes the sentence 'the worker ...'; for the watchdog's thread."""
+        self._overrun = f"{why} and was killed"
+        # The host may be closing it at this moment, and the descriptor's number be given away.
+        with self._closing, contextlib.suppress(OSError):
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _wait(self, timeout_s: float) -> str:
+        if self._ended is None:
+            self._leash.settimeout(timeout_s)
+            try:
+                status = self._leash.recv(4)
+            except TimeoutError:
+                return "closed its connection"
+            except OSError:
+                status = b""
+            self._ended = (
+                _ending(int.from_bytes(status, "little", signed=True)) if status else "died with its zygote"
+            )
+        return self._ended
+
+    def kill(self) -> None:
+        """End the worker and every process that it started; returns when they are gone."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self.how_it_ended()
+
+    def close(self) -> None:
+        """Kill the worker, close what leads to it and remove its scratch folder."""
+        if self._pidfd < 0:
+            return
+        if self._watchdog is not None:
+            self._watchdog.forget(self)
+        self.kill()
+        with contextlib.suppress(OSError):
+            self.drain()
+        self.sock.close()
+        self._leash.close()
+        os.close(self.output_fd)
+        with self._closing:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        scratch.remove(self.scratch)
+
+
+class Zygote:
+    """Starts a zygote and asks it for workers; safe to share between threads.
+
+    :param sys_path: all that a worker may import from, the standard library included (`paths.worker_path`).
+    :param base: what every worker may read (`readable.base`).
+    :param root: where scratch folders are made; None: the system's folder for temporary files.
+
+    As a context manager; on leaving it, the zygote and all its workers end. It also ends when this process
+    does, however that happens.
+    """
+
+    def __init__(
+        self, sys_path: Sequence[str], base: Folders | None = None, *, root: Path | None = None
+    ) -> None:
+        self._sys_path = list(sys_path)
+        self._base = readable.base() if base is None else base
+        self._root = root
+        self._guard = threading.Lock()
+        self._process: _Process | None = None
+        self._scratch: scratch.Scratch | None = None
+        self._watchdog = Watchdog()
+
+    def __enter__(self) -> Zygote:
+        scratch.sweep(self._root)
+        self._watchdog = Watchdog()
+        self._watchdog.start()
+        self._scratch = scratch.Scratch(self._root)
+        # Its imports take some tenths of a second; they run while the host does something else.
+        self._process = _Process(self._sys_path, self._base)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._watchdog.stop()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        if self._scratch is not None:
+            self._scratch.close()
+            self._scratch = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the zygote."""
+        return self._running().pid
+
+    def spawn(self, order: Order | None = None) -> Worker:
+        """A new worker, locked down as `order` says (its scratch folder is filled in), that waits for work.
+
+        A zygote that has died is started again, once per call. Raises `WorkerError` where none can be had,
+        `IsolationError` where `order` requires more than this machine gives.
+        """
+        if self._scratch is None:
+            raise WorkerError("the zygote is not running: use it as a context manager")
+        with self._guard:
+            if not self._running().is_alive():
+                self._running().close()
+                self._process = _Process(self._sys_path, self._base)
+            process = self._running()
+            process.wait_ready()
+        worker = _spawn(process, msgspec.structs.replace(order or Order(), scratch=str(self._scratch.new())))
+        worker.read_report()
+        if worker.order.mode == "require" and worker.report.level == "L0":
+            worker.close()
+            raise IsolationError(refusal(worker.report))
+        worker.watched_by(self._watchdog)
+        return worker
+
+    def _running(self) -> _Process:
+        if self._process is None:
+            raise WorkerError("the zygote is not running: use it as a context manager")
+        return self._process
+
+
+class _Process:
+    """The zygote's process and the control socket to it."""
+
+    def __init__(self, sys_path: list[str], base: Folders) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        # The death signal is tied to the thread that starts the child, not to the process.
+        tied = threading.current_thread() is threading.main_thread()
+        told = orders.sealed(base)
+        arguments = [json.dumps(sys_path), str(theirs.fileno()), str(int(tied)), str(told)]
+        with theirs, os.fdopen(told, "rb"):
+            self._popen = subprocess.Popen(
+                [sys.executable, "-P", "-s", "-S", "-B", "-c", _BOOT, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                env=ENVIRONMENT,
+                cwd="/",
+                pass_fds=[theirs.fileno(), told],
+                start_new_session=True,
+            )
+        self.pid = self._popen.pid
+        self._is_ready = False
+
+    def is_alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def wait_ready(self) -> None:
+        """Wait for its imports. Raises `WorkerError` with its last words where they fail."""
+        if self._is_ready:
+            return
+        self.control.settimeout(START_TIMEOUT_S)
+        try:
+            self._is_ready = bool(self.control.recv(16))
+        except OSError:
+            self._is_ready = False
+        if not self._is_ready:
+            raise WorkerError(f"the worker's parent process did not start: {self.last_words()}")
+
+    def last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read(MAX_OUTPUT).decode("utf-8", "replace").strip().splitlines()
+        return visible(lines[-1]) if lines else "it said nothing"
+
+    def close(self) -> None:
+        self.control.close()
+        try:
+            self._popen.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+        self._errors.close()
+
+
+def _spawn(process: _Process, order: Order) -> Worker:
+    told = orders.sealed(order)
+    try:
+        return _asked(process, order, told)
+    finally:
+        os.close(told)
+
+
+def _asked(process: _Process, order: Order, told: int) -> Worker:
+    sock, their_sock = socket.socketpair()
+    leash, their_leash = socket.socketpair()
+    output, their_output = os.pipe()
+    os.set_blocking(output, False)
+    try:
+        with their_sock, their_leash:
+            fds = [their_sock.fileno(), their_leash.fileno(), their_output, told]
+            socket.send_fds(process.control, [orders.PACKET], fds)
+        os.close(their_output)
+        their_output = -1
+        leash.settimeout(SPAWN_TIMEOUT_S)
+        answer, pidfds, _, _ = socket.recv_fds(leash, 4, 1)
+        if len(answer) != 4 or len(pidfds) != 1:
+            raise ConnectionResetError("the zygote closed the connection")
+    except OSError as bad:
+        for end in (sock, leash):
+            end.close()
+        for fd in (output, their_output):
+            if fd >= 0:
+                os.close(fd)
+        scratch.remove(Path(order.scratch))
+        raise WorkerError(f"no worker could be started: {bad}") from bad
+    os.set_inheritable(pidfds[0], False)
+    return Worker(int.from_bytes(answer, "little", signed=True), pidfds[0], sock, leash, output, order)
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with exit status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"

@@ -1,0 +1,1 @@
+"""What runs in the jail: the zygote, the worker, the import of a method."""

@@ -1,0 +1,1 @@
+"""The kernel's own means: namespaces, Landlock, seccomp, limits."""

@@ -1,0 +1,1 @@
+"""The JSON document: its types, its canonical bytes, its schema."""

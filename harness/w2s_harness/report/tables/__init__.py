@@ -1,0 +1,1 @@
+"""Columns, notes and legend that the views share."""

@@ -1,0 +1,1 @@
+"""One row: its numbers, its status, its rank."""

@@ -1,0 +1,179 @@
+"""What is the teacher's own in every row of a setting, from its echo and decoy cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from w2s_harness.contract.types import Verdict, World
+from w2s_harness.report.document import records
+from w2s_harness.run.board.rows.rows import Tally
+from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.stages.worlds.own import TEACHERS, Calibrated
+from w2s_harness.scoring.comparisons import own_size
+from w2s_harness.scoring.comparisons.own_size import WorldCells
+from w2s_harness.scoring.comparisons.starred import Starred
+
+NO_READOUT = (
+    "the student has no zero-shot readout, so what it knew before training is not known and nothing can be "
+    "told from it"
+)
+DRIVEN = 0.5
+"""Share of changes under a flipped teacher above which a row follows its teacher, in its sign at least."""
+ONE_SEED = (
+    "echo and decoy cells of one seed: an interval needs two (more seeds; in finetune --counterfactuals all)"
+)
+FAILED = "an echo or decoy cell failed"
+
+
+def with_own(
+    tallies: Sequence[Tally],
+    worlds: Mapping[tuple[str, str], Sequence[Ended]],
+    starred: Starred | None,
+    calibrated: Calibrated | None = None,
+) -> list[Tally]:
+    """The tallies of one setting, each with what is the teacher's own in it.
+
+    :param worlds: the echo and decoy cells, by (setting id, method id). :param starred: `zero-shot*`, None
+    of a student without readouts. :param calibrated: vanilla in many draws; None where students are
+    fine-tuned, and then the rows' own draws say how much one is worth.
+    """
+    cells: list[dict[str, WorldCells] | None] = []
+    for tally in tallies:
+        ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
+        cells.append(_cells(tally, ended, calibrated) if ended and tally.is_whole else None)
+    draws = {
+        teacher: calibrated.spread(teacher)
+        if calibrated is not None
+        else own_size.pooled([own_size.draws_variance(found[teacher].accuracies) for found in cells if found])
+        for teacher in ("echo", "decoy")
+    }
+    return [
+        _with(tally, found, worlds.get((tally.reference.setting.id, tally.method.id), ()), starred, draws)
+        for tally, found in zip(tallies, cells, strict=True)
+    ]
+
+
+def _with(
+    tally: Tally,
+    found: Mapping[str, WorldCells] | None,
+    ended: Sequence[Ended],
+    starred: Starred | None,
+    draws: Mapping[str, float],
+) -> Tally:
+    if found is None:
+        return replace(tally, own=_nothing(FAILED)) if ended and tally.is_whole else tally
+    own = _own(tally, found, starred, draws)
+    return replace(tally, own=own, verdicts=settled(tally.verdicts, own))
+
+
+def _own(
+    tally: Tally, found: Mapping[str, WorldCells], starred: Starred | None, draws: Mapping[str, float]
+) -> records.Own:
+    clusters = tally.reference.clusters
+    echo, decoy = (found[teacher].size(clusters, draws[teacher]) for teacher in ("echo", "decoy"))
+    word, more, reason = None, None, None
+    if starred is None:
+        reason = NO_READOUT
+    else:
+        seeds = found["echo"].seeds
+        best = np.stack([starred.best.outcomes[seed] for seed in seeds])
+        above = own_size.size(seeds, found["echo"].real - best, clusters)
+        word, more = own_size.verdict(echo, decoy, above)
+        reason = ONE_SEED if word is None else None
+    gap = tally.reference.base.gap if tally.reference.no_gap is None else None
+    return records.Own(
+        echo=_part(echo, gap),
+        decoy=_part(decoy, gap),
+        draws=found["echo"].accuracies.shape[1],
+        verdict=word,
+        seeds_more=more,
+        strict=float(found["strict"].difference()[0].mean()) if "strict" in found else None,
+        reason=reason,
+    )
+
+
+def _part(size: own_size.Size, gap: float | None) -> records.OwnPart:
+    bounds = size.bounds
+    return records.OwnPart(
+        accuracy=size.accuracy,
+        ci=bounds,
+        pgr=None if gap is None else size.accuracy / gap,
+        pgr_ci=None if gap is None or bounds is None else (bounds[0] / gap, bounds[1] / gap),
+    )
+
+
+def _nothing(why: str) -> records.Own:
+    return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
+
+
+def _cells(
+    tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None
+) -> dict[str, WorldCells] | None:
+    """The cells by world; None where one of them failed."""
+    if not all(e.is_well for e in ended):
+        return None
+    setting = tally.reference.setting
+    out: dict[str, WorldCells] = {}
+    rows = {e.seed: i for i, e in enumerate(tally.cells)}
+    real = tally.outcomes
+    for teacher in TEACHERS:
+        by_seed: dict[int, list[Ended]] = {}
+        for e in ended:
+            if e.work.world is not None and e.work.world.teacher == teacher:
+                by_seed.setdefault(e.seed, []).append(e)
+        seeds = tuple(seed for seed in rows if seed in by_seed)
+        if not seeds and teacher == "strict":
+            continue
+        if not seeds:
+            return None
+        fakes = [
+            setting.agreement(setting.unpacked([e.well.scored for e in sorted(by_seed[s], key=_draw)]))
+            for s in seeds
+        ]
+        members = 2 if teacher == "decoy" else 1
+        out[teacher] = WorldCells(
+            seeds=seeds,
+            real=real[[rows[s] for s in seeds]],
+            fake=np.stack([f.mean(0) for f in fakes]),
+            accuracies=np.stack([f.mean(1).reshape(-1, members) for f in fakes]),
+            luck=None
+            if calibrated is None
+            else np.stack([calibrated.luck(teacher, s, _worlds(by_seed[s])) for s in seeds]),
+        )
+    return out
+
+
+def _worlds(ended: Sequence[Ended]) -> list[World]:
+    return [e.work.world for e in ended if e.work.world is not None]
+
+
+def _draw(ended: Ended) -> int:
+    return 0 if ended.work.world is None else ended.work.world.draw
+
+
+def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
+    """What the guards said, where echo and decoy were measured: they decide whom a row follows.
+
+    A guard's note on that (it holds how much changes under a flipped teacher) sends no row to another track
+    because of one bit, and asks for a review only where echo and decoy are unclear.
+    """
+    if own.verdict is None:
+        return list(verdicts)
+    return [
+        v if (changed := v.teacher_dependence) is None else _settled(v, changed, own.verdict)
+        for v in verdicts
+    ]
+
+
+def _settled(said: Verdict, changed: float, word: own_size.OwnVerdict) -> Verdict:
+    one_bit = said.track == "elicitation" and changed > DRIVEN
+    if said.level != "note" or word == "elicitation" or not (one_bit or said.needs_review):
+        return said
+    if word == "unclear":
+        because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
+        return replace(said, needs_review=True, track=None, because=because)
+    because = f"{said.because}; echo and decoy say: {word}"
+    return replace(said, finding="", needs_review=False, track=None, because=because)

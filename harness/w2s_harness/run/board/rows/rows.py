@@ -1,0 +1,389 @@
+"""The rows of a leaderboard: what the cells of one method on one setting add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import UNSET
+
+from w2s_harness.contract.plan.plan import Authorship, PlannedMethod
+from w2s_harness.contract.types import Track, Verdict
+from w2s_harness.jail.levels import LAYERS, lowest
+from w2s_harness.report.document import document, provenance, records
+from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
+from w2s_harness.report.sentences.comparing import NO_SOLVER
+from w2s_harness.run.board.rows import fit_facts, voters
+from w2s_harness.run.board.shared import SharedResults
+from w2s_harness.run.cell.cell_result import CellResult
+from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
+from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.scoring.comparisons import rank
+from w2s_harness.scoring.points import pgr
+from w2s_harness.scoring.points.blocks import Block, Clusters, block
+from w2s_harness.scoring.spread import interval
+from w2s_harness.scoring.spread.interval import unreliable
+from w2s_harness.scoring.spread.pool import pgr_pools
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Weak floor and ceiling of a setting, as scoring needs them."""
+
+    setting: Setting
+    weak: Floats
+    """(S, n_test) outcomes over the baseline seeds; of a judged task against the majority vote."""
+    ceiling: Floats
+    base: interval.WeakAndCeiling
+    no_gap: str | None
+    min_gap: float
+    clusters: Clusters
+    """The questions of the holdout."""
+
+    @cached_property
+    def by_vote(self) -> voters.Lines | None:
+        """Weak and ceiling vote by vote; None where the holdout has labels."""
+        return voters.Lines.of(self.setting, self.clusters, weak=self.weak, ceiling=self.ceiling)
+
+    @cached_property
+    def subsets(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """`subsets` of the setting."""
+        return subsets(self.setting)
+
+    @cached_property
+    def whole(self) -> tuple[list[float], list[float]]:
+        """Per-seed accuracies of weak and ceiling."""
+        return _accuracies(self._scored(self.weak)), _accuracies(self._scored(self.ceiling))
+
+    def accuracies(self, mask: npt.NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
+        """Per-seed accuracies of weak and ceiling, on the rows of `mask`."""
+        if mask is None:
+            return self.whole
+        return _accuracies(self._scored(self.weak)[:, mask]), _accuracies(self._scored(self.ceiling)[:, mask])
+
+    def _scored(self, right: Floats) -> Floats:
+        return self.setting.agreement(right)
+
+
+def reference(setting: Setting, baseline: SharedResults, seeds: Sequence[int], min_gap: float) -> Reference:
+    """The reference lines of a setting over its baseline seeds."""
+    weak = np.stack([baseline.weak[s] for s in seeds])
+    ceiling = np.stack([baseline.ceiling[s] for s in seeds])
+    clusters = Clusters.of(setting.test.groups)
+    lines = (setting.agreement(weak), setting.agreement(ceiling))
+    base = interval.baselines(list(seeds), *lines, clusters)
+    no_gap = interval.no_gap(base, min_gap=min_gap)
+    return Reference(setting, weak, ceiling, base, no_gap, min_gap, clusters)
+
+
+def _accuracies(outcomes: Floats) -> list[float]:
+    """Of (S, n) outcomes, whose sums are exact."""
+    found: list[float] = (outcomes.sum(axis=1) / outcomes.shape[1]).tolist()
+    return found
+
+
+@dataclass
+class Tally:
+    """One row in the making: its cells and what they came to."""
+
+    method: PlannedMethod
+    reference: Reference
+    cells: list[Ended]
+    verdicts: list[Verdict] = field(default_factory=list)
+    attempts: int = 1
+    """How many attempts the store saw on its holdout."""
+    again: str = ""
+    """The command that shows it again."""
+    own: records.Own | None = None
+    """How much of it is the teacher's own; None where that was not asked."""
+
+    @cached_property
+    def status(self) -> rank.Status:
+        """The row's status."""
+        return rank.status(
+            disqualified=any(v.level == "disqualify" for v in self.verdicts),
+            failed=any(e.error is not None for e in self.cells),
+            skipped=any(e.skipped is not None for e in self.cells),
+            no_gap=self.reference.no_gap is not None,
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a PGR to be shown."""
+        return self.is_whole and self.status in ("ok", "disqualified") and self.reference.no_gap is None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every seed ended well."""
+        return self.block() is not None
+
+    @property
+    def outcomes(self) -> Floats:
+        """(S, n_test) what each row counts in the cells that ended well; made anew, since they are large."""
+        return self.reference.setting.agreement(self.right)
+
+    @property
+    def right(self) -> Floats:
+        """(S, n_test) their outcomes as `Setting.right` gives them."""
+        found, setting = [cell.scored for cell in self.well], self.reference.setting
+        return setting.unpacked(found) if found else np.empty((0, len(setting.test)))
+
+    @property
+    def well(self) -> list[CellResult]:
+        """Its cells that ended well."""
+        return [found for e in self.cells if (found := e.result) is not None]
+
+    @cached_property
+    def solver(self) -> str:
+        """The solver of its fits, `none` without a fit."""
+        used = sorted({solver for cell in self.well for solver in cell.solvers})
+        return "+".join(used) or NO_SOLVER
+
+    @cached_property
+    def flops(self) -> float:
+        """What its cells that ended well were charged."""
+        return float(sum(cell.compute.flops for cell in self.well))
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Of the seeds that ended well."""
+        return self._scored[0]
+
+    def block(self) -> Block | None:
+        """All its seeds' outcomes, or None where one is missing."""
+        return self._scored[1]
+
+    @cached_property
+    def _scored(self) -> tuple[list[float], Block | None]:
+        found = self.outcomes
+        accuracies = _accuracies(found)
+        if len(found) < len(self.cells) or not len(found):
+            return accuracies, None
+        return accuracies, block([e.seed for e in self.cells], found, self.reference.clusters)
+
+    def entry(self) -> rank.RankedRow:
+        """What ranking needs of it."""
+        whole, score = self.block(), self.score
+        accuracy = pgr.mean(self.accuracies) if whole else None
+        return rank.RankedRow(
+            self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole
+        )
+
+    @cached_property
+    def score(self) -> pgr.Pgr | None:
+        """Its PGR, or None where a seed is missing."""
+        return self._pgr(self.accuracies) if self.is_whole else None
+
+    def _pgr(self, transfer: Sequence[float], mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr:
+        """The PGR of per-seed accuracies on the rows of `mask`."""
+        weak, ceiling = self.reference.accuracies(mask)
+        return pgr.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
+
+    def by_subset(self) -> dict[str, document.SubsetScore]:
+        """Its scores on the marked parts of the holdout."""
+        masks = self.reference.subsets
+        found = self.outcomes if masks and self.is_whole else None
+        out = {}
+        for name, mask in masks.items():
+            transfer = None if found is None else _accuracies(found[:, mask])
+            score = None if transfer is None else self._pgr(transfer, mask)
+            failed = "a seed failed" if score is None else None
+            out[name] = document.SubsetScore(
+                accuracy=None if transfer is None else pgr.mean(transfer),
+                pgr=score.mean if score is not None else None,
+                reason=score.reason if score is not None else failed,
+            )
+        return out
+
+
+def rows(tallies: Sequence[Tally]) -> list[document.Row]:
+    """The rows of one setting, in the order in which they stand on the leaderboard."""
+    entries = [t.entry() for t in tallies]
+    places = rank.ranks(entries)
+    bounds = _bounds(tallies)
+    return [_row(tallies[i], places[i], bounds.get(i)) for i in rank.order(entries)]
+
+
+_Bounds = tuple[interval.Interval, interval.Interval]
+"""For this training pool and for new ones."""
+
+
+def _bounds(tallies: Sequence[Tally]) -> dict[int, _Bounds]:
+    """The intervals of the PGRs that count, by position in the tallies of one setting."""
+    known = {i: whole for i, t in enumerate(tallies) if t.counts and (whole := t.block()) is not None}
+    if not known:
+        return {}
+    reference, transfers = tallies[0].reference, list(known.values())
+    own = interval.pgr_intervals(reference.base, transfers, min_gap=reference.min_gap)
+    pooled = pgr_pools(reference.base, transfers, min_gap=reference.min_gap)
+    return {i: (a, b.interval) for i, a, b in zip(known, own, pooled, strict=True)}
+
+
+def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) -> document.Row:
+    score, status, counts = tally.score, tally.status, tally.counts
+    value = score.mean if score is not None and counts else None
+    source = tally.method.source
+    whole = tally.block()
+    isolation = [kept for e in tally.cells if (kept := e.isolation) is not None]
+    levels = [kept.level for kept in isolation]
+    own = [level for level in levels if level != PREDICTIONS_ONLY]
+    level = lowest(own) if len(own) == len(levels) else PREDICTIONS_ONLY
+    return document.Row(
+        method=tally.method.name,
+        parameters=dict(tally.method.changed),
+        task=tally.reference.setting.task.id,
+        pair=tally.reference.setting.pair.name,
+        status=status,
+        track=_track(tally),
+        rank=place,
+        pgr=value,
+        pgr_ci=bounds[0].bounds if bounds else None,
+        pgr_ci_pool=bounds[1].bounds if bounds else None,
+        pgr_sem=score.sem if score is not None and counts else None,
+        reason=_reason(tally, status, bounds[0] if bounds else None),
+        transfer=_transfer(tally, score if counts else None),
+        access=list(tally.cells[0].work.access),
+        attempts=tally.attempts,
+        isolation=level,
+        layers=[name for name in LAYERS if isolation and all(name in kept.layers for kept in isolation)],
+        verdicts=[
+            records.VerdictRecord(
+                guard=v.guard,
+                level=v.level,
+                because=v.because,
+                numbers=dict(v.numbers),
+                again=v.again,
+                finding=v.finding,
+                label_free=v.label_free,
+            )
+            for v in tally.verdicts
+        ],
+        again=tally.again,
+        compute=_compute(tally),
+        fits=fit_facts.of_row(tally.well),
+        solver=tally.solver,
+        exposure=tally.reference.setting.task.exposure,
+        source=provenance.SourceRecord(
+            distribution=source.distribution,
+            version=source.version,
+            sha256=source.sha256 or None,
+            editable=source.editable,
+            shipped=source.is_shipped,
+        ),
+        by_subset=tally.by_subset(),
+        **_authored(tally.method.author),
+        teacher_dependence=_dependence(tally),
+        own=tally.own,
+        unreliable=unreliable([tally.reference.base.weak, *([] if whole is None else [whole])]),
+        warnings=[bounds[0].warning] if bounds is not None and bounds[0].warning is not None else [],
+        unverified=_unverified(tally, level),
+        judged=UNSET if (lines := tally.reference.by_vote) is None else _judged(tally, lines, value),
+    )
+
+
+def _judged(tally: Tally, lines: voters.Lines, value: float | None) -> records.JudgedRow:
+    """The row's intervals over voters and questions; `value` is its PGR, where it counts."""
+    if not tally.is_whole:
+        return records.JudgedRow(accuracy_ci=None, pgr_ci=None, reason="a seed failed")
+    return voters.row(lines, tally.right, value, tally.reference.no_gap)
+
+
+def _track(tally: Tally) -> Track:
+    """What echo and decoy say where they have decided, what a guard says, what the method says of itself."""
+    if tally.own is not None and tally.own.verdict == "elicitation":
+        return "elicitation"
+    return next((v.track for v in tally.verdicts if v.track is not None), tally.method.track)
+
+
+def _dependence(tally: Tally) -> float | None:
+    """T, where a guard measured it."""
+    return next((v.teacher_dependence for v in tally.verdicts if v.teacher_dependence is not None), None)
+
+
+def _unverified(tally: Tally, level: str) -> str | None:
+    """Why the row's numbers are not to be trusted as a verified one's are."""
+    if level == "L0" and tally.well:
+        return NOT_ISOLATED
+    if level == PREDICTIONS_ONLY:
+        return ELSEWHERE
+    broken = sorted({v.guard for v in tally.verdicts if v.level == "error"})
+    return f"guards that failed: {', '.join(broken)}" if broken else None
+
+
+def _authored(author: Authorship | None) -> dict[str, Any]:
+    """Who wrote it and what it cost, of a method that says so."""
+    if author is None:
+        return {}
+    found: dict[str, Any] = {
+        "author": provenance.Author(kind=author.kind, who=author.who, hours=author.hours)
+    }
+    if author.usd is not None:
+        found["cost"] = provenance.Cost(usd=author.usd)
+    return found
+
+
+def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:
+    """Why a number is null or the row is not ok; the first failed seed's own words."""
+    if status == "disqualified":
+        return next(v.because for v in tally.verdicts if v.level == "disqualify")
+    # With -x the seeds that were not run stand before the one that failed, as often as not.
+    for ended in sorted(tally.cells, key=lambda e: e.failure is not None and not e.failure.was_run):
+        if ended.error is not None:
+            return f"seed {ended.seed}: {ended.error.partition(chr(10))[0]}"
+        if ended.skipped is not None:
+            return ended.skipped
+    if tally.reference.no_gap is not None:
+        return tally.reference.no_gap
+    return bounds.reason if bounds is not None else None
+
+
+def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
+    is_open = tally.reference.setting.task.exposure != "private"
+    weak, ceiling = tally.reference.accuracies()
+    floor, top = pgr.mean(weak), pgr.mean(ceiling)
+    has_gap = tally.reference.no_gap is None
+    per_seed = []
+    for ended in tally.cells:
+        scored = None if ended.result is None else ended.result.scored
+        accuracy = None if scored is None else scored.accuracy
+        per_seed.append(
+            document.SeedTransfer(
+                seed=ended.seed,
+                accuracy=accuracy,
+                pgr=pgr.recovered(accuracy, floor, top) if accuracy is not None and has_gap else None,
+                error=ended.error or ended.skipped,
+                outcomes=scored.outcomes if is_open and scored is not None else UNSET,
+                ties=scored.ties if is_open and scored is not None and scored.ties else UNSET,
+            )
+        )
+    known = [s.accuracy for s in per_seed if s.accuracy is not None]
+    return document.Transfer(
+        mean=pgr.mean(known) if known and len(known) == len(per_seed) else None, per_seed=per_seed
+    )
+
+
+def _compute(tally: Tally) -> provenance.Compute:
+    """Summed over the row's cells that ended well."""
+    found = [cell.compute for cell in tally.well]
+    return provenance.Compute(
+        fits=sum(c.fits for c in found),
+        tokens=sum(c.tokens for c in found),
+        flops=tally.flops,
+        solves=sum(c.solves for c in found),
+        steps=sum(c.steps for c in found),
+        epochs=float(sum(c.epochs for c in found)),
+    )
+
+
+def subsets(setting: Setting) -> dict[str, npt.NDArray[np.bool_]]:
+    """(n_test,) masks of the holdout's marked parts, by mark; none where all rows have the same mark."""
+    marks = np.array(setting.test.subsets)
+    names = sorted({m for m in setting.test.subsets if m})
+    return {name: marks == name for name in names} if len(names) > 1 else {}

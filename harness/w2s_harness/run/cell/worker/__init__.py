@@ -1,0 +1,1 @@
+"""A cell's worker: what it is told, sent and asked."""

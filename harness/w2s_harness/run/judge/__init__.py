@@ -1,0 +1,1 @@
+"""The cells that a plan wants, and what guards say of them."""

@@ -1,0 +1,138 @@
+"""What guards are shown, gathered from results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.contract.guards.evidence import (
+    CellEvidence,
+    Failed,
+    MethodEvidence,
+    Part,
+    Published,
+    Seen,
+    SettingView,
+)
+from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.types import Split
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.run.cell.cell_result import CellResult
+from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.stages.features import Features
+from w2s_harness.run.stages.teachers import Ceiling, Teacher
+from w2s_harness.run.stages.worlds.worlds import tell
+from w2s_harness.run.work.engine import Bench
+from w2s_harness.run.work.setting.setting import Setting
+
+
+@dataclass(eq=False)
+class Gathered:
+    """The evidence of one setting."""
+
+    bench: Bench
+    setting: Setting
+    null_z: npt.NDArray[np.float64] | None = None
+    _cells: dict[str, CellEvidence] = field(default_factory=dict)
+
+    @cached_property
+    def view(self) -> SettingView:
+        """The setting; its features are there once they were extracted."""
+        planned = self.setting.task
+        view = SettingView(
+            task=planned.task,
+            pair=self.setting.pair,
+            train=self._part("train_unlabel"),
+            test=self._part("test"),
+        )
+        return view if self.null_z is None else replace(view, null_z=self.null_z)
+
+    def _part(self, split: Split) -> Part:
+        texts = self.setting.data.texts[split]
+        found = None
+        if self.setting.pair.mode == "probe":
+            found = self.bench.results.get(Features(self.setting.ref, "strong", split))
+        return Part(
+            rows=texts.rows,
+            gold=gold_of(self.setting.data, split).labels,
+            groups=texts.groups,
+            answers=texts.answers,
+            features=None if found is None else found.features.values,
+        )
+
+    def cell(self, ended: Ended) -> CellEvidence:
+        """One cell that ended well."""
+        key = ended.work.key
+        if key not in self._cells:
+            self._cells[key] = self._cell(ended, ended.well)
+        return self._cells[key]
+
+    def _cell(self, ended: Ended, found: CellResult) -> CellEvidence:
+        ref, work = self.setting.ref, ended.work
+        told = tell(self.bench, ref, ended.seed, work.world, work.secret)
+        ceiling = self.bench.results.get(Ceiling(ref, ended.seed, with_train=True))
+        train = None if ceiling is None else ceiling.train
+        no_fits = np.empty((0, len(told.drawn)), np.float32)
+        return CellEvidence(
+            setting=self.view,
+            seed=ended.seed,
+            world=work.world,
+            predictions=found.predictions.values,
+            weak_test=self.bench.of(Teacher(ref, ended.seed)).holdout.values,
+            drawn=told.drawn,
+            weak=told.weak,
+            changed=told.changed,
+            region=told.region,
+            bait=told.bait,
+            ceiling=None if train is None else train.values[told.drawn],
+            compute=msgspec.to_builtins(found.compute),
+            seen=Seen(
+                requests=found.seen.requests,
+                refused=found.seen.refused,
+                notices=tuple(found.seen.notices),
+                targets=no_fits if found.targets is None else found.targets.values,
+                weights=no_fits if found.weights is None else found.weights.values,
+                output=found.output,
+                level=found.isolation.level,
+            ),
+        )
+
+    def method(
+        self,
+        method: PlannedMethod,
+        cells: Sequence[Ended],
+        worlds: Sequence[Ended],
+        beside: Mapping[str, Sequence[Ended]],
+        *,
+        attempts: int,
+        source_now: str,
+        published: Sequence[Published],
+        seeds: Sequence[int],
+    ) -> MethodEvidence:
+        """All that a method did on the setting; `beside` are the cells of the plan's methods by method id."""
+        return MethodEvidence(
+            setting=self.view,
+            cells={e.seed: self.cell(e) for e in cells},
+            worlds=tuple(self.cell(e) for e in worlds if e.is_well),
+            failed=tuple(
+                Failed(world=e.work.world, seed=e.seed, error=e.error)
+                for e in worlds
+                if e.work.world is not None and e.error is not None
+            ),
+            honest={
+                name: {e.seed: self.cell(e) for e in others}
+                for name, others in beside.items()
+                if name != method.id
+                and others[0].work.method.source.is_shipped
+                and all(e.is_well for e in others)
+            },
+            attempts=attempts,
+            source_now=source_now,
+            published=tuple(published),
+            seeds=tuple(seeds),
+        )

@@ -1,0 +1,1 @@
+"""What a store keeps: results, runs, attempts, sign-offs, its secret."""

@@ -1,0 +1,1 @@
+"""From flags and configuration to a plan."""

@@ -1,0 +1,127 @@
+"""The pair that `--weak` and `--strong` make, and the flags that say how its models are read and asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+from typing import Any, Literal
+
+from w2s_harness.contract.errors import DataError, UsageError
+from w2s_harness.contract.types import Model, Pair
+from w2s_harness.data.disk import read_bytes, text_of
+from w2s_harness.run.plan.flags import flags_of
+from w2s_harness.run.plan.selection import Selection
+from w2s_harness.students.checkpoints.hub import is_commit
+from w2s_harness.students.checkpoints.places import is_hub_id
+
+LIKELIHOODS = ("sum", "mean", "min")
+"""Templates that are no text: a statistic of the response's likelihood."""
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+_LONGEST = 2**20
+_LITERALS = re.compile(r"\{(candidate|choice|first|second)\}")
+_USUAL = Model(source="", readout="auto", chat_template="auto")
+_SUM = {"sum": {"kind": "likelihood", "statistic": "sum"}}
+
+Templates = dict[str, dict[str, Any]]
+
+
+def adhoc(wanted: Selection) -> Pair:
+    """The pair of two hub ids (`OWNER/NAME`, `OWNER/NAME@REVISION`) or local paths.
+
+    Raises `UsageError` for one without the other, and for flags whose value nobody can use.
+    """
+    if not (wanted.weak and wanted.strong):
+        missing = "--weak" if not wanted.weak else "--strong"
+        raise UsageError(f"--weak and --strong come together: {missing} is missing")
+    weak = _model(wanted, wanted.weak, _templates("--weak-template", wanted.weak_template))
+    strong = _model(wanted, wanted.strong, _templates("--strong-template", wanted.strong_template) | _SUM)
+    name = "..".join(_short(source) for source in (wanted.weak, wanted.strong))
+    # Whether they can write and read notes is asked of the models when a method wants it.
+    return Pair(name=name, weak=weak, strong=strong, mode="probe", abilities=("generate",))
+
+
+def refuse_flags(wanted: Selection) -> None:
+    """Raise `UsageError` for flags of an ad hoc pair where there is none."""
+    for name, flag in flags_of(Selection).items():
+        if flag.ad_hoc and getattr(wanted, name) is not None:
+            raise UsageError(
+                f"{flag.word} is of pairs that --weak and --strong make; a named pair says it in its plugin"
+            )
+
+
+def words(pair: Pair) -> list[str]:
+    """The flags of `run` that make the pair again, the commits of hub ids with them."""
+    found = []
+    for role, model in (("weak", pair.weak), ("strong", pair.strong)):
+        revision = f"@{model.revision}" if model.revision else ""
+        found += [f"--{role}", f"{model.source}{revision}"]
+    strong = pair.strong
+    for flag, field in (("--dtype", "dtype"), ("--context", "max_tokens"), ("--device", "device")):
+        if getattr(strong, field) != getattr(_USUAL, field):
+            found += [flag, str(getattr(strong, field))]
+    if strong.chat_template != _USUAL.chat_template:
+        found += ["--chat-template", strong.chat_template]
+    for role, model in (("weak", pair.weak), ("strong", pair.strong)):
+        first = next(iter(model.templates.items()), None)
+        if first is not None and first[0] != "sum":
+            found += [f"--{role}-template", str(first[1].get("text") or first[0])]
+    return found
+
+
+def _model(wanted: Selection, source: str, templates: Templates) -> Model:
+    at, revision = _at(source)
+    device = wanted.device or _USUAL.device
+    if not _DEVICE.fullmatch(device):
+        raise UsageError(f"--device {shlex.quote(device)}: it is auto, cpu, cuda, cuda:0, ... or mps")
+    chat: Literal["auto", "none"] = "none" if wanted.chat_template == "none" else "auto"
+    return dataclasses.replace(
+        _USUAL,
+        source=at,
+        revision=revision,
+        dtype=wanted.dtype or _USUAL.dtype,
+        max_tokens=wanted.context or _USUAL.max_tokens,
+        device=device,
+        chat_template=chat,
+        templates=templates,
+    )
+
+
+def _templates(flag: str, given: str | None) -> Templates:
+    """The template of a flag: a statistic's name, a text with literals, or a file that holds one."""
+    if given is None:
+        return {}
+    if given in LIKELIHOODS:
+        return {given: {"kind": "likelihood", "statistic": given}}
+    text = given
+    if not _LITERALS.search(given):
+        try:
+            body = read_bytes(Path(given).expanduser(), _LONGEST, "A template is short.")
+            text = text_of(body, given).removesuffix("\n")
+        except (DataError, ValueError) as bad:
+            raise UsageError(
+                f"{flag} {shlex.quote(given[:60])}: give {', '.join(LIKELIHOODS)}, a text with {{candidate}} "
+                "(for a preference {first} and {second}), or a readable file that holds one"
+                f" ({bad})"
+            ) from bad
+    if not _LITERALS.search(text):
+        raise UsageError(f"{flag} {given}: the text holds neither {{candidate}} nor {{first}} and {{second}}")
+    return {"asked": {"kind": "answer", "text": text}}
+
+
+def _at(source: str) -> tuple[str, str | None]:
+    """A source without its revision, and the revision: `me/student@v2`."""
+    name, mark, revision = source.rpartition("@")
+    if mark and revision and is_hub_id(name) and not Path(source).exists():
+        return name, revision
+    return source, None
+
+
+def _short(source: str) -> str:
+    """A local model's last folder; a hub id with `/` as `.`, its revision with it where that is a name."""
+    path = Path(source).expanduser()
+    if path.exists():
+        return path.resolve().name
+    name, revision = _at(source)
+    return (name if is_commit(revision) else source).replace("/", ".")

@@ -1,0 +1,231 @@
+"""From what the user selected to a plan, and the plan as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from w2s_harness.contract.access import DEFAULT_GRANTS, NAMES
+from w2s_harness.contract.errors import NothingSelectedError, UsageError, nearest
+from w2s_harness.contract.plan.plan import Counterfactuals, Limits, Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.types import Pair
+from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.run.plan.choose_methods import Describe, choose_methods
+from w2s_harness.run.plan.choose_pairs import choose_pairs
+from w2s_harness.run.plan.choose_tasks import choose_tasks
+from w2s_harness.run.plan.selection import Selection
+from w2s_harness.run.plan.specs import merged, parse_seeds, parse_specs
+
+
+def build_plan(
+    wanted: Selection, plugins: Plugins, describe: Describe, drawn: Mapping[str, str] | None = None
+) -> Plan:
+    """Resolve a selection.
+
+    `drawn` holds the data seeds that an unfinished `--fresh` run drew, by task id. Raises `UsageError`,
+    `PluginError` or `DataError` for what cannot be resolved, `NothingSelectedError` for an empty selection.
+    """
+    seeds = parse_seeds(wanted.seeds)
+    plugins.use_guards(wanted.guards)
+    baseline_seeds = (
+        parse_seeds(wanted.baseline_seeds, "--baseline-seeds") if wanted.baseline_seeds else seeds
+    )
+    grants = grants_of(wanted.grant)
+    tasks = _some(tasks_of(wanted, plugins, drawn), "task")
+    tasks, pairs = choose_pairs(wanted, tasks, plugins)
+    _some(pairs, "pair")
+    methods = _some(methods_of(wanted, plugins, describe), "method")
+    return Plan(
+        tasks=tuple(tasks),
+        pairs=tuple(pairs),
+        methods=tuple(methods),
+        seeds=seeds,
+        baseline_seeds=baseline_seeds,
+        root_seed=wanted.root_seed,
+        limit=wanted.limit,
+        grants=grants,
+        limits=Limits(timeout_s=wanted.cell_timeout_s),
+        counterfactuals=_counterfactuals(wanted.counterfactuals, pairs),
+        own_draws=wanted.own_draws,
+        guards=plugins.guards,
+        guards_off=plugins.guards_off,
+        plugin_settings=dict(plugins.settings),
+        controls=wanted.controls,
+        against=_against(wanted.against, methods),
+    )
+
+
+def tasks_of(
+    wanted: Selection, plugins: Plugins, drawn: Mapping[str, str] | None = None
+) -> list[PlannedTask]:
+    """The tasks of a selection, each with the part of its holdout that is scored. Raises as `build_plan`."""
+    known = dict(drawn or {})
+    tasks = merged(
+        (
+            dataclasses.replace(t, part=part)
+            for words, part in ((wanted.tasks, wanted.holdout), (wanted.held_out, "whole"))
+            for spec in parse_specs(words)
+            for t in choose_tasks(spec, plugins, wanted.fresh, known)
+        ),
+        lambda t: t.id,
+        lambda t: (type(t.task), dict(t.settings), t.part, Path(t.path).resolve() if t.path else None),
+        "tasks",
+    )
+    _refuse_judged_feedback(tasks)
+    return tasks
+
+
+def methods_of(wanted: Selection, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
+    """The methods of a selection, each once. Raises as `build_plan`."""
+    specs = parse_specs(wanted.methods)
+    found = (m for spec in specs for m in choose_methods(spec, plugins, describe))
+    return merged(
+        found, lambda m: m.id, lambda m: (m.name, m.source.sha256, m.source.filename, m.error), "methods"
+    )
+
+
+Chosen = TypeVar("Chosen", PlannedTask, PlannedMethod, Pair)
+
+
+def _some(found: list[Chosen], noun: str) -> list[Chosen]:
+    if not found:
+        raise NothingSelectedError(f"the selection holds no {noun}. `w2s-harness list {noun}s` shows all.")
+    return found
+
+
+def _against(text: str, methods: Sequence[PlannedMethod]) -> tuple[str, ...]:
+    """The references that `--against` names, and zero-shot where the plan has it.
+
+    A claim of weak supervision must beat zero-shot, so that comparison is always made.
+    """
+    known = [m.id for m in methods]
+    found = {ZERO_SHOT: None} if ZERO_SHOT in known else {}
+    for name in filter(None, (w.strip() for w in text.split(","))):
+        if name not in known:
+            raise UsageError(f"--against {name}: the plan has no such method{nearest(name, known)}")
+        if name != VANILLA:
+            found[name] = None
+    return tuple(found)
+
+
+def _counterfactuals(word: str, pairs: Sequence[Pair]) -> Counterfactuals:
+    """`auto` is all where students are probes, one draw of each kind where a model is trained."""
+    if word == "auto":
+        return "all" if all(pair.mode == "probe" for pair in pairs) else "one"
+    for known in get_args(Counterfactuals):
+        if word == known:
+            return known  # type: ignore[no-any-return]
+    raise UsageError(f"--counterfactuals {word}: give auto, all, one or none")
+
+
+def _refuse_judged_feedback(tasks: Sequence[PlannedTask]) -> None:
+    """The oracle keeps and compares which rows were right, which votes do not say."""
+    for task in tasks:
+        if task.part == "feedback" and task.task.kind == "judged":
+            raise UsageError(
+                f"task '{task.id}' is judged: agents get feedback on tasks with labels only. Name it in "
+                "--held-out-tasks instead."
+            )
+
+
+def grants_of(text: str) -> frozenset[str]:
+    """`inference,no:embeddings` on top of what every plan grants. Raises `UsageError`."""
+    granted = set(DEFAULT_GRANTS)
+    for word in filter(None, (w.strip() for w in text.split(","))):
+        name = word.removeprefix("no:")
+        if name not in NAMES:
+            raise UsageError(
+                f"--grant {word}: this version cannot give that access{nearest(name, NAMES)}. "
+                f"It can give: {', '.join(NAMES)}."
+            )
+        if word.startswith("no:"):
+            granted.discard(name)
+        else:
+            granted.add(name)
+    return frozenset(granted)
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON values, as `plan.json` and the leaderboard hold it."""
+    return {
+        "tasks": [
+            {
+                "id": t.id,
+                "name": t.task.name,
+                "kind": t.task.kind,
+                "version": t.task.version,
+                "settings": dict(t.settings),
+                "exposure": t.exposure,
+                "part": t.part,
+                "pairs": [p.name for p in plan.pairs if t.runs_on(p)],
+            }
+            for t in plan.tasks
+        ],
+        "pairs": [_portable(p) for p in plan.pairs],
+        "methods": [
+            {"id": m.id, "name": m.name, "parameters": dict(m.parameters), "sha256": m.source.sha256 or None}
+            for m in plan.methods
+        ],
+        "seeds": list(plan.seeds),
+        "baseline_seeds": list(plan.baseline_seeds),
+        "root_seed": plan.root_seed,
+        "limit": plan.limit,
+        "grants": sorted(plan.grants),
+        "limits": dataclasses.asdict(plan.limits),
+        "min_gap": plan.min_gap,
+        "counterfactuals": plan.counterfactuals,
+        "own_draws": plan.own_draws,
+        "controls": plan.controls,
+        "against": list(plan.against),
+        "guards": list(plan.guards),
+        "guards_off": list(plan.guards_off),
+        "plugin_settings": {name: dict(block) for name, block in sorted(plan.plugin_settings.items())},
+        "selected": sorted(plan.selected) if plan.selected is not None else None,
+        "attempts": [dataclasses.asdict(attempt) for attempt in plan.attempts],
+        **({"secret": plan.secret} if plan.secret else {}),
+        **({"lost": dict(plan.lost)} if plan.lost else {}),
+    }
+
+
+def _portable(pair: Pair) -> dict[str, Any]:
+    """A pair's settings; a model that lies in an installed package is named by its last folders."""
+    out = dataclasses.asdict(pair)
+    for model in (out["weak"], out["strong"], *out["students"]):
+        if Path(model["source"]).is_absolute():
+            model["source"] = "/".join(Path(model["source"]).parts[-3:])
+    out["students"] = list(out["students"])
+    return out
+
+
+def keep(plan: Plan, wanted: Callable[[str], bool]) -> Plan:
+    """The plan with only the cells whose ids are wanted, and the tasks and pairs that have some.
+
+    Raises `NothingSelectedError` where none is left.
+    """
+    cells = [cell for cell in plan.cells() if wanted(cell.id)]
+    if not cells:
+        raise NothingSelectedError("the selection holds no cell. `--plan` without -k or --lf shows all.")
+    left: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        left.setdefault(cell.task, {})[cell.pair] = None
+    tasks = [dataclasses.replace(t, pairs=tuple(left[t.id])) for t in plan.tasks if t.id in left]
+    pairs = {name for names in left.values() for name in names}
+    return dataclasses.replace(
+        plan,
+        tasks=tuple(tasks),
+        pairs=tuple(p for p in plan.pairs if p.name in pairs),
+        selected=frozenset(cell.id for cell in cells),
+    )
+
+
+def without_vanilla(plan: Plan) -> list[str]:
+    """Where a selection of cells left rows but not vanilla, which the plan has: `math/tiny`."""
+    if VANILLA not in [m.id for m in plan.methods]:
+        return []
+    rows: dict[str, set[str]] = {}
+    for cell in plan.cells():
+        rows.setdefault(f"{cell.task}/{cell.pair}", set()).add(cell.method)
+    return [setting for setting, methods in rows.items() if VANILLA not in methods]

@@ -1,0 +1,308 @@
+"""One invocation of `run`: plan, baselines, cells, leaderboard."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from w2s_harness.contract.errors import ExitCode, TaskError
+from w2s_harness.contract.guards.evidence import Published
+from w2s_harness.contract.plan.plan import Attempt, Plan
+from w2s_harness.data import destination
+from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.report import formats
+from w2s_harness.report.document import canonical, document
+from w2s_harness.run.board.assemble import RunResults, assemble
+from w2s_harness.run.board.attempts import AttemptLog, counts, frozen_before, holdouts
+from w2s_harness.run.board.rows.scored import Beside
+from w2s_harness.run.cell.given import check as check_predictions
+from w2s_harness.run.cell.progress import Log
+from w2s_harness.run.graph import PlanWork
+from w2s_harness.run.judge.cells import RowKey
+from w2s_harness.run.judge.guarding import Guards
+from w2s_harness.run.kept import runs, secret
+from w2s_harness.run.kept.sign_offs import SignOffs
+from w2s_harness.run.plan.planning import describe_plan
+from w2s_harness.run.plan.selection import Options, Selection, deciding
+from w2s_harness.run.session import collecting, estimate, published
+from w2s_harness.run.session.choice import Choice
+from w2s_harness.run.session.workshop import Workshop, workshop
+from w2s_harness.run.work.engine import LocalEngine
+from w2s_harness.run.work.setting.looking import Looks
+from w2s_harness.run.work.setting.preparing import prepare_settings
+from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.run.work.slots import slot_count
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Whom a run talks to."""
+
+    plugins: Plugins
+    say: Callable[[str], None]
+    """One line of progress or warning."""
+    show: Callable[[str], None]
+    """Text of the result."""
+    width: int | None = None
+    """Columns of the terminal that shows it; None: its lines are as long as they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a run."""
+
+    code: ExitCode
+    board: document.Leaderboard | None = None
+    """None where it was interrupted or only planned."""
+    results: RunResults | None = None
+
+
+def run(selection: Selection, options: Options, listeners: Listeners) -> Done:
+    """Work a selection off and write its leaderboard.
+
+    Raises `HarnessError`s for what the user can mend; a failed cell is a row of the leaderboard instead.
+    """
+    if options.out is not None:
+        destination.check_file(options.out, "--out")
+    with workshop(
+        options.store, listeners.plugins, listeners.say,
+        isolation=options.isolation, timeout_s=selection.cell_timeout_s,
+    ) as shop:  # fmt: skip
+        session = _Session(selection, options, listeners, shop)
+        with session.looks:
+            return session.work()
+
+
+class _Session:
+    def __init__(self, selection: Selection, options: Options, listeners: Listeners, shop: Workshop) -> None:
+        self.selection, self.options, self.listeners, self.shop = selection, options, listeners, shop
+        self.store, self.plugins = shop.store, listeners.plugins
+        self.hook = listeners.plugins.hook
+        self.attempts = AttemptLog(self.store)
+        self.looks = Looks(self.store, say=listeners.say, loads=not options.plan_only)
+        self.sign_offs = SignOffs(self.store.root)
+        self.slots = slot_count(options.slots)
+        self.timing: dict[str, Any] = {}
+        self.started = time.monotonic()
+
+    def work(self) -> Done:
+        """Plan, run, report."""
+        name = runs.fingerprint(deciding(self.selection, self.options))
+        unfinished = None if self.options.plan_only else runs.unfinished(self.store, name)
+        plan, settings = self._planned(unfinished)
+        if self.options.plan_only:
+            self.listeners.show(self._estimate(plan, settings))
+            return Done(ExitCode.OK)
+        plan = replace(plan, attempts=self._frozen(plan, settings, unfinished))
+        document = self._document(plan, settings, name)
+        if unfinished:
+            unfinished.write_plan(document)
+        run_ = unfinished or runs.start(self.store, document)
+        self.store.tell(run_.folder)
+        self.hook.w2s_run_start(plan=plan, run_dir=str(run_.folder))
+        try:
+            results, beside, published = self._worked_off(plan, settings, run_)
+        except KeyboardInterrupt:
+            self.store.sync()
+            self.listeners.say(f"interrupted: run the same command again to resume (run {run_.id})")
+            return Done(ExitCode.INTERRUPTED)
+        return self._finish(results, beside, published, run_)
+
+    def _planned(self, unfinished: runs.Run | None) -> tuple[Plan, list[Setting]]:
+        """The plan as it was selected, its data prepared."""
+        choice = Choice(self.options, self.store, self.sign_offs, self.listeners.say)
+        choice.check()
+        found = self.shop.plan(self.selection, unfinished.plan()["drawn"] if unfinished else {})
+        plan = choice.selected(found, unfinished)
+        for line in collecting.remarks(plan, fresh=self.selection.fresh):
+            self.listeners.say(line)
+        if secret.needed(plan.methods):
+            hidden = secret.of_store(self.store, make=not self.options.plan_only)
+            plan = replace(plan, secret=hidden)
+        self.shop.close_off(plan)
+        with self._timed("data"):
+            plan, settings = self._prepared(plan)
+        check_predictions(plan, settings)
+        return plan, settings
+
+    def _prepared(self, plan: Plan) -> tuple[Plan, list[Setting]]:
+        """The settings, and the plan without the tasks whose own code does not load them."""
+        lost: dict[str, str] = {}
+        settings = prepare_settings(plan, self.store, self.looks, lost=lost)
+        for why in lost.values():
+            self.listeners.say(f"FAILED {why} The other tasks are run.")
+        left = tuple(task for task in plan.tasks if task.id not in lost)
+        plan = replace(plan, tasks=left, lost=lost)
+        if lost and not any(plan.cells()):
+            raise TaskError(next(iter(lost.values())))
+        return plan, settings
+
+    def _estimate(self, plan: Plan, settings: list[Setting]) -> str:
+        """What the run would do and cost; of a `--fresh` one, its published twin too."""
+        twin_plan, twin_settings = self._twin(plan)
+        bench = self.shop.bench([*settings, *twin_settings], self.options.cancel)
+        text = estimate.describe(PlanWork(plan, settings, bench, Guards(self.plugins), self.hook))
+        if twin_plan is None:
+            return text
+        twin = PlanWork(twin_plan, twin_settings, bench, Guards(self.plugins), self.hook)
+        return text + estimate.published(twin)
+
+    def _frozen(
+        self, plan: Plan, settings: Sequence[Setting], unfinished: runs.Run | None
+    ) -> tuple[Attempt, ...]:
+        """The attempts that the plan answers for; those of an unfinished run stand while it is the same."""
+        kept = frozen_before(unfinished.plan(), plan, settings) if unfinished else None
+        return self.attempts.before(plan, settings) if kept is None else kept
+
+    def _document(self, plan: Plan, settings: Sequence[Setting], name: str) -> dict[str, Any]:
+        drawn = {t.task.name: t.settings["data_seed"] for t in plan.tasks if t.exposure == "fresh"}
+        return {
+            **describe_plan(plan),
+            "fingerprint": name,
+            "drawn": drawn,
+            "holdouts": holdouts(settings),
+            "models": {
+                setting.pair.name: {
+                    role: {word: known.get(word) for word in ("source", "revision", "commit", "sha256")}
+                    for role, known in setting.models.items()
+                }
+                for setting in settings
+            },
+            "opened": estimate.opened(plan),
+        }
+
+    def _worked_off(
+        self, plan: Plan, settings: list[Setting], run_: runs.Run
+    ) -> tuple[RunResults, Beside, Mapping[RowKey, Sequence[Published]]]:
+        """Everything that is computed: of a `--fresh` run also what its rows reach on published data."""
+        twin_plan, twin_settings = self._twin(plan)
+        bench = self.shop.bench([*settings, *twin_settings], self.options.cancel)
+        own = PlanWork(plan, settings, bench, Guards(self.plugins), self.hook)
+        twin = None
+        if twin_plan is not None:
+            aside = published.Aside(self.hook)
+            twin = PlanWork(twin_plan, twin_settings, bench, Guards(self.plugins), aside)
+        with self.shop.engine(bench, self.slots, plan, looks=self.looks) as engine:
+            with self._timed("baselines"):
+                for each in filter(None, (own, twin)):
+                    each.run_gold(engine)
+            with self._timed("shared"):
+                own.run_shared(engine)
+            with self._timed("cells"):
+                self._run_cells(own, engine, self._logger(run_, plan, settings))
+            results = own.results()
+            with self._timed("beside"):
+                beside = own.beside(engine, results)
+            compared: Mapping[RowKey, Sequence[Published]] = {}
+            stopped = self.options.stop_first and any(e.error is not None for e in results.ended())
+            if twin is not None and not stopped:
+                with self._timed("published"):
+                    self._run_cells(twin, engine, self._aside(run_, twin))
+                compared = published.compare_published(results, twin.scores())
+        self.store.sync()
+        self._note_costs(own, results, engine)
+        return results, beside, compared
+
+    def _run_cells(self, work: PlanWork, engine: LocalEngine, log: Log) -> None:
+        work.run_cells(engine, log, stop_first=self.options.stop_first, reverse=self.options.reverse)
+
+    def _note_costs(self, work: PlanWork, results: RunResults, engine: LocalEngine) -> None:
+        self.timing["service_seconds"] = {
+            "baselines": engine.services["gold"].busy_s, "cells": engine.services["student"].busy_s,
+        }  # fmt: skip
+        charged = (e.result.compute.flops for e in results.ended() if e.result is not None)
+        self.timing["flops"] = {
+            "computed_for_baselines": work.stages.flops, "charged_to_cells": sum(charged),
+        }  # fmt: skip
+
+    def _twin(self, plan: Plan) -> tuple[Plan | None, list[Setting]]:
+        """The published twin of a `--fresh` plan, and its settings."""
+        twin = published.twin(plan, self.plugins) if self.selection.fresh else None
+        if twin is None:
+            return None, []
+        try:
+            return twin, prepare_settings(twin, self.store, self.looks)
+        except TaskError as bad:
+            self.listeners.say(f"{bad} Nothing is compared with the published data.")
+            return None, []
+
+    def _logger(self, run_: runs.Run, plan: Plan, settings: Sequence[Setting]) -> Log:
+        """Writes events of cells, and an attempt as soon as one of its cells was scored."""
+        scored = self.attempts.listener(plan, settings)
+
+        def log(event: Mapping[str, Any]) -> None:
+            scored(event)
+            run_.log(event)
+
+        return log
+
+    def _aside(self, run_: runs.Run, twin: PlanWork) -> Log:
+        """As `_logger`, of the cells on published data."""
+        scored = self.attempts.listener(twin.plan, twin.settings)
+
+        def log(event: Mapping[str, Any]) -> None:
+            scored(event)
+            cell = event.get("cell")
+            if cell and "error" in event:
+                first = str(event["error"]).partition("\n")[0]
+                self.listeners.say(f"on the published data: {cell}: {first}")
+            run_.log({"published": cell, **{k: v for k, v in event.items() if k != "cell"}})
+
+        return log
+
+    def _finish(
+        self,
+        results: RunResults,
+        beside: Beside,
+        published: Mapping[RowKey, Sequence[Published]],
+        run_: runs.Run,
+    ) -> Done:
+        board = assemble(
+            results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
+            attempts=counts(results.plan, results.scored()), published=published, beside=beside,
+        )  # fmt: skip
+        board = self.sign_offs.shown_on(board)
+        self.timing["seconds"]["total"] = time.monotonic() - self.started
+        # before the leaderboard: with it the run is finished and would not be continued
+        self.attempts.finished(results.plan, results.settings, board.rows)
+        canonical.write(board, run_.leaderboard)
+        if self.options.out:
+            canonical.write(board, self.options.out)
+        self.hook.w2s_run_finish(leaderboard=msgspec.to_builtins(board), run_dir=str(run_.folder))
+        named = [name.strip() for name in self.selection.against.split(",")]
+        self.listeners.show(formats.render(board, "text", self.listeners.width, named))
+        self.listeners.show(f"leaderboard  {self.options.out or run_.leaderboard}\n")
+        for why in results.plan.lost.values():
+            self.listeners.show(f"not on it: {why}\n")
+        return Done(_exit_code(board, results.plan), board, results)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.timing.setdefault("seconds", {})[stage] = time.monotonic() - began
+
+    def _machine(self, run_: runs.Run) -> dict[str, Any]:
+        return {
+            "run": run_.id,
+            "store": str(self.store.root),
+            "slots": self.slots,
+            "engine": "local",
+            "platform": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+        }
+
+
+def _exit_code(board: document.Leaderboard, plan: Plan) -> ExitCode:
+    bad = bool(plan.lost) or any(row.status in ("failed", "disqualified") for row in board.rows)
+    # A guard that failed leaves a row that nobody has vouched for.
+    bad = bad or any(verdict.level == "error" for row in board.rows for verdict in row.verdicts)
+    return ExitCode.CELL_FAILED if bad else ExitCode.OK

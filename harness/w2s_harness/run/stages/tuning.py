@@ -1,0 +1,178 @@
+"""The choice of C, epochs and learning rate: by 5-fold log loss, once per setting and solver.
+
+The student's are chosen against weak labels of a teacher on all of train_label, so they depend on no seed of
+the plan, and no method gets gold for selection; by the one-standard-error rule. Teacher and ceiling are
+chosen against their own gold labels, each at its best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.contract.types import Split
+from w2s_harness.contract.worker.wire.messages import pack, unpack
+from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.run.stages.features import READS, Role, reads
+from w2s_harness.run.stages.service_orders import all_rows, model_of, split_ref, training
+from w2s_harness.run.work.result import Result
+from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
+from w2s_harness.students import control
+from w2s_harness.students.probe.choosing import Rule
+
+Fits = Literal["weak", "strong", "ceiling"]
+"""Whose settings a fit has: the ceiling is the strong student with a C of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen(Result):
+    """The settings of teacher, student and ceiling, and how the student's was chosen."""
+
+    weak: dict[str, float]
+    strong: dict[str, float]
+    ceiling: dict[str, float]
+    grid: dict[str, list[float]]
+    log_loss: list[float]
+
+    def c(self, fits: Fits) -> float:
+        """The chosen C."""
+        found: dict[str, float] = getattr(self, fits)
+        return found["c"]
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenPath(Result):
+    """How long and how fast the student trains by steps."""
+
+    epochs: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class Tune(SettingWork[Chosen]):
+    """The choice of C."""
+
+    kind: ClassVar[str] = "tune"
+    place: ClassVar[Place] = "gold"
+    gives: ClassVar[type[Result]] = Chosen
+
+    setting: SettingRef
+
+    def name(self) -> str:
+        """`math/tiny C`."""
+        return f"{self.setting.id} C"
+
+    def needs(self) -> tuple[Work[Result], ...]:
+        """The features of what is trained on."""
+        return reads(self.setting, *(read for read in READS if read[1] != "test"))
+
+    def run(self, at: At) -> Chosen:
+        """C of teacher and ceiling against gold, of the student against weak labels."""
+        data = at.setting(self.setting).data
+        teacher = self._tuned(at, "weak", "train_label", gold_of(data, "train_label").targets)
+        weak = weak_labels_of_all(at, self.setting, teacher.settings["c"])
+        student = self._tuned(at, "strong", "train_unlabel", weak, rule="one-se")
+        top = self._tuned(at, "strong", "train_unlabel", gold_of(data, "train_unlabel").targets)
+        return Chosen(
+            weak=teacher.settings,
+            strong=student.settings,
+            ceiling=top.settings,
+            grid={"C": [point["c"] for point, _ in student.grid]},
+            log_loss=[loss for _, loss in student.grid],
+        )
+
+    def _tuned(
+        self, at: At, role: Role, split: Split, targets: npt.NDArray[np.float64], rule: Rule = "least"
+    ) -> control.Tuned:
+        return at.client.tune(order(at, self.setting, role, split, targets, rule=rule))
+
+
+@dataclass(frozen=True)
+class TunePath(SettingWork[ChosenPath]):
+    """The choice of the student's epochs and learning rate under the solver `path`."""
+
+    kind: ClassVar[str] = "tune"
+    place: ClassVar[Place] = "gold"
+    gives: ClassVar[type[Result]] = ChosenPath
+
+    setting: SettingRef
+
+    def name(self) -> str:
+        """`math/tiny path`."""
+        return f"{self.setting.id} path"
+
+    def needs(self) -> tuple[Work[Result], ...]:
+        """The choice of C too."""
+        return (Tune(self.setting), *Tune(self.setting).needs())
+
+    def run(self, at: At) -> ChosenPath:
+        """Against the same weak labels, at the C that was chosen."""
+        chosen = at.of(Tune(self.setting))
+        weak = weak_labels_of_all(at, self.setting, chosen.c("weak"))
+        found = at.client.tune(
+            order(
+                at, self.setting, "strong", "train_unlabel", weak,
+                solver="path", c=chosen.c("strong"), rule="one-se",
+            )
+        )  # fmt: skip
+        return ChosenPath(**found.settings)
+
+
+def order(
+    at: At,
+    ref: SettingRef,
+    role: Role,
+    split: Split,
+    targets: npt.NDArray[np.float64],
+    *,
+    solver: control.Solver = "exact",
+    c: float = 0.1,
+    rule: Rule = "least",
+) -> control.TuneProbe:
+    """What a service is asked to tune."""
+    setting = at.setting(ref)
+    return control.TuneProbe(
+        model=model_of(setting, role),
+        kind=setting.data.kind,
+        split=split_ref(at, ref, role, split),
+        index=all_rows(len(targets)),
+        targets=pack(targets),
+        groups=pack(setting.data.texts[split].groups, "i8"),
+        solver=solver,
+        c=c,
+        rule=rule,
+    )
+
+
+def weak_labels_of_all(at: At, ref: SettingRef, c: float) -> npt.NDArray[np.float64]:
+    """(n_train_unlabel,) P(label = 1) by a teacher on all of train_label."""
+    label = gold_of(at.setting(ref).data, "train_label").targets
+    asked = training(
+        at, ref, "weak", "train_label", np.arange(len(label)), label, ["train_unlabel"],
+        probe=control.ProbeSettings(c=c),
+    )  # fmt: skip
+    return np.asarray(unpack(at.client.fit_predict(asked).values[0]), np.float64)
+
+
+def probe_settings(
+    at: Lookup, ref: SettingRef, fits: Fits, *, by_steps: bool = False
+) -> control.ProbeSettings:
+    """The probe's settings that cross-validation chose; `by_steps`: those of the solver `path` too."""
+    if ref.mode != "probe":
+        return control.ProbeSettings()
+    c = at.of(Tune(ref)).c(fits)
+    if not by_steps:
+        return control.ProbeSettings(c=c)
+    path = at.of(TunePath(ref))
+    return control.ProbeSettings(c=c, epochs=path.epochs, lr=path.lr)
+
+
+def tuned(ref: SettingRef, *, by_steps: bool = False) -> tuple[Work[Result], ...]:
+    """What `probe_settings` needs; nothing where models are fine-tuned."""
+    if ref.mode != "probe":
+        return ()
+    return (Tune(ref), TunePath(ref)) if by_steps else (Tune(ref),)

@@ -1,0 +1,1 @@
+"""The vanilla student at each amount of compute."""

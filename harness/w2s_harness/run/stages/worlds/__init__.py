@@ -1,0 +1,1 @@
+"""The teacher replaced: echo, decoy and null, on the shared side."""

@@ -1,0 +1,88 @@
+"""The results of works in a store: one record each, written once its arrays are."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from w2s_harness.contract.errors import StoreError
+from w2s_harness.run.kept.store import Kept, Store
+from w2s_harness.run.work.result import Result, ResultArray
+from w2s_harness.run.work.work import Failure, Work
+
+R = TypeVar("R", bound=Result)
+GONE = "the result of {} ({}) is gone from the store; run the same command again"
+
+
+class Results:
+    """What is kept, by work, and what failed since this was made. Safe for threads."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[str, Result] = {}
+        self._failed: dict[str, Failure] = {}
+
+    def has(self, work: Work[Any]) -> bool:
+        """Whether the result is there, its files with the bytes that were written."""
+        return self.get(work) is not None
+
+    def get(self, work: Work[R]) -> R | None:
+        """The result, or None where it is not kept whole."""
+        key = work.key
+        known = self._known.get(key)
+        if known is None:
+            kept = self.store.kept(key)
+            if kept is None:
+                return None
+            known = self._decoded(work, kept)
+            if known is None:
+                return None
+            self._known[key] = known
+        return known  # type: ignore[return-value]  # a key names one kind of work
+
+    def facts(self, work: Work[R]) -> R | None:
+        """The result, whatever became of its files; None where there never was one."""
+        kept = self.store.kept(work.key, checked=False)
+        return None if kept is None else self._decoded(work, kept)
+
+    def of(self, work: Work[R]) -> R:
+        """The result. Raises `StoreError` where it is gone."""
+        found = self.get(work)
+        if found is None:
+            raise StoreError(GONE.format(work.kind, work.name()))
+        return found
+
+    def put(self, work: Work[R], result: R) -> None:
+        """Keep a result: its arrays, then one line that names them. Raises `StoreError` on a full disk."""
+        arrays = {name: array.values for name, array in result.arrays().items()}
+        self.store.put_record(work.key, result.facts(), arrays, apart=work.gives.apart)
+        if work.gives.apart:
+            self._known.pop(work.key, None)
+        else:
+            self._known[work.key] = result
+
+    def fail(self, work: Work[Any], failure: Failure) -> None:
+        """Remember why a work has no result."""
+        self._failed[work.key] = failure
+
+    def failure(self, work: Work[Any]) -> Failure | None:
+        """Why a work has no result; None of one that has, or was not tried."""
+        return self._failed.get(work.key)
+
+    def _decoded(self, work: Work[R], kept: Kept) -> R | None:
+        arrays = {name: self._array(work, kept, name) for name in kept.names}
+        try:
+            return work.gives.of(kept.facts, arrays)  # type: ignore[return-value]
+        except ValueError:
+            return None
+
+    def _array(self, work: Work[Any], kept: Kept, name: str) -> ResultArray:
+        def found(what: Any) -> Any:
+            if what is None:
+                self._known.pop(work.key, None)
+                raise StoreError(GONE.format(work.kind, work.name()))
+            return what
+
+        return ResultArray(
+            read=lambda: found(self.store.array_of(kept, name)),
+            path=lambda: found(self.store.file_of(kept, name)),
+        )

@@ -1,0 +1,1 @@
+"""A task on a pair, prepared: what works are given of it."""

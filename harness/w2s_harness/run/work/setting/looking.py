@@ -1,0 +1,141 @@
+"""What is known of a plan's models before any data is prepared: which bytes they are, and that they load.
+
+A hub id is resolved to its commit once a session, so that nothing is keyed by a name that moves. A model is
+loaded once a store: what loading showed is kept under the digest of its files and the settings it is read
+with, and the service that loaded it goes on to the baselines with the weights in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from w2s_harness.contract.errors import ModelError, WorkerError
+from w2s_harness.contract.types import Model, Pair
+from w2s_harness.run.kept.store import Store, key_of
+from w2s_harness.run.work.code_digest import code_of
+from w2s_harness.run.work.setting.identity import model_identity
+from w2s_harness.students.checkpoints import folder, hub
+from w2s_harness.students.checkpoints.places import is_hub_id, locate
+from w2s_harness.students.service.client import ServiceClient
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SeenPair:
+    """A pair whose models are found."""
+
+    pair: Pair
+    """With the commits of hub ids as their revisions."""
+    models: Mapping[str, Mapping[str, Any]]
+    """By role, as `Setting.models`."""
+
+
+class Looks:
+    """Looks at models, each once; a context manager."""
+
+    def __init__(
+        self,
+        store: Store,
+        say: Callable[[str], None] | None = None,
+        *,
+        loads: bool = True,
+        checks: bool = True,
+    ) -> None:
+        """`say` is told which commit a hub id means.
+
+        `checks`: folders are looked at from outside. `loads`: models are loaded too.
+        """
+        self._store, self._say = store, say or (lambda _: None)
+        self._loads, self._checks = loads, checks
+        self._found: dict[tuple[str, str | None], Model] = {}
+        self._client: ServiceClient | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if (client := self.hand_over()) is not None:
+            client.kill() if kind else client.close()
+
+    def hand_over(self) -> ServiceClient | None:
+        """The service that loaded models, for whoever reads next; None where none is running."""
+        client, self._client = self._client, None
+        return client
+
+    def at(self, pair: Pair, threads: int = 1) -> SeenPair:
+        """The models of a pair; `threads` are those of a service that is started for them.
+
+        Raises `ModelError`, in one line, for a model that is not there, is damaged or cannot be read.
+        """
+        # weak and strong last: the service that loads them keeps the last two for the baselines
+        given = {f"student{k}": model for k, model in enumerate(pair.students)}
+        given |= {"weak": pair.weak, "strong": pair.strong}
+        found = {role: self._resolved(model) for role, model in given.items()}
+        models = {}
+        for role, model in found.items():
+            identity = model_identity(model, self._store)
+            seen = self._seen(model, identity["sha256"], threads)
+            models[role] = {**identity, "revision": given[role].revision, "seen": seen}
+        resolved = dataclasses.replace(
+            pair,
+            weak=found["weak"],
+            strong=found["strong"],
+            students=[model for role, model in found.items() if role.startswith("student")],
+        )
+        return SeenPair(resolved, models)
+
+    def _resolved(self, model: Model) -> Model:
+        """The model by its commit, its files here and looked at from outside."""
+        asked = model.source, model.revision
+        if asked not in self._found:
+            self._found[asked] = self._looked_up(model)
+        return dataclasses.replace(model, revision=self._found[asked].revision)
+
+    def _looked_up(self, model: Model) -> Model:
+        place = locate(model)
+        if is_hub_id(model.source) and (place is None or hub.is_commit(model.revision)):
+            found = hub.resolve(model)
+            model = dataclasses.replace(model, revision=found.commit)
+            place = self._files_of(model, found.commit)
+            how = " (from the hub's cache; the hub was not asked)" if found.is_from_cache else ""
+            self._say(f"{model.source} is at commit {found.commit}{how}")
+        if self._checks and place is not None and place.is_dir():
+            folder.check(place, model.source)
+        return model
+
+    def _files_of(self, model: Model, commit: str) -> Path:
+        """The files of a commit, fetched where the cache has not all of them."""
+        place = hub.snapshot(model.source, commit)
+        if place is not None:
+            with contextlib.suppress(ModelError):
+                folder.check(place, model.source)
+                return place
+        return hub.fetch(model, commit)
+
+    def _seen(self, model: Model, digest: str, threads: int) -> dict[str, Any] | None:
+        """What loading a model showed, now or before; None where it may not be loaded and never was."""
+        settings = dataclasses.asdict(model) | {"source": None, "revision": None, "templates": None}
+        key = key_of("look", [digest, settings, code_of("w2s_harness.students.lm.loading")])
+        kept: dict[str, Any] | None = self._store.get(key)
+        if kept is not None or not self._loads:
+            return kept
+        if self._client is None:
+            self._client = ServiceClient("baseline", threads=threads)
+        try:
+            looked = msgspec.to_builtins(self._client.look(model))
+        except WorkerError as died:
+            raise ModelError(f"'{model.source}' cannot be loaded: {died}") from died
+        kept = {name: looked[name] for name in ("context", "readout", "device", "chat")}
+        kept |= {"notes": list(looked["notes"]), "predicts": looked["shape"]["predicts"]}
+        self._store.put(key, kept)
+        for note in kept["notes"]:
+            self._say(f"{model.source}: {note}")
+        return kept

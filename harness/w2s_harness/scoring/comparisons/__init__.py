@@ -1,0 +1,1 @@
+"""Differences, ranks, claims' p values, power."""

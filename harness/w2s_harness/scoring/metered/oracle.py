@@ -1,0 +1,267 @@
+"""What an agent is told of its score, and what that costs it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.contract.errors import DataError, HarnessError, NoGapError
+from w2s_harness.scoring.metered.ladder import MIN_STEP, STEP_SE, LadderStep, grid, rounded, rung
+from w2s_harness.scoring.points.accuracy import pack, unpack_all
+from w2s_harness.scoring.points.pgr import MIN_GAP, recovered, under
+
+Floats = npt.NDArray[np.float64]
+
+NOT_BETTER = "not better than your best by more than the step"
+"""All that is told of a score that the ladder keeps back."""
+NOTHING_LEFT = "no query is left, so nothing is told"
+"""All that is told when the budget is used up."""
+
+
+class OracleError(HarnessError):
+    """There is no query left, or the ledger belongs to another run."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleLimits:
+    """How many queries there are."""
+
+    per_agent: int = 20
+    per_lineage: int = 20
+    group: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query came to; `sentence` is all that an agent is told."""
+
+    pgr: float | None
+    """Rounded; None where no new number is told."""
+    improved: bool
+    left: int
+    """Queries that this agent still has for this lineage."""
+    sentence: str
+
+
+class Book(Protocol):
+    """Where lines are kept, as `scoring.ledger.Ledger` keeps them."""
+
+    def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a line; returns it as kept."""
+        ...
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """All lines, oldest first."""
+        ...
+
+
+@dataclass(slots=True)
+class _Best:
+    """An agent's best that was answered."""
+
+    outcomes: Floats
+    told: float
+
+
+class Oracle:
+    """Meters PGR on the feedback part through a ladder per agent; thread-safe.
+
+    Every query costs one, answered or refused, of the agent's, its lineage's and the group's. Each is a
+    line of `ledger`; what was spent and every agent's best are rebuilt from it. A `call` that was answered
+    before is answered the same again at no cost. `weak` and `ceiling` are accuracies on feedback. Raises
+    `NoGapError` where they are too close for a PGR, `OracleError` for a ledger of another run.
+    """
+
+    def __init__(self, ledger: Book, weak: float, ceiling: float, limits: OracleLimits | None = None) -> None:
+        reason = under(ceiling - weak, MIN_GAP)
+        if reason is not None:
+            raise NoGapError(f"the oracle has no PGR to tell: {reason}. Give agents another task or pair.")
+        self.weak, self.ceiling, self.limits = weak, ceiling, limits or OracleLimits()
+        self._ledger = ledger
+        self._lock = threading.RLock()
+        self._spent: Counter[tuple[str, str]] = Counter()
+        self._best: dict[str, _Best] = {}
+        self._answered: dict[tuple[str, str, str], Answer] = {}
+        self._open()
+
+    def ask(
+        self,
+        *,
+        who: str,
+        lineage: str,
+        source: str,
+        predictions: str,
+        outcomes: Floats,
+        groups: npt.NDArray[np.int64],
+        call: str,
+    ) -> Answer:
+        """Query the score of (S, n) outcomes, 1 right, 1/2 tie, 0 wrong; costs one.
+
+        `groups` (n,) is the question of each row, `source` and `predictions` are SHA-256. The number is new
+        only where it beats the agent's best answered, or the weak floor, by more than the step (`ladder`).
+        """
+        _check(outcomes, groups)
+        told = {"who": who, "lineage": lineage, "source": source, "predictions": predictions, "call": call}
+        with self._lock:
+            if (known := self._answered.get(("query", who, call))) is not None:
+                return known
+            if self.left(who, lineage) == 0:
+                return self._none_left("query", told)
+            best = self._best.get(who)
+            if best is not None and best.outcomes.shape[1] != outcomes.shape[1]:
+                raise OracleError(
+                    f"{who} was answered about {best.outcomes.shape[1]} rows, not {outcomes.shape[1]}: "
+                    "the ledger belongs to another run. Start a new one."
+                )
+            found = rung(outcomes, groups, None if best is None else best.outcomes, self.weak)
+            facts: dict[str, Any] = {
+                "accuracy": found.accuracy,
+                "step": found.step,
+                "rows": outcomes.shape[1],
+            }
+            left = self.left(who, lineage) - 1
+            if not found.is_better:
+                answer = Answer(None, False, left, _sentence(NOT_BETTER, left))
+            else:
+                answer = self._new_number(found, best, left)
+                facts["outcomes"] = [list(pack(seed)) for seed in outcomes]
+            return self._settle("query", told | facts, answer)
+
+    def refuse(self, *, who: str, lineage: str, source: str, because: str, call: str) -> Answer:
+        """A query about a method that has no score; costs one as well, since silence is a bit.
+
+        `because` is told to the agent, so it must say nothing of labels.
+        """
+        told = {"who": who, "lineage": lineage, "source": source, "because": because, "call": call}
+        with self._lock:
+            if (known := self._answered.get(("query", who, call))) is not None:
+                return known
+            if self.left(who, lineage) == 0:
+                return self._none_left("refusal", told)
+            left = self.left(who, lineage) - 1
+            return self._settle("refusal", told, Answer(None, False, left, _sentence(because, left)))
+
+    def charge(self, *, who: str, lineage: str, source: str, what: str, call: str) -> Answer:
+        """Pay for something else that hangs on labels, such as the verdict `what`; costs one.
+
+        Raises `OracleError` when nothing is left: then it must not be shown.
+        """
+        told = {"who": who, "lineage": lineage, "source": source, "what": what, "call": call}
+        with self._lock:
+            if (known := self._answered.get((f"charge {what}", who, call))) is not None:
+                return known
+            if self.left(who, lineage) == 0:
+                raise OracleError(f"{what} costs a query, and {who} has none left for {lineage}")
+            left = self.left(who, lineage) - 1
+            return self._settle("charge", told, Answer(None, False, left, _sentence(what, left)))
+
+    def left(self, who: str, lineage: str) -> int:
+        """Queries that an agent still has for a lineage: the least of its own, the lineage's, the group's."""
+        with self._lock:
+            return rest(self.limits, self._spent, who, lineage)
+
+    def was_asked(self, who: str, call: str) -> bool:
+        """Whether a query of this call was answered: asking again costs nothing."""
+        with self._lock:
+            return ("query", who, call) in self._answered
+
+    def attempts(self, lineage: str) -> int:
+        """How many queries of a lineage were paid for, verdicts included."""
+        with self._lock:
+            return self._spent["lineage", lineage]
+
+    def _new_number(self, found: LadderStep, best: _Best | None, left: int) -> Answer:
+        """A new number, never under the one before it, which was rounded too."""
+        to = grid(found.step, self.ceiling - self.weak)
+        pgr = rounded(recovered(found.accuracy, self.weak, self.ceiling), to)
+        if best is not None:
+            pgr = max(pgr, best.told)
+        head = f"PGR {pgr:.2f} on feedback, rounded to {to:.2f}: better than your best by more than the step"
+        return Answer(pgr, True, left, _sentence(head, left))
+
+    def _none_left(self, kind: str, told: Mapping[str, Any]) -> Answer:
+        return self._settle(kind, told, Answer(None, False, 0, f"{NOTHING_LEFT}."), cost=0)
+
+    def _settle(self, kind: str, facts: Mapping[str, Any], answer: Answer, cost: int = 1) -> Answer:
+        """Write a line, then act on it as a resumed run would."""
+        line = self._ledger.append({"kind": kind, **facts, "answer": asdict(answer), "cost": cost})
+        self._act_on(line)
+        return answer
+
+    def _act_on(self, line: Mapping[str, Any]) -> None:
+        who, answer = line["who"], Answer(**line["answer"])
+        paid_for = f"charge {line['what']}" if line["kind"] == "charge" else "query"
+        self._answered[paid_for, who, line["call"]] = answer
+        self._spent += spent_by(line)
+        if answer.pgr is not None:
+            values = unpack_all([(right, ties) for right, ties in line["outcomes"]], line["rows"])
+            self._best[who] = _Best(values, answer.pgr)
+
+    def _open(self) -> None:
+        """Rebuild the state; the first line says what this oracle was set to."""
+        ours = {
+            "kind": "open",
+            "weak": self.weak,
+            "ceiling": self.ceiling,
+            "limits": asdict(self.limits),
+            "min_step": MIN_STEP,
+            "step_se": STEP_SE,
+        }
+        entries = self._ledger.entries()
+        if not entries:
+            self._ledger.append(ours)
+            return
+        for name, value in ours.items():
+            if not _same(entries[0].get(name), value):
+                raise OracleError(
+                    f"the ledger was begun with {name} {entries[0].get(name)}, and this run has {value}: "
+                    "go on with the plan that began it, or start a new run."
+                )
+        for line in entries[1:]:
+            try:
+                self._act_on(line)
+            except (KeyError, TypeError, ValueError, DataError) as bad:
+                raise OracleError(
+                    f"line {line.get('n')} of the ledger is none of an oracle's: {bad}"
+                ) from bad
+
+
+def spent_by(line: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """What a line of the ledger, other than the first, cost its agent, its lineage and the group."""
+    accounts = (("agent", line["who"]), ("lineage", line["lineage"]), ("group", ""))
+    return Counter(dict.fromkeys(accounts, int(line["cost"])))
+
+
+def rest(limits: OracleLimits, spent: Mapping[tuple[str, str], int], who: str, lineage: str) -> int:
+    """Queries left to an agent for a lineage: the least of its own, the lineage's and the group's."""
+    return max(
+        0,
+        min(
+            limits.per_agent - spent.get(("agent", who), 0),
+            limits.per_lineage - spent.get(("lineage", lineage), 0),
+            limits.group - spent.get(("group", ""), 0),
+        ),
+    )
+
+
+def _sentence(head: str, left: int) -> str:
+    return f"{head.rstrip('.')}. {left} {'query' if left == 1 else 'queries'} left."
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal, numbers up to what another machine's arithmetic changes."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, abs_tol=1e-9)
+    return one == other
+
+
+def _check(outcomes: Floats, groups: npt.NDArray[np.int64]) -> None:
+    if outcomes.ndim != 2 or 0 in outcomes.shape or groups.shape != outcomes.shape[1:]:
+        raise ValueError(f"outcomes {outcomes.shape} are not (S, n) with groups {groups.shape} of (n,)")

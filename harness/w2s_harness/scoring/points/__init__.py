@@ -1,0 +1,1 @@
+"""Accuracies, PGR and calibration of predictions."""

@@ -1,0 +1,1 @@
+"""How far a number may be off: intervals over seeds, questions, pools and voters."""

@@ -1,0 +1,1 @@
+"""Language models: loading, text, readouts, generation, finetuning."""

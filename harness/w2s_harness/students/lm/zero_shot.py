@@ -1,0 +1,219 @@
+"""What the frozen student thinks by itself: log-odds margins under a prompt template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from w2s_harness.contract.errors import ModelError, WorkerError, nearest
+from w2s_harness.contract.kinds import KINDS, Kind
+from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.students.lm.readout import LIKELIHOODS, hidden_states, masked_mean, over_batches, read_batch
+from w2s_harness.students.lm.text import Encoded, encode, special_ids, texts
+
+if TYPE_CHECKING:
+    import torch
+
+    from w2s_harness.students.lm.loading import Loaded
+    from w2s_harness.students.lm.readout import Batch
+
+MAX_TEMPLATE = 2000
+"""Characters of a template that a method brings itself."""
+COLUMNS = {"question": "prompt"} | {
+    name: column
+    for kind in KINDS
+    for column, names in zip(kind.columns, kind.literals, strict=True)
+    for name in names
+}
+"""The column of a row that each literal of a template stands for."""
+LITERAL = re.compile(rf"\{{({'|'.join((*COLUMNS, 'note'))})\}}")
+"""What stands in a template for the row's text."""
+BETWEEN_SHOTS = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A way to ask the frozen model."""
+
+    kind: Literal["likelihood", "answer"]
+    statistic: str = "sum"
+    """`likelihood`: the statistic of the response's logp that is the margin."""
+    text: str = ""
+    """`answer`: the margin is logp(yes) - logp(no) after this text."""
+    yes: str = " yes"
+    no: str = " no"
+
+    @property
+    def column(self) -> int:
+        """The likelihood's column in `Extraction.likelihoods`."""
+        return LIKELIHOODS.index(self.statistic)
+
+
+def parse_templates(templates: Mapping[str, Mapping[str, Any]], kind: Kind) -> dict[str, Template]:
+    """A pair's templates that suit rows of `kind`, in their order.
+
+    An `answer` template that names none of the kind's responses is for the other kind and left out.
+    Raises `ModelError` for a template that breaks its form.
+    """
+    found: dict[str, Template] = {}
+    for name, fields in templates.items():
+        try:
+            template = Template(**fields)
+        except TypeError as bad:
+            raise ModelError(f"template '{name}' of the pair: {bad}") from bad
+        if template.kind not in ("likelihood", "answer") or template.statistic not in LIKELIHOODS:
+            raise ModelError(f"template '{name}' of the pair: kind is likelihood (sum, mean, min) or answer")
+        if template.kind == "likelihood" or _suits(template.text, kind):
+            found[name] = template
+    return found
+
+
+def resolve(templates: Mapping[str, Template], name: str | None, kind: Kind) -> Template:
+    """The template of that name (None: the first), or a method's own text with literals in braces.
+
+    Raises `WorkerError` for a name that is unknown and no text, or for a text that is too long.
+    """
+    if name is None:
+        if not templates:
+            raise WorkerError("the pair's strong model has no zero-shot template for this task; bring a text")
+        return next(iter(templates.values()))
+    if name in templates:
+        return templates[name]
+    if len(name) > MAX_TEMPLATE:
+        raise WorkerError(f"a template of {len(name)} characters is over the {MAX_TEMPLATE} allowed")
+    if _suits(name, kind):
+        return Template("answer", text=name)
+    if "{" in name:
+        needed = " and ".join(f"{{{names[0]}}}" for names in kind.literals)
+        raise WorkerError(f"a template for {kind.name} rows must hold {needed}")
+    raise WorkerError(f"unknown template '{name[:60]}'{nearest(name[:60], templates)}")
+
+
+def _suits(text: str, kind: Kind) -> bool:
+    return kind.suits(set(LITERAL.findall(text)))
+
+
+def render(template: Template, row: TextRow, note: str | None = None) -> str:
+    """The template's text with its literals replaced by the row's text, `{note}` by the note if any."""
+    values = {name: getattr(row, column) or "" for name, column in COLUMNS.items()}
+    values["note"] = "{note}" if note is None else note
+    # One pass, so that a literal inside a row's own text stays what it is.
+    return LITERAL.sub(lambda found: values[found[1]], template.text)
+
+
+def margins(
+    loaded: Loaded,
+    template: Template,
+    rows: Sequence[TextRow],
+    kind: Kind,
+    shots: Sequence[tuple[TextRow, float]],
+    notes: Sequence[str] | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """((n,) log-odds margins, (n,) tokens read) of rows, after `shots` of (row, label in [0, 1]).
+
+    A shot of an `answer` template shows its answer; under `likelihood` only right responses are shown.
+    `notes` (n) stand for the `{note}` of an `answer` template.
+    Raises `ModelError` for an encoder, which predicts no tokens, and for notes that no template shows.
+    """
+    if not loaded.is_causal:
+        raise ModelError(f"'{loaded.settings.source}' is an encoder and has no zero-shot margins")
+    if notes is not None and "{note}" not in template.text:
+        raise ModelError("notes need a template with the literal {note}")
+    if template.kind == "likelihood":
+        return _likelihood_margins(loaded, template, rows, kind, _right_responses(shots, kind))
+    before = "".join(
+        render(template, row) + (template.yes if label > 0.5 else template.no) + BETWEEN_SHOTS
+        for row, label in shots
+    )
+    given = [None] * len(rows) if notes is None else notes
+    asked = [before + render(template, row, note) for row, note in zip(rows, given, strict=True)]
+    return _answer_margins(loaded, template, asked)
+
+
+def states(
+    loaded: Loaded, template: Template, rows: Sequence[TextRow], layer: int, answer: Literal[0, 1] | None
+) -> tuple[npt.NDArray[np.float32], int]:
+    """((n, h) hidden states of a layer under an `answer` template, tokens read).
+
+    The mean over the tokens of the answer (1 yes, 0 no), or of the whole rendered text without one.
+    """
+    word = _spoken(loaded, (template.no, template.yes)[answer]) if answer is not None else None
+    asked = [render(template, row) for row in rows]
+    pairs = [("", text) if word is None else (text, word) for text in asked]
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, None if word is None else loaded.chat)
+
+    def read(batch: Batch) -> torch.Tensor:
+        return masked_mean(hidden_states(loaded, batch, every=True)[layer], batch.response)
+
+    return over_batches(loaded, encoded, loaded.width, read), sum(len(e.ids) for e in encoded)
+
+
+def _right_responses(shots: Sequence[tuple[TextRow, float]], kind: Kind) -> str:
+    out = ""
+    for row, label in shots:
+        pairs = texts([row], kind)
+        right = pairs if label > 0.5 else pairs[1:]
+        out += "".join(question + response + BETWEEN_SHOTS for question, response in right[:1])
+    return out
+
+
+def _likelihood_margins(
+    loaded: Loaded, template: Template, rows: Sequence[TextRow], kind: Kind, before: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    pairs = [(before + question, response) for question, response in texts(rows, kind)]
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
+    return kind.by_row(_sums(loaded, encoded, template.column)), _tokens(encoded, len(rows))
+
+
+def _answer_margins(
+    loaded: Loaded, template: Template, asked: list[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    answers = tuple(_spoken(loaded, word) for word in (template.yes, template.no))
+    words = [loaded.tokenizer(word, add_special_tokens=False)["input_ids"] for word in answers]
+    if all(len(ids) == 1 for ids in words) and (loaded.chat or not special_ids(loaded.tokenizer)[1]):
+        # Both answers are one token: one pass reads them off the same next-token distribution.
+        whole = [("", text) if loaded.chat is None else (text, "") for text in asked]
+        encoded = encode(loaded.tokenizer, whole, loaded.context, loaded.chat)
+        return _next_token(loaded, encoded, words[0][0], words[1][0]), _tokens(encoded, len(asked))
+    pairs = [(text, word) for text in asked for word in answers]
+    encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
+    values = _sums(loaded, encoded, 0)
+    return values[0::2] - values[1::2], _tokens(encoded, len(asked))
+
+
+def _spoken(loaded: Loaded, word: str) -> str:
+    """An answer as it begins: after a chat template's header without the space that follows a text."""
+    return word if loaded.chat is None else word.lstrip()
+
+
+def _sums(loaded: Loaded, encoded: Sequence[Encoded], column: int) -> npt.NDArray[np.float64]:
+    def read(batch: Batch) -> torch.Tensor:
+        statistics = read_batch(loaded, batch, wants_likelihood=True)[1]
+        assert statistics is not None
+        return statistics[:, column : column + 1]
+
+    return over_batches(loaded, encoded, 1, read)[:, 0].astype(np.float64)
+
+
+def _next_token(loaded: Loaded, encoded: Sequence[Encoded], yes: int, no: int) -> npt.NDArray[np.float64]:
+    def read(batch: Batch) -> torch.Tensor:
+        import torch
+
+        hidden = hidden_states(loaded, batch)[-1]
+        last = batch.attend.sum(1) - 1
+        state = hidden[torch.arange(len(last), device=hidden.device), last]
+        scores = loaded.logits(state)
+        difference: torch.Tensor = scores[:, yes : yes + 1] - scores[:, no : no + 1]
+        return difference
+
+    return over_batches(loaded, encoded, 1, read)[:, 0].astype(np.float64)
+
+
+def _tokens(encoded: Sequence[Encoded], n: int) -> npt.NDArray[np.int64]:
+    lengths = np.array([len(e.ids) for e in encoded], np.int64)
+    return np.asarray(lengths.reshape(n, -1).sum(1), np.int64)

@@ -1,0 +1,1 @@
+"""Linear probes on features: fits, targets, weights, the choice of a strength."""

@@ -1,0 +1,1 @@
+"""The process that holds a model, and the host's end of it."""

@@ -1,0 +1,1 @@
+"""A student's requests within one cell, each checked, charged and answered."""

@@ -1,0 +1,1 @@
+"""What a search spends and keeps: clock, journal, money, lineage."""

@@ -1,0 +1,189 @@
+"""What an agent run spends: reserved before a call, settled after it, never above its budget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.contract.studies.dialogue import Usage
+from w2s_studies.agents.books.journal import Journal
+from w2s_studies.agents.books.prices import Price, Prices
+
+
+class BudgetReachedError(Exception):
+    """The next call could pass a budget; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Money set aside for one call."""
+
+    n: int
+    who: str
+    usd: float
+
+
+@dataclass(slots=True)
+class Spending:
+    """What was spent, in US dollars."""
+
+    tokens_usd: float = 0.0
+    lost_usd: float = 0.0
+    """Of calls that were sent and whose answer never came: counted at what they could have cost."""
+    compute_usd: float = 0.0
+    compute_s: float = 0.0
+    calls: int = 0
+    tokens: dict[str, int] = field(default_factory=dict)
+    """By kind."""
+
+    @property
+    def usd(self) -> float:
+        """All of it."""
+        return self.tokens_usd + self.lost_usd + self.compute_usd
+
+
+class Purse:
+    """The money of a run, kept in a journal; thread-safe.
+
+    :param rate: US dollars per hour of the host's machine. :param budget: what all may cost, in US dollars.
+    :param each: what one agent may cost. :param reading: only look, as beside a run at work.
+
+    A call that a kill cut off is counted as paid, at all that it could have cost.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        prices: Prices,
+        *,
+        rate: float = 0.0,
+        budget: float | None = None,
+        each: float | None = None,
+        reading: bool = False,
+    ) -> None:
+        self._journal, self._prices, self._rate = journal, prices, rate
+        self._budget, self._each = budget, each
+        self._lock = threading.Lock()
+        self._spent: dict[str, Spending] = {}
+        self._open: dict[int, Reservation] = {}
+        self._next = 0
+        for line in journal.read():
+            self._take(line)
+        for reservation in [] if reading else list(self._open.values()):
+            self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
+
+    def check(self, model: str) -> None:
+        """Raise `UsageError` where there is a budget and nobody knows what the model costs."""
+        if self._prices.of(model) is None and (self._budget is not None or self._each is not None):
+            raise UsageError(
+                f"no price is known for the model '{model}', so no budget can be kept. Give it with --prices."
+            )
+
+    def reserve(self, who: str, model: str, sent: int, answered: int) -> Reservation:
+        """Set aside what a call of at most `sent` tokens in and `answered` tokens out could cost.
+
+        Raises `BudgetReachedError` where it could pass a budget.
+        """
+        price = self._prices.of(model)
+        usd = price.at_most(sent, answered) if price is not None else 0.0
+        with self._lock:
+            self._refuse_above(who, usd)
+            reservation = Reservation(self._next, who, usd)
+            self._write({"kind": "reserve", "n": reservation.n, "who": who, "model": model, "usd": usd})
+        return reservation
+
+    def settle(self, reservation: Reservation, model: str, usage: Usage) -> float:
+        """Replace a reservation with what the call cost; the cost in US dollars."""
+        price = self._prices.of(model)
+        usd = price.of(usage) if price is not None else 0.0
+        tokens = {kind: getattr(usage, kind) for kind in Price.__dataclass_fields__}
+        with self._lock:
+            self._write(
+                {"kind": "settle", "n": reservation.n, "who": reservation.who, "usd": usd, "tokens": tokens}
+            )
+        return usd
+
+    def release(self, reservation: Reservation) -> None:
+        """Give a reservation back: the call was refused before it cost anything."""
+        with self._lock:
+            self._write({"kind": "release", "n": reservation.n, "who": reservation.who})
+
+    def lose(self, reservation: Reservation) -> None:
+        """Count a reservation as spent: the call was sent, and its answer broke off."""
+        with self._lock:
+            self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
+
+    def compute(self, who: str, seconds: float) -> None:
+        """Charge an agent for seconds of the host's machine."""
+        usd = seconds / 3600 * self._rate
+        with self._lock:
+            self._write({"kind": "compute", "who": who, "seconds": seconds, "usd": usd})
+
+    def can_compute(self, who: str) -> bool:
+        """Whether the budgets leave anything for the machine's time."""
+        with self._lock:
+            return not self._over(who, 0.0) and (self._rate == 0 or not self._over(who, 1e-9))
+
+    def spent(self, who: str | None = None) -> Spending:
+        """What an agent has spent, or all of them."""
+        with self._lock:
+            chosen = [s for name, s in self._spent.items() if who in (None, name)]
+            return _sum(chosen)
+
+    def _refuse_above(self, who: str, usd: float) -> None:
+        which = self._over(who, usd)
+        if which:
+            raise BudgetReachedError(f"the next call could cost ${usd:.4f}, which could pass {which}")
+
+    def _over(self, who: str, usd: float) -> str:
+        mine = self._sure(who) + usd
+        if self._each is not None and mine > self._each:
+            return f"{who}'s budget of ${self._each:g}"
+        if self._budget is not None and self._sure(None) + usd > self._budget:
+            return f"the budget of ${self._budget:g}"
+        return ""
+
+    def _sure(self, who: str | None) -> float:
+        """Spent or set aside."""
+        spent = sum(s.usd for name, s in self._spent.items() if who in (None, name))
+        return spent + sum(r.usd for r in self._open.values() if who in (None, r.who))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._journal.append(line)
+        self._take(line)
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        kind, who = line["kind"], line["who"]
+        mine = self._spent.setdefault(who, Spending())
+        if kind == "reserve":
+            self._open[line["n"]] = Reservation(line["n"], who, line["usd"])
+            self._next = max(self._next, line["n"] + 1)
+            return
+        if kind == "compute":
+            mine.compute_usd += line["usd"]
+            mine.compute_s += line["seconds"]
+            return
+        self._open.pop(line["n"], None)
+        if kind == "settle":
+            mine.tokens_usd += line["usd"]
+            mine.calls += 1
+            for name, count in line["tokens"].items():
+                mine.tokens[name] = mine.tokens.get(name, 0) + count
+        elif kind == "lost":
+            mine.lost_usd += line["usd"]
+
+
+def _sum(parts: list[Spending]) -> Spending:
+    out = Spending()
+    for part in parts:
+        out.tokens_usd += part.tokens_usd
+        out.lost_usd += part.lost_usd
+        out.compute_usd += part.compute_usd
+        out.compute_s += part.compute_s
+        out.calls += part.calls
+        for name, count in part.tokens.items():
+            out.tokens[name] = out.tokens.get(name, 0) + count
+    return out

@@ -1,0 +1,1 @@
+"""What a search shows: numbers, pictures, against other searches."""

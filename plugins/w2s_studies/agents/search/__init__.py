@@ -1,0 +1,1 @@
+"""Plain search, the agent without a language model."""

@@ -1,0 +1,1 @@
+"""Methods and results of others: rows exported, results imported."""

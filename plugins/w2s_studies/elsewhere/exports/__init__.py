@@ -1,0 +1,1 @@
+"""Rows for a method that runs elsewhere, without a label."""

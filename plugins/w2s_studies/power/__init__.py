@@ -1,0 +1,1 @@
+"""How many seeds and rows a difference needs."""

@@ -1,0 +1,1 @@
+"""What a dossier measures of a method."""

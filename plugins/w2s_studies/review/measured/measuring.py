@@ -1,0 +1,148 @@
+"""From a finished run to what is known of one of its methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from w2s_harness.contract.guards.balance import agreement
+from w2s_harness.contract.guards.evidence import CellEvidence
+from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.report.document.document import Leaderboard, Row
+from w2s_harness.run.board.assemble import RunResults
+from w2s_harness.run.board.rows.rows import subsets as marked
+from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.work.setting.setting import Setting
+from w2s_studies.review.measured.evidence import Ablation, Counterfactual, Place
+from w2s_studies.review.measured.standing import Overlap, beside, subsets
+from w2s_studies.review.measured.treatment import TrainedRows, treatment
+from w2s_studies.review.measured.unseen import unseen
+
+
+def places(board: Leaderboard, found: RunResults, method: PlannedMethod) -> list[Place]:
+    """What is known of `method` on each task and pair of the run."""
+    return [_Where(board, found, method, setting).place() for setting in found.settings]
+
+
+class _Where:
+    def __init__(
+        self, board: Leaderboard, found: RunResults, method: PlannedMethod, setting: Setting
+    ) -> None:
+        self.board, self.found, self.method, self.setting = board, found, method, setting
+        self.gathered = found.work.gathered[setting.id]
+        rows = found.work.ended()
+        self.cells = {method: cells for (where, method), cells in rows.items() if where == setting.id}
+
+    def place(self) -> Place:
+        """All of it; of a row that failed, no more than its row."""
+        where = (self.setting.task.id, self.setting.pair.name)
+        (here,) = [s for s in self.board.settings if (s.task, s.pair) == where]
+        planned = {m.id: m for m in self.found.plan.methods}
+        mine = self.cells[self.method.id]
+        base: dict[str, Any] = {
+            "setting": here,
+            "row": self.row(self.method),
+            "vanilla": self.row(planned[VANILLA]),
+            "ablations": self.ablations(planned.values()),
+            "seconds": _seconds(mine),
+            "service_seconds": float(sum(e.result.service_seconds for e in mine if e.result is not None)),
+            "vanilla_seconds": _seconds(self.cells[VANILLA]),
+        }
+        if not all(ended.is_well for ended in mine):
+            return Place(**base)
+        facts = [ended.well.seen.trained for ended in mine]
+        trained = [self.trained(ended) for ended in mine] if any(f.get("behind") for f in facts) else []
+        return Place(
+            **base,
+            treatment=treatment(trained) if trained else None,
+            unseen=unseen([f for f in facts if f]),
+            beside=self.beside(),
+            subsets=self.subsets(),
+            counterfactuals=self.counterfactuals(),
+            failed_worlds=sum(not ended.is_well for ended in self.worlds()),
+        )
+
+    def row(self, method: PlannedMethod) -> Row:
+        """The board's row of a method here."""
+        key = (method.name, dict(method.changed), self.setting.task.id, self.setting.pair.name)
+        return next(r for r in self.board.rows if (r.method, r.parameters, r.task, r.pair) == key)
+
+    def ablations(self, methods: Any) -> list[Ablation]:
+        """The rows in which one changed parameter stands at its default, in the parameters' order."""
+        out = []
+        for name, value in self.method.changed.items():
+            rest = {k: v for k, v in self.method.changed.items() if k != name}
+            for other in methods:
+                same = other.source == self.method.source and other.name == self.method.name
+                if same and dict(other.changed) == rest:
+                    out.append(Ablation(name, value, other.parameters[name], self.row(other)))
+        return out
+
+    def evidence(self, ended: Sequence[Ended]) -> list[CellEvidence]:
+        """What guards are shown of cells that ended well."""
+        return [self.gathered.cell(one) for one in ended]
+
+    def trained(self, ended: Ended) -> TrainedRows:
+        """One seed's training rows; the gold stays in the host."""
+        cell = self.gathered.cell(ended)
+        rows = ended.well.trained
+        weight, target, used = np.full((3, len(cell.drawn)), np.nan) if rows is None else rows.floats
+        return TrainedRows(weight, target, used, cell.weak, cell.setting.train.gold[cell.drawn])
+
+    def beside(self) -> list[Overlap]:
+        """Beside the teacher, zero-shot and vanilla."""
+        mine = self.evidence(self.cells[self.method.id])
+        predictions, gold = [c.predictions for c in mine], self.gathered.view.test.gold
+        out = [beside("its teacher", predictions, [c.weak_test for c in mine], gold)]
+        for name in (ZERO_SHOT, VANILLA):
+            others = self.cells.get(name, [])
+            if name != self.method.id and others and all(ended.is_well for ended in others):
+                theirs = [c.predictions for c in self.evidence(others)]
+                out.append(beside(name, predictions, theirs, gold))
+        return out
+
+    def subsets(self) -> Any:
+        """Parts of the holdout, beside vanilla's accuracy there."""
+        others = self.cells[VANILLA]
+        if self.method.id == VANILLA or not all(ended.is_well for ended in others):
+            return []
+        mine, theirs = self.evidence(self.cells[self.method.id]), self.evidence(others)
+        return subsets(
+            [c.predictions for c in mine],
+            [c.predictions for c in theirs],
+            [c.weak_test for c in mine],
+            self.gathered.view.test.gold,
+            marked(self.setting),
+        )
+
+    def worlds(self) -> Sequence[Ended]:
+        """The method's counterfactual cells."""
+        return self.found.work.worlds.get((self.setting.id, self.method.id), ())
+
+    def counterfactuals(self) -> list[Counterfactual]:
+        """Counterfactual cells by kind, in the order in which guards asked for them."""
+        real = {e.seed: self.gathered.cell(e).predictions for e in self.cells[self.method.id]}
+        kinds: dict[tuple[str, str, str], list[Ended]] = {}
+        for ended in self.worlds():
+            world = ended.work.world
+            if world is not None and ended.is_well:
+                stem = world.name.rstrip("0123456789").rstrip("-")
+                kinds.setdefault((stem, world.teacher, world.inputs), []).append(ended)
+        return [
+            Counterfactual(
+                *kind,
+                cells=len(cells),
+                accuracy=float(np.mean([e.well.scored.accuracy for e in cells])),
+                agreement=float(
+                    np.mean([agreement(self.gathered.cell(e).predictions, real[e.seed]) for e in cells])
+                ),
+            )
+            for kind, cells in kinds.items()
+        ]
+
+
+def _seconds(cells: Sequence[Ended]) -> float:
+    return float(sum(ended.outcome.seconds or 0.0 for ended in cells))

@@ -1,0 +1,1 @@
+"""A dossier as a page: questions, words, layout."""

@@ -1,0 +1,252 @@
+"""The page of a dossier, from what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from w2s_harness.report.document.document import Row, label
+from w2s_harness.report.notation import MISSING, guards, owned, share, signed, span, versus
+from w2s_studies.review.measured.evidence import Evidence, Place
+from w2s_studies.review.measured.treatment import Treatment
+from w2s_studies.review.page.page import Code, Element, Items, Page, Section, Table, Text
+from w2s_studies.review.page.questions import questions
+from w2s_studies.review.page.wording import percent, points, valued
+
+_WORDS = {
+    "kept": "as it is",
+    "flipped": "turned round",
+    "local": "turned round in a third of the space",
+    "permuted": "shuffled",
+    "diluted": "70 % shuffled",
+    "other": "another one",
+    "canary": "wrong where the ceiling is wrong",
+    "ablated": "other rows' inputs",
+    "scrambled": "scrambled",
+}
+
+
+def page(found: Evidence) -> Page:
+    """The whole dossier: questions first, since they are what is asked of its reader."""
+    method, source = found.method, found.method.source
+    where = f"{source.distribution} {source.version}" if source.distribution else source.filename
+    lead = (
+        f"{method.id} from {where}, source SHA-256 {source.sha256}. A sign-off is for this source; changed "
+        "code is unreviewed again."
+    )
+    sign = f"w2s-harness review {found.asked} --accept --by NAME --reason TEXT   # or --reject"
+    sections = [Section("Five questions", [Items(questions(found), numbered=True)])]
+    for place in found.places:
+        sections += _sections(place, several=len(found.places) > 1)
+    sections += [_code(found), Section("The run under it", [Code(found.command, "sh")])]
+    sections.append(Section("Sign-off", [Code(sign, "sh")]))
+    return Page(f"Dossier of {method.id}", lead, sections)
+
+
+def _sections(place: Place, *, several: bool) -> Iterator[Section]:
+    suffix = f" ({place.setting.task} on {place.setting.pair})" if several else ""
+    yield Section(f"Result{suffix}", list(_result(place)))
+    yield Section(f"What it does with its training rows{suffix}", list(_treated(place)))
+    yield Section(f"Whom it agrees with{suffix}", list(_agreement(place)))
+    yield Section(f"Parameters{suffix}", list(_ablations(place)))
+    yield Section(f"Counterfactuals{suffix}", list(_counterfactuals(place)))
+    yield Section(f"Subsets{suffix}", list(_subsets(place)))
+    yield Section(f"Guards{suffix}", list(_guards(place)))
+    yield Section(f"Cost{suffix}", list(_cost(place)))
+
+
+def _result(place: Place) -> Iterator[Element]:
+    setting, row = place.setting, place.row
+    yield Text(
+        f"{setting.task} on {setting.pair}, {len(row.transfer.per_seed)} seeds, {setting.n_test} holdout "
+        f"rows; weak {share(setting.weak.mean, 3)}, ceiling {share(setting.ceiling.mean, 3)}."
+    )
+    yield Table(
+        ("method", "status", "transfer", "PGR", "95 % CI", "own", "vs vanilla*", "T"),
+        [_numbers(row), *([_numbers(place.vanilla)] if place.vanilla and place.vanilla != row else [])],
+    )
+    if row.reason:
+        yield Text(f"{row.status}: {row.reason}")
+    if setting.reason:
+        yield Text(f"The setting: {setting.reason}")
+    if row.unverified:
+        yield Text(f"Unverified: {row.unverified}.")
+
+
+def _numbers(row: Row) -> tuple[str, ...]:
+    return (
+        label(row),
+        row.status,
+        share(row.transfer.mean, 3),
+        share(row.pgr),
+        span(row.pgr_ci_pool or row.pgr_ci),
+        owned(row.own, in_pgr=False),
+        versus(row.vs_vanilla_star or row.vs_vanilla, in_pgr=False),
+        share(row.teacher_dependence),
+    )
+
+
+def _treated(place: Place) -> Iterator[Element]:
+    if place.treatment is not None:
+        yield Table(("", "value"), _treatment(place.treatment))
+    if place.unseen:
+        yield Items(place.unseen)
+    elif place.treatment is None:
+        yield Text("No cell of it ended well, so nothing is known.")
+
+
+def _treatment(t: Treatment) -> list[tuple[str, str]]:
+    return [
+        ("training rows, over all seeds", str(t.rows)),
+        ("the teacher is right on", percent(t.weak_acc)),
+        ("dropped", percent(t.dropped)),
+        ("  of these, teacher wrong", percent(t.dropped_wrong)),
+        ("  of the kept, teacher wrong", percent(t.kept_wrong)),
+        ("in no fit of any kind", percent(t.unused)),
+        ("reweighted (over 1 % off the usual weight), of the kept", percent(t.reweighted)),
+        ("  effective rows (Kish), of the kept", percent(t.effective)),
+        ("  weight on rows that the teacher got wrong", percent(t.weight_wrong)),
+        ("relabelled (other side of 1/2), of the kept", percent(t.relabelled)),
+        ("  of these, right now", percent(t.mended)),
+        ("softened or hardened (same side), of the kept", percent(t.moved)),
+        ("its targets are right on (weighted)", percent(t.target_acc)),
+    ]
+
+
+def _agreement(place: Place) -> Iterator[Element]:
+    if not place.beside:
+        yield Text("Not known.")
+        return
+    yield Table(
+        ("on the holdout, beside", "decides alike", "parts", "right where they part"),
+        [(b.name, percent(b.agreement), percent(b.parted), percent(b.right)) for b in place.beside],
+    )
+
+
+def _ablations(place: Place) -> Iterator[Element]:
+    if not place.ablations:
+        yield Text("Every parameter stands at its default, so there is nothing to put back.")
+        return
+    mean = place.row.transfer.mean
+    rows = []
+    for a in place.ablations:
+        there = a.row.transfer.mean
+        worth = None if mean is None or there is None else mean - there
+        rows.append(
+            (
+                a.parameter,
+                valued(a.value),
+                valued(a.default),
+                share(there, 3),
+                share(a.row.pgr),
+                points(worth),
+            )
+        )
+    yield Table(("parameter", "value", "default", "transfer there", "PGR there", "the value is worth"), rows)
+
+
+def _counterfactuals(place: Place) -> Iterator[Element]:
+    if not place.counterfactuals:
+        yield Text("None was run: no guard asked for one, or --counterfactuals none.")
+    else:
+        yield Table(
+            ("world", "teacher", "inputs", "cells", "accuracy", "decides as in the real cell"),
+            [
+                (
+                    w.name, _WORDS[w.teacher], _WORDS[w.inputs], str(w.cells), share(w.accuracy, 3),
+                    percent(w.agreement),
+                )
+                for w in place.counterfactuals
+            ],
+        )  # fmt: skip
+    if place.failed_worlds:
+        yield Text(f"{place.failed_worlds} counterfactual cells did not end well though the real ones did.")
+
+
+def _subsets(place: Place) -> Iterator[Element]:
+    if not place.subsets:
+        yield Text("No comparison with vanilla.")
+        return
+    ordered = sorted(place.subsets, key=lambda s: -s.difference)
+    yield Table(
+        ("holdout rows", "rows", "accuracy", "vanilla", "difference", ""),
+        [
+            (
+                s.name,
+                str(s.rows),
+                share(s.accuracy, 3),
+                share(s.vanilla, 3),
+                points(s.difference),
+                _outcome(s.difference),
+            )
+            for s in ordered
+        ],
+    )
+
+
+def _outcome(difference: float) -> str:
+    return "won" if difference > 0 else "lost" if difference < 0 else "even"
+
+
+def _guards(place: Place) -> Iterator[Element]:
+    if not place.row.verdicts:
+        yield Text("No guard spoke.")
+        return
+    yield Text(f"In a word: {guards(place.row)}; isolation {place.row.isolation}.")
+    yield Table(
+        ("guard", "says", "because", "numbers"),
+        [
+            (
+                v.guard,
+                "off" if v.is_off else f"{v.level}{f' ({v.finding})' if v.finding else ''}",
+                v.because,
+                ", ".join(f"{k} {n:.3g}" for k, n in sorted(v.numbers.items())),
+            )
+            for v in place.row.verdicts
+        ],
+    )
+
+
+def _equal(difference: float, row: Row) -> str:
+    """The gain over `vanilla@C`, and where that is no more than vanilla."""
+    return signed(difference, 3) + (f" ({row.vs_compute_note})" if row.vs_compute_note else "")
+
+
+def _cost(place: Place) -> Iterator[Element]:
+    row = place.row
+    times = MISSING if row.flops_over_vanilla is None else f"{row.flops_over_vanilla:.2f}"
+    equal = row.vs_compute
+    yield Table(
+        ("", "value"),
+        [
+            ("fits", str(row.compute.fits)),
+            ("tokens", str(row.compute.tokens)),
+            ("FLOPs", f"{row.compute.flops:.3g}"),
+            ("FLOPs over vanilla's", times),
+            ("accuracy over vanilla students of the same compute",
+             MISSING if equal is None or equal.difference is None else _equal(equal.difference, row)),
+            ("seconds of its cells, when they ran", f"{place.seconds:.1f}"),
+            ("  of these in the student service", f"{place.service_seconds:.1f}"),
+            ("seconds of vanilla's cells", f"{place.vanilla_seconds:.1f}"),
+        ],
+    )  # fmt: skip
+
+
+def _code(found: Evidence) -> Section:
+    near, blocks = found.nearest, list[Element]()
+    parameters = ", ".join(f"{k}={valued(v)}" for k, v in found.method.parameters.items())
+    access = ", ".join(found.method.access) or "strict"
+    blocks.append(Text(f"{found.lines} lines of code. Parameters: {parameters or 'none'}. Access: {access}."))
+    if found.other_files:
+        named = ", ".join(f"{name} ({size} bytes)" for name, size in sorted(found.other_files.items()))
+        blocks.append(Text(f"Its distribution's other files, which are not shown: {named}."))
+    if near is not None:
+        blocks.append(
+            Text(
+                f"Nearest of the known methods: {near.name}, {percent(near.similarity)} alike without names, "
+                f"comments and constants. Diff from it: +{near.added}, -{near.removed} lines."
+            )
+        )
+        blocks.append(Code(near.diff or "(the files are equal)", "diff"))
+    blocks.append(Text("In full:"))
+    blocks.append(Code(found.source, "python"))
+    return Section("Code", blocks)
