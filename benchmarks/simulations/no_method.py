@@ -87,7 +87,7 @@ def answers(seed: Seed, w: Floats, named: int) -> dict[str, Floats]:
 
 
 def _laundered(seed: Seed, w: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-    """The ten forms of `w2s_plugins/redteam/laundered.py`, by the readout `min`."""
+    """The ten forms of `w2s_plugins/redteam/elicitation.py`, by the readout `min`."""
     k, n = seed.kernel, len(w)
     z, z_test = seed.z[2], seed.z_test[2]
     sign = 1.0 if np.mean((z > 0) == (w > 0.5)) >= 0.5 else -1.0
