@@ -19,8 +19,7 @@ from w2s_harness.report.notation import ranks, share, signed, span
 from w2s_harness.scoring.comparisons.compare import Difference, holm
 from w2s_harness.scoring.comparisons.imported import accuracy_test
 from w2s_studies.elsewhere.imports.aar import read_folder
-from w2s_studies.elsewhere.imports.accuracies import BySeed, Imported, ImportedSetting
-from w2s_studies.elsewhere.imports.leaderboard import leaderboard_of
+from w2s_studies.elsewhere.imports.leaderboard import BySeed, Imported, ImportedSetting, leaderboard_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "replication.md"
 BEGIN, END = "<!-- replication -->", "<!-- /replication -->"

@@ -11,7 +11,7 @@ from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.jail.host.launcher import Worker, Zygote
 from w2s_harness.jail.policy import Order
 from w2s_harness.run.cell.worker.conversation import converse
-from w2s_studies.redteam.bodies import Places, method_file, verdict
+from w2s_studies.redteam.suite import Places, method_file, verdict
 
 WEAK = [0.1, 0.9, 0.6]
 

@@ -12,8 +12,8 @@ from w2s_harness.jail.host.launcher import Zygote
 from w2s_harness.jail.host.paths import worker_path
 from w2s_harness.jail.levels import Level
 from w2s_harness.jail.policy import Order
-from w2s_studies.redteam import laying
-from w2s_studies.redteam.bodies import Places
+from w2s_studies.redteam import suite
+from w2s_studies.redteam.suite import Places
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def places(tmp_path) -> Places:
     store = tmp_path / "store" / "objects" / "ab"
     store.mkdir(parents=True)
     (store / "abcd.npy").write_bytes(b"gold")
-    return laying.places(tmp_path, tmp_path / "store")
+    return suite.places(tmp_path, tmp_path / "store")
 
 
 @pytest.fixture

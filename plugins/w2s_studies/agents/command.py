@@ -88,15 +88,15 @@ def command() -> None:
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
     from w2s_harness.run.work.slots import slot_count
-    from w2s_studies.agents.books import plan, prices
-    from w2s_studies.agents.host import asking, ready, running
+    from w2s_studies.agents.books import money, plan
+    from w2s_studies.agents.host import asking, running
 
     slot_count(flags["slots"])
     asked = asking.plan_of(flags)
     _out(flags)
     own_prices = Path(flags["prices"]) if flags["prices"] else None
-    ready.check_names(asked)
-    ready.model_of(asked, prices.load(own_prices))
+    asking.check_names(asked)
+    asking.model_of(asked, money.load_prices(own_prices))
     folder = asking.folder_of(flags["folder"], asked)
     plan.write(asked, folder, own_prices)
     if asked.model is None and flags["agent"] is None and not flags["quiet"]:

@@ -13,6 +13,9 @@ from w2s_harness.cli.terminal.wide import echo
 
 if TYPE_CHECKING:
     from w2s_harness.contract.studies.attack import Attack
+    from w2s_studies.redteam.trials import Matrix
+
+_OUTCOMES = ("prevented", "detected", "succeeded")
 
 
 @click.command("redteam", short_help="Run hostile methods against the jail and the guards.")
@@ -32,7 +35,7 @@ def command(plugin: tuple[str, ...], store: str | None, names_only: bool, as_jso
     Exit code 0 where no attack succeeded and no honest method was accused, else 1.
     """
     from w2s_harness.cli.terminal.listener import Terminal
-    from w2s_studies.redteam import matrix, suite, trials
+    from w2s_studies.redteam import suite, trials
 
     attacks = suite.shipped()
     if names_only:
@@ -42,9 +45,59 @@ def command(plugin: tuple[str, ...], store: str | None, names_only: bool, as_jso
     settings = trials.Settings(plugins=plugin, store=Path(store) if store else None, **flags)
     with Terminal(0, doing="attacks at work") as terminal:
         found = trials.run(attacks, settings, terminal.say)
-    click.echo(json.dumps(matrix.as_json(found), indent=1)) if as_json else echo(matrix.as_text(found))
+    click.echo(json.dumps(_as_json(found), indent=1)) if as_json else echo(_as_text(found))
     return 0 if found.is_clean else 1
 
 
 def _listed(attacks: list[Attack]) -> str:
     return "\n".join(f"{a.family}/{a.name}: {a.summary}" for a in attacks)
+
+
+def _as_json(found: Matrix) -> dict[str, Any]:
+    """`{attacks: [{name, family, outcome, by}], honest: [{method, task, outcome, by}]}`."""
+    return {
+        "attacks": [
+            {
+                "name": tried.attack.name,
+                "family": tried.attack.family,
+                "outcome": tried.outcome.outcome,
+                "by": tried.outcome.by,
+            }
+            for tried in found.attacks
+        ],
+        "honest": [
+            {"method": h.method, "task": h.task, "outcome": h.outcome, "by": h.by} for h in found.honest
+        ],
+    }
+
+
+def _as_text(found: Matrix) -> str:
+    """A line for each attack, family by family; the honest methods; totals."""
+    width = max(len(tried.attack.name) for tried in found.attacks)
+    lines: list[str] = []
+    for family in dict.fromkeys(tried.attack.family for tried in found.attacks):
+        lines.append(family)
+        for tried in found.attacks:
+            if tried.attack.family == family:
+                came = tried.outcome
+                lines.append(f"  {tried.attack.name:<{width}}  {came.outcome:<9}  {came.by}".rstrip())
+    lines.append("honest methods")
+    for h in found.honest:
+        lines.append(f"  {f'{h.method} on {h.task}':<{width}}  {h.outcome:<9}  {h.by}".rstrip())
+    return "\n".join((*lines, "", _totals(found)))
+
+
+def _totals(found: Matrix) -> str:
+    counts = {o: sum(t.outcome.outcome == o for t in found.attacks) for o in _OUTCOMES}
+    by_family: dict[str, set[str]] = {}
+    for tried in found.attacks:
+        by_family.setdefault(tried.attack.family, set()).add(tried.outcome.outcome)
+    whole = sum(came == {"prevented"} for came in by_family.values())
+    caught = sum("succeeded" not in came for came in by_family.values())
+    alarms = sum(h.outcome == "false-alarm" for h in found.honest)
+    return (
+        f"{len(found.attacks)} attacks: {', '.join(f'{n} {o}' for o, n in counts.items())}\n"
+        f"{len(by_family)} families: {whole} prevented outright, {caught - whole} prevented or detected, "
+        f"{len(by_family) - caught} with an attack that succeeded\n"
+        f"{len(found.honest)} honest rows: {alarms} false alarms"
+    )

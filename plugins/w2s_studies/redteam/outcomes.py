@@ -15,7 +15,7 @@ from w2s_harness.contract.types import Exposure
 from w2s_harness.report.document.document import Leaderboard, Row, Setting
 from w2s_harness.report.document.records import VerdictRecord
 from w2s_harness.report.sentences import claims
-from w2s_studies.redteam.bodies import verdict
+from w2s_studies.redteam.suite import verdict
 
 Came = Literal["prevented", "detected", "succeeded"]
 

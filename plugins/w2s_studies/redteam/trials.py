@@ -26,8 +26,8 @@ from w2s_harness.run.session import session
 from w2s_harness.run.session.choice import matches_expression
 from w2s_harness.run.session.closed import closed_paths
 from w2s_studies.redteam import outcomes
-from w2s_studies.redteam.laying import Laid, lay, places, together
 from w2s_studies.redteam.outcomes import Honest, Outcome
+from w2s_studies.redteam.suite import Laid, lay, places, together
 
 HONEST = ("vanilla", "vanilla-hard", "confident", "logconf", "self-training", "zero-shot")
 """The shipped methods that run beside the attacks, and must be clean."""

@@ -59,7 +59,7 @@ def command(method: str, **flags: Any) -> int:
     with terminal:
         done = working.write(asked, out, terminal.say)
     if done.evidence is not None:
-        from w2s_studies.review.page.questions import questions
+        from w2s_studies.review.questions import questions
 
         click.echo("".join(f"{i}. {line}\n" for i, line in enumerate(questions(done.evidence), 1)), nl=False)
         for file in done.files:

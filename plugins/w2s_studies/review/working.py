@@ -19,11 +19,10 @@ from w2s_harness.run.plan.selection import Options, Selection
 from w2s_harness.run.plan.specs import Spec, parse_specs
 from w2s_harness.run.session import session
 from w2s_harness.run.session.workshop import workshop
-from w2s_studies.review.measured import nearest as likeness
-from w2s_studies.review.measured.evidence import Evidence
-from w2s_studies.review.measured.measuring import places
-from w2s_studies.review.page.dossier import page
-from w2s_studies.review.page.page import markdown, to_html
+from w2s_studies.review import nearest as likeness
+from w2s_studies.review.dossier import page
+from w2s_studies.review.measuring import Evidence, places
+from w2s_studies.review.page import markdown, to_html
 
 FOLDER = "reviews"
 """Where dossiers lie in a store."""

@@ -11,7 +11,7 @@ from w2s_harness.scoring.metered.oracle import Oracle, OracleLimits
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.lineage import Lineages
 from w2s_studies.agents.tools.contract import Evaluation, ScriptResult
-from w2s_studies.agents.tools.desk import Desk
+from w2s_studies.agents.tools.evaluating import Desk
 from w2s_studies.agents.tools.forum import Forum
 from w2s_studies.agents.tools.tools import AgentTools
 

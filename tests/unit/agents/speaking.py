@@ -6,10 +6,9 @@ from pathlib import Path
 from messages_server import MessagesServer
 
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.money import Purse
-from w2s_studies.agents.books.prices import Price, Prices
-from w2s_studies.agents.models.anthropic_model import AnthropicModel
+from w2s_studies.agents.books.money import Price, Prices, Purse
 from w2s_studies.agents.models.loop import LanguageAgent
+from w2s_studies.agents.models.models import AnthropicModel
 from w2s_studies.agents.tools.contract import ToolResult
 
 PRICES = Prices("2026-06", {"claude-test": Price(3.0, 15.0, 0.3, 3.75)})

@@ -8,8 +8,7 @@ import pytest
 from w2s_harness.report.document.document import Row, Transfer
 from w2s_harness.report.document.provenance import Compute, SourceRecord
 from w2s_harness.report.document.records import Own
-from w2s_studies.agents import board_table
-from w2s_studies.agents.host.board import listed, weak_supervision
+from w2s_studies.agents.host.board import as_table, listed, weak_supervision
 
 
 def row(method, task="chat", verdict="weak supervision", **changes):
@@ -52,21 +51,21 @@ def test_the_verdict_counts_by_method_and_task():
 
 def test_the_table_draws_a_line_above_the_elicitation_list(board_of):
     moved = listed(row("best", final=0.9), set(), "chat")
-    text = board_table.text(board_of([moved, row("ranked", final=0.5)]))
+    text = as_table(board_of([moved, row("ranked", final=0.5)]))
     _, first, line, last, *_ = text.splitlines()
     assert "ranked" in first and set(line.strip()) == {"-"} and "best" in last
 
 
 def test_every_column_is_explained(board_of):
-    text = board_table.text(board_of([row("a", final=0.5)]))
+    text = as_table(board_of([row("a", final=0.5)]))
     for head in text.splitlines()[0].split():
         assert head == "method" or f"{head}: " in text, head
 
 
 def test_the_table_fits_a_terminal(board_of):
     made = board_of([row("a-method-with-a-long-name", final=0.5), row("b", final=0.4)])
-    assert max(map(len, board_table.text(made).splitlines())) > 80
-    assert max(map(len, board_table.text(made, 80).splitlines())) <= 80
+    assert max(map(len, as_table(made).splitlines())) > 80
+    assert max(map(len, as_table(made, 80).splitlines())) <= 80
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from messages_server import MessagesServer, play, say
 from w2s_harness.contract.errors import UsageError
 from w2s_studies.agents.books import plan
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.money import Purse
+from w2s_studies.agents.books.money import Price, Prices, Purse
 from w2s_studies.agents.books.plan import AgentPlan
-from w2s_studies.agents.books.prices import Price, Prices
-from w2s_studies.agents.models.anthropic_model import AnthropicModel
-from w2s_studies.agents.science import drawing, kinds, science, showing
-from w2s_studies.agents.science.against import compare
+from w2s_studies.agents.models.models import AnthropicModel
+from w2s_studies.agents.science import drawing, science, showing
+from w2s_studies.agents.science.science import compare
 
 PRICES = Prices("2026-06", {"claude-test": Price(3.0, 15.0, 0.3, 3.75)})
 
@@ -133,8 +132,8 @@ def test_a_family_that_nobody_named_is_asked_for_once_and_paid(tmp_path, monkeyp
     purse = Purse(Journal(folder / "money.jsonl"), PRICES, budget=1.0)
     with MessagesServer(play([say("Curriculum."), say("I think it is nice")])) as server:
         for _ in range(2):
-            kinds.ask_missing(folder, AnthropicModel("claude-test", server.url, retries=0), purse)
-    assert kinds.known(folder) == {"agent-1/5": "curriculum", "agent-2/6": "other"}
+            science.ask_missing_families(folder, AnthropicModel("claude-test", server.url, retries=0), purse)
+    assert science.known_families(folder) == {"agent-1/5": "curriculum", "agent-2/6": "other"}
     assert [r["messages"][0]["content"][0]["text"] for r in server.requests] == ["source = 5", "source = 6"]
     assert purse.spent("agent-1").calls == 1 and purse.spent().usd > 0
     assert science.of(folder)["families"]["curriculum"] == 1
@@ -147,5 +146,5 @@ def test_without_a_budget_left_no_family_is_asked_for(tmp_path, monkeypatch):
     (folder / "evaluations" / "0005" / "own.py").write_text("x")
     purse = Purse(Journal(folder / "money.jsonl"), PRICES, budget=0.0001)
     with MessagesServer(play([say("ensemble")])) as server:
-        kinds.ask_missing(folder, AnthropicModel("claude-test", server.url), purse)
-    assert kinds.known(folder) == {} and server.requests == []
+        science.ask_missing_families(folder, AnthropicModel("claude-test", server.url), purse)
+    assert science.known_families(folder) == {} and server.requests == []

@@ -10,7 +10,7 @@ from messages_server import MessagesServer, broken, in_stream_error, nonsense, p
 
 from w2s_harness.contract.errors import ExitCode, ModelError, UsageError
 from w2s_harness.contract.studies.dialogue import BrokenReplyError, ContextExceededError
-from w2s_studies.agents.models.anthropic_model import AnthropicModel
+from w2s_studies.agents.models.models import AnthropicModel
 
 REQUEST = {
     "system": "be brief",

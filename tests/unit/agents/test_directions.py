@@ -3,11 +3,11 @@
 import pytest
 
 from w2s_harness.contract.errors import UsageError
-from w2s_studies.agents.models import directions
+from w2s_studies.agents.host.asking import read_directions
 
 
 def test_a_dozen_short_ones_are_shipped():
-    shipped = directions.read()
+    shipped = read_directions()
     assert len(set(shipped)) == 12
     assert all(20 < len(text) < 160 for text in shipped)
 
@@ -15,7 +15,7 @@ def test_a_dozen_short_ones_are_shipped():
 def test_a_list_of_ones_own(tmp_path):
     file = tmp_path / "d.yaml"
     file.write_text("- look here\n- >\n  and\n  there\n")
-    assert directions.read(file) == ["look here", "and there"]
+    assert read_directions(file) == ["look here", "and there"]
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_a_file_that_is_none_is_one_line_that_names_it(tmp_path, body, says):
     file = tmp_path / "d.yaml"
     file.write_bytes(body)
     with pytest.raises(UsageError, match=r"d\.yaml") as bad:
-        directions.read(file)
+        read_directions(file)
     assert says in str(bad.value)
     assert "\n" not in str(bad.value)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"gone\.yaml: no such file"):
-        directions.read(tmp_path / "gone.yaml")
+        read_directions(tmp_path / "gone.yaml")

@@ -4,8 +4,7 @@ import threading
 import pytest
 from desks import desk, tools
 
-from w2s_studies.agents.tools.desk import RefusedError
-from w2s_studies.agents.tools.evaluating import parameters, plain_name
+from w2s_studies.agents.tools.evaluating import RefusedError, parameters, plain_name
 
 METHOD = "class Mine:\n    name = 'mine'\n\n    def fit(self, p, s, r):\n        return {body}\n"
 

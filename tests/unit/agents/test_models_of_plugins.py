@@ -6,7 +6,7 @@ from messages_server import MessagesServer, play, say
 from w2s_harness.contract.errors import ModelError, PluginError
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_studies.agents.models import models
-from w2s_studies.agents.models.anthropic_model import AnthropicModel
+from w2s_studies.agents.models.models import AnthropicModel
 
 PLUGIN = """
 from w2s_harness import ModelError, Reply, Usage, hookimpl

@@ -3,8 +3,7 @@ import pytest
 from w2s_harness.contract.errors import DataError, UsageError
 from w2s_harness.contract.studies.dialogue import Usage
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.money import BudgetReachedError, Purse
-from w2s_studies.agents.books.prices import Price, Prices, load
+from w2s_studies.agents.books.money import BudgetReachedError, Price, Prices, Purse, load_prices
 
 TABLE = Prices("2026-01", {"m": Price(1.0, 10.0, 0.1, 2.0)})
 
@@ -66,7 +65,7 @@ def test_a_model_without_a_price_has_no_budget(tmp_path):
 
 
 def test_the_shipped_table_is_read_and_names_with_dates_are_known():
-    table = load()
+    table = load_prices()
     assert table.of("claude-haiku-4-5-20251001") == table.of("claude-haiku-4-5") is not None
     assert table.of("claude-haiku") is None
 
@@ -82,4 +81,4 @@ def test_the_shipped_table_is_read_and_names_with_dates_are_known():
 def test_a_broken_table_is_one_line(tmp_path, text, why):
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(DataError, match=why):
-        load(tmp_path / "p.yaml")
+        load_prices(tmp_path / "p.yaml")

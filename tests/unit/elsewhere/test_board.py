@@ -12,8 +12,15 @@ from w2s_harness.report import formats
 from w2s_harness.report.document import canonical, document
 from w2s_harness.scoring.comparisons.imported import accuracy_test, pgr_interval_of
 from w2s_studies.elsewhere.imports.aar import read_folder
-from w2s_studies.elsewhere.imports.accuracies import Imported, ImportedRow, ImportedSetting
-from w2s_studies.elsewhere.imports.leaderboard import NO_BASELINES, NO_POOL, OTHER_BASELINES, leaderboard_of
+from w2s_studies.elsewhere.imports.leaderboard import (
+    NO_BASELINES,
+    NO_POOL,
+    OTHER_BASELINES,
+    Imported,
+    ImportedRow,
+    ImportedSetting,
+    leaderboard_of,
+)
 
 
 def _board(**changes: object) -> document.Leaderboard:

@@ -11,8 +11,8 @@ import pytest
 
 from w2s_harness import Attack, PluginError
 from w2s_harness.jail.inside.method_classes import offered
-from w2s_studies.redteam import laying, suite
-from w2s_studies.redteam.bodies import Places, method_file, verdict
+from w2s_studies.redteam import suite
+from w2s_studies.redteam.suite import Places, method_file, verdict
 
 PLACES = Places(
     LABELS="/l", STORE="/s", SITE="/p", HARNESS="/h", PLUGINS="/g", TASKS="/t", NUMPY="/n", HOST=1
@@ -57,7 +57,7 @@ def test_method_files_are_python_that_offers_the_method(attack, monkeypatch):
 
 @pytest.mark.parametrize("attack", [a for a in suite.shipped() if a.files], ids=lambda a: a.name)
 def test_distributions_are_laid_with_their_metadata(attack, tmp_path):
-    laid = laying.lay(attack, tmp_path, PLACES)
+    laid = suite.lay(attack, tmp_path, PLACES)
     home = laid.environment or laid.planted
     (info,) = home.rglob(f"{attack.name.replace('-', '_')}-1.0.dist-info")
     for name in ("METADATA", "entry_points.txt", "RECORD"):

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from w2s_studies.review.page.page import Code, Items, Page, Section, Table, Text, markdown, to_html
+from w2s_studies.review.page import Code, Items, Page, Section, Table, Text, markdown, to_html
 
 EVIL = '<script>alert(1)</script> [x](javascript:1) | a`b` \x1b[31m "q" &amp;'
 FENCES = "````\n```\nx = '<b>'\n"

@@ -9,11 +9,11 @@ import pytest
 from w2s_harness.contract.plan.method_source import MethodSource
 from w2s_harness.contract.plan.plan import PlannedMethod
 from w2s_harness.report.document.document import Row, Setting
-from w2s_studies.review.measured.evidence import Ablation, Counterfactual, Evidence, Place
-from w2s_studies.review.measured.nearest import Nearest
-from w2s_studies.review.measured.standing import Overlap, Subset
-from w2s_studies.review.measured.treatment import Treatment
-from w2s_studies.review.page.questions import questions
+from w2s_studies.review.measuring import Ablation, Counterfactual, Evidence, Place
+from w2s_studies.review.nearest import Nearest
+from w2s_studies.review.questions import questions
+from w2s_studies.review.standing import Overlap, Subset
+from w2s_studies.review.treatment import Treatment
 
 VERSUS = {
     "against": "vanilla", "difference": 0.05, "ci": [0.02, 0.08], "pgr": 0.2, "pgr_ci": [0.1, 0.3],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from w2s_studies.review.measured.treatment import TrainedRows, treatment
+from w2s_studies.review.treatment import TrainedRows, treatment
 
 NAN = np.nan
 

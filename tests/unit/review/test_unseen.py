@@ -2,7 +2,7 @@
 
 import pytest
 
-from w2s_studies.review.measured.unseen import unseen
+from w2s_studies.review.treatment import unseen
 
 SEEN = {"fits": 1, "behind": 1, "losses": ["xent"], "heads": 0, "priors": 0, "on_test": 0, "own": False}
 

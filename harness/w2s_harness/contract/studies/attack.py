@@ -32,12 +32,12 @@ class Attack:
     body: str = ""
     """Statements run as a function of `problem`, `student` and `rng`. To raise is to be stopped. To end is to
     have got there; to return something makes it what `fit` returns, and getting through is to have got
-    there. `bodies.py` says which names they may use."""
+    there. `redteam/suite.py` says which names they may use."""
     code: str = ""
     """A whole method file."""
     files: Mapping[str, str] = field(default_factory=dict)
     """A distribution: texts by path below a `site-packages` folder; `@LABELS@` stands for a place, as the
-    constants in `bodies.Places` do in bodies. Metadata that is not among them is written."""
+    constants in `suite.Places` do in bodies. Metadata that is not among them is written."""
     copies: Mapping[str, str] = field(default_factory=dict)
     """Beside `files`: installed files by path, as `package:path/in/it`."""
     compiled: Mapping[str, str] = field(default_factory=dict)

@@ -12,8 +12,7 @@ from w2s_harness.contract.errors import UsageError
 from w2s_harness.data.disk import read_bytes, replace_file, shown, text_of
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.jail.host.jail import Choice
-from w2s_studies.agents.books import prices
-from w2s_studies.agents.books.prices import Prices
+from w2s_studies.agents.books.money import Prices, load_prices
 
 MAX_BYTES = 2**22
 """A longer plan or price table is refused."""
@@ -98,4 +97,4 @@ def read(folder: Path) -> AgentPlan:
 def prices_of(folder: Path) -> Prices:
     """The price table of an agent run: the shipped one, above it what the user gave."""
     own = folder / _PRICES
-    return prices.load(own if own.exists() else None)
+    return load_prices(own if own.exists() else None)

@@ -16,7 +16,6 @@ from w2s_harness.run.kept.uses import in_use
 from w2s_harness.run.plan.selection import Options
 from w2s_harness.scoring.metered.ledger import Ledger
 from w2s_harness.scoring.metered.oracle import Oracle, OracleLimits
-from w2s_studies.agents import board_table
 from w2s_studies.agents.books import plan as planning
 from w2s_studies.agents.books.clock import Clock, Turns
 from w2s_studies.agents.books.journal import Journal
@@ -24,13 +23,13 @@ from w2s_studies.agents.books.lineage import Lineages
 from w2s_studies.agents.books.money import Purse
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.host import board
+from w2s_studies.agents.host.asking import model_of, plugins_of, selection_of
 from w2s_studies.agents.host.crew import Agent, Crew
-from w2s_studies.agents.host.ready import model_of, plugins_of, selection_of
 from w2s_studies.agents.host.referee import Arena, HostReferee, InterruptedRunError
 from w2s_studies.agents.models.loop import LanguageAgent
-from w2s_studies.agents.science import kinds
+from w2s_studies.agents.science import science
 from w2s_studies.agents.search.search import SearchAgent
-from w2s_studies.agents.tools.desk import Desk
+from w2s_studies.agents.tools.evaluating import Desk
 from w2s_studies.agents.tools.forum import Forum
 from w2s_studies.agents.tools.tools import AgentTools
 
@@ -166,7 +165,7 @@ class AgentRun:
         if unusable := crew.unusable():
             raise unusable
         if self.model is not None:
-            kinds.ask_missing(self.folder, self.model, self.purse)
+            science.ask_missing_families(self.folder, self.model, self.purse)
         if crew.paused and self.clock.left_s() > 0:
             name, why = min(crew.paused.items())
             others = f" and {len(crew.paused) - 1} more" if len(crew.paused) > 1 else ""
@@ -193,7 +192,7 @@ class AgentRun:
     # -- the board --------------------------------------------------------------------------------------
 
     def _board(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
-        found = board.unique(board.handed_in(self.folder, kinds.known(self.folder)))
+        found = board.unique(board.handed_in(self.folder, science.known_families(self.folder)))
         if not found:
             self.say("nothing was handed in, so there is no board")
             return ExitCode.NOTHING_SELECTED
@@ -206,7 +205,7 @@ class AgentRun:
                 self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"
             )  # fmt: skip
         show(formats.render(made, "text", width))
-        show(f"\n{board_table.text(made, width)}")
+        show(f"\n{board.as_table(made, width)}")
         show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
         return ExitCode.OK
 

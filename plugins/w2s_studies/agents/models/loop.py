@@ -12,8 +12,7 @@ from w2s_harness.contract.studies.dialogue import AgentModel, ContextExceededErr
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Purse
 from w2s_studies.agents.models import prompts
-from w2s_studies.agents.models.calling import WAIT_S, PaidCalls
-from w2s_studies.agents.models.compaction import Compaction
+from w2s_studies.agents.models.calling import WAIT_S, Compaction, PaidCalls
 from w2s_studies.agents.models.conversation import WINDOW, Call, Conversation
 from w2s_studies.agents.tools.contract import Toolbox, ToolResult
 

@@ -1,22 +1,77 @@
-"""How an agent run searched: breadth, repetition, progress and length of its ideas, from the run's books.
+"""How an agent run searched: families, repetition, progress and length of ideas, alone or beside another.
 
-An idea is an evaluation. All numbers of merit here are on feedback, which agents climbed: they show how the
-search went, not how good a method is.
+An idea is an evaluation. Numbers of merit are on feedback, which agents climbed, but where the board is read:
+they show how the search went, not how good a method is.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.contract.errors import ModelError, UsageError
+from w2s_harness.contract.studies.dialogue import AgentModel, BrokenReplyError
+from w2s_harness.report.document import document
 from w2s_harness.run.work.seeds import named_seed
 from w2s_studies.agents.books import plan as planning
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.science import kinds
+from w2s_studies.agents.books.money import BudgetReachedError, Purse
+from w2s_studies.agents.books.plan import AgentPlan
+from w2s_studies.agents.models import prompts
+from w2s_studies.agents.tools.contract import FAMILIES
+
+_FILE = "families.jsonl"
+_CHARACTERS = 6000
+"""Of a source that the model is shown."""
+_TOKENS = 16
+
+
+def known_families(folder: Path) -> dict[str, str]:
+    """The families that were asked for, by lineage."""
+    return {line["lineage"]: line["family"] for line in Journal(folder / _FILE).read()}
+
+
+def ask_missing_families(folder: Path, model: AgentModel, purse: Purse) -> None:
+    """Ask for every lineage that has none, at its author's cost, until a budget or the model ends it."""
+    told, journal = known_families(folder), Journal(folder / _FILE)
+    lines = Journal(folder / "evaluations.jsonl").read()
+    said = {line["lineage"] for line in lines if line["family"]}
+    for line in lines:
+        lineage = line["lineage"]
+        if lineage in told or lineage in said:
+            continue
+        try:
+            family = _asked(_source(folder, line), line["who"], model, purse)
+        except (BudgetReachedError, ModelError):
+            return
+        journal.append({"lineage": lineage, "who": line["who"], "n": line["n"], "family": family})
+        told[lineage] = family
+
+
+def _source(folder: Path, line: dict[str, Any]) -> str:
+    (file,) = (folder / "evaluations" / f"{line['n']:04d}").glob("*.py")
+    return file.read_text(encoding="utf-8")[:_CHARACTERS]
+
+
+def _asked(source: str, who: str, model: AgentModel, purse: Purse) -> str:
+    """The model's answer; `other` for one that is none of the eleven."""
+    sent = len(source.encode()) + len(prompts.FAMILY) + 256
+    reservation = purse.reserve(who, model.name, sent, _TOKENS)
+    try:
+        message = {"role": "user", "content": [{"type": "text", "text": source or "(empty)"}]}
+        reply = model.reply(system=prompts.FAMILY, messages=[message], tools=(), max_tokens=_TOKENS)
+    except ModelError as bad:
+        (purse.lose if isinstance(bad, BrokenReplyError) else purse.release)(reservation)
+        raise
+    purse.settle(reservation, model.name, reply.usage)
+    text = "".join(block["text"] for block in reply.content if block["type"] == "text")
+    word = text.strip().strip(".'\"`").lower()
+    return word if word in FAMILIES else "other"
+
 
 DRAWS = 1000
 """Of the bootstrap of an entropy."""
@@ -48,7 +103,7 @@ class Idea:
 
 def ideas(folder: Path) -> list[Idea]:
     """In the order in which they were evaluated. Raises `UsageError` where there is no agent run."""
-    plan, known = planning.read(folder), kinds.known(folder)
+    plan, known = planning.read(folder), known_families(folder)
     found, compute_s = [], 0.0
     for line in Journal(folder / "evaluations.jsonl").read():
         compute_s += line["seconds"]
@@ -146,3 +201,84 @@ def frontier(found: Sequence[Idea]) -> list[dict[str, Any]]:
             kept = {key: asdict(idea)[key] for key in _KEPT}
             out.append({**kept, "evaluations": k, "pgr": best})
     return out
+
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of the compute that the thriftier of the two runs used."""
+_ALIKE = ("task", "pair", "held_out_tasks", "seeds", "limit", "root_seed", "guards", "grant")
+
+
+def compare(one: Path, other: Path) -> dict[str, Any]:
+    """Best PGR on feedback, and what the best submission by then came to, at shares of the common compute.
+
+    Compute is seconds of the host's machine spent on evaluations; what models cost stands beside it, in US
+    dollars. The best submission is picked by feedback PGR; its final PGR is of data that nobody climbed.
+
+    Raises `UsageError` where the runs did not climb the same thing, or one has evaluated nothing.
+    """
+    plans = [planning.read(folder) for folder in (one, other)]
+    _check_alike(*plans)
+    found = [ideas(folder) for folder in (one, other)]
+    for folder, those in zip((one, other), found, strict=True):
+        if not those:
+            raise UsageError(f"{folder}: nothing was evaluated, so there is nothing to compare")
+    common_s = min(those[-1].compute_s for those in found)
+    points = [
+        {
+            "compute_s": share * common_s,
+            "runs": [
+                _at(folder, those, share * common_s)
+                for folder, those in zip((one, other), found, strict=True)
+            ],
+        }
+        for share in SHARES
+    ]
+    return {"runs": [str(one), str(other)], "models": [plan.model for plan in plans], "points": points}
+
+
+def _check_alike(one: AgentPlan, other: AgentPlan) -> None:
+    for name in _ALIKE:
+        a, b = getattr(one, name), getattr(other, name)
+        if a != b:
+            raise UsageError(f"the runs cannot be compared: their {name} differ ({a!r}, {b!r})")
+
+
+def _at(folder: Path, those: Sequence[Idea], compute_s: float) -> dict[str, Any]:
+    """What a run had found when its evaluations had taken so long."""
+    done = [idea for idea in those if idea.compute_s <= compute_s * (1 + 1e-9)]
+    best = frontier(done)
+    return {
+        "evaluations": len(done),
+        "usd": done[-1].usd if done else 0.0,
+        "feedback": best[-1]["pgr"] if best else None,
+        **_submitted(folder, done),
+    }
+
+
+def _submitted(folder: Path, done: Sequence[Idea]) -> Mapping[str, Any]:
+    """The submission whose evaluation was the best by then; nulls without one, or without a board."""
+    rows = _rows(folder)
+    first = {(i.who, i.label): i.n for i in done}
+    known = [key for key in first if key in rows and rows[key].feedback is not None]
+    if not known:
+        return {"method": None, "final": None, "final_ci": None, "held_out": None}
+    key = max(known, key=lambda key: (rows[key].feedback, -first[key]))
+    row = rows[key]
+    return {
+        "method": document.label(row), "final": row.final,
+        "final_ci": list(row.pgr_ci) if row.pgr_ci is not None else None,
+        "held_out": dict(row.held_out or {}),
+    }  # fmt: skip
+
+
+def _rows(folder: Path) -> dict[tuple[str, str], Any]:
+    """Rows of the climbed task that agents wrote, by agent and label."""
+    path = folder / "leaderboard.json"
+    if not path.exists():
+        return {}
+    board = document.read(path)
+    return {
+        (row.author.who, document.label(row)): row
+        for row in board.rows
+        if row.author and isinstance(row.final, float)
+    }

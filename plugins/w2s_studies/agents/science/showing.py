@@ -13,13 +13,12 @@ from w2s_harness.report.notation import counted
 from w2s_harness.scoring.metered.ledger import Ledger
 from w2s_harness.scoring.metered.oracle import OracleLimits, rest, spent_by
 from w2s_studies.agents.books import plan as planning
-from w2s_studies.agents.books import prices
 from w2s_studies.agents.books.clock import Clock
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.money import Purse, Spending
+from w2s_studies.agents.books.money import Purse, Spending, load_prices
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.science import science as studying
-from w2s_studies.agents.science.against import compare
+from w2s_studies.agents.science.science import compare
 from w2s_studies.agents.tools import forum
 
 NEW = ""
@@ -149,7 +148,7 @@ def _more(agent: Mapping[str, Any]) -> str:
 
 
 def _purse(folder: Path, plan: AgentPlan) -> Purse:
-    table = prices.load()
+    table = load_prices()
     return Purse(Journal(folder / "money.jsonl"), table, rate=plan.compute_usd_per_hour, reading=True)
 
 

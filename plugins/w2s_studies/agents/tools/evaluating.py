@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,37 @@ from w2s_harness.contract.plan.plan import Value
 from w2s_harness.data.disk import replace_file
 from w2s_harness.installed.parsed.normal_form import normal_form
 from w2s_harness.installed.parsed.syntax import code_lines
-from w2s_harness.scoring.metered.oracle import Answer, OracleError
-from w2s_studies.agents.tools.contract import Evaluation, ToolResult
-from w2s_studies.agents.tools.desk import Desk, RefusedError
+from w2s_harness.scoring.metered.oracle import Answer, Oracle, OracleError
+from w2s_studies.agents.books.journal import Journal
+from w2s_studies.agents.books.lineage import Lineages
+from w2s_studies.agents.tools.contract import Evaluation, Referee, ToolResult
+from w2s_studies.agents.tools.forum import Forum
 from w2s_studies.agents.tools.scripting import capped
+
+
+class RefusedError(Exception):
+    """The agent asked for what cannot be; one sentence that it is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What all agents of a run share, and where the host writes down what they did."""
+
+    folder: Path
+    referee: Referee
+    oracle: Oracle
+    lineages: Lineages
+    forum: Forum
+    evaluations: Journal
+    clock: Callable[[], float]
+    """Seconds that agents have worked."""
+    charge: Callable[[str, float], None]
+    """Charges an agent for seconds of the host's machine."""
+    spent: Callable[[], float] = lambda: 0.0
+    """US dollars that all agents have spent."""
+    max_submissions: int = 5
+    """Of one agent."""
+
 
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?(\s*%)?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")

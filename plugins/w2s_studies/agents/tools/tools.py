@@ -11,8 +11,7 @@ from w2s_harness.installed.parsed.syntax import code_lines
 from w2s_harness.scoring.metered.oracle import OracleError
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.tools.contract import ToolResult
-from w2s_studies.agents.tools.desk import Desk, RefusedError
-from w2s_studies.agents.tools.evaluating import Wish, evaluate, parameters, plain_name
+from w2s_studies.agents.tools.evaluating import Desk, RefusedError, Wish, evaluate, parameters, plain_name
 from w2s_studies.agents.tools.forum import ForumError, one_line
 from w2s_studies.agents.tools.schemas import SCHEMAS, fault
 from w2s_studies.agents.tools.scripting import capped

@@ -23,7 +23,7 @@ from w2s_studies.elsewhere.imports.aar_files import (
     read,
     wrong_pgr,
 )
-from w2s_studies.elsewhere.imports.accuracies import BySeed, Imported, ImportedRow, ImportedSetting, differs
+from w2s_studies.elsewhere.imports.leaderboard import BySeed, Imported, ImportedRow, ImportedSetting, differs
 
 WEAK, CEILING, VANILLA = "weak_artifacts", "train_ceiling", "vanilla_w2s"
 """The ideas that are no methods, and the reference."""

@@ -14,7 +14,7 @@ from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.report.notation import printable
 from w2s_harness.scoring.points.pgr import recovered
-from w2s_studies.elsewhere.imports.accuracies import SAME
+from w2s_studies.elsewhere.imports.leaderboard import SAME
 
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
 _MOST = 2**53

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from w2s_harness.contract.errors import DataError
 from w2s_harness.data.disk import read_bytes, shown, text_of
-from w2s_studies.elsewhere.imports.accuracies import Imported, ImportedRow, ImportedSetting
+from w2s_studies.elsewhere.imports.leaderboard import Imported, ImportedRow, ImportedSetting
 
 WEAK, CEILING, VANILLA = "weak", "ceiling", "vanilla"
 COLUMNS = ("seed", "accuracy", "rows")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import label
 from w2s_harness.report.notation import counted, share, signed, span
-from w2s_studies.review.measured.evidence import Evidence, Place
-from w2s_studies.review.measured.standing import Overlap
-from w2s_studies.review.measured.treatment import Treatment
-from w2s_studies.review.page.wording import amount, percent, points, valued
+from w2s_studies.review.measuring import Evidence, Place
+from w2s_studies.review.page import amount, percent, points, valued
+from w2s_studies.review.standing import Overlap
+from w2s_studies.review.treatment import Treatment
 
 _LEAST = 0.005
 """Shares of rows under it are no matter for a question."""

@@ -6,11 +6,21 @@ from collections.abc import Iterator
 
 from w2s_harness.report.document.document import Row, label
 from w2s_harness.report.notation import MISSING, guards, owned, share, signed, span, versus
-from w2s_studies.review.measured.evidence import Evidence, Place
-from w2s_studies.review.measured.treatment import Treatment
-from w2s_studies.review.page.page import Code, Element, Items, Page, Section, Table, Text
-from w2s_studies.review.page.questions import questions
-from w2s_studies.review.page.wording import percent, points, valued
+from w2s_studies.review.measuring import Evidence, Place
+from w2s_studies.review.page import (
+    Code,
+    Element,
+    Items,
+    Page,
+    Section,
+    Table,
+    Text,
+    percent,
+    points,
+    valued,
+)
+from w2s_studies.review.questions import questions
+from w2s_studies.review.treatment import Treatment
 
 _WORDS = {
     "kept": "as it is",

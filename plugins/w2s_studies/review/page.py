@@ -1,4 +1,4 @@
-"""A dossier's page: headings, text, tables and code, as Markdown and as one HTML file without a script."""
+"""A page of a dossier: how it says numbers, and how it is written as Markdown and as scriptless HTML."""
 
 from __future__ import annotations
 
@@ -7,8 +7,32 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_harness.report.notation import printable
+from w2s_harness.contract.plan.plan import Value
+from w2s_harness.report.notation import MISSING, printable
 from w2s_harness.report.views.markdown import escaped, grid
+
+
+def percent(share: float | None) -> str:
+    """`34 %`; one digit under 10 %, so that a few rows do not read as none."""
+    if share is None:
+        return MISSING
+    value = 100 * share
+    return f"{value:.0f} %" if value == 0 or abs(value) >= 10 else f"{value:.1f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of accuracies: `+1.2 points`."""
+    return MISSING if difference is None else f"{100 * difference:+.1f} points"
+
+
+def amount(difference: float) -> str:
+    """The size of a difference, where a verb says which way it goes: `1.2 points`."""
+    return points(abs(difference)).removeprefix("+")
+
+
+def valued(value: Value) -> str:
+    """A parameter's value as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

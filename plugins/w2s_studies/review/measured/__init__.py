@@ -1,1 +1,0 @@
-"""What a dossier measures of a method."""

@@ -1,1 +1,0 @@
-"""A dossier as a page: questions, words, layout."""
