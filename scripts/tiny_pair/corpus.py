@@ -10,9 +10,8 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from w2s_tasks import chat, chat_requests, chat_responses, code, code_mutants, math, math_problems
-from w2s_tasks.draws import is_held_out, stream
-from w2s_tasks.fillers import Fillers, scatter
+from w2s_tasks import chat, code, math
+from w2s_tasks.draws import Fillers, is_held_out, scatter, stream
 
 Document = tuple[str, str]
 """Prompt and correct response."""
@@ -42,18 +41,18 @@ def _without_typos(fillers: Fillers) -> Fillers:
 
 
 def _math(level: int, rng: random.Random) -> Document:
-    problem = math_problems.draw(level, rng)
+    problem = math.draw(level, rng)
     return problem.prompt, scatter(math.right(problem).sentences, _without_typos(math.FILLERS), rng)
 
 
 def _code(level: int, rng: random.Random) -> Document:
-    program = code_mutants.draw(level, rng)
+    program = code.draw(level, rng)
     return program.prompt, scatter(code.right(program).sentences, _without_typos(code.FILLERS), rng)
 
 
 def _chat(level: int, rng: random.Random) -> Document:
-    request = chat_requests.draw(level, rng)
-    return request.prompt, scatter(chat_responses.respond(request, rng), _without_typos(chat.FILLERS), rng)
+    request = chat.draw(level, rng)
+    return request.prompt, scatter(chat.respond(request, rng), _without_typos(chat.FILLERS), rng)
 
 
 WRITERS: dict[str, Callable[[int, random.Random], Document]] = {"math": _math, "code": _code, "chat": _chat}

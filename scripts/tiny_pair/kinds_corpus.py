@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pretrain
 
-from w2s_tasks import kinds_world as world
+from w2s_tasks import kinds as world
 from w2s_tasks.draws import stream
 
 END, SEPARATOR, STOP = "<|end|>", "\n", "."

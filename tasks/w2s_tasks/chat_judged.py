@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from w2s_harness import Example, Task, hookimpl
-from w2s_tasks.annotators import ANNOTATORS
 from w2s_tasks.chat import ChatTask
 from w2s_tasks.draws import stream
 
@@ -14,6 +14,34 @@ CLARITY = (0.5, 3.5)
 """Between which a row's clarity is drawn, evenly: from nearly a toss-up to plain."""
 ABSENT = 0.1
 """Chance that an annotator does not vote on a row; the first one always does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """A simulated annotator: never a person."""
+
+    name: str
+    care: float
+    """How much the difference between two responses weighs."""
+    lean: float
+    """Log-odds by which the response read first is preferred."""
+
+    def first(self, clarity: float) -> float:
+        """P(vote for the first) = sigmoid(care * clarity + lean); clarity > 0 where the first is better.
+
+        The two-parameter logistic model (Birnbaum 1968, in Lord & Novick, *Statistical Theories of Mental
+        Test Scores*), with care the discrimination.
+        """
+        return 1 / (1 + math.exp(-(self.care * clarity + self.lean)))
+
+
+ANNOTATORS = (
+    Annotator("simulated-a", 1.6, 0.0),
+    Annotator("simulated-b", 1.2, 0.3),
+    Annotator("simulated-c", 1.0, -0.2),
+    Annotator("simulated-d", 0.8, 0.5),
+    Annotator("simulated-e", 0.5, 0.0),
+)
 
 
 @dataclass(frozen=True)

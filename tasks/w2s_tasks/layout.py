@@ -49,8 +49,7 @@ def slots(questions: Mapping[Split, int], difficulty: int) -> Iterator[Slot]:
     out-of-distribution, with level `difficulty + 2`. Raises `UsageError` for a difficulty outside 1 to 3.
     """
     if difficulty not in (1, 2, 3):
-        message = f"difficulty={difficulty!r} is out of range: give 1, 2 or 3"
-        raise UsageError(message)
+        raise UsageError(f"difficulty={difficulty!r} is out of range: give 1, 2 or 3")
     for split, count in questions.items():
         levels = [_level(split, index, difficulty) for index in range(count)]
         seen: dict[int, int] = {}
@@ -90,18 +89,7 @@ def rows_per_split(label: int, unlabel: int, test: int) -> dict[Split, int]:
     sizes: dict[Split, int] = {"train_label": label, "train_unlabel": unlabel, "test": test}
     for split, rows in sizes.items():
         if rows < CANDIDATES:
-            message = f"{split} of {rows} rows is too small: ask for {CANDIDATES} rows at least"
-            raise UsageError(message)
+            raise UsageError(f"{split} of {rows} rows is too small: ask for {CANDIDATES} rows at least")
         if rows > MOST_ROWS:
             raise UsageError(f"{split} of {rows:,} rows is too large: ask for {MOST_ROWS:,} rows at most")
     return sizes
-
-
-def candidates_of(slot: Slot, rows: Mapping[Split, int]) -> int:
-    """Candidates of a verify question: four, fewer for the last one where rows are no multiple of four."""
-    return min(CANDIDATES, rows[slot.split] - CANDIDATES * slot.index)
-
-
-def question_counts(rows: Mapping[Split, int]) -> dict[Split, int]:
-    """Verify questions per split."""
-    return {split: -(-count // CANDIDATES) for split, count in rows.items()}

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from w2s_harness import Example
-from w2s_tasks.draws import HasPrompt, fresh_question, stream
-from w2s_tasks.fillers import Fillers, scatter
-from w2s_tasks.layout import Slot, Split, candidates_of, question_counts, right_count, slots
+from w2s_tasks.draws import Fillers, HasPrompt, fresh_question, scatter, stream
+from w2s_tasks.layout import CANDIDATES, Slot, Split, right_count, slots
 
 Q = TypeVar("Q", bound=HasPrompt)
 
@@ -44,10 +43,15 @@ class Family(Generic[Q]):
 
 
 def rows(family: Family[Q], seed: str, sizes: Mapping[Split, int], difficulty: int) -> Iterator[Example]:
-    """All rows, question by question; a function of the arguments alone."""
+    """All rows, question by question; a function of the arguments alone.
+
+    The last question of a split has fewer candidates where its rows are no multiple of four.
+    """
     used: set[str] = set()
-    for slot in slots(question_counts(sizes), difficulty):
-        yield from _question_rows(family, seed, slot, candidates_of(slot, sizes), used)
+    questions = {split: -(-count // CANDIDATES) for split, count in sizes.items()}
+    for slot in slots(questions, difficulty):
+        candidates = min(CANDIDATES, sizes[slot.split] - CANDIDATES * slot.index)
+        yield from _question_rows(family, seed, slot, candidates, used)
 
 
 def _question_rows(

@@ -35,11 +35,7 @@ GOLD = """
 """
 """The gold of a scored cell, a bit a row in the order of the weak labels: 60 bytes in all."""
 
-GENERATOR = (
-    "__init__", "code", "code_mutants", "code_programs", "draws", "fillers", "layout", "math",
-    "math_problems",
-    "verify",
-)  # fmt: skip
+GENERATOR = ("__init__", "code", "draws", "layout", "math", "verify")
 TOKENIZER = '''
 import json, re, sys
 from pathlib import Path

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from w2s_tasks import chat_requests as requests
-from w2s_tasks.chat import ChatTask
-from w2s_tasks.chat_responses import FAULTS, faults_of, respond, spoil
+from w2s_tasks import chat as requests
+from w2s_tasks.chat import FAULTS, ChatTask, faults_of, respond, spoil
 from w2s_tasks.draws import stream
 
 

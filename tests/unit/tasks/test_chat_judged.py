@@ -8,9 +8,8 @@ import pytest
 
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.prepared import prepare
-from w2s_tasks.annotators import ANNOTATORS
 from w2s_tasks.chat import ChatTask
-from w2s_tasks.chat_judged import ChatJudgedTask
+from w2s_tasks.chat_judged import ANNOTATORS, ChatJudgedTask
 
 SIZES = {"label_rows": 100, "unlabel_rows": 100, "test_rows": 400}
 

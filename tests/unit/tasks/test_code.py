@@ -4,9 +4,7 @@ import re
 
 import pytest
 
-from w2s_tasks.code import CodeTask
-from w2s_tasks.code_mutants import draw, spoil
-from w2s_tasks.code_programs import Choose, Each, Let, Program, run
+from w2s_tasks.code import Choose, CodeTask, Each, Let, Program, draw, run, spoil
 from w2s_tasks.draws import stream
 
 

@@ -3,7 +3,7 @@ import pytest
 from w2s_harness import DataError, UsageError
 from w2s_tasks.draws import fresh_question, is_held_out, seed_name, stream
 from w2s_tasks.layout import right_count, rows_per_split, slots
-from w2s_tasks.math_problems import WordProblem
+from w2s_tasks.math import WordProblem
 
 
 def test_a_stream_depends_on_its_names_alone():

@@ -8,7 +8,6 @@ import pytest
 
 from w2s_harness import UsageError
 from w2s_tasks import kinds
-from w2s_tasks import kinds_world as world
 from w2s_tasks.kinds import KindsTask
 
 TASK = KindsTask(data_seed=2**100 + 7)
@@ -21,7 +20,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def profile():
-    return dict(zip(world.names(), world.profiles(), strict=True))
+    return dict(zip(kinds.names(), kinds.profiles(), strict=True))
 
 
 def test_hook_offers_the_task():
@@ -35,10 +34,10 @@ def test_hook_offers_the_task():
 
 
 def test_the_world_is_of_distinct_words_and_balanced_profiles():
-    words = [*world.names(), *world.verbs(), *world.ADVERBS]
-    assert len(words) == len(set(words)) == world.ENTITIES + 36 + 12
-    counts = Counter(world.profiles())
-    assert len(counts) == world.VALUES**world.ATTRIBUTES and len(set(counts.values())) == 1
+    words = [*kinds.names(), *kinds.verbs(), *kinds.ADVERBS]
+    assert len(words) == len(set(words)) == kinds.ENTITIES + 36 + 12
+    counts = Counter(kinds.profiles())
+    assert len(counts) == kinds.VALUES**kinds.ATTRIBUTES and len(set(counts.values())) == 1
 
 
 def test_sizes_and_balance(rows):
@@ -57,9 +56,9 @@ def test_no_entity_is_in_two_rows(rows):
 def test_labels_are_the_majority_of_three_memberships_and_no_attribute_alone(rows, profile):
     x = np.array([profile[row.prompt] for row in rows])
     y = np.array([row.label for row in rows])
-    means = np.array([[y[x[:, j] == v].mean() for v in range(world.VALUES)] for j in range(world.ATTRIBUTES)])
-    votes = (means[np.arange(world.ATTRIBUTES), x] > 0.5).sum(1)
-    assert ((votes > 1) == y).all() and ((means > 0.5).sum(1) == world.VALUES / 2).all()
+    means = np.array([[y[x[:, j] == v].mean() for v in range(kinds.VALUES)] for j in range(kinds.ATTRIBUTES)])
+    votes = (means[np.arange(kinds.ATTRIBUTES), x] > 0.5).sum(1)
+    assert ((votes > 1) == y).all() and ((means > 0.5).sum(1) == kinds.VALUES / 2).all()
     assert abs(means - 0.5).max() < 0.35
 
 
@@ -67,7 +66,7 @@ def test_same_seed_same_rows_and_another_seed_others(rows):
     assert list(TASK.load()) == rows
     other = {row.prompt: row.label for row in replace(TASK, data_seed=3).load()}
     shared = [other[row.prompt] == row.label for row in rows if row.prompt in other]
-    assert len(shared) == pytest.approx(len(rows) ** 2 / world.ENTITIES, rel=0.1)
+    assert len(shared) == pytest.approx(len(rows) ** 2 / kinds.ENTITIES, rel=0.1)
     assert kinds.members("3") != kinds.members(str(TASK.data_seed))
 
 
@@ -83,7 +82,7 @@ def test_a_split_size_does_not_move_the_splits_before_it(rows):
 
 def test_candidates_are_two_neutral_words(rows):
     words = Counter(tuple(row.candidate.split()) for row in rows)
-    assert {len(pair) for pair in words} == {2} and {w for pair in words for w in pair} == set(world.ADVERBS)
+    assert {len(pair) for pair in words} == {2} and {w for pair in words for w in pair} == set(kinds.ADVERBS)
 
 
 def test_order_tells_no_label(rows):
@@ -110,4 +109,4 @@ def test_settings_out_of_range_are_refused():
 def test_odd_sizes_and_the_whole_pool():
     odd = Counter(row.split for row in replace(TASK, label_rows=5, unlabel_rows=7, test_rows=9).load())
     assert odd == {"train_label": 5, "train_unlabel": 7, "test": 9}
-    assert len(list(replace(TASK, label_rows=5, unlabel_rows=7, test_rows=7988).load())) == world.ENTITIES
+    assert len(list(replace(TASK, label_rows=5, unlabel_rows=7, test_rows=7988).load())) == kinds.ENTITIES

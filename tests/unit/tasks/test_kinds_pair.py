@@ -14,7 +14,7 @@ from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import extract
 from w2s_plugins.pairs import tiny_kinds, tiny_kinds_blind
-from w2s_tasks import kinds_world as world
+from w2s_tasks import kinds as world
 from w2s_tasks.kinds import PAIRS, KindsTask
 
 (NOISY,), (BLIND,) = tiny_kinds.w2s_pairs(), tiny_kinds_blind.w2s_pairs()

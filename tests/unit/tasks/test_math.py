@@ -5,8 +5,7 @@ import re
 import pytest
 
 from w2s_tasks.draws import stream
-from w2s_tasks.math import MathTask
-from w2s_tasks.math_problems import FAULTS, LARGEST, draw, solve, spoil
+from w2s_tasks.math import FAULTS, LARGEST, MathTask, draw, solve, spoil
 
 PATTERNS = {
     "+": r"buys (\d+) more|finds (\d+)|gets (\d+) from|adds (\d+)",

@@ -131,10 +131,9 @@ def test_nothing_is_executed():
 
 
 def test_a_filler_is_no_word_of_a_task():
-    from w2s_tasks import chat_requests as requests
-    from w2s_tasks.fillers import WORDS
+    from w2s_tasks.draws import WORDS
 
-    listed = {word for words in requests.TOPICS.values() for word in words}
-    listed |= {*requests.STARTS, *requests.ENDS, *requests.POLITE, *requests.BLUNT}
+    listed = {word for words in chat.TOPICS.values() for word in words}
+    listed |= {*chat.STARTS, *chat.ENDS, *chat.POLITE, *chat.BLUNT}
     assert not listed & set(WORDS)
     assert len(set(WORDS)) == len(WORDS)
