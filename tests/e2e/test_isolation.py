@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import Done, Place
 
-WITHOUT = Path(__file__).parents[1] / "unit" / "isolation" / "without.py"
+WITHOUT = Path(__file__).parents[1] / "unit" / "jail" / "without.py"
 THIEF = '''"""Looks for the labels of the task."""
 
 from dataclasses import dataclass

@@ -97,7 +97,8 @@ def test_a_label_shows_parameters_sorted(board):
         max_size=3,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # no example changes the board
+# no example changes the board
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_row_is_called_as_its_cells_are(board, changed):
     row = msgspec.structs.replace(board.rows[0], method="mine", parameters=changed)
     read_back = msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(row))), type(row))
