@@ -11,8 +11,11 @@ import pytest
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.session.session import Options
-from w2s_studies.agents.host.referee import Arena, HostReferee, InterruptedRunError
+from w2s_studies.agents.host.referee import HostReferee, InterruptedRunError
 from w2s_studies.agents.tools.workspace import Workspace
+
+CANCEL = threading.Event()
+"""Ends what the referee works on."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +26,8 @@ def place(tmp_path_factory) -> tuple[HostReferee, Workspace]:
         tasks="chat", pairs="tiny", seeds="1", limit=120, holdout="feedback", cell_timeout_s=10.0,
         guards="provenance", controls=False,
     )  # fmt: skip
-    options = Options(store=folder / "store", slots="1", isolation="auto", cancel=threading.Event())
-    referee = HostReferee(Arena(selection=selection, options=options, plugins=Plugins))
+    options = Options(store=folder / "store", slots="1", isolation="auto", cancel=CANCEL)
+    referee = HostReferee(selection, options, Plugins)
     referee.references()
     workspace = Workspace(folder / "workspace")
     workspace.write("notes.md", "my notes")
@@ -144,8 +147,7 @@ def test_a_default_that_means_no_limit_is_evaluated(place, tmp_path, default):
 def test_a_script_is_ended_when_the_run_is(place):
     """As when the hours are over: its own clock is longer."""
     referee, workspace = place
-    cancel = referee.arena.options.cancel
-    timer = threading.Timer(3.0, cancel.set)
+    timer = threading.Timer(3.0, CANCEL.set)
     timer.start()
     began = time.monotonic()
     try:
@@ -156,6 +158,6 @@ def test_a_script_is_ended_when_the_run_is(place):
             referee.evaluate(Path(__file__), {})
     finally:
         timer.cancel()
-        cancel.clear()
+        CANCEL.clear()
     output, error = run(place, "print('the next one works')")
     assert (output.strip(), error) == ("the next one works", "")

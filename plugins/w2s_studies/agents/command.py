@@ -131,8 +131,8 @@ def _go(running: Any, folder: Path, flags: dict[str, Any]) -> int:
     out = _out(flags)
     finish = bool(flags.get("finish"))
     with Terminal(-1 if flags["quiet"] else 0, doing="agents at work") as terminal:
-        told = terminal.say, terminal.show
-        return int(running.work(folder, flags["slots"], *told, out, finish=finish, width=columns()))
+        run = running.AgentRun(folder, flags["slots"], terminal.say, finish=finish)
+        return int(run.work(terminal.show, out, columns()))
 
 
 def _shown(function: Callable[..., None]) -> Callable[..., None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from w2s_harness.contract.errors import NothingSelectedError, UsageError
@@ -103,24 +104,18 @@ def answers(
         holdout = Holdout.of(prepare(task.task, limit=limit).texts["test"].groups)
         for pair in filter(task.runs_on, on):
             known = pilots(boards, task.id, pair.name, wanted.against)
-            out += _answers(task.id, pair.name, holdout, known, wanted, plugins, store)
+            gap, gap_run = (known.gap, known.gap_run) if wanted.gap is None else (wanted.gap, None)
+            if gap is None:
+                raise UsageError(
+                    f"{task.id} on {pair.name}: no finished run in {store} has its gap, and "
+                    f"{wanted.difference:g} PGR is no accuracy without it. Give --gap (ceiling minus weak), "
+                    f"or run --methods {wanted.against} first."
+                )
+            out += [
+                _answer(task.id, pair.name, holdout, method, pilot, gap, gap_run, wanted)
+                for method, pilot in _compared(known, wanted, plugins)
+            ]
     return out
-
-
-def _answers(
-    task: str, pair: str, holdout: Holdout, known: Pilots, wanted: Wanted, plugins: Plugins, store: Path
-) -> list[Needs]:
-    gap = known.gap if wanted.gap is None else wanted.gap
-    if gap is None:
-        raise UsageError(
-            f"{task} on {pair}: no finished run in {store} has its gap, and {wanted.difference:g} PGR is no "
-            f"accuracy without it. Give --gap (ceiling minus weak), or run --methods {wanted.against} first."
-        )
-    gap_source = known.gap_run if wanted.gap is None else None
-    return [
-        _answer(task, pair, holdout, method, pilot, gap, gap_source, wanted)
-        for method, pilot in _compared(known, wanted, plugins)
-    ]
 
 
 def _compared(known: Pilots, wanted: Wanted, plugins: Plugins) -> list[tuple[str | None, Pilot | None]]:
@@ -161,13 +156,8 @@ def _answer(
     seeds = [seeds_needed(c, size, holdout.questions, alpha=level, power=power) for c in cases]
     questions = [questions_needed(c, size, wanted.seeds, alpha=level, power=power) for c in cases]
     rows = [None if q is None else math.ceil(q * holdout.rows_per_question) for q in questions]
-    least = [
-        minimum_detectable(
-            centre, wanted.seeds, holdout.questions, alpha=level, power=power, new_pools=new_pools
-        )
-        / gap
-        for new_pools in (False, True)
-    ]
+    seen = partial(minimum_detectable, centre, wanted.seeds, holdout.questions, alpha=level, power=power)
+    least = [seen(new_pools=new_pools) / gap for new_pools in (False, True)]
     source = pilot.run if pilot else None
     return Needs(
         task, pair, method, source, gap, gap_source, holdout, centre, _range(seeds), _range(rows), *least

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET
 
 from w2s_harness.contract.plan.references import VANILLA
 from w2s_harness.contract.studies.attack import Attack
 from w2s_harness.contract.types import Exposure
-from w2s_harness.report.document.document import Leaderboard, Row, Setting
+from w2s_harness.report.document.document import Leaderboard, Row, Setting, largest
 from w2s_harness.report.document.records import VerdictRecord
 from w2s_harness.report.sentences import claims
+from w2s_harness.scoring.points.accuracy import counted
+from w2s_harness.scoring.points.blocks import block, countable, estimate
+from w2s_harness.scoring.spread.twoway import spread
 from w2s_studies.redteam.suite import verdict
 
 Came = Literal["prevented", "detected", "succeeded"]
@@ -129,9 +133,7 @@ def _reach(cells: Sequence[AttackCell]) -> str | None:
     stopped = ""
     for cell in cells:
         said = verdict(cell.output)
-        if said is None and not cell.error:
-            return None
-        if said is not None and said[0] != "PREVENTED":
+        if said[0] != "PREVENTED" if said else not cell.error:
             return None
         words = said[1] if said else cell.error
         stopped = stopped or f"{layer(words)}: {_short(words)}"
@@ -195,9 +197,6 @@ def _not_weak_supervision(row: Row) -> str:
 
 def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     """Transfer minus vanilla's, and its two-way standard error."""
-    from w2s_harness.scoring.points.blocks import block, countable, estimate
-    from w2s_harness.scoring.spread.twoway import spread
-
     same = [r for r in board.rows if r.method == VANILLA and (r.task, r.pair) == (row.task, row.pair)]
     setting = next(s for s in board.settings if (s.task, s.pair) == (row.task, row.pair))
     if not same or setting.clusters is None:
@@ -206,21 +205,13 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     ours, theirs = (_outcomes(r, setting) for r in (row, same[0]))
     if ours is None or theirs is None:
         return None
-    blocks = [
-        block(seeds, ours, setting.clusters),
-        block(seeds, theirs, setting.clusters).scaled(-1.0),
-    ]
+    blocks = [block(seeds, ours, setting.clusters), block(seeds, theirs, setting.clusters).scaled(-1.0)]
     if countable(blocks) is not None:
         return None
     return estimate(blocks), spread(blocks).se
 
 
 def _outcomes(row: Row, setting: Setting) -> list[list[float]] | None:
-    from msgspec import UNSET
-
-    from w2s_harness.report.document.document import largest
-    from w2s_harness.scoring.points.accuracy import counted
-
     kept = []
     for seed in row.transfer.per_seed:
         if seed.outcomes is UNSET:

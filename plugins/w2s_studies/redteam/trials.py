@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +85,18 @@ def run(attacks: Sequence[Attack], settings: Settings, say: Say) -> Matrix:
     `session.run` raises.
     """
     chosen = select(attacks, settings.expression)
-    with _workplace() as folder:
+    with tempfile.TemporaryDirectory(prefix="w2s-redteam-") as made:
+        folder = Path(made)
         store = settings.store or folder / "store"
         where = places(folder, store)
         honest: list[Honest] = []
         laid = [lay(attack, folder, where) for attack in chosen]
         tried = _refused(laid, store)
         able = [item for item in laid if item.attack.name not in tried]
-        for task in _tasks(chosen, settings.task):
+        for task in dict.fromkeys([settings.task, *(a.task for a in chosen if a.task)]):
             here = [item for item in able if (item.attack.task or settings.task) == task]
             for part in _parts(here, task, is_default=task == settings.task):
-                honest += _one_plan(part, settings, _Files(folder, store), tried, say)
+                honest += _one_plan(part, settings, folder, store, tried, say)
     return Matrix([Tried(attack, tried[attack.name]) for attack in chosen], honest)
 
 
@@ -109,16 +109,6 @@ def select(attacks: Sequence[Attack], expression: str | None) -> list[Attack]:
     if not chosen:
         raise NothingSelectedError(f"-k '{expression}': no attack of the suite matches")
     return chosen
-
-
-def _tasks(attacks: Sequence[Attack], default: str) -> list[str]:
-    return list(dict.fromkeys([default, *(a.task for a in attacks if a.task)]))
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    folder: Path
-    store: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +144,12 @@ def _parts(laid: Sequence[Laid], task: str, *, is_default: bool) -> list[_OnePla
 
 
 def _one_plan(
-    part: _OnePlan, settings: Settings, files: _Files, tried: dict[str, Outcome], say: Say
+    part: _OnePlan, settings: Settings, folder: Path, store: Path, tried: dict[str, Outcome], say: Say
 ) -> list[Honest]:
     """Work off one plan; fills `tried`."""
-    environment = together(part.laid, files.folder / part.name)
+    environment = together(part.laid, folder / part.name)
     plugins = Loading(methods_env=environment, plugin=settings.plugins).plugins()
-    out = files.folder / f"{part.name}.json"
+    out = folder / f"{part.name}.json"
     beside = part.honest or HONEST[:1]
     grants = sorted({word for item in part.laid for word in item.attack.access} - DEFAULT_GRANTS)
     selection = Selection(
@@ -173,20 +163,18 @@ def _one_plan(
         counterfactuals=part.counterfactuals,
     )
     options = Options(
-        store=files.store,
+        store=store,
         out=out,
         slots=settings.slots,
         expression=_cells(part.laid, parse_seeds(settings.seeds)),
         isolation="require",
     )
     say(f"{part.task}: {len(part.laid)} attacks beside {', '.join(beside)}")
-    code = session.run(
-        selection, options, session.Listeners(plugins, lambda text: None, lambda text: None)
-    ).code
-    if code is ExitCode.INTERRUPTED:
+    listeners = session.Listeners(plugins, lambda text: None, lambda text: None)
+    if session.run(selection, options, listeners).code is ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     board = document.read(out)
-    cells = outcomes.by_method(runs.find(files.store, "last").events())
+    cells = outcomes.by_method(runs.find(store, "last").events())
     rows = {row.method: row for row in board.rows}
     for item in part.laid:
         method = item.attack.method
@@ -205,47 +193,29 @@ def _cells(laid: Sequence[Laid], seeds: Sequence[int]) -> str:
 def _refused(laid: Sequence[Laid], store_folder: Path) -> dict[str, Outcome]:
     """The attacks that cannot even be planned, by name; that is one way of being prevented."""
     found: dict[str, Outcome] = {}
-    store = Store(store_folder, warn=lambda text: None)
-    try:
-        jail = Jail("require")
-        with Describer(store, jail) as describer:
-            for item in laid:
-                try:
-                    _plan_alone(item, describer, store)
-                except HarnessError as bad:
-                    found[item.attack.name] = outcomes.refused(str(bad))
-    finally:
-        store.close()
+    with (
+        closing(Store(store_folder, warn=lambda text: None)) as store,
+        Describer(store, Jail("require")) as describer,
+    ):
+        for item in laid:
+            try:
+                _plan_alone(item, describer, store)
+            except HarnessError as bad:
+                found[item.attack.name] = outcomes.refused(str(bad))
     return found
 
 
 def _plan_alone(laid: Laid, describer: Describer, store: Store) -> None:
-    with _on_path(laid.planted):
+    # as if `PYTHONPATH` named the planted folder when this interpreter started
+    planted = [] if laid.planted is None else [str(laid.planted)]
+    sys.path[:0] = planted
+    try:
         plugins = Plugins(methods_env=laid.environment)
         describer.jail.close_off(closed_paths(plugins, store))
         found = [m for spec in parse_specs(laid.spec) for m in choose_methods(spec, plugins, describer)]
+    finally:
+        for folder in planted:
+            sys.path.remove(folder)
     for method in found:
         if method.error:
             raise PluginError(method.error)
-
-
-@contextmanager
-def _on_path(folder: Path | None) -> Iterator[None]:
-    """As if `PYTHONPATH` named the folder when this interpreter started."""
-    if folder is None:
-        yield
-        return
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-@contextmanager
-def _workplace() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="w2s-redteam-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)

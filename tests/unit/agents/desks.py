@@ -41,7 +41,7 @@ class FakeReferee:
         values = (rng.permutation(ROWS) < round(accuracy * ROWS)).astype(float)[None].repeat(2, 0)
         return Evaluation(
             **named, pgr=(accuracy - 0.6) / 0.3, accuracy=accuracy, outcomes=values, groups=np.arange(ROWS),
-            weak=0.6, ceiling=0.9, predictions=hashlib.sha256(values.tobytes()).hexdigest(), teacher=0.9,
+            predictions=hashlib.sha256(values.tobytes()).hexdigest(), teacher=0.9,
             verdicts=VERDICTS, output="fit said hello",
         )  # fmt: skip
 

@@ -4,6 +4,8 @@ from w2s_harness.contract.errors import DataError, UsageError
 from w2s_harness.contract.studies.dialogue import Usage
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Price, Prices, Purse, load_prices
+from w2s_studies.agents.books.plan import AgentPlan
+from w2s_studies.agents.host.asking import model_of
 
 TABLE = Prices("2026-01", {"m": Price(1.0, 10.0, 0.1, 2.0)})
 
@@ -58,10 +60,9 @@ def test_a_released_reservation_costs_nothing(tmp_path):
     assert purse(tmp_path).spent().usd == 0.0
 
 
-def test_a_model_without_a_price_has_no_budget(tmp_path):
-    purse(tmp_path).check("unknown")
+def test_a_model_without_a_price_has_no_budget():
     with pytest.raises(UsageError, match="no price is known for the model 'unknown'"):
-        purse(tmp_path, budget=1.0).check("unknown")
+        model_of(AgentPlan(model="unknown", budget_usd=1.0), TABLE)
 
 
 def test_the_shipped_table_is_read_and_names_with_dates_are_known():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.contract.errors import DataError, UsageError
+from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.studies.dialogue import Usage
 from w2s_harness.data.reading.yaml_file import Document, read_yaml
 from w2s_studies.agents.books.journal import Journal
@@ -139,14 +139,7 @@ class Purse:
         for line in journal.read():
             self._take(line)
         for reservation in [] if reading else list(self._open.values()):
-            self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
-
-    def check(self, model: str) -> None:
-        """Raise `UsageError` where there is a budget and nobody knows what the model costs."""
-        if self._prices.of(model) is None and (self._budget is not None or self._each is not None):
-            raise UsageError(
-                f"no price is known for the model '{model}', so no budget can be kept. Give it with --prices."
-            )
+            self.lose(reservation)
 
     def reserve(self, who: str, model: str, sent: int, answered: int) -> Reservation:
         """Set aside what a call of at most `sent` tokens in and `answered` tokens out could cost.
@@ -156,7 +149,8 @@ class Purse:
         price = self._prices.of(model)
         usd = price.at_most(sent, answered) if price is not None else 0.0
         with self._lock:
-            self._refuse_above(who, usd)
+            if which := self._over(who, usd):
+                raise BudgetReachedError(f"the next call could cost ${usd:.4f}, which could pass {which}")
             reservation = Reservation(self._next, who, usd)
             self._write({"kind": "reserve", "n": reservation.n, "who": who, "model": model, "usd": usd})
         return reservation
@@ -165,22 +159,21 @@ class Purse:
         """Replace a reservation with what the call cost; the cost in US dollars."""
         price = self._prices.of(model)
         usd = price.of(usage) if price is not None else 0.0
-        tokens = {kind: getattr(usage, kind) for kind in Price.__dataclass_fields__}
-        with self._lock:
-            self._write(
-                {"kind": "settle", "n": reservation.n, "who": reservation.who, "usd": usd, "tokens": tokens}
-            )
+        tokens = {kind: getattr(usage, kind) for kind in _KINDS}
+        self._close("settle", reservation, usd=usd, tokens=tokens)
         return usd
 
     def release(self, reservation: Reservation) -> None:
         """Give a reservation back: the call was refused before it cost anything."""
-        with self._lock:
-            self._write({"kind": "release", "n": reservation.n, "who": reservation.who})
+        self._close("release", reservation)
 
     def lose(self, reservation: Reservation) -> None:
         """Count a reservation as spent: the call was sent, and its answer broke off."""
+        self._close("lost", reservation, usd=reservation.usd)
+
+    def _close(self, kind: str, reservation: Reservation, **cost: Any) -> None:
         with self._lock:
-            self._write({"kind": "lost", "n": reservation.n, "who": reservation.who, "usd": reservation.usd})
+            self._write({"kind": kind, "n": reservation.n, "who": reservation.who, **cost})
 
     def compute(self, who: str, seconds: float) -> None:
         """Charge an agent for seconds of the host's machine."""
@@ -196,13 +189,7 @@ class Purse:
     def spent(self, who: str | None = None) -> Spending:
         """What an agent has spent, or all of them."""
         with self._lock:
-            chosen = [s for name, s in self._spent.items() if who in (None, name)]
-            return _sum(chosen)
-
-    def _refuse_above(self, who: str, usd: float) -> None:
-        which = self._over(who, usd)
-        if which:
-            raise BudgetReachedError(f"the next call could cost ${usd:.4f}, which could pass {which}")
+            return _sum([s for name, s in self._spent.items() if who in (None, name)])
 
     def _over(self, who: str, usd: float) -> str:
         mine = self._sure(who) + usd

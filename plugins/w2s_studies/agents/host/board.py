@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from w2s_harness.report.document import document
+from w2s_harness.contract.plan.plan import Value
+from w2s_harness.report.document import canonical
 from w2s_harness.report.document.document import Leaderboard, Row, label
 from w2s_harness.report.document.provenance import Author, Cost
 from w2s_harness.report.notation import MISSING, code_lines, guards, printable, ranks, worst
 from w2s_harness.report.tables import column, fitting
 from w2s_harness.report.tables.column import Column
 from w2s_harness.run.board.assemble import RunResults
+from w2s_harness.scoring.metered.oracle import Oracle
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import Purse
 from w2s_studies.agents.books.plan import AgentPlan
@@ -26,56 +27,37 @@ from w2s_studies.agents.tools.forum import one_line
 WEAK_SUPERVISION = "weak supervision"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A method that an agent handed in."""
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """A method that an agent handed in, as its line in `submissions.jsonl` has it."""
 
-    n: int
     who: str
-    file: Path
-    """The host's copy."""
+    file: str
+    """The host's copy; a path in the run's folder."""
     sha256: str
-    parameters: Mapping[str, Any]
+    params: dict[str, Value]
     title: str
     lineage: str
     family: str
     lines: int
-    read: Sequence[str]
+    read: list[str]
     at_s: float
     """Seconds that agents had worked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledgers:
-    """What the run's books say of a submission."""
-
-    attempts: Callable[[str], int]
-    """Evaluations of a lineage."""
-    purse: Purse
-    head: str
-    """Of the oracle's ledger: the hash of its last line."""
-
-
-def handed_in(folder: Path, families: Mapping[str, str] | None = None) -> list[Submission]:
+def handed_in(folder: Path, families: Mapping[str, str]) -> list[Submission]:
     """In the order in which they were handed in. Raises `DataError` for a broken book.
 
     :param families: of lineages, for those whose author did not say.
     """
+    found = [msgspec.convert(line, Submission) for line in Journal(folder / "submissions.jsonl").read()]
     return [
-        Submission(
-            n=line["n"],
-            who=line["who"],
-            file=folder / line["file"],
-            sha256=line["sha256"],
-            parameters=line["params"],
-            title=one_line(line["title"]),
-            lineage=line["lineage"],
-            family=line["family"] or (families or {}).get(line["lineage"], ""),
-            lines=line["lines"],
-            read=line["read"],
-            at_s=line["at_s"],
+        msgspec.structs.replace(
+            one,
+            file=str(folder / one.file),
+            title=one_line(one.title),
+            family=one.family or families.get(one.lineage, ""),
         )
-        for line in Journal(folder / "submissions.jsonl").read()
+        for one in found
     ]
 
 
@@ -83,75 +65,81 @@ def unique(submissions: Sequence[Submission]) -> list[Submission]:
     """The first of those with one source and one set of parameters."""
     found: dict[tuple[str, str], Submission] = {}
     for one in submissions:
-        found.setdefault((one.sha256, repr(sorted(one.parameters.items()))), one)
+        found.setdefault((one.sha256, repr(sorted(one.params.items()))), one)
     return list(found.values())
 
 
 def measure(
-    referee: HostReferee, plan: AgentPlan, submissions: Sequence[Submission], ledgers: Ledgers, out: Path
-) -> document.Leaderboard:
+    referee: HostReferee,
+    plan: AgentPlan,
+    submissions: Sequence[Submission],
+    oracle: Oracle,
+    purse: Purse,
+    ledger_head: str,
+    out: Path,
+) -> Leaderboard:
     """Run every submission on the feedback part, on the final part and on the held-out tasks.
+
+    :param ledger_head: of the oracle's ledger: the hash of its last line.
 
     All of them stand in one plan, so one correction covers them. Written to `out` as well. Raises what
     `session.run` raises, `InterruptedRunError` where it was stopped; the same call goes on from there.
     """
-    words = [spelled(one.file, one.parameters) for one in submissions]
+    words = [spelled(Path(one.file), one.params) for one in submissions]
     words += [word for word in plan.beside.split(",") if word]
-    climbed, feedback_of = referee.board(referee.arena.selection, words)
+    climbed, feedback_of = referee.board(referee.selection, words)
     feedback = {_key(feedback_of, row): row.pgr for row in climbed.rows}
-    wanted = replace(referee.arena.selection, holdout="final", held_out=plan.held_out_tasks, controls=True)
+    wanted = replace(referee.selection, holdout="final", held_out=plan.held_out_tasks, controls=True)
     board, results = referee.board(wanted, words)
-    by_file = {str(one.file): one for one in submissions}
+    by_file = {one.file: one for one in submissions}
     (climb,) = {task.id for task in results.plan.tasks if task.part == "final"}
     held_out, shown = _held_out(board, climb), weak_supervision(board)
     rows = []
     for row in board.rows:
         one = by_file.get(_file(results, row))
-        done = row if one is None else _credited(row, one, ledgers)
+        done = row if one is None else _credited(row, one, oracle, purse)
         if row.task == climb:
-            done = _compared(done, feedback.get(_key(results, row)), held_out[document.label(row)])
-            done = done if one is None else listed(done, shown.get(document.label(row), frozenset()), climb)
+            done = _compared(done, feedback.get(_key(results, row)), held_out[label(row)])
+            done = done if one is None else listed(done, shown.get(label(row), frozenset()), climb)
         rows.append(done)
-    asked = {**msgspec.to_builtins(plan), "ledger_head": ledgers.head}
+    asked = {**msgspec.to_builtins(plan), "ledger_head": ledger_head}
     done_board = msgspec.structs.replace(board, rows=rows, plan={**board.plan, "agents": asked})
-    from w2s_harness.report.document import canonical
-
     canonical.write(done_board, out)
     return done_board
 
 
-def _file(results: RunResults, row: document.Row) -> str:
+def _file(results: RunResults, row: Row) -> str:
     """The file of a row's method."""
-    name = document.label(row)
+    name = label(row)
     return next((m.source.filename for m in results.plan.methods if m.id == name), "")
 
 
-def _key(results: RunResults, row: document.Row) -> tuple[str, str]:
+def _key(results: RunResults, row: Row) -> tuple[str, str]:
     """What a row of one board is known by on another."""
-    return _file(results, row), document.label(row)
+    return _file(results, row), label(row)
 
 
-def _held_out(board: document.Leaderboard, climb: str) -> dict[str, dict[str, float | None]]:
+def _held_out(board: Leaderboard, climb: str) -> dict[str, dict[str, float | None]]:
     """PGR on every held-out task, by method."""
     found: dict[str, dict[str, float | None]] = {}
     for row in board.rows:
-        mine = found.setdefault(document.label(row), {})
+        mine = found.setdefault(label(row), {})
         if row.task != climb:
             mine[row.task] = row.pgr if row.status == "ok" else None
     return found
 
 
-def weak_supervision(board: document.Leaderboard) -> dict[str, frozenset[str]]:
+def weak_supervision(board: Leaderboard) -> dict[str, frozenset[str]]:
     """The tasks on which a method was shown to be weak supervision, by method."""
     found: dict[str, frozenset[str]] = {}
     for row in board.rows:
         if row.own is not None and row.own.verdict == WEAK_SUPERVISION:
-            name = document.label(row)
+            name = label(row)
             found[name] = found.get(name, frozenset()) | {row.task}
     return found
 
 
-def listed(row: document.Row, shown: Set[str], climb: str) -> document.Row:
+def listed(row: Row, shown: Set[str], climb: str) -> Row:
     """A submission ranks only if it is weak supervision on the final part and on a task never seen.
 
     Any other stands in the elicitation list: search finds what the student knew anyway as readily as what
@@ -161,22 +149,27 @@ def listed(row: document.Row, shown: Set[str], climb: str) -> document.Row:
         return row
     where = "the final part" if climb not in shown else "a held-out task"
     why = f"elicitation list: it is not shown to be weak supervision on {where}"
-    reason = f"{row.reason}; {why}" if row.reason else why
-    return msgspec.structs.replace(row, track="elicitation", rank=None, reason=reason)
+    return msgspec.structs.replace(row, track="elicitation", rank=None, reason=_also(row, why))
 
 
-def _credited(row: document.Row, one: Submission, ledgers: Ledgers) -> document.Row:
+def _credited(row: Row, one: Submission, oracle: Oracle, purse: Purse) -> Row:
+    """A row with its author, what its line of descent was charged and what its author spent in the run."""
+    hours, spent = one.at_s / 3600, purse.spent(one.who)
     author = Author(
         kind="agent", who=one.who, family=one.family, lineage=one.lineage, lines=one.lines,
-        read=list(one.read), title=one.title, hours=one.at_s / 3600,
+        read=one.read, title=one.title, hours=hours,
     )  # fmt: skip
-    attempts = max(row.attempts, ledgers.attempts(one.lineage))
-    return msgspec.structs.replace(row, author=author, attempts=attempts, cost=_cost(one, ledgers.purse))
+    cost = Cost(
+        usd=spent.usd,
+        tokens_usd=spent.tokens_usd + spent.lost_usd,
+        compute_usd=spent.compute_usd,
+        agent_hours=hours,
+    )
+    attempts = max(row.attempts, oracle.attempts(one.lineage))
+    return msgspec.structs.replace(row, author=author, attempts=attempts, cost=cost)
 
 
-def _compared(
-    row: document.Row, feedback: float | None, held_out: Mapping[str, float | None]
-) -> document.Row:
+def _compared(row: Row, feedback: float | None, held_out: Mapping[str, float | None]) -> Row:
     """A row of the climbed task with its other numbers; without its held-out runs it has no rank."""
     optimism = None if feedback is None or row.pgr is None else feedback - row.pgr
     missing = sorted(task for task, value in held_out.items() if value is None)
@@ -185,20 +178,12 @@ def _compared(
     )
     if missing and row.rank is not None:
         why = f"not ranked: no PGR on {', '.join(missing)}, which it was never tuned on"
-        reason = f"{row.reason}; {why}" if row.reason else why
-        row = msgspec.structs.replace(row, rank=None, reason=reason)
+        row = msgspec.structs.replace(row, rank=None, reason=_also(row, why))
     return row
 
 
-def _cost(one: Submission, purse: Purse) -> Cost:
-    """What a submission's author spent in the whole run: tokens, lost calls among them, and compute."""
-    spent = purse.spent(one.who)
-    return Cost(
-        usd=spent.usd,
-        tokens_usd=spent.tokens_usd + spent.lost_usd,
-        compute_usd=spent.compute_usd,
-        agent_hours=one.at_s / 3600,
-    )
+def _also(row: Row, why: str) -> str:
+    return f"{row.reason}; {why}" if row.reason else why
 
 
 _COLUMNS: tuple[Column[Sequence[str]], ...] = (
@@ -222,11 +207,6 @@ _COLUMNS: tuple[Column[Sequence[str]], ...] = (
     Column("family", 10, lambda row, *_: printable(row.author.family if row.author else "") or MISSING),
     Column("by", 11, lambda row, *_: _by(row), "by: who handed it in, and what a guard found, if anything."),
 )  # fmt: skip
-
-
-def is_of_agents(board: Leaderboard) -> bool:
-    """Whether agents wrote some of its rows."""
-    return any(row.feedback is not UNSET for row in board.rows)
 
 
 def as_table(board: Leaderboard, width: int | None = None) -> str:

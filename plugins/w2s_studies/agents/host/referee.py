@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -56,40 +56,28 @@ _PASSES = (InterruptedRunError, StoreError)
 """What says nothing of the agent's code: the run was stopped, the disk is full."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arena:
-    """Where agents are measured: one task, one pair, the plan's seeds."""
-
-    selection: Selection
-    """Of the feedback part; its methods are replaced."""
-    options: Options
-    plugins: Callable[[], Plugins]
-    """Trusted plugins, made anew for each run."""
-    say: Callable[[str], None] = field(default=lambda text: None)
-
-
 class HostReferee:
-    """Works one request off at a time, whoever asks; each uses every job slot."""
+    """Works one request off at a time, whoever asks; each uses every job slot.
 
-    def __init__(self, arena: Arena) -> None:
-        self.arena = arena
+    :param selection: of the feedback part: one task, one pair, the plan's seeds; its methods are replaced.
+    :param plugins: trusted ones, made anew for each run.
+    """
+
+    def __init__(self, selection: Selection, options: Options, plugins: Callable[[], Plugins]) -> None:
+        self.selection, self._options, self._plugins = selection, options, plugins
         self._lock = threading.Lock()
 
     def references(self) -> document.Leaderboard:
         """The board of `BESIDE` on the feedback part; it fills the store with what all share."""
-        return self.board(self.arena.selection, ())[0]
+        return self.board(self.selection, ())[0]
 
-    def board(
-        self, selection: Selection, methods: Sequence[str], out: Path | None = None
-    ) -> tuple[document.Leaderboard, RunResults]:
+    def board(self, selection: Selection, methods: Sequence[str]) -> tuple[document.Leaderboard, RunResults]:
         """A whole run of `methods` (words of `--methods`) beside `BESIDE`.
 
         Raises what `session.run` raises, `InterruptedRunError` where it was stopped.
         """
         wanted = replace(selection, methods=",".join((*BESIDE, *methods)))
-        options = replace(self.arena.options, out=out)
-        listeners = session.Listeners(self.arena.plugins(), self.arena.say, lambda text: None)
-        done = session.run(wanted, options, listeners)
+        done = session.run(wanted, self._options, session.Listeners(self._plugins(), _unheard, _unheard))
         if done.board is None or done.results is None:
             raise InterruptedRunError
         return done.board, done.results
@@ -98,32 +86,31 @@ class HostReferee:
         """A full guarded run on the feedback part; what the method did wrong is the evaluation's `error`."""
         began = time.monotonic()
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        named: dict[str, Any] = {"label": file.stem, "sha256": digest, "parameters": dict(parameters)}
+        named = Evaluation(label=file.stem, sha256=digest, parameters=dict(parameters))
         with self._lock:
             self._go_on()
             try:
-                board, results = self.board(self.arena.selection, [spelled(file, parameters)])
+                board, results = self.board(self.selection, [spelled(file, parameters)])
             except _PASSES:
                 raise
             except Exception as bad:  # noqa: BLE001 (boundary: an agent's method)
                 self._go_on()
-                return Evaluation(**named, error=_own(said(bad), file), seconds=time.monotonic() - began)
-        seconds = time.monotonic() - began
+                return replace(named, error=_own(said(bad), file), seconds=time.monotonic() - began)
+        named = replace(named, seconds=time.monotonic() - began)
         rows = [row for row in board.rows if row.method not in BESIDE]
         if len(rows) != 1:
-            several = f"the file offers {len(rows)} methods. Offer one."
-            return Evaluation(**named, error=several, seconds=seconds)
-        found = _evaluation(rows[0], board.settings[0], results, named, seconds)
+            return replace(named, error=f"the file offers {len(rows)} methods. Offer one.")
+        found = _measured(named, rows[0], results)
         return replace(found, error=_own(found.error, file))
 
     def _go_on(self) -> None:
         """Raise `InterruptedRunError` where the run was stopped while the request waited or was worked on."""
-        if self.arena.options.cancel.is_set():
+        if self._options.cancel.is_set():
             raise InterruptedRunError
 
     def label(self, file: Path, parameters: Mapping[str, Value]) -> str:
         """The method's label, as a worker that loads it says. Raises `HarnessError` where none loads."""
-        wanted = replace(self.arena.selection, methods=spelled(file, parameters))
+        wanted = replace(self.selection, methods=spelled(file, parameters))
         try:
             with self._lock, self._workshop() as shop:
                 self._go_on()
@@ -159,14 +146,9 @@ class HostReferee:
         return ScriptResult(found.output, why, time.monotonic() - began)
 
     def _workshop(self) -> AbstractContextManager[Workshop]:
-        options, timeout_s = self.arena.options, self.arena.selection.cell_timeout_s
-        return workshop(
-            options.store,
-            self.arena.plugins(),
-            self.arena.say,
-            isolation=options.isolation,
-            timeout_s=timeout_s,
-        )
+        store, isolation = self._options.store, self._options.isolation
+        timeout_s = self.selection.cell_timeout_s
+        return workshop(store, self._plugins(), _unheard, isolation=isolation, timeout_s=timeout_s)
 
     def _script(self, code: bytes, workspace: Path) -> CellResult | CellFailure:
         source = MethodSource(
@@ -181,7 +163,7 @@ class HostReferee:
         )
         with self._workshop() as shop:
             shop.jail.close_off([str(workspace / SHARED)])
-            plan = shop.plan(replace(self.arena.selection, methods=BESIDE[0]))
+            plan = shop.plan(replace(self.selection, methods=BESIDE[0]))
             access = tuple(sorted(plan.grants.difference(NOT_FOR_AGENTS)))
             method = PlannedMethod(SCRIPT, SCRIPT, source, {}, access=access)
             hidden = secret.of_store(shop.store)
@@ -191,7 +173,7 @@ class HostReferee:
 
     def _one_cell(self, plan: Plan, shop: Workshop) -> CellResult | CellFailure:
         """What came of the script, which is no method: it is run whatever was kept, and nothing is kept."""
-        settings, cancel = prepare_settings(plan, shop.store), self.arena.options.cancel
+        settings, cancel = prepare_settings(plan, shop.store), self._options.cancel
         bench = shop.bench(settings, cancel)
         (cell,) = Cells(plan, settings, bench, Guards(shop.plugins)).real
         assert isinstance(cell, CellRun)
@@ -232,30 +214,22 @@ def spelled(file: Path, parameters: Mapping[str, Value]) -> str:
     return ":".join([str(file), *(f"{key}={value}" for key, value in values.items())])
 
 
-def _evaluation(
-    row: document.Row,
-    setting: document.Setting,
-    results: RunResults,
-    named: Mapping[str, Any],
-    seconds: float,
-) -> Evaluation:
+def _measured(named: Evaluation, row: document.Row, results: RunResults) -> Evaluation:
+    """An evaluation with what its run came to."""
     cells = [e for e in results.ended() if e.work.cell.method.partition("[")[0] == row.method]
-    (here,) = results.settings
-    found: dict[str, Any] = dict(named) | {"label": document.label(row)}
-    told: dict[str, Any] = {
-        "verdicts": [msgspec.structs.asdict(v) for v in row.verdicts],
-        "output": "\n".join(e.outcome.output for e in cells if e.outcome.output),
-        "weak": setting.weak.mean,
-        "ceiling": setting.ceiling.mean,
-        "flops": row.compute.flops,
-        "seconds": seconds,
-    }
+    ran = replace(
+        named,
+        label=document.label(row),
+        verdicts=[msgspec.structs.asdict(v) for v in row.verdicts],
+        output="\n".join(e.outcome.output for e in cells if e.outcome.output),
+        flops=row.compute.flops,
+    )
     if row.status not in ("ok", "no-gap"):
-        return Evaluation(**found, **told, error=_why(row))
+        return replace(ran, error=_why(row))
+    (here,) = results.settings
     values = here.unpacked([e.well.scored for e in cells])
-    return Evaluation(
-        **found,
-        **told,
+    return replace(
+        ran,
         pgr=row.pgr,
         accuracy=row.transfer.mean,
         outcomes=values,
@@ -263,6 +237,10 @@ def _evaluation(
         predictions=hashlib.sha256(values.tobytes()).hexdigest(),
         teacher=row.teacher_dependence,
     )
+
+
+def _unheard(text: str) -> None:
+    """Where what a run says goes: agents ask for a run every few minutes."""
 
 
 def _why(row: document.Row) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from w2s_studies.agents.books.clock import Clock, Turns
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.lineage import Lineages
 from w2s_studies.agents.books.money import Purse
-from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.host import board
 from w2s_studies.agents.host.asking import model_of, plugins_of, selection_of
 from w2s_studies.agents.host.crew import Agent, Crew
-from w2s_studies.agents.host.referee import Arena, HostReferee, InterruptedRunError
+from w2s_studies.agents.host.referee import HostReferee, InterruptedRunError
 from w2s_studies.agents.models.loop import LanguageAgent
 from w2s_studies.agents.science import science
 from w2s_studies.agents.search.search import SearchAgent
@@ -36,86 +34,42 @@ from w2s_studies.agents.tools.tools import AgentTools
 Say = Callable[[str], None]
 
 
-def work(
-    folder: Path,
-    slots: str,
-    say: Say,
-    show: Say,
-    out: Path | None,
-    *,
-    finish: bool = False,
-    width: int | None = None,
-) -> ExitCode:
-    """Work an agent run off from where it stands; the same call goes on after a kill.
+class AgentRun:
+    """One run from where it stands: its books, its agents, its board; the same again goes on after a kill.
 
     :param finish: agents that have not ended are not asked again.
-    :param width: columns of the terminal that `show` writes to; None: lines are as long as they come.
 
     Raises `HarnessError`s for what the user can mend.
     """
-    plan = planning.read(folder)
-    return AgentRun(folder, plan, slots, say, finish=finish).work(show, out, width)
 
-
-class AgentRun:
-    """One run: its books, its agents, its board."""
-
-    def __init__(self, folder: Path, plan: AgentPlan, slots: str, say: Say, *, finish: bool = False) -> None:
-        self.folder, self.plan, self.say = folder, plan, say
+    def __init__(self, folder: Path, slots: str, say: Say, *, finish: bool) -> None:
+        self.folder, self.say = folder, say
+        self.plan = plan = planning.read(folder)
         table = planning.prices_of(folder)
-        work_left = not finish and not (folder / "done").exists()
-        self.model = model_of(plan, table) if work_left else None
-        self._work_left = work_left
+        self._done, self._ledger = folder / "done", Ledger(folder / "ledger.jsonl")
+        self._work_left = not finish and not self._done.exists()
+        self.model = model_of(plan, table) if self._work_left else None
         self.stop, self.cancel = threading.Event(), threading.Event()
-        self.referee = HostReferee(
-            Arena(
-                selection=selection_of(plan),
-                options=Options(
-                    store=Path(plan.store), slots=slots, isolation=plan.isolation, cancel=self.cancel
-                ),
-                plugins=lambda: plugins_of(plan),
-                say=lambda text: None,
-            )
-        )
+        options = Options(store=Path(plan.store), slots=slots, isolation=plan.isolation, cancel=self.cancel)
+        self.referee = HostReferee(selection_of(plan), options, lambda: plugins_of(plan))
         self.clock = Clock(self.journal("clock"), plan.hours)
         self.purse = Purse(
             self.journal("money"), table,
             rate=plan.compute_usd_per_hour, budget=plan.budget_usd, each=plan.agent_budget_usd,
         )  # fmt: skip
-        self.forum = Forum(folder, plan.names)
 
     def journal(self, name: str) -> Journal:
         """A book of the run's."""
         return Journal(self.folder / f"{name}.jsonl")
 
-    @cached_property
-    def oracle(self) -> Oracle:
-        """Over the feedback part's weak floor and ceiling, which are measured first."""
-        limits = OracleLimits(
-            self.plan.queries_per_agent, self.plan.queries_per_lineage, self.plan.queries
-        )  # fmt: skip
-        setting = self.references.settings[0]
-        return Oracle(Ledger(self.folder / "ledger.jsonl"), setting.weak.mean, setting.ceiling.mean, limits)
-
-    @cached_property
-    def references(self) -> Any:
-        """The board of vanilla and zero-shot on the feedback part."""
-        return self.referee.references()
-
-    @cached_property
-    def lineages(self) -> Lineages:
-        """Known again on resume."""
-        return Lineages(self.journal("lineages"))
-
-    @cached_property
-    def desk(self) -> Desk:
+    def _desk(self, oracle: Oracle) -> Desk:
         """What all agents share."""
         return Desk(
             folder=self.folder,
             referee=self.referee,
-            oracle=self.oracle,
-            lineages=self.lineages,
-            forum=self.forum,
+            oracle=oracle,
+            lineages=Lineages(self.journal("lineages")),
+            forum=Forum(self.folder, self.plan.names),
             evaluations=self.journal("evaluations"),
             clock=self.clock.used_s,
             charge=self.purse.compute,
@@ -123,8 +77,11 @@ class AgentRun:
             max_submissions=self.plan.max_submissions,
         )
 
-    def work(self, show: Say, out: Path | None, width: int | None = None) -> ExitCode:
-        """Agents, then the board; says what it does."""
+    def work(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
+        """Agents, then the board; says what it does.
+
+        :param width: columns of the terminal that `show` writes to; None: lines are as long as they come.
+        """
         plan = self.plan
         by = "by plain search" if plan.model is None else f"of {plan.model}"
         on = f" on {plan.pair}" if plan.pair else ""
@@ -132,16 +89,21 @@ class AgentRun:
         self.say(f"{climb} {plan.task}{on}   run {self.folder}")
         try:
             self.say("baselines of the feedback part")
-            for row in self.references.rows:
+            references = self.referee.references()
+            for row in references.rows:
                 self.say(f"  {row.method}: feedback PGR {_two(row.pgr)}")
-            assert self.oracle
+            limits = OracleLimits(plan.queries_per_agent, plan.queries_per_lineage, plan.queries)
+            (setting,) = references.settings
+            weak, ceiling = setting.weak.mean, setting.ceiling.mean
+            assert weak is not None and ceiling is not None
+            oracle = Oracle(self._ledger, weak, ceiling, limits)
             if self._work_left:
                 # while agents think, no evaluation holds the store
-                with in_use(Path(self.plan.store)):
-                    self._agents()
-            if not (self.folder / "done").exists():
-                (self.folder / "done").write_text("agents have stopped\n", encoding="ascii")
-            return self._board(show, out, width)
+                with in_use(Path(plan.store)):
+                    self._agents(self._desk(oracle))
+            if not self._done.exists():
+                self._done.write_text("agents have stopped\n", encoding="ascii")
+            return self._board(oracle, show, out or self.folder / "leaderboard.json", width)
         except (KeyboardInterrupt, InterruptedRunError):
             self.cancel.set()
             self.stop.set()
@@ -150,11 +112,11 @@ class AgentRun:
 
     # -- agents -----------------------------------------------------------------------------------------
 
-    def _agents(self) -> None:
+    def _agents(self, desk: Desk) -> None:
         """Until they have stopped for good. Raises `ModelError` where some have only paused."""
         turns, told = Turns(self.plan.names, self.stop), _Told(self.journal("evaluations"), self.say)
         crew = Crew(
-            self.plan.names, lambda name: self._agent(name, turns), turns.leave, told,
+            self.plan.names, lambda name: self._agent(name, desk, turns), turns.leave, told,
             clock=self.clock, stop=self.stop, cancel=self.cancel, say=self.say,
         )  # fmt: skip
         crew.work()
@@ -174,9 +136,9 @@ class AgentRun:
                 "with --finish it measures what was handed in."
             )
 
-    def _agent(self, name: str, turns: Turns) -> Agent:
+    def _agent(self, name: str, desk: Desk, turns: Turns) -> Agent:
         home = self.folder / "agents" / name
-        tools = AgentTools(name, self.desk, Journal(home / "answers.jsonl"))
+        tools = AgentTools(name, desk, Journal(home / "answers.jsonl"))
         transcript = Journal(home / "transcript.jsonl")
         if self.model is not None:
             return LanguageAgent(
@@ -191,22 +153,17 @@ class AgentRun:
 
     # -- the board --------------------------------------------------------------------------------------
 
-    def _board(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
+    def _board(self, oracle: Oracle, show: Say, out: Path, width: int | None) -> ExitCode:
         found = board.unique(board.handed_in(self.folder, science.known_families(self.folder)))
         if not found:
             self.say("nothing was handed in, so there is no board")
             return ExitCode.NOTHING_SELECTED
         handed = counted(len(found), "submission")
         self.say(f"{handed}: feedback, final and held-out tasks ({self.plan.held_out_tasks})")
-        ledgers = board.Ledgers(
-            attempts=self.oracle.attempts, purse=self.purse, head=Ledger(self.folder / "ledger.jsonl").head,
-        )  # fmt: skip
-        made = board.measure(
-                self.referee, self.plan, found, ledgers, out or self.folder / "leaderboard.json"
-            )  # fmt: skip
+        made = board.measure(self.referee, self.plan, found, oracle, self.purse, self._ledger.head, out)
         show(formats.render(made, "text", width))
         show(f"\n{board.as_table(made, width)}")
-        show(f"leaderboard  {out or self.folder / 'leaderboard.json'}\n")
+        show(f"leaderboard  {out}\n")
         return ExitCode.OK
 
 

@@ -42,26 +42,17 @@ class PaidCalls:
     ) -> None:
         self.model, self._talk, self._purse, self._stop, self._wait_s = model, talk, purse, stop, wait_s
 
-    def ask(
-        self,
-        purpose: str,
-        *,
-        system: str,
-        messages: Sequence[Message],
-        tools: Sequence[Mapping[str, Any]],
-        sent: int,
-        max_tokens: int,
-    ) -> Reply:
+    def ask(self, purpose: str, *, sent: int, max_tokens: int, **request: Any) -> Reply:
         """The answer, written down before it is returned; `sent` bounds the tokens of the question.
+
+        :param request: what `AgentModel.reply` takes beside `max_tokens`.
 
         Raises `BudgetReachedError` before a call that could pass a budget, `ModelError` for one that has no
         answer after all tries.
         """
         for again in range(TRIES):
             try:
-                return self._try(
-                    purpose, system=system, messages=messages, tools=tools, sent=sent, max_tokens=max_tokens
-                )
+                return self._try(purpose, min(sent, self.model.context_tokens), max_tokens, request)
             except BrokenReplyError as bad:
                 if again == TRIES - 1:
                     raise ModelError(f"{bad} ({TRIES} times). Resume later.") from bad
@@ -69,10 +60,9 @@ class PaidCalls:
                     raise
         raise AssertionError
 
-    def _try(self, purpose: str, *, sent: int, max_tokens: int, **request: Any) -> Reply:
+    def _try(self, purpose: str, sent: int, max_tokens: int, request: Mapping[str, Any]) -> Reply:
         talk, name = self._talk, self.model.name
-        answered, sent = max_tokens, min(sent, self.model.context_tokens)
-        reservation = self._purse.reserve(talk.who, name, sent, answered)
+        reservation = self._purse.reserve(talk.who, name, sent, max_tokens)
         talk.add({"kind": "asked", "n": talk.calls, "purpose": purpose, "usd": reservation.usd})
         try:
             reply = self.model.reply(max_tokens=max_tokens, **request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -222,14 +221,16 @@ def mutated(genome: Genome, rng: random.Random) -> Genome:
         return _with(genome, part, rng.choice(others), rng)
     spread = (step.high - step.low) / 5
     moved = step.rounded(min(step.high, max(step.low, genome.value(part) + rng.gauss(0, spread))))
-    return _set(genome, {f"{part}_value": moved})
+    return replace(genome, **{f"{part}_value": moved})  # type: ignore[arg-type]
 
 
 def crossed(one: Genome, other: Genome, rng: random.Random) -> Genome:
     """Each part from one of the two."""
-    chosen = {part: one if rng.random() < 0.5 else other for part in STEPS}
-    parts = {part: getattr(chosen[part], part) for part in STEPS}
-    return _set(Genome(), {**parts, **{f"{part}_value": chosen[part].value(part) for part in STEPS}})
+    made: dict[str, Any] = {}
+    for part in STEPS:
+        parent = one if rng.random() < 0.5 else other
+        made |= {part: getattr(parent, part), f"{part}_value": parent.value(part)}
+    return Genome(**made)
 
 
 def source(genome: Genome) -> str:
@@ -241,13 +242,12 @@ def source(genome: Genome) -> str:
         if step.low is not None
     ]
     body = [line for part in ("filter", "relabel") for line in steps[part].code]
-    loss = steps["loss"].code[0]
     return MODULE.format(
         title=", ".join(f"{part}: {getattr(genome, part)}" for part in STEPS),
         name=genome.name,
         fields="\n".join(fields_) or "    pass",
         body="\n".join(f"        {line}" for line in body),
-        loss=loss,
+        loss=steps["loss"].code[0],
         train="\n".join(f"        {line}" for line in steps["ensemble"].code),
     )
 
@@ -255,8 +255,4 @@ def source(genome: Genome) -> str:
 def _with(genome: Genome, part: str, production: str, rng: random.Random) -> Genome:
     step = STEPS[part][production]
     value = 0.0 if step.low is None else step.rounded(rng.uniform(step.low, step.high))
-    return _set(genome, {part: production, f"{part}_value": value})
-
-
-def _set(genome: Genome, values: Mapping[str, Any]) -> Genome:
-    return replace(genome, **values)
+    return replace(genome, **{part: production, f"{part}_value": value})  # type: ignore[arg-type]

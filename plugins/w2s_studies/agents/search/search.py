@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from w2s_harness.report.notation import counted
 from w2s_harness.run.work.seeds import named_seed
@@ -18,13 +18,6 @@ EXPLORE = 0.25
 """Share of new genomes that are drawn afresh."""
 HANDED_IN = 3
 """Methods that one search hands in at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    genome: Genome
-    told: float | None
-    """The PGR that the oracle told; None where it was not better than the best by the step."""
 
 
 class SearchAgent:
@@ -42,7 +35,8 @@ class SearchAgent:
         self._transcript = transcript
         self._replayed = len(transcript.read())
         self._calls = 0
-        self._tried: list[_Tried] = []
+        self._tried: list[tuple[Genome, float | None]] = []
+        """With the PGR that the oracle told; None where it was not better than the best by the step."""
 
     def run(self) -> None:
         """Until no query is left or it is told to stop; then it hands in."""
@@ -55,7 +49,7 @@ class SearchAgent:
             answer = self._call("evaluate", {"method_file": path, "family": genome.family})
             if "left" not in answer.facts:
                 break
-            self._tried.append(_Tried(genome, answer.facts["pgr"]))
+            self._tried.append((genome, answer.facts["pgr"]))
             if answer.facts["improved"]:
                 text = f"{asdict(genome)} was told PGR {answer.facts['pgr']:.2f} on feedback."
                 self._call("share_finding", {"kind": "result", "title": genome.name, "text": text})
@@ -84,8 +78,8 @@ class SearchAgent:
 
     def _elite(self) -> list[Genome]:
         """What was told to be better, best first: the oracle is silent about the rest."""
-        told = [t for t in self._tried if t.told is not None]
-        return [t.genome for t in sorted(told, key=lambda t: -(t.told or 0.0))[:ELITE]]
+        told = [(pgr, genome) for genome, pgr in self._tried if pgr is not None]
+        return [genome for _, genome in sorted(told, key=lambda one: -one[0])[:ELITE]]
 
     def _hand_in(self) -> None:
         """The best, then the best of other families."""

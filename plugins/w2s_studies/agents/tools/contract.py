@@ -73,9 +73,6 @@ class Evaluation:
     """(seeds, n) right 1, tie .5, wrong 0; None where it has no score."""
     groups: npt.NDArray[np.int64] | None = None
     """(n,) the question of each row."""
-    weak: float = 0.0
-    ceiling: float = 0.0
-    """Accuracies of the weak floor and the ceiling on that part."""
     predictions: str = ""
     """SHA-256 of the outcomes."""
     verdicts: Sequence[Mapping[str, Any]] = ()

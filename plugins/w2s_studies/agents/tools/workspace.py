@@ -57,7 +57,10 @@ class Workspace:
 
     def read(self, path: str) -> str:
         """A file's text."""
-        return _text(self.read_bytes(path), path)
+        try:
+            return self.read_bytes(path).decode("utf-8")
+        except UnicodeDecodeError:
+            raise WorkspaceError(f"{path} is no UTF-8 text") from None
 
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes, at most `FILE_BYTES`."""
@@ -68,7 +71,11 @@ class Workspace:
     def write(self, path: str, text: str) -> None:
         """Make or replace a file."""
         *folders, name = self._writable(path)
-        body = _bytes(text, path)
+        try:
+            body = text.encode("utf-8")
+        except UnicodeEncodeError:
+            why = "the text holds half of a surrogate pair, which is no UTF-8"
+            raise WorkspaceError(f"{path}: {why}") from None
         if len(body) > FILE_BYTES:
             raise WorkspaceError(f"{path}: {len(body)} bytes are over the {FILE_BYTES} that a file may have")
         self._check_room("/".join([*folders, name]), len(body))
@@ -108,7 +115,8 @@ class Workspace:
             for name in folders:
                 try:
                     if make:
-                        _make(name, at)
+                        with suppress(FileExistsError):
+                            os.mkdir(name, 0o755, dir_fd=at)
                     inner = os.open(name, _DIRECTORY, dir_fd=at)
                 except OSError as bad:
                     raise WorkspaceError(_said(path, bad)) from None
@@ -131,13 +139,6 @@ def _parts(path: str) -> list[str]:
         if part.startswith(".") or len(part.encode()) > _PART_BYTES:
             raise WorkspaceError(f"{part!r} is no name here: at most {_PART_BYTES} bytes, no dot in front")
     return parts
-
-
-def _make(name: str, at: int) -> None:
-    try:
-        os.mkdir(name, 0o755, dir_fd=at)
-    except FileExistsError:
-        return
 
 
 def _read(name: str, at: int, path: str) -> bytes:
@@ -181,17 +182,3 @@ def _said(path: str, bad: OSError) -> str:
     if bad.errno == errno.ENOENT:
         return f"{path}: there is no such file"
     return f"{path}: {bad.strerror}"
-
-
-def _bytes(text: str, path: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise WorkspaceError(f"{path}: the text holds half of a surrogate pair, which is no UTF-8") from None
-
-
-def _text(body: bytes, path: str) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise WorkspaceError(f"{path} is no UTF-8 text") from None

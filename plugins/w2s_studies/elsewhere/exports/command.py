@@ -36,19 +36,17 @@ def command(**flags: Any) -> int:
     """
     from w2s_harness.cli.terminal.listener import Terminal
     from w2s_harness.data.destination import folder_for
-    from w2s_studies.elsewhere.exports.exporting import Export, export_rows
+    from w2s_studies.elsewhere.exports.exporting import export_rows
 
     plugins = made(Loading, flags).plugins()
     selection = made(Selection, flags, methods=VANILLA, guards="none")
-    wanted = Export(
-        out=folder_for(flags["out"], "--out"),
-        texts=flags["texts"],
-        store=Path(flags["store"]),
-        slots=flags["slots"],
-    )
+    out, store = folder_for(flags["out"], "--out"), Path(flags["store"])
     with Terminal(0) as terminal:
         plugins.register("terminal", terminal)
-        folders = export_rows(selection, wanted, plugins, terminal.say)
+        folders = export_rows(
+            selection, plugins, terminal.say,
+            out=out, texts=flags["texts"], store=store, slots=flags["slots"],
+        )  # fmt: skip
     for folder in folders:
         click.echo(str(folder))
     return 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -27,37 +26,35 @@ HOLDOUT, TRAIN, ABOUT = "holdout.jsonl", "train_unlabel.jsonl", "setting.json"
 Line = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """What is asked for, beside the plan."""
-
-    out: Path
-    texts: bool = False
-    """Write the texts of tasks whose labels are private too."""
-    store: Path = Path(".w2s")
-    slots: str = "auto"
-
-
 def export_rows(
-    selection: Selection, wanted: Export, plugins: Plugins, say: Callable[[str], None]
+    selection: Selection,
+    plugins: Plugins,
+    say: Callable[[str], None],
+    *,
+    out: Path,
+    texts: bool,
+    store: Path,
+    slots: str,
 ) -> list[Path]:
     """Write a folder for each setting of the selection's tasks and pairs; returns them.
+
+    :param texts: write the texts of tasks whose labels are private too.
 
     Trains the teachers of the seeds where the store does not have them. Raises `UsageError` where the folder
     is taken, or a task is private and `texts` was not asked for; what `run` raises for the selection.
     """
-    if wanted.out.exists() and (not wanted.out.is_dir() or any(wanted.out.iterdir())):
-        raise UsageError(f"--out {wanted.out}: there is something already. Name a new folder.")
-    with workshop(wanted.store, plugins, say, isolation="best") as shop:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"--out {out}: there is something already. Name a new folder.")
+    with workshop(store, plugins, say, isolation="best") as shop:
         plan = shop.plan(selection)
-        _refuse_private(plan, wanted.texts)
+        _refuse_private(plan, texts)
         settings = prepare_settings(plan, shop.store)
         bench = shop.bench(settings, Event())
-        with shop.engine(bench, slot_count(wanted.slots), plan) as engine:
+        with shop.engine(bench, slot_count(slots), plan) as engine:
             teachers = [Teacher(s.ref, seed) for s in settings for seed in plan.seeds]
             engine.run(teachers, StageProgress(plugins.hook))
         shop.store.sync()
-        return [_write(setting, plan, bench, wanted.out) for setting in settings]
+        return [_write(setting, plan, bench, out) for setting in settings]
 
 
 def _refuse_private(plan: Plan, texts: bool) -> None:
@@ -74,8 +71,9 @@ def _write(setting: Setting, plan: Plan, bench: Bench, out: Path) -> Path:
     folder.mkdir(parents=True)
     holdout = _rows(setting.test, {})
     train = _rows(setting.data.texts["train_unlabel"], _weak(setting, plan, bench))
-    (folder / HOLDOUT).write_text(_lines(holdout), encoding="utf-8")
-    (folder / TRAIN).write_text(_lines(train), encoding="utf-8")
+    for name, rows in ((HOLDOUT, holdout), (TRAIN, train)):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / name).write_text(lines, encoding="utf-8")
     about = {
         "task": setting.task.id,
         "pair": setting.pair.name,
@@ -111,7 +109,3 @@ def _rows(data: Texts, weak: Mapping[int, Mapping[str, float]]) -> list[Line]:
             line["weak"] = dict(weak[i])
         lines.append(line)
     return lines
-
-
-def _lines(rows: Sequence[Line]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

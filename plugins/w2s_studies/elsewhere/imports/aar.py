@@ -1,18 +1,20 @@
-"""The published per-seed results: data sets as settings, ideas as methods."""
+"""The published per-seed results, data sets as settings and ideas as methods."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Generic
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.scoring.points.pgr import mean
+from w2s_harness.data.disk import read_bytes, shown, text_of
+from w2s_harness.data.reading.strict_json import struct_of
+from w2s_harness.scoring.points.pgr import mean, recovered
 from w2s_studies.elsewhere.imports.aar_files import (
     CeilingFile,
     Kind,
@@ -20,11 +22,18 @@ from w2s_studies.elsewhere.imports.aar_files import (
     Role,
     RunFile,
     WeakFile,
-    read,
-    wrong_pgr,
+    agrees,
 )
-from w2s_studies.elsewhere.imports.leaderboard import BySeed, Imported, ImportedRow, ImportedSetting, differs
+from w2s_studies.elsewhere.imports.leaderboard import (
+    BySeed,
+    Imported,
+    ImportedRow,
+    ImportedSetting,
+    differs,
+)
 
+MAX_BYTES = 2**27
+"""A longer file is refused."""
 WEAK, CEILING, VANILLA = "weak_artifacts", "train_ceiling", "vanilla_w2s"
 """The ideas that are no methods, and the reference."""
 _LAYOUT = "DATASET_IDEA/CONFIG/seed_N.json"
@@ -41,19 +50,24 @@ class _File(Generic[Kind]):
     found: Kind
 
 
-@dataclass(slots=True)
 class _Reading:
     """What has been read so far."""
 
-    root: Path
-    digests: dict[str, str] = field(default_factory=dict)
-    mismatches: dict[str, list[str]] = field(default_factory=dict)
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.digests: dict[str, str] = {}
+        self.mismatches: dict[str, list[str]] = {}
 
     def read(self, path: Path, kind: type[Kind]) -> Kind:
-        """A file, noted with its digest."""
-        found, data = read(path, kind)
+        """A file, noted with its digest.
+
+        Raises `DataError` naming the file, and inside it the JSON path, for what is no such file: JSON that
+        `strict_json` refuses, a missing or ill-typed field, an accuracy outside [0, 1].
+        """
+        data = read_bytes(path, MAX_BYTES, "Take soft labels out of it.")
         self.digests[path.relative_to(self.root).as_posix()] = hashlib.sha256(data).hexdigest()
-        return found
+        text = text_of(data, shown(path))
+        return struct_of(text, kind, shown(path), mend="Mend the file, or leave it out.")
 
     def mismatch(self, path: Path, what: str) -> None:
         """Note what a file contradicts."""
@@ -66,7 +80,7 @@ def read_folder(root: Path) -> Imported:
     The folder's idea is the method and the number in a file's name the seed, whatever is written inside;
     differences are `mismatches`, a line per file. Raises `DataError`, one line with the file or folder, for
     a folder without such results, an idea with no file or several configurations, a seed that comes twice,
-    files of different data sets, models or holdouts, and for what `aar_files.read` refuses.
+    files of different data sets, models or holdouts, and for what `_Reading.read` refuses.
     """
     ideas = _ideas(root)
     reading = _Reading(root)
@@ -89,10 +103,8 @@ def _setting(reading: _Reading, name: str, ideas: dict[str, Path]) -> ImportedSe
         raise DataError(f"{reading.root}: the data set {name!r} has no method. Add a folder {name}_IDEA.")
     floors = {file.seed: file.found.weak_acc for file in weak}
     tops = {file.seed: file.found.strong_acc for file in ceiling}
-    every: list[tuple[Path, Recorded]] = [(file.path, file.found) for file in weak]
-    every += [(file.path, file.found) for file in ceiling]
-    every += [(file.path, file.found) for files in methods.values() for file in files]
-    n_rows, models = _shared(every)
+    runs = chain.from_iterable(methods.values())
+    n_rows, models = _shared((file.path, file.found) for file in chain[_File[Any]](weak, ceiling, runs))
     labels = [value for file in weak if (value := file.found.hard_label_acc) is not None]
     trained = (ceiling[0] if ceiling else next(iter(methods.values()))[0]).found.config
     return ImportedSetting(
@@ -117,7 +129,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _shared(files: Sequence[tuple[Path, Recorded]]) -> tuple[int | None, tuple[str, str]]:
+def _shared(files: Iterable[tuple[Path, Recorded]]) -> tuple[int | None, tuple[str, str]]:
     """(holdout rows, (teacher, student)), which all files of a data set must agree on."""
     values: dict[str, tuple[Any, Path]] = {}
     for path, found in files:
@@ -178,8 +190,11 @@ def _off_baselines(file: _File[RunFile], weak: BySeed, ceiling: BySeed) -> list[
         if value is not None and seed in known and differs(value, known[seed]):
             said.append(f"{what} {value!r} is not that of {idea} seed {seed}")
     floor, top = found.baselines or means
-    wrong = wrong_pgr(found, floor, top) if floor is not None and top is not None else None
-    return said if wrong is None else [*said, wrong]
+    if found.pgr is not None and floor is not None and top is not None and floor != top:
+        own_pgr = recovered(found.transfer_acc, floor, top)
+        if not agrees(found.pgr, own_pgr):
+            said.append(f"pgr {found.pgr!r}, but its transfer_acc and baselines give {own_pgr:.6f}")
+    return said
 
 
 # -- marked parts of the holdout --------------------------------------------------------------------------
@@ -247,34 +262,30 @@ def _files(reading: _Reading, folder: Path, kind: type[Kind]) -> list[_File[Kind
         raise DataError(f"{configurations[0]}: no seed_N.json in it. Add the files, or remove the folder.")
     files = [found[seed] for seed in sorted(found)]
     for file in files:
-        for said in _misplaced(file.path, file.seed, file.found):
+        for said in _misplaced(file):
             reading.mismatch(file.path, said)
-        _check_alike(files[0].found, file.found, files[0].path.name, file.path)
+        for what, one, other in (
+            ("configurations", *(_configuration(f.found) for f in (files[0], file))),
+            ("data sets", files[0].found.dataset_name, file.found.dataset_name),
+        ):
+            if one != other:
+                raise DataError(f"{file.path}: mixed {what} (not those of {files[0].path.name}). Keep one.")
     _check_holes(reading, configurations[0], list(found))
     return files
 
 
-def _misplaced(path: Path, seed: int, found: Recorded) -> list[str]:
+def _misplaced(file: _File[Kind]) -> list[str]:
     """What a file says against where it lies."""
+    path, found = file.path, file.found
     key, idea = found.hyperparam_config_key, found.idea_name
     if key is not None and key != path.parent.name:
         raise DataError(f"{path}: mixed configurations ({key!r} inside). Keep one in each folder.")
-    inside = {"seed": found.seed, "config.seed": found.config.get("seed", found.seed)}
-    wrong = idea is not None and not path.parent.parent.name.endswith(f"_{idea}")
-    return [
-        *([f"idea_name is {idea!r}"] if wrong else []),
-        *(f"{name} is {value}" for name, value in inside.items() if value != seed),
-    ]
-
-
-def _check_alike(first: Recorded, found: Recorded, name: str, path: Path) -> None:
-    """Whether a file is of the configuration and data set of the first one, called `name`."""
-    for what, one, other in (
-        ("configurations", _configuration(first), _configuration(found)),
-        ("data sets", first.dataset_name, found.dataset_name),
-    ):
-        if one != other:
-            raise DataError(f"{path}: mixed {what} (not those of {name}). Keep one.")
+    said = [f"seed is {found.seed}"] if found.seed != file.seed else []
+    if found.config.get("seed", found.seed) != file.seed:
+        said.append(f"config.seed is {found.config.get('seed', found.seed)}")
+    if idea is not None and not path.parent.parent.name.endswith(f"_{idea}"):
+        said.insert(0, f"idea_name is {idea!r}")
+    return said
 
 
 def _configuration(found: Recorded) -> str:

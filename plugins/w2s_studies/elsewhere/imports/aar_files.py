@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from w2s_harness.data.disk import read_bytes, shown, text_of
-from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.report.notation import printable
-from w2s_harness.scoring.points.pgr import recovered
 from w2s_studies.elsewhere.imports.leaderboard import SAME
 
 Accuracy = Annotated[float, Meta(ge=0, le=1)]
 _MOST = 2**53
 Count = Annotated[int, Meta(ge=0, le=_MOST)]
 Rows = Annotated[int, Meta(ge=1, le=_MOST)]
-MAX_BYTES = 2**27
-"""A longer file is refused."""
 _FULL_DIGITS = 12
 """Decimals from which a number counts as written in full."""
 
@@ -137,24 +131,3 @@ def agrees(recorded: float, computed: float) -> bool:
     digits = -exponent if isinstance(exponent, int) else 0
     slack = 0.0 if digits >= _FULL_DIGITS else 0.5 * 10.0**-digits
     return abs(recorded - computed) <= slack + SAME
-
-
-def wrong_pgr(found: RunFile, weak: float, ceiling: float) -> str | None:
-    """How a recorded PGR differs from what its numbers give, or None."""
-    if found.pgr is None or ceiling == weak:
-        return None
-    own = recovered(found.transfer_acc, weak, ceiling)
-    if agrees(found.pgr, own):
-        return None
-    return f"pgr {found.pgr!r}, but its transfer_acc and baselines give {own:.6f}"
-
-
-def read(path: Path, kind: type[Kind]) -> tuple[Kind, bytes]:
-    """A file's content, and its bytes.
-
-    Raises `DataError` naming the file, and inside it the JSON path, for what is no such file: JSON that
-    `strict_json` refuses, a missing or ill-typed field, an accuracy outside [0, 1].
-    """
-    data = read_bytes(path, MAX_BYTES, "Take soft labels out of it.")
-    text = text_of(data, shown(path))
-    return struct_of(text, kind, shown(path), mend="Mend the file, or leave it out."), data
