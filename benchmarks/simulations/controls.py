@@ -14,7 +14,7 @@ import numpy as np
 
 from w2s_harness.contract.guards.balance import balanced_accuracy
 from w2s_harness.contract.kinds import VERIFY
-from w2s_harness.run.board.controls.control_verdicts import LIMIT
+from w2s_harness.run.board.control_verdicts import LIMIT
 from w2s_harness.scoring.points.accuracy import outcomes
 from w2s_harness.students.probe.probe import fit_exact
 

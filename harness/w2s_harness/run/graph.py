@@ -8,14 +8,14 @@ from typing import Any
 
 from w2s_harness.contract.plan.plan import Plan
 from w2s_harness.run.board.assemble import RunResults, unjudged
-from w2s_harness.run.board.controls.judged_controls import judged_controls
+from w2s_harness.run.board.control_verdicts import judged_controls
 from w2s_harness.run.board.rows.scored import Beside, wanted
 from w2s_harness.run.board.shared import SharedWork, shared_results
 from w2s_harness.run.cell.progress import CellProgress, Log, StageProgress
 from w2s_harness.run.judge.cells import Cells
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.stages.readouts import zero_shot_starred
-from w2s_harness.run.stages.vanilla.members import members, together
+from w2s_harness.run.stages.vanilla import members, together
 from w2s_harness.run.stages.worlds.own import calibrated
 from w2s_harness.run.work.engine import Bench, Engine
 from w2s_harness.run.work.setting.setting import Setting

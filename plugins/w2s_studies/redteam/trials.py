@@ -23,7 +23,7 @@ from w2s_harness.run.plan.selection import Loading, Options, Selection
 from w2s_harness.run.plan.specs import parse_seeds, parse_specs
 from w2s_harness.run.session import session
 from w2s_harness.run.session.choice import matches_expression
-from w2s_harness.run.session.closed import closed_paths
+from w2s_harness.run.session.workshop import closed_paths
 from w2s_studies.redteam import outcomes
 from w2s_studies.redteam.outcomes import Honest, Outcome
 from w2s_studies.redteam.suite import Laid, lay, places, together

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from w2s_harness.contract.errors import UsageError
-from w2s_harness.run.plan.adhoc import adhoc, refuse_flags, words
+from w2s_harness.run.plan.choose_pairs import adhoc, adhoc_words, refuse_flags
 from w2s_harness.run.plan.selection import Selection
 
 COMMIT = "c" * 40
@@ -19,7 +19,7 @@ def test_without_flags_models_are_asked_what_they_can():
     for model in (pair.weak, pair.strong):
         assert (model.readout, model.dtype, model.device) == ("auto", "float32", "auto")
         assert model.chat_template == "auto" and model.max_tokens == 1024 and model.revision is None
-    assert words(pair) == ["--weak", "me/weak", "--strong", "me/strong"]
+    assert adhoc_words(pair) == ["--weak", "me/weak", "--strong", "me/strong"]
 
 
 def test_flags_say_how_both_models_are_read_and_again_says_so_too(tmp_path):
@@ -36,7 +36,7 @@ def test_flags_say_how_both_models_are_read_and_again_says_so_too(tmp_path):
     assert pair.weak.templates == {"mean": {"kind": "likelihood", "statistic": "mean"}}
     asked = {"kind": "answer", "text": "{question} {candidate}? Answer:"}
     assert pair.strong.templates["asked"] == asked and list(pair.strong.templates) == ["asked", "sum"]
-    said = iter(shlex.split(shlex.join(words(pair))))
+    said = iter(shlex.split(shlex.join(adhoc_words(pair))))
     flags = {word.lstrip("-").replace("-", "_"): next(said) for word in said}
     flags["context"] = int(flags["context"])
     assert adhoc(Selection(**flags)) == pair

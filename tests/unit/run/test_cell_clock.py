@@ -13,7 +13,7 @@ import pytest
 from w2s_harness.contract.errors import WorkerError
 from w2s_harness.contract.plan.plan import LARGE_FACTOR, SERVICE_FACTOR, SMALL, Cell, Limits
 from w2s_harness.run.cell import method_cell as cell_run
-from w2s_harness.run.cell.method_cell import CellRow, CellRun
+from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.students import control
 
 
@@ -60,8 +60,7 @@ def test_the_service_is_told_and_what_ended_it_is_the_cells_error(plan, store, s
         jail=SimpleNamespace(order=lambda source: SimpleNamespace(mode="off")),
     )  # fmt: skip
     method, limits = plan.methods[0], Limits(timeout_s=2.0)
-    row = CellRow(here.ref, method, (), frozenset(), limits)
-    cell = CellRun(Cell("words", "p", method.id, 0), row)
+    cell = CellRun(Cell("words", "p", method.id, 0), here.ref, method, (), frozenset(), limits)
     found = cell.run(at)
     assert found.why == "the student service worked more than 40 s for this cell" and not found.skipped
     assert client.clocks == [400.0 if mode == "finetune" else 40.0]

@@ -204,7 +204,7 @@ def test_a_skipped_real_cell_is_no_failure_and_a_skipped_world_is(make, monkeypa
 
     cells = make()
     in_process.stock(cells.bench, cells.settings[0], (0,))
-    cell = replace(cells.real[0], of=replace(cells.real[0].of, world=world))
+    cell = replace(cells.real[0], world=world)
     at = SimpleNamespace(
         of=cells.bench.of, setting=cells.bench.setting, client=None, zygote=Zygote(),
         jail=SimpleNamespace(order=lambda source: SimpleNamespace(mode="best")),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.contract.errors import PluginError
-from w2s_harness.run.session.collecting import remarks
+from w2s_harness.run.session.choice import remarks
 
 
 def test_what_cannot_run_and_what_will_be_skipped_is_said_first(plan):

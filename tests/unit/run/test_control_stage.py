@@ -12,8 +12,7 @@ import pytest
 from w2s_harness.contract.plan.plan import PlannedTask
 from w2s_harness.data.reading.resolve import data_task
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.board.controls.gold_oracle import own_ceiling
-from w2s_harness.run.board.controls.judged_controls import judged_controls
+from w2s_harness.run.board.control_verdicts import judged_controls, own_ceiling
 from w2s_harness.run.board.shared import SharedResults, SharedWork
 from w2s_harness.run.stages import controls
 from w2s_harness.run.stages.controls import shuffled

@@ -8,7 +8,7 @@ import pytest
 from w2s_harness.contract.guards.balance import balanced_accuracy
 from w2s_harness.data.rows.gold import Gold
 from w2s_harness.data.rows.texts import TaskData, Texts
-from w2s_harness.run.board.controls.control_verdicts import (
+from w2s_harness.run.board.control_verdicts import (
     failed_control,
     noise_control,
     weak_strong_control,

@@ -14,7 +14,7 @@ from w2s_harness.data.reading.resolve import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.release import row_ids
 from w2s_harness.run.board.rows import voters
-from w2s_harness.run.board.rows.rows import Tally, reference, rows
+from w2s_harness.run.board.rows.rows import Tally, ranked, reference
 from w2s_harness.run.board.shared import SharedResults
 from w2s_harness.run.cell.worker.releasing import released
 from w2s_harness.scoring.spread.votes import Panel
@@ -87,8 +87,8 @@ def test_what_is_told_of_the_votes(made):
     assert told.noise_ceiling == pytest.approx((2 / 3 + 1 + 1 + 1 / 2 + 2 / 3) / 5)
     assert told.agreement == pytest.approx((1 / 3 + 1 + 1 + 0 + 1 / 3) / 5)
     assert told.resampled == "voters and questions" and told.reason is None
-    assert told.weak_ci[0] < np.mean(found.whole[0]) < told.weak_ci[1]
-    assert told.ceiling_ci[0] < np.mean(found.whole[1]) < told.ceiling_ci[1]
+    assert told.weak_ci[0] < np.mean(found.accuracies()[0]) < told.weak_ci[1]
+    assert told.ceiling_ci[0] < np.mean(found.accuracies()[1]) < told.ceiling_ci[1]
     assert told.largest[:4] == pytest.approx([2 / 3, 1, 1, 1 / 2])
 
 
@@ -118,7 +118,8 @@ def test_a_row_has_intervals_over_voters_and_questions(made):
     predictions = [np.where(gold == (rng.random(60) < 0.8), 0.9, 0.1) for _ in SEEDS]
     found = [replace(well(here.right(p)), scored=here.scored(p)) for p in predictions]
     method = PlannedMethod("m", "m", MethodSource("m", "m", None, None, "a" * 64), {}, track="w2s")
-    (row,) = rows([Tally(method, base, [ended(s, each) for s, each in zip(SEEDS, found, strict=True)])])
+    cells = [ended(s, each) for s, each in zip(SEEDS, found, strict=True)]
+    ((row, _),) = ranked([Tally(method, base, cells)])
     low, high = row.judged.accuracy_ci
     assert low < row.transfer.mean < high
     assert row.judged.pgr_ci[0] < row.pgr < row.judged.pgr_ci[1]

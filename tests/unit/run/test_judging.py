@@ -8,7 +8,8 @@ import pytest
 
 from w2s_harness.contract.plan.method_source import MethodSource
 from w2s_harness.contract.plan.plan import PlannedMethod
-from w2s_harness.run.judge.judging import _Case
+from w2s_harness.run.judge.gathering import Case
+from w2s_harness.run.judge.judging import verdicts_key
 
 SOURCE = MethodSource("m", "m", "dist", "1.0", "a" * 64)
 METHOD = PlannedMethod("plain", "plain", SOURCE, {})
@@ -23,7 +24,7 @@ def key(method=METHOD, *, null=(1.0, 2.0), answers="a", guards=GUARDS, seeds=(0,
     )
     ended = SimpleNamespace(work=SimpleNamespace(key="cell", method=method), error=None, skipped=None)
     gathered = SimpleNamespace(setting=setting, null_z=None if null is None else np.array(null))
-    return _Case([ended], (), {}, 1, "b" * 64, (), seeds).key(guards, gathered)
+    return verdicts_key(Case([ended], (), {}, 1, "b" * 64, (), seeds), guards, gathered)
 
 
 def test_the_same_evidence_has_the_same_key():

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from w2s_harness.run.session.plan_power import _size, detectable
+from w2s_harness.run.session.estimate import _size, detectable
 from w2s_harness.scoring.comparisons.power import Assumed, Holdout, minimum_detectable
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from ended_cells import failed, well
+from ended_cells import ended, failed, well
 
 from w2s_harness.contract.plan.method_source import MethodSource
 from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask
@@ -98,11 +98,12 @@ def results(plan: Plan, accuracies: dict[str, float], *, ceiling: float = 0.9, s
         weak_label_acc={},
         chosen={},
     )
-    cells = {}
+    rows = {}
     for cell in plan.cells():
         right = drawn(accuracies[cell.method] + 0.02 * cell.seed, shift + 20 + cell.seed)
-        cells[cell.id] = failed("no") if broken.get(cell.method) == cell.seed else well(right)
-    work = SimpleNamespace(outcomes=cells)
+        found = failed("no") if broken.get(cell.method) == cell.seed else well(right)
+        rows.setdefault((setting.id, cell.method), []).append(ended(cell.seed, found))
+    work = SimpleNamespace(ended=lambda: rows)
     return SimpleNamespace(plan=plan, settings=[setting], shared={setting.id: baseline}, work=work)
 
 

@@ -12,7 +12,7 @@ from w2s_harness.contract.plan.plan import PlannedMethod
 from w2s_harness.contract.types import Verdict
 from w2s_harness.data.rows.gold import Gold
 from w2s_harness.data.rows.texts import TaskData
-from w2s_harness.run.board.rows.rows import Tally, reference, rows, subsets
+from w2s_harness.run.board.rows.rows import Tally, ranked, reference, subsets
 from w2s_harness.run.board.shared import SharedResults
 from w2s_harness.run.work.setting.setting import Setting
 
@@ -63,7 +63,7 @@ def tally(name: str, records, base=None, *, verdicts=(), seeds=SEEDS, **method) 
 
 
 def row(made: Tally):
-    (found,) = rows([made])
+    ((found, _),) = ranked([made])
     return found
 
 
@@ -133,7 +133,7 @@ def test_rows_stand_in_order_with_failed_ones_last():
         tally("torn", [failed("x")] * 3, base),
         tally("high", [ran(0.85, s) for s in SEEDS], base),
     ]
-    found = rows(made)
+    found = [row for row, _ in ranked(made)]
     assert [r.method for r in found] == ["high", "low", "torn"]
     assert [r.rank for r in found] == [(1, 1), (2, 2), None]
 

@@ -12,7 +12,7 @@ from w2s_harness.contract.plan.method_source import MethodSource
 from w2s_harness.contract.plan.plan import Cell, PlannedMethod
 from w2s_harness.contract.types import World
 from w2s_harness.installed.distributions.metadata import OURS
-from w2s_harness.run.cell.method_cell import CellRow, CellRun
+from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.run.kept import runs, secret
 from w2s_harness.run.plan.planning import describe_plan
 from w2s_harness.run.stages.worlds.worlds import GRID, blurred, stage
@@ -63,7 +63,7 @@ def test_keys_of_shipped_cells_know_nothing_of_it_and_those_of_others_hold_its_d
 
     def key(of, hidden):
         own = secret.of_method(replace(plan, secret=hidden), of)
-        return CellRun(cell, CellRow(ref, of, (), frozenset(), plan.limits, secret=own)).key
+        return CellRun(cell, ref, of, (), frozenset(), plan.limits, secret=own).key
 
     ours, theirs = method(shipped=True), method()
     assert key(ours, "") == key(ours, HERE)

@@ -15,15 +15,14 @@ from w2s_harness.contract.types import Model, World
 from w2s_harness.run import cell as cell_room
 from w2s_harness.run import stages
 from w2s_harness.run.cell.given import GivenCell
-from w2s_harness.run.cell.method_cell import CellRow, CellRun
+from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.run.kept.secret import of_method
 from w2s_harness.run.stages.controls import GoldOracle, Noise, WeakAsStrong
 from w2s_harness.run.stages.features import Features
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher
 from w2s_harness.run.stages.tuning import Tune, TunePath
-from w2s_harness.run.stages.vanilla.members import VanillaMember
-from w2s_harness.run.stages.vanilla.vanilla import VanillaPath
+from w2s_harness.run.stages.vanilla import VanillaMember, VanillaPath
 from w2s_harness.run.stages.worlds.null import Null
 from w2s_harness.run.stages.worlds.own import OwnLabels, WorldCalibration
 from w2s_harness.run.work import code_digest
@@ -54,10 +53,8 @@ def all_works() -> set[type]:
 
 def run_of(setting, plan, *, cell=CELL, access=(), columns=(), world=None, limits=None, secret="", **method):
     planned = replace(plan.methods[0], **method)
-    row = CellRow(
-        setting.ref, planned, tuple(access), frozenset(columns), limits or plan.limits, world, secret
-    )
-    return CellRun(cell, row)
+    limits = limits or plan.limits
+    return CellRun(cell, setting.ref, planned, tuple(access), frozenset(columns), limits, world, secret)
 
 
 def one_of_each(setting, plan):
@@ -82,7 +79,6 @@ def test_a_work_is_plain_data(setting, plan):
     for work in one_of_each(setting(), plan):
         json.dumps(work.inputs())
         values = [getattr(work, field.name) for field in fields(work)]
-        values += [getattr(work.of, field.name) for field in fields(work.of)] if type(work) is CellRun else []
         assert not any(isinstance(value, np.ndarray) for value in values)
 
 

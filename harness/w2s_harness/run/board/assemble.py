@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from w2s_harness.contract.plan.plan import Plan
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report.document import document, provenance, records
 from w2s_harness.report.sentences.claims import claims_of, decided
-from w2s_harness.run.board.controls.gold_oracle import own_ceiling
+from w2s_harness.run.board.control_verdicts import own_ceiling
 from w2s_harness.run.board.rows import rows as rowing
 from w2s_harness.run.board.rows import voters
 from w2s_harness.run.board.rows.own_rows import with_own
@@ -67,9 +68,6 @@ class RunResults:
         return {ended.work.cell.id for ended in self.ended() if ended.is_well}
 
 
-_UNJUDGED = RowVerdicts()
-
-
 def assemble(
     found: RunResults,
     plugins: Plugins,
@@ -85,17 +83,13 @@ def assemble(
     :param attempts: how many attempts the store saw, by row. :param published: of `--fresh`, by row.
     :param beside: vanilla by other solvers and at the compute of other rows.
     """
-    voters = judge(found.plan, found.work, attempts=attempts, published=published)
+    voters = judge(found.work, attempts=attempts, published=published)
     references = _references(found)
     tallies = {
         name: with_own(made, found.work.own, found.readouts.get(name), found.calibrated.get(name))
         for name, made in _tallies(found, references, voters, attempts).items()
     }
-    pairs = []
-    for setting in found.settings:
-        by_id = {(t.method.name, tuple(sorted(t.method.changed.items()))): t for t in tallies[setting.id]}
-        for row in rowing.rows(tallies[setting.id]):
-            pairs.append((row, by_id[(row.method, tuple(sorted(row.parameters.items())))]))
+    pairs = [pair for setting in found.settings for pair in rowing.ranked(tallies[setting.id])]
     own = vanilla_of(tally for _, tally in pairs)
     stars = {name: with_own_vanilla(known.vanilla, own.get(name)) for name, known in found.shared.items()}
     beside = replace(beside, vanilla=stars)
@@ -139,21 +133,15 @@ def _tallies(
 ) -> dict[str, list[rowing.Tally]]:
     """The rows in the making by setting, in the order of the plan's methods."""
     cells = found.work.ended()
-    out: dict[str, list[rowing.Tally]] = {}
-    for setting in found.settings:
-        rows = [(method, (setting.id, method.id)) for method in found.plan.methods]
-        out[setting.id] = [
-            rowing.Tally(
-                method,
-                references[setting.id],
-                cells[row],
-                list(judged.get(row, _UNJUDGED).verdicts),
-                attempts.get(row, 1),
-                judged.get(row, _UNJUDGED).again,
+    out: dict[str, list[rowing.Tally]] = {setting.id: [] for setting in found.settings}
+    for setting, method in product(out, found.plan.methods):
+        row = (setting, method.id)
+        if row in cells:
+            said = judged.get(row, RowVerdicts())
+            tally = rowing.Tally(
+                method, references[setting], cells[row], list(said.verdicts), attempts.get(row, 1), said.again
             )
-            for method, row in rows
-            if row in cells
-        ]
+            out[setting].append(tally)
     return out
 
 
@@ -212,13 +200,10 @@ def _line(
 
 
 def _seed_line(seed: int, outcomes: Outcomes, accuracy: float, is_open: bool) -> document.SeedAccuracy:
+    if not is_open:
+        return document.SeedAccuracy(seed=seed, accuracy=accuracy)
     right, ties = pack(outcomes)
-    return document.SeedAccuracy(
-        seed=seed,
-        accuracy=accuracy,
-        outcomes=right if is_open else UNSET,
-        ties=ties if is_open and ties else UNSET,
-    )
+    return document.SeedAccuracy(seed=seed, accuracy=accuracy, outcomes=right, ties=ties or UNSET)
 
 
 def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
@@ -229,10 +214,7 @@ def _star(setting: Setting, star: Starred, is_open: bool) -> records.Star:
     # of a judged task `best.outcomes` are agreements, from which no decision can be read back
     shown = is_open and not setting.is_judged
     per_seed = [
-        _seed_line(seed, outcomes, float(outcomes.mean()), is_open)
-        if shown
-        else document.SeedAccuracy(seed=seed, accuracy=float(outcomes.mean()))
-        for seed, outcomes in best.outcomes.items()
+        _seed_line(seed, outcomes, float(outcomes.mean()), shown) for seed, outcomes in best.outcomes.items()
     ]
     return records.Star(name=best.name, accuracy=best.accuracy, points=points, per_seed=per_seed)
 
@@ -250,11 +232,9 @@ def _hyper(setting: Setting, baseline: SharedResults) -> provenance.Hyper:
 
 def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
     out = {}
-    for name, mask in rowing.subsets(reference.setting).items():
-        weak, ceiling = reference.accuracies(mask)
-        out[name] = document.SubsetBaseline(
-            n_test=int(mask.sum()), weak=pgr.mean(weak), ceiling=pgr.mean(ceiling)
-        )
+    for name, mask in reference.subsets.items():
+        weak, ceiling = map(pgr.mean, reference.accuracies(mask))
+        out[name] = document.SubsetBaseline(n_test=int(mask.sum()), weak=weak, ceiling=ceiling)
     return out
 
 
@@ -277,13 +257,11 @@ def _harness(plugins: Plugins) -> provenance.HarnessRecord:
     versions = {name: v for name, v in library_versions().items() if v is not None}
     loaded = [
         provenance.PluginRecord(
-            name=name,
-            distribution=facts.get("distribution"),
-            version=facts.get("version"),
+            name=name, distribution=facts.get("distribution"), version=facts.get("version"),
             sha256=facts["sha256"] or None,
         )
         for name, facts in sorted(plugins.loaded.items())
-    ]
+    ]  # fmt: skip
     return provenance.HarnessRecord(
         version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=loaded
     )

@@ -40,7 +40,6 @@ class AttemptLog:
     def __init__(self, store: Store) -> None:
         """Read the log of `store`. Raises `StoreError` where it cannot be read."""
         self._store, self._file = store, store.root / FILE
-        self._rows: dict[str, npt.NDArray[np.uint64] | None] = {}
         self._known = {line.key: line for line in read(self._file)}
 
     def listener(self, plan: Plan, settings: Sequence[Setting]) -> Callable[[Mapping[str, Any]], None]:
@@ -53,9 +52,12 @@ class AttemptLog:
             cell = cells.get(event.get("cell", ""))
             if cell is None or "accuracy" not in event or is_reference(methods[cell.method]):
                 return
-            line = _line(*where[f"{cell.task}/{cell.pair}"], methods[cell.method], None)
+            setting, here = where[f"{cell.task}/{cell.pair}"]
+            line = _line(setting, here, methods[cell.method], None)
             if line.key not in self._known:
-                self._keep_rows(where[f"{cell.task}/{cell.pair}"][0], line.holdout)
+                # once per holdout, what later ones are compared with
+                if self._store.array(rows_key(here)) is None:
+                    self._store.put_array(rows_key(here), _digests(setting))
                 self._append([line])
 
         return listen
@@ -78,41 +80,26 @@ class AttemptLog:
 
     def before(self, plan: Plan, settings: Sequence[Setting]) -> tuple[Attempt, ...]:
         """What was scored on the plan's holdouts beside the plan's own rows, in an order of its own."""
-        rows = {(f"{c.task}/{c.pair}", c.method) for c in plan.cells()}
+        planned = {(f"{c.task}/{c.pair}", c.method) for c in plan.cells()}
         found = []
         for setting in settings:
             here, models, rows_here = holdout(setting), _models(setting), _digests(setting)
-            own = {_line(setting, here, m, None).key for m in plan.methods if (setting.id, m.id) in rows}
+            own = {_line(setting, here, m, None).key for m in plan.methods if (setting.id, m.id) in planned}
+            alike = {line.holdout for line in self._known.values() if line.models == models}
+            kept = {where: self._store.array(rows_key(where)) for where in alike}
+            near = {
+                w for w, other in kept.items() if other is not None and overlap(other, rows_here) > SHARED
+            }
             found += [
                 Attempt(
-                    task=setting.task.id,
-                    pair=setting.pair.name,
-                    method=line.method,
-                    sha256=line.sha256,
-                    parameters=dict(sorted(line.parameters.items())),
-                    p=line.p,
-                    holdout=line.holdout,
+                    task=setting.task.id, pair=setting.pair.name, method=line.method, sha256=line.sha256,
+                    parameters=dict(sorted(line.parameters.items())), p=line.p, holdout=line.holdout,
                 )
                 for key, line in self._known.items()
                 if key not in own
-                and (line.holdout == here or (line.models == models and self._shares(line, rows_here)))
-            ]
+                and (line.holdout == here or (line.models == models and line.holdout in near))
+            ]  # fmt: skip
         return tuple(sorted(found, key=_order))
-
-    def _keep_rows(self, setting: Setting, where: str) -> None:
-        """Once per holdout, what later ones are compared with."""
-        if self._rows_of(where) is None:
-            self._store.put_array(rows_key(where), _digests(setting))
-            del self._rows[where]
-
-    def _rows_of(self, where: str) -> npt.NDArray[np.uint64] | None:
-        if where not in self._rows:
-            self._rows[where] = self._store.array(rows_key(where))
-        return self._rows[where]
-
-    def _shares(self, line: AttemptLine, rows: npt.NDArray[np.uint64]) -> bool:
-        other = self._rows_of(line.holdout)
-        return other is not None and overlap(other, rows) > SHARED
 
     def _append(self, lines: Sequence[AttemptLine]) -> None:
         if not lines:

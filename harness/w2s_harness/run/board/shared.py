@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from w2s_harness.contract.plan.plan import Plan
 from w2s_harness.contract.types import World
-from w2s_harness.run.stages import controls
+from w2s_harness.run.stages import controls, vanilla
 from w2s_harness.run.stages.features import READS, Features, Role
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher
 from w2s_harness.run.stages.tuning import Tune, tuned
-from w2s_harness.run.stages.vanilla import vanilla
 from w2s_harness.run.stages.worlds import own
 from w2s_harness.run.work.engine import AnyWork, Bench
 from w2s_harness.run.work.setting.setting import Setting
@@ -48,7 +47,7 @@ class SharedWork:
     def stages(self) -> list[tuple[str, list[AnyWork]]]:
         """The works of `gold` by stage; the features are among them where they are read."""
         settings, seeds, plan = self.settings, self.teachers(), self.plan
-        found: list[tuple[str, list[AnyWork]]] = [
+        return [
             ("features", [*self.features()] if self.reads_features else []),
             ("tune", [work for s in settings for work in tuned(s.ref, by_steps=self.by_steps)]),
             ("weak", [Teacher(s.ref, seed) for s in settings for seed in seeds]),
@@ -56,7 +55,6 @@ class SharedWork:
             ("vanilla*", [work for s in settings for work in self.paths(s)]),
             (ReadMargins.kind, [ReadMargins(s.ref) for s in settings]),
         ]
-        return found
 
     def features(self) -> list[Features]:
         """One for each (model, split) of the plan, biggest first; none where students are fine-tuned."""
@@ -66,14 +64,9 @@ class SharedWork:
 
     def golden_controls(self) -> list[AnyWork]:
         """The controls that are trained on gold; after `gold`, which says who has readouts."""
-        if not self.plan.controls:
-            return []
-        weak = [
-            controls.WeakAsStrong(s.ref, seed) for s in self.settings for seed in self.plan.baseline_seeds
-        ]
-        return weak + [
-            controls.GoldOracle(s.ref, seed) for s in self.settings for seed in self.oracle_seeds(s)
-        ]
+        settings, plan = self.settings if self.plan.controls else (), self.plan
+        weak = [controls.WeakAsStrong(s.ref, seed) for s in settings for seed in plan.baseline_seeds]
+        return [*weak, *(controls.GoldOracle(s.ref, seed) for s in settings for seed in self.oracle_seeds(s))]
 
     def oracle_seeds(self, setting: Setting) -> Sequence[int]:
         """Those of the gold oracle: every seed in `probe`, the first alone of a model that is fine-tuned."""

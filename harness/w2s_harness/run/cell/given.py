@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,14 +38,11 @@ class GivenCell(Work[CellResult]):
     cell: Cell
     setting: SettingRef
     method: PlannedMethod
-    _key: list[str] = field(default_factory=list, repr=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The content address of its result, made once."""
-        if not self._key:
-            self._key.append(address(self))
-        return self._key[0]
+        return address(self)
 
     @property
     def row(self) -> tuple[str, str]:

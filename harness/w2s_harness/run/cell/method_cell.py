@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import io
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.access import ASK_WEAK, columns_of, for_test_rows, opens
-from w2s_harness.contract.errors import HarnessError, ModelError, Skip, StoreError, WorkerError
+from w2s_harness.contract.errors import ModelError, Skip, StoreError, WorkerError
 from w2s_harness.contract.plan.plan import Cell, Limits, PlannedMethod
 from w2s_harness.contract.types import World
 from w2s_harness.contract.worker.wire import messages as wire
@@ -32,6 +29,7 @@ from w2s_harness.run.cell.worker.conversation import Finished, converse
 from w2s_harness.run.cell.worker.describing import wire_source
 from w2s_harness.run.cell.worker.releasing import released
 from w2s_harness.run.kept import secret
+from w2s_harness.run.kept.store import npy
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
 from w2s_harness.run.stages.features import STUDENT, reads
 from w2s_harness.run.stages.readouts import share_true
@@ -41,7 +39,6 @@ from w2s_harness.run.stages.worlds.worlds import Staged, stage, told_by
 from w2s_harness.run.work.code_digest import code_of
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
-from w2s_harness.run.work.setting.setting import digest
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Place, Work, address
 from w2s_harness.students import control
@@ -56,12 +53,18 @@ OUTPUT_LINES = 20
 
 
 @dataclass(frozen=True, eq=False)
-class CellRow:
-    """What the cells of a row in one world share."""
+class CellRun(Work[CellResult]):
+    """A method's code on one setting and seed."""
 
+    kind: ClassVar[str] = CELLS
+    place: ClassVar[Place] = "jail"
+    gives: ClassVar[type[Result]] = CellResult
+
+    cell: Cell
     setting: SettingRef
     method: PlannedMethod
     access: tuple[str, ...]
+    """What it is granted."""
     columns: frozenset[str]
     """What guards let a worker be sent of a row."""
     limits: Limits
@@ -73,66 +76,9 @@ class CellRow:
     """How many of the last lines that a worker printed are kept; None for all that it sent."""
 
     @cached_property
-    def inputs(self) -> str:
-        """Digest of the method's code and parameters, what it is given, in which world, and its limits."""
-        limits = self.limits
-        return digest(
-            [
-                self.setting.identity,
-                self.method.source.sha256,
-                dict(sorted(self.method.parameters.items())),
-                self.access,
-                self.setting.answers if "conflicts" in columns_of(self.access) else None,
-                sorted(self.columns),
-                None if self.world is None else asdict(self.world),
-                [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
-                [self.setting.share_true, self.setting.chain, self.setting.abilities],
-                secret.digest(self.secret) if self.secret else None,
-                code_of("w2s_harness"),
-            ]
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class CellRun(Work[CellResult]):
-    """A method's code on one setting and seed."""
-
-    kind: ClassVar[str] = CELLS
-    place: ClassVar[Place] = "jail"
-    gives: ClassVar[type[Result]] = CellResult
-
-    cell: Cell
-    of: CellRow
-
-    @cached_property
     def key(self) -> str:
         """The content address of its result, made once."""
         return address(self)
-
-    @property
-    def setting(self) -> SettingRef:
-        """Of its row, as all that follow."""
-        return self.of.setting
-
-    @property
-    def method(self) -> PlannedMethod:
-        """The method."""
-        return self.of.method
-
-    @property
-    def access(self) -> tuple[str, ...]:
-        """What it is granted."""
-        return self.of.access
-
-    @property
-    def world(self) -> World | None:
-        """The world; None for a real cell."""
-        return self.of.world
-
-    @property
-    def secret(self) -> str:
-        """As `secret.of_method`."""
-        return self.of.secret
 
     @property
     def stage(self) -> str:
@@ -149,17 +95,28 @@ class CellRun(Work[CellResult]):
         return self.cell.id if self.world is None else f"{self.cell.id} ({self.world.name})"
 
     def inputs(self) -> Any:
-        """Those of its row, and which of its cells it is."""
-        return [self.of.inputs, self.cell.id]
+        """The method's code and parameters, what it is given, in which world, and its limits."""
+        ref, limits = self.setting, self.limits
+        return [
+            ref.identity,
+            self.cell.id,
+            self.method.source.sha256,
+            dict(self.method.parameters),
+            self.access,
+            ref.answers if "conflicts" in columns_of(self.access) else None,
+            sorted(self.columns),
+            None if self.world is None else asdict(self.world),
+            [limits.fits, limits.epochs, limits.handles, limits.flops_over_vanilla],
+            [ref.share_true, ref.chain, ref.abilities],
+            secret.digest(self.secret) if self.secret else None,
+            code_of("w2s_harness"),
+        ]
 
     def needs(self) -> tuple[Work[Result], ...]:
         """What its world tells it, and the student's features and settings."""
-        return _needs(self.setting, self.cell.seed, self.world, self.method.may_train_by_steps)
-
-    def need_keys(self) -> Sequence[str]:
-        """The keys of `needs`, found once for all methods."""
-        by_steps = self.method.may_train_by_steps
-        return _need_keys(self.setting, self.cell.seed, self.world, by_steps)
+        ref, by_steps = self.setting, self.method.may_train_by_steps
+        told = told_by(ref, self.cell.seed, self.world)
+        return (*told, *reads(ref, *STUDENT), *tuned(ref, by_steps=by_steps))
 
     def is_sound(self, result: Result, at: Lookup) -> bool:
         """Whether its worker was locked down as it would be now."""
@@ -187,8 +144,10 @@ class CellRun(Work[CellResult]):
         except StoreError:
             raise
         except (WorkerError, ModelError, Skip) as bad:
-            why, skipped = self._ended(bad)
-            seconds = time.monotonic() - started
+            why, skipped, seconds = str(bad), isinstance(bad, Skip), time.monotonic() - started
+            if skipped and self.world is not None:
+                # a method that skips where teacher or inputs look odd would keep its audit from running
+                why, skipped = f"{SKIPPED}: {why}", False
             return CellFailure(why, skipped, self._kept(output), seconds, isolation)
         trained = watcher.trained.behind(watcher.returned)
         targets, weights = watcher.trained.looks()
@@ -208,17 +167,10 @@ class CellRun(Work[CellResult]):
             trained=ResultArray(trained.rows),
         )
 
-    def _ended(self, why: HarnessError) -> tuple[str, bool]:
-        """What a cell without predictions says of itself, and whether it was skipped."""
-        if not isinstance(why, Skip):
-            return str(why), False
-        # A method that skips where the teacher or the inputs look odd would keep its audit from running.
-        return (str(why), True) if self.world is None else (f"{SKIPPED}: {why}", False)
-
     def _kept(self, output: str) -> str:
-        if self.of.output_lines is None:
+        if self.output_lines is None:
             return output
-        return "\n".join(output.splitlines()[-self.of.output_lines :])
+        return "\n".join(output.splitlines()[-self.output_lines :])
 
     def _predict(
         self, at: At, worker: Worker, staged: Staged, watcher: _Watcher
@@ -226,18 +178,20 @@ class CellRun(Work[CellResult]):
         """The method's predictions on the holdout, in the task's own row order, and what they cost."""
         texts, client = at.setting(self.setting).data.texts, at.client
         train, test = (
-            released(split, part.shows[part.order], self.access, self.of.columns)
+            released(split, part.shows[part.order], self.access, self.columns)
             for split, part in ((texts["train_unlabel"], staged.train), (texts["test"], staged.test))
         )
         asked = self._opening(at, staged)
-        opened = client.open_cell(asked, clock_s=self.of.limits.service_s(_read(asked)))
+        # of a strong model that is only read, how large it is
+        read = None if asked.shape is None else asked.shape.parameters
+        opened = client.open_cell(asked, clock_s=self.limits.service_s(read))
         try:
             outcome = converse(
                 worker,
                 self._start(at, staged, asked, opened, train, test),
                 watcher.serve,
                 begin_test=client.begin_test,
-                clock_s=self.of.limits.timeout_s,
+                clock_s=self.limits.timeout_s,
                 cancelled=at.cancel,
                 test=test,
                 noticed=watcher.notice,
@@ -287,11 +241,11 @@ class CellRun(Work[CellResult]):
             lr=by_steps.lr,
             train=train,
             test=test if for_test_rows("while fitting") in self.access else None,
-            bait={BAIT: _npy(staged.told.bait[staged.train.order])},
+            bait={BAIT: npy(staged.told.bait[staged.train.order])},
         )
 
     def _opening(self, at: At, staged: Staged) -> control.OpenCell:
-        ref, limits, pair = self.setting, self.of.limits, at.setting(self.setting).pair
+        ref, limits, pair = self.setting, self.limits, at.setting(self.setting).pair
         return opening(
             at, ref, staged.train.reads[staged.train.order], staged.test.reads[staged.test.order],
             probe=probe_settings(at, ref, "strong", by_steps=self.method.may_train_by_steps),
@@ -302,15 +256,6 @@ class CellRun(Work[CellResult]):
             chain=tuple(pair.students),
             weak=pair.weak if opens(self.access, ASK_WEAK) else None,
         )  # fmt: skip
-
-
-def _needs(ref: SettingRef, seed: int, world: World | None, by_steps: bool) -> tuple[Work[Result], ...]:
-    return (*told_by(ref, seed, world), *reads(ref, *STUDENT), *tuned(ref, by_steps=by_steps))
-
-
-@functools.lru_cache(maxsize=2**12)
-def _need_keys(ref: SettingRef, seed: int, world: World | None, by_steps: bool) -> list[str]:
-    return [need.key for need in _needs(ref, seed, world, by_steps)]
 
 
 @dataclass(slots=True)
@@ -354,14 +299,3 @@ def _compute(meter: control.Meter) -> CellCompute:
         steps=sum(each.steps for each in meter.trained),
         epochs=sum(each.epochs for each in meter.trained),
     )
-
-
-def _read(asked: control.OpenCell) -> int | None:
-    """Parameters of the strong model where it is only read."""
-    return None if asked.shape is None else asked.shape.parameters
-
-
-def _npy(values: npt.NDArray[np.bool_]) -> bytes:
-    body = io.BytesIO()
-    np.save(body, values, allow_pickle=False)
-    return body.getvalue()

@@ -10,7 +10,7 @@ from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask, Val
 from w2s_harness.contract.types import Pair
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.cell.ended import AnyCell
-from w2s_harness.run.plan import adhoc
+from w2s_harness.run.plan.choose_pairs import adhoc_words
 from w2s_harness.run.plan.flags import flags_of
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.work.setting.setting import Setting
@@ -36,8 +36,6 @@ class Commands:
     def __init__(self, plan: Plan, settings: Sequence[Setting], plugins: Plugins) -> None:
         self._plan, self._plugins = plan, plugins
         self._settings = {setting.id: setting for setting in settings}
-        self._places = {method.id: i for i, method in enumerate(plan.methods)}
-        self._around: dict[tuple[str, str], tuple[str, str]] = {}
 
     def of(self, cells: Sequence[AnyCell], beside: Iterable[PlannedMethod]) -> str:
         """The line, quoted for a shell, for the row of `cells`.
@@ -46,28 +44,24 @@ class Commands:
         their seed, so they are the same and no longer compared with the published ones. Paths stand as they
         were typed.
         """
-        setting, plan = self._settings[cells[0].setting.id], self._plan
-        where = (setting.task.id, setting.pair.name)
-        if where not in self._around:
-            self._around[where] = self._shared(setting)
-        before, after = self._around[where]
-        methods = {m.id: m for m in (cells[0].method, *beside)}
-        chosen = sorted(methods, key=self._places.__getitem__)
-        words = ["--methods", ",".join(_method(plan.methods[self._places[name]]) for name in chosen)]
-        if self._plugins.methods_env is not None:
-            words += ["--methods-env", str(self._plugins.methods_env)]
+        setting, plan, plugins = self._settings[cells[0].setting.id], self._plan, self._plugins
+        names = {cells[0].method.id, *(method.id for method in beside)}
+        methods = ",".join(_method(method) for method in plan.methods if method.id in names)
+        words = ["w2s-harness", "run", "--tasks", _task(setting.task, plugins), *_pair(setting.pair, plugins)]
+        words += ["--methods", methods]
+        if plugins.methods_env is not None:
+            words += ["--methods-env", str(plugins.methods_env)]
         seeds = tuple(cell.cell.seed for cell in cells)
         words += ["--seeds", _list(seeds)]
         if plan.baseline_seeds != seeds:
             words += ["--baseline-seeds", _list(plan.baseline_seeds)]
-        return f"{before} {shlex.join(words)}{after}"
-
-    def _shared(self, setting: Setting) -> tuple[str, str]:
-        """What comes before and after the words of a row."""
-        before = ["w2s-harness", "run", "--tasks", _task(setting.task, self._plugins)]
-        after = [*_settings(self._plan, setting.pair), *_plugins(self._plan, self._plugins)]
-        before += _pair(setting.pair, self._plugins)
-        return shlex.join(before), "".join(f" {shlex.quote(word)}" for word in after)
+        # the flags of what differs from a run without flags
+        for flag in flags_of(Selection).values():
+            value = flag.of_row(plan, setting.pair) if flag.of_row is not None else flag.default
+            words += flag.words(value) if value != flag.default else []
+        # what was loaded beside our own plugins, and which of our guards were off
+        words += [word for name in plugins.added for word in ("-p", name)]
+        return shlex.join([*words, *(word for name in plan.guards_off for word in ("--no-guard", name))])
 
 
 def _list(seeds: Sequence[int]) -> str:
@@ -90,7 +84,7 @@ def _pair(pair: Pair, plugins: Plugins) -> list[str]:
     if usual is not None:
         words, mode, adapter = ["--pairs", name], usual.mode, usual.finetune.get("adapter")
     else:
-        words = adhoc.words(pair)
+        words = adhoc_words(pair)
     if pair.mode != mode:
         words += ["--mode", pair.mode]
     if pair.finetune.get("adapter") != adapter:
@@ -108,19 +102,3 @@ def _method(method: PlannedMethod) -> str:
 
 def _spec(name: str, values: Mapping[str, Value]) -> str:
     return name + "".join(f":{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items())
-
-
-def _settings(plan: Plan, pair: Pair) -> list[str]:
-    """The flags of what differs from a run without flags."""
-    words: list[str] = []
-    for flag in flags_of(Selection).values():
-        value = flag.of_row(plan, pair) if flag.of_row is not None else flag.default
-        if value != flag.default:
-            words += flag.words(value)
-    return words
-
-
-def _plugins(plan: Plan, plugins: Plugins) -> list[str]:
-    """What was loaded beside our own plugins, and which of our guards were off."""
-    loaded = [word for name in plugins.added for word in ("-p", name)]
-    return [*loaded, *(word for name in plan.guards_off for word in ("--no-guard", name))]

@@ -15,7 +15,7 @@ from w2s_harness.jail.showing import said
 from w2s_harness.run.cell.cell_result import CellFailure, CellResult
 from w2s_harness.run.cell.ended import AnyCell, Ended
 from w2s_harness.run.cell.given import GivenCell
-from w2s_harness.run.cell.method_cell import CellRow, CellRun
+from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.run.cell.progress import CellProgress
 from w2s_harness.run.judge.gathering import Gathered
 from w2s_harness.run.judge.guarding import Guards
@@ -65,10 +65,10 @@ class Cells:
 
     def ended(self) -> dict[RowKey, list[Ended]]:
         """The real cells by row, in the order of the plan."""
-        rows: dict[RowKey, list[Ended]] = {}
-        for cell in self.real:
-            rows.setdefault(cell.row, []).append(Ended(cell, self.outcomes[cell.cell.id]))
-        return rows
+        return {
+            row: [Ended(cell, self.outcomes[cell.cell.id]) for cell in cells]
+            for row, cells in self._rows().items()
+        }
 
     def run(self, engine: Engine, progress: CellProgress, *, reverse: bool = False) -> None:
         """Work the cells off, a failed counterfactual one twice, since it may be bad luck.
@@ -105,14 +105,9 @@ class Cells:
     # -- which cells ------------------------------------------------------------------------------------
 
     def _real(self) -> list[AnyCell]:
-        made: dict[RowKey, Callable[[Cell], AnyCell]] = {}
-        out: list[AnyCell] = []
-        for cell in self.plan.cells():
-            row = (f"{cell.task}/{cell.pair}", cell.method)
-            if row not in made:
-                made[row] = self._of_row(row)
-            out.append(made[row](cell))
-        return out
+        cells = [((f"{cell.task}/{cell.pair}", cell.method), cell) for cell in self.plan.cells()]
+        made = {row: self._of_row(row) for row in dict.fromkeys(row for row, _ in cells)}
+        return [made[row](cell) for row, cell in cells]
 
     def _of_row(self, row: RowKey, world: World | None = None) -> Callable[[Cell], AnyCell]:
         """Makes each cell of a row; what they share is found out once."""
@@ -122,9 +117,8 @@ class Cells:
         wanted = frozenset(method.access) & self.plan.grants
         access = self.guards.grant(setting.task.task, method.id, wanted)
         columns, hidden = self._columns[setting.task.id], secret.of_method(self.plan, method)
-        limits = self.plan.limits
-        shared = CellRow(setting.ref, method, access, columns, limits, world, hidden)
-        return lambda cell: CellRun(cell, shared)
+        ref, limits = setting.ref, self.plan.limits
+        return lambda cell: CellRun(cell, ref, method, access, columns, limits, world, hidden)
 
     def refusal(self, cell: AnyCell) -> CellFailure | None:
         """Why it cannot run, whatever is kept."""
@@ -139,7 +133,13 @@ class Cells:
         if lacking := beyond(method.access, cell.setting.abilities):
             return CellFailure(f"the pair '{cell.setting.pair}' cannot {lacking}", skipped=True)
         missing = sorted(set(method.access) - set(cell.access))
-        return CellFailure(_lacking(missing, self.plan.grants), skipped=True) if missing else None
+        if not missing:
+            return None
+        taken = set(missing) <= self.plan.grants
+        hint = (
+            ", which a guard takes away on this task" if taken else f": run with --grant {','.join(missing)}"
+        )
+        return CellFailure(f"needs the access {', '.join(missing)}{hint}", skipped=True)
 
     def _inspect(self) -> None:
         """Show every method's source to the guards, once the baselines are there."""
@@ -220,10 +220,3 @@ def _skip(work: AnyWork, progress: CellProgress) -> Failure | None:
     """Why a cell is not to be run after all."""
     is_idle = isinstance(work, CellRun) and work.world is not None and work.row in progress.failed_rows
     return CellFailure(ROW_FAILED, was_run=False) if is_idle else None
-
-
-def _lacking(missing: Sequence[str], granted: frozenset[str]) -> str:
-    names = ",".join(missing)
-    if set(missing) <= granted:
-        return f"needs the access {', '.join(missing)}, which a guard takes away on this task"
-    return f"needs the access {', '.join(missing)}: run with --grant {names}"

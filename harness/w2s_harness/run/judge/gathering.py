@@ -31,6 +31,26 @@ from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.setting import Setting
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row before its judges."""
+
+    cells: Sequence[Ended]
+    worlds: Sequence[Ended]
+    beside: Mapping[str, Sequence[Ended]]
+    """The cells of all methods on the setting, by method id."""
+    attempts: int
+    source_now: str
+    published: Sequence[Published]
+    seeds: Sequence[int]
+    """The plan's."""
+
+    @property
+    def method(self) -> PlannedMethod:
+        """The row's."""
+        return self.cells[0].work.method
+
+
 @dataclass(eq=False)
 class Gathered:
     """The evidence of one setting."""
@@ -43,13 +63,8 @@ class Gathered:
     @cached_property
     def view(self) -> SettingView:
         """The setting; its features are there once they were extracted."""
-        planned = self.setting.task
-        view = SettingView(
-            task=planned.task,
-            pair=self.setting.pair,
-            train=self._part("train_unlabel"),
-            test=self._part("test"),
-        )
+        train, test = self._part("train_unlabel"), self._part("test")
+        view = SettingView(task=self.setting.task.task, pair=self.setting.pair, train=train, test=test)
         return view if self.null_z is None else replace(view, null_z=self.null_z)
 
     def _part(self, split: Split) -> Part:
@@ -102,37 +117,27 @@ class Gathered:
             ),
         )
 
-    def method(
-        self,
-        method: PlannedMethod,
-        cells: Sequence[Ended],
-        worlds: Sequence[Ended],
-        beside: Mapping[str, Sequence[Ended]],
-        *,
-        attempts: int,
-        source_now: str,
-        published: Sequence[Published],
-        seeds: Sequence[int],
-    ) -> MethodEvidence:
-        """All that a method did on the setting; `beside` are the cells of the plan's methods by method id."""
+    def method(self, case: Case) -> MethodEvidence:
+        """All that a method did on the setting."""
+        honest = {
+            name: {e.seed: self.cell(e) for e in others}
+            for name, others in case.beside.items()
+            if name != case.method.id
+            and others[0].work.method.source.is_shipped
+            and all(e.is_well for e in others)
+        }
         return MethodEvidence(
             setting=self.view,
-            cells={e.seed: self.cell(e) for e in cells},
-            worlds=tuple(self.cell(e) for e in worlds if e.is_well),
+            cells={e.seed: self.cell(e) for e in case.cells},
+            worlds=tuple(self.cell(e) for e in case.worlds if e.is_well),
             failed=tuple(
                 Failed(world=e.work.world, seed=e.seed, error=e.error)
-                for e in worlds
+                for e in case.worlds
                 if e.work.world is not None and e.error is not None
             ),
-            honest={
-                name: {e.seed: self.cell(e) for e in others}
-                for name, others in beside.items()
-                if name != method.id
-                and others[0].work.method.source.is_shipped
-                and all(e.is_well for e in others)
-            },
-            attempts=attempts,
-            source_now=source_now,
-            published=tuple(published),
-            seeds=tuple(seeds),
+            honest=honest,
+            attempts=case.attempts,
+            source_now=case.source_now,
+            published=tuple(case.published),
+            seeds=tuple(case.seeds),
         )

@@ -20,7 +20,6 @@ from w2s_harness.installed.distributions.metadata import module_file
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.showing import visible
 
-"""All that a worker can be sent of a row beside its weak label."""
 MOST_WORDS = 2000
 """Characters of what a guard says."""
 
@@ -41,8 +40,7 @@ class Guards:
     @property
     def has_judges(self) -> bool:
         """Whether a guard will want to see predictions."""
-        hook = self.plugins.hook  # asked for every cell, so without the loop of `has`
-        return bool(hook.w2s_judge_run.get_hookimpls() or hook.w2s_judge_method.get_hookimpls())
+        return self.has("w2s_judge_run", "w2s_judge_method")
 
     def identity(self, task: Task) -> list[Any] | None:
         """What their verdicts hang on beside the evidence: code and settings; None with a guard of others.
@@ -71,11 +69,10 @@ class Guards:
         left = had
         for impl in getattr(self.plugins.hook, hook).get_hookimpls():
             answer = self._ask(impl, hook, task, {"task": task, what: left})
-            if isinstance(answer, Verdict) or not (answer is None or isinstance(answer, Set)):
-                bad = (
-                    answer if isinstance(answer, Verdict) else _nonsense(impl, hook, answer, "a set of names")
-                )
-                self.broken.setdefault((task.name, method), []).append(bad)
+            if not isinstance(answer, Verdict | Set | None):
+                answer = _nonsense(impl, hook, answer, "a set of names")
+            if isinstance(answer, Verdict):
+                self.broken.setdefault((task.name, method), []).append(answer)
                 left = frozenset()
             elif answer is not None:
                 left &= answer
@@ -83,9 +80,8 @@ class Guards:
 
     def inspect(self, method: PlannedMethod, view: SettingView, files: Mapping[str, bytes]) -> list[Verdict]:
         """What guards say of a method's source before it runs."""
-        return self._verdicts(
-            "w2s_inspect_method", view.task, {"method": method, "setting": view, "files": files}
-        )
+        known = {"method": method, "setting": view, "files": files}
+        return self._verdicts("w2s_inspect_method", view.task, known)
 
     def worlds(self, method: PlannedMethod, view: SettingView, seeds: Sequence[int]) -> list[World]:
         """The counterfactual cells that guards ask for, each name once."""
@@ -93,19 +89,17 @@ class Guards:
         for impl in self.plugins.hook.w2s_worlds.get_hookimpls():
             known = {"method": method, "setting": view, "seeds": seeds}
             answer = self._ask(impl, "w2s_worlds", view.task, known)
+            problem = None
             if isinstance(answer, Sequence) and all(isinstance(world, World) for world in answer):
                 problem = next(filter(None, map(_no_world, answer)), None)
                 bad = [] if problem else [w for w in answer if found.setdefault(w.name, w) != w]
                 problem = f"world '{bad[0].name}' that another guard means otherwise" if bad else problem
-            else:
-                problem = None if isinstance(answer, Verdict) else f"{type(answer).__name__}, not worlds"
-            if isinstance(answer, Verdict) or problem is not None:
-                said = (
-                    answer
-                    if isinstance(answer, Verdict)
-                    else Verdict(impl.plugin_name, "error", f"w2s_worlds() returned a {problem}")
-                )
-                self.broken.setdefault((view.task.name, method.id), []).append(said)
+            elif not isinstance(answer, Verdict):
+                problem = f"{type(answer).__name__}, not worlds"
+            if problem is not None:
+                answer = Verdict(impl.plugin_name, "error", f"w2s_worlds() returned a {problem}")
+            if isinstance(answer, Verdict):
+                self.broken.setdefault((view.task.name, method.id), []).append(answer)
         return list(found.values())
 
     def judge_cell(self, cell: Cell, evidence: CellEvidence) -> list[Verdict]:
@@ -191,7 +185,9 @@ def _odd(verdict: Verdict) -> str | None:
         if not any(type(value) is type(one) and value == one for one in known):
             shown = visible(value, limit=80) if isinstance(value, str) else type(value).__name__
             near = nearest(shown, [word for word in known if isinstance(word, str)])
-            return f"gave a verdict whose {what} is '{shown}'{near}, not {_or(known)}"
+            *others, last = map(str, known)
+            wanted = f"{', '.join(others)} or {last}"
+            return f"gave a verdict whose {what} is '{shown}'{near}, not {wanted}"
     for what, text in (("again", verdict.again), ("finding", verdict.finding)):
         if not isinstance(text, str):
             return f"gave a verdict whose {what} is no text"
@@ -199,11 +195,6 @@ def _odd(verdict: Verdict) -> str | None:
     if changed is not None and not (isinstance(changed, Real) and 0 <= changed <= 1):
         return "gave a verdict whose teacher_dependence is no share from 0 to 1"
     return None
-
-
-def _or(known: Sequence[object]) -> str:
-    *others, last = map(str, known)
-    return f"{', '.join(others)} or {last}"
 
 
 def _words(bad: BaseException) -> str:

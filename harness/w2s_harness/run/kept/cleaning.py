@@ -6,7 +6,7 @@ import datetime
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +69,21 @@ def survey(
     every = runs.all_runs(root / "runs")
     going = [run for run in _chosen(every, older_than, keep, now) if not uses.is_working(run.folder)]
     staying = [run for run in every if run not in going]
-    needed = _needed(root, staying)
+    used = {run.id: uses.keys_of(run.folder) for run in staying}
+    silent = [name for name, keys in used.items() if keys is None]
+    # of what runs use that do not say, nobody knows what is needed
+    needed = None if silent else attempt_lines.keys_of(root).union(*filter(None, used.values()))
     log, lines, wanted = _log(root, needed)
-    results = [path for path in _objects(root) if path.name.partition(".")[0] not in wanted]
+    results = [
+        path
+        for path in sorted((root / "objects").glob("??/*"))
+        if _OBJECT.fullmatch(path.name) and path.name.partition(".")[0] not in wanted and not path.is_dir()
+    ]
     leftovers = list(_leftovers(root, now))
     folders = [run.folder for run in going]
     size = sum(map(_size, (*folders, *results, *leftovers)))
     if log is not None:
         size += (root / "log.jsonl").stat().st_size - len(log)
-    silent = [run.id for run in staying if uses.keys_of(run.folder) is None]
     return Removable(folders, len(staying), results, leftovers, log, lines, size, silent)
 
 
@@ -121,24 +127,15 @@ def _chosen(
 ) -> list[runs.Run]:
     if older_than is None and keep is None:
         return []
-    newest = set(every[max(0, len(every) - keep) :]) if keep is not None else set()
-    old = (run for run in every if run not in newest)
+    old = every[: max(0, len(every) - (keep or 0))]
     return [run for run in old if older_than is None or now - runs.started(run.folder) > older_than]
 
 
-def _needed(root: Path, staying: Iterable[runs.Run]) -> set[str] | None:
-    """The keys that runs which stay, and the log of attempts, ask for; None: nobody knows."""
-    needed = attempt_lines.keys_of(root)
-    for run in staying:
-        keys = uses.keys_of(run.folder)
-        if keys is None:
-            return None
-        needed |= keys
-    return needed
-
-
 def _log(root: Path, needed: set[str] | None) -> tuple[bytes | None, int, set[str]]:
-    """The log without lines that nobody needs, how many go, and digests of the files that the rest names."""
+    """The log without lines that nobody needs, how many go, and digests of the files that the rest names.
+
+    :param needed: the keys of those that stay; None: all.
+    """
     try:
         data = (root / "log.jsonl").read_bytes()
     except FileNotFoundError:
@@ -155,12 +152,6 @@ def _log(root: Path, needed: set[str] | None) -> tuple[bytes | None, int, set[st
     wanted = {digest for line in last.values() for digest in digests(line)}
     gone = count - len(last)
     return (b"".join(line + b"\n" for line in last.values()) if gone else None), gone, wanted
-
-
-def _objects(root: Path) -> Iterator[Path]:
-    for path in sorted((root / "objects").glob("??/*")):
-        if _OBJECT.fullmatch(path.name) and not path.is_dir():
-            yield path
 
 
 def _leftovers(root: Path, now: datetime.datetime) -> Iterator[Path]:

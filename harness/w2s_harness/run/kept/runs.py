@@ -84,10 +84,7 @@ def unfinished(store: Store, print_of_command: str) -> Run | None:
 
 
 def start(store: Store, plan: Mapping[str, Any]) -> Run:
-    """A new run folder; it appears with its `plan.json` inside, or not at all.
-
-    Names sort by the time of their start, in milliseconds: `last` is the last of two runs of one second.
-    """
+    """A new run folder; it appears with its `plan.json` inside, or not at all."""
     name = run_names.drawn(datetime.datetime.now())
     hidden = Run(store.runs / f".{name}")
     with writing(store.root):

@@ -53,17 +53,13 @@ def of_store(store: Store, *, make: bool = True) -> str:
         if not file.exists():
             if not make:
                 return ""
-            _draw(store)
+            # of two hosts at once the first one's stands
+            with beside(file, f"{secrets.token_hex(32)}\n".encode(), 0o600) as waiting:
+                _put(waiting, file)
         found = read_bytes(file, 2**10, "A secret is short.").decode("utf-8", "replace").strip()
     if not _HEX.fullmatch(found):
         raise StoreError(f"{file}: not 64 hexadecimal digits. Remove it, and a new secret is drawn.")
     return found
-
-
-def _draw(store: Store) -> None:
-    """Whole or not at all; of two hosts at once the first one's stands."""
-    with beside(store.root / FILE, f"{secrets.token_hex(32)}\n".encode(), 0o600) as waiting:
-        _put(waiting, store.root / FILE)
 
 
 def _put(waiting: Path, file: Path) -> None:

@@ -89,11 +89,9 @@ class SignOffs:
 
     def shown_on(self, board: Leaderboard) -> Leaderboard:
         """The board with what was decided about each row's source; the file's word goes above the board's."""
-        return msgspec.structs.replace(board, rows=[self._reviewed(row) for row in board.rows])
-
-    def _reviewed(self, row: Row) -> Row:
-        found = self.of(row.method, row.source.sha256)
-        return row if found is None else msgspec.structs.replace(row, review=found)
+        found = [(row, self.of(row.method, row.source.sha256)) for row in board.rows]
+        rows = [msgspec.structs.replace(row, review=made) if made else row for row, made in found]
+        return msgspec.structs.replace(board, rows=rows)
 
 
 def accepted_only(board: Leaderboard) -> Leaderboard:
@@ -101,14 +99,13 @@ def accepted_only(board: Leaderboard) -> Leaderboard:
 
     Ranks, intervals and corrected p-values stay those of the whole plan.
     """
-    rows = [row for row in board.rows if is_accepted(row)]
+    rows = [row for row in board.rows if _is_accepted(row)]
     kept = {label(row) for row in rows}
     claims = [claim for claim in board.claims if claim.method in kept]
     return msgspec.structs.replace(board, rows=rows, claims=claims)
 
 
-def is_accepted(row: Row) -> bool:
-    """Whether a row's source was accepted, or is shipped and was not rejected."""
+def _is_accepted(row: Row) -> bool:
     if row.review is UNSET:
         return row.source.distribution == OURS
     return row.review.decision == "accept"

@@ -8,7 +8,6 @@ since lines are appended whole and objects are renamed into place.
 from __future__ import annotations
 
 import errno
-import functools
 import hashlib
 import io
 import json
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -36,30 +35,14 @@ _STALE_S = 3600.0
 _FSYNC_EVERY_S = 0.25
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def key_of(stage: str, inputs: Any) -> str:
-    """The content address of a stage: sha256 over its name and the canonical JSON of its inputs."""
-    return Address(stage).key(canonical(inputs))
+    """The content address of a stage: sha256 over its name and its inputs as canonical JSON."""
+    return hashlib.sha256(canonical([stage, inputs]).encode()).hexdigest()
 
 
 def canonical(value: Any) -> str:
     """The canonical JSON that keys are made of. Raises `ValueError` for a number that is not finite."""
-    return _CANONICAL.encode(value)
-
-
-class Address:
-    """The keys of one stage whose inputs, as canonical JSON, begin with the same text."""
-
-    def __init__(self, stage: str, start: str = "") -> None:
-        self._hash = hashlib.sha256(f"[{canonical(stage)},{start}".encode())
-
-    def key(self, rest: str) -> str:
-        """`key_of` the stage and the inputs whose canonical JSON is the start and `rest`."""
-        whole = self._hash.copy()
-        whole.update(f"{rest}]".encode())
-        return whole.hexdigest()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +78,7 @@ class Store:
         self._lock = threading.Lock()
         self._synced = 0.0
         self._uses = Uses()
-        self._folder = f"{self.objects}/"
-        self._seen: dict[str, tuple[int, ...]] = {}
+        self._seen: dict[Path, tuple[int, ...]] = {}
         self._check_format()
         with writing(root):
             self._held = hold(root)
@@ -105,7 +87,9 @@ class Store:
             self._log = open_lines(root / "log.jsonl")
         if not stat.S_ISREG(os.fstat(self._log).st_mode):
             raise StoreError(f"{root / 'log.jsonl'}: not a regular file. Name another store with --store.")
-        self._index = dict(self._read_log())
+        with os.fdopen(os.dup(self._log), "rb") as file:
+            file.seek(0)
+            self._index = dict(log_lines(file.read()))
         self._sweep()
 
     def get(self, key: str) -> Any | None:
@@ -144,7 +128,7 @@ class Store:
         record = self.get(key)
         if record is None:
             return None
-        return Path(self._place(record)) if self._checked(record, _digest) else None
+        return self._place(record) if self._checked(record, _digest) else None
 
     def data(self, key: str) -> bytes | None:
         """The checked bytes put under `key`, or None as for `path`; what was hashed is what is returned."""
@@ -172,7 +156,7 @@ class Store:
         if not same:
             self._warn(f"{path}: its bytes have changed since they were written; it will be computed again")
             with suppress(OSError):
-                Path(path).unlink()
+                path.unlink()
             return False
         return True
 
@@ -180,11 +164,11 @@ class Store:
         """Write bytes atomically under the digest of their content, and that digest under `key`."""
         record = self._write(data, suffix)
         self.put(key, record)
-        return self._object(**record)
+        return self._place(record)
 
     def _write(self, data: bytes, suffix: str) -> dict[str, str]:
         record = {"sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix}
-        path = self._object(**record)
+        path = self._place(record)
         with writing(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, data)
@@ -197,7 +181,7 @@ class Store:
     def array(self, key: str) -> npt.NDArray[Any] | None:
         """The array put under `key`, or None."""
         data = self.data(key)
-        return None if data is None else from_npy(data)
+        return None if data is None else _from_npy(data)
 
     def put_record(
         self, key: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, apart: Set[str]
@@ -226,7 +210,7 @@ class Store:
     def file_of(self, kept: Kept, name: str) -> Path | None:
         """The checked file of an array that has one of its own; None as for `path`."""
         record = kept.files[name]
-        return Path(self._place(record)) if self._is_sound(record) else None
+        return self._place(record) if self._is_sound(record) else None
 
     def array_of(self, kept: Kept, name: str) -> npt.NDArray[Any] | None:
         """An array of a result; None as for `path`."""
@@ -234,13 +218,13 @@ class Store:
         data = None if record is None else self._bytes(record)
         if data is None:
             return None
-        return from_npy(data if name in kept.files else msgspec.msgpack.decode(data)[name])
+        return _from_npy(data if name in kept.files else msgspec.msgpack.decode(data)[name])
 
     def _is_sound(self, record: Mapping[str, str]) -> bool:
         """Whether a file of a result is as it was; its bytes count once for as long as nobody touches it."""
         path = self._place(record)
         try:
-            seen = os.lstat(path)
+            seen = path.lstat()
         except OSError:
             return self._checked(record, _digest)
         mark = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
@@ -269,13 +253,9 @@ class Store:
                 os.close(log)
                 os.close(held)
 
-    def _object(self, sha256: str, suffix: str) -> Path:
-        return Path(self._place({"sha256": sha256, "suffix": suffix}))
-
-    def _place(self, record: Mapping[str, str]) -> str:
-        """Where a file lies; a text, since a path costs as much as opening what it names."""
+    def _place(self, record: Mapping[str, str]) -> Path:
         digest = record["sha256"]
-        return f"{self._folder}{digest[:2]}/{digest}{record['suffix']}"
+        return self.objects / digest[:2] / f"{digest}{record['suffix']}"
 
     def _check_format(self) -> None:
         file = self.root / "store.json"
@@ -304,12 +284,6 @@ class Store:
                 "Upgrade w2s-harness, or name another store with --store."
             )
 
-    def _read_log(self) -> Iterator[tuple[str, bytes]]:
-        with os.fdopen(os.dup(self._log), "rb") as file:
-            file.seek(0)
-            data = file.read()
-        yield from log_lines(data)
-
     def _sweep(self) -> None:
         """Remove what a killed writer left half-written."""
         for path in self.root.glob("**/.tmp-*"):
@@ -325,22 +299,9 @@ def npy(array: npt.NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def from_npy(data: bytes) -> npt.NDArray[Any]:
-    """The array in the bytes of an `.npy` file that `npy` wrote."""
-    start = 10 + int.from_bytes(data[8:10], "little")
-    shape, order, dtype = _header(data[:start])
-    return np.frombuffer(data, dtype, offset=start).reshape(shape, order=order).copy()
-
-
-@functools.lru_cache(maxsize=256)
-def _header(text: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
-    """Shape, order and type, read once for arrays that are alike: it takes longer than their numbers."""
-    file = io.BytesIO(text)
-    np.lib.format.read_magic(file)
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-    return shape, "F" if is_fortran else "C", dtype
+def _from_npy(data: bytes) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return found
 
 
 def _digest(file: Any) -> str:

@@ -10,7 +10,7 @@ from w2s_harness.contract.access import NAMES
 from w2s_harness.contract.errors import PluginError, StoreError, UsageError, nearest
 from w2s_harness.contract.plan.method_source import MethodSource
 from w2s_harness.contract.plan.plan import PREDICTIONS, Authorship, PlannedMethod, Value, label
-from w2s_harness.contract.worker.wire.messages import MethodInfo, Parameter
+from w2s_harness.contract.worker.wire.messages import MethodInfo
 from w2s_harness.installed import sources
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.channel import Cancelled
@@ -71,16 +71,15 @@ def _from_module(
         if source.is_file:
             raise PluginError(why)
         return [_broken(chosen, source, spec, why)]
-    names = [chosen] if chosen is not None else sorted(offered)
-    return [_planned(source, offered[name], spec, plugins) for name in names]
-
-
-def _planned(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
-    try:
-        return _planned_method(source, info, spec, plugins)
-    except PluginError as bad:
-        # not under the name that it gives itself, which may be another method's
-        return _broken(_stem(source, plugins) if source.is_file else source.name, source, spec, str(bad))
+    out = []
+    for name in [chosen] if chosen is not None else sorted(offered):
+        try:
+            out.append(_planned(source, offered[name], spec, plugins))
+        except PluginError as bad:
+            # not under the name that it gives itself, which may be another method's
+            own = _stem(source, plugins) if source.is_file else source.name
+            out.append(_broken(own, source, spec, str(bad)))
+    return out
 
 
 def _broken(name: str, source: MethodSource, spec: Spec, why: str) -> PlannedMethod:
@@ -96,7 +95,8 @@ def _stem(source: MethodSource, plugins: Plugins) -> str:
     return f"{stem}.py" if stem in plugins.methods else stem
 
 
-def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
+def _planned(source: MethodSource, info: MethodInfo, spec: Spec, plugins: Plugins) -> PlannedMethod:
+    """Raises `UsageError` for a parameter that is none, `PluginError` for what its author did wrong."""
     entry = plugins.methods.get(info.name)
     if entry is not None and source.distribution != entry.distribution:
         raise PluginError(
@@ -111,39 +111,21 @@ def _planned_method(source: MethodSource, info: MethodInfo, spec: Spec, plugins:
             raise UsageError(
                 f"{where}: no such parameter{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
             )
-        values[key] = _value(text, known[key], where)
-    changed = {k: v for k, v in values.items() if v != known[k].default}
-    return PlannedMethod(
-        label(info.name, changed),
-        info.name,
-        source,
-        values,
-        changed,
-        _known(info.access, info.name),
-        info.track,
-        info.by_steps,
-        author=_authorship(info),
-    )
-
-
-def _value(text: str, known: Parameter, where: str) -> Value:
-    """As `parse_value`; a float may be without limit (`most=inf`), and whatever its default is."""
-    if known.type == "float" and text in ("inf", "-inf", known.default):
-        return text
-    return parse_value(text, known.type, where)
-
-
-def _authorship(info: MethodInfo) -> Authorship | None:
-    if info.authored_hours is None and info.authored_usd is None:
-        return None
-    return Authorship(info.authored_by, ", ".join(info.authors), info.authored_hours, info.authored_usd)
-
-
-def _known(access: tuple[str, ...], name: str) -> tuple[str, ...]:
-    for word in access:
+        kind = known[key].type
+        # a float may be without limit (`most=inf`), and whatever its default is
+        is_open = kind == "float" and text in ("inf", "-inf", known[key].default)
+        values[key] = text if is_open else parse_value(text, kind, where)
+    for word in info.access:
         if word not in NAMES:
             raise PluginError(
-                f"method '{name}' asks for the access '{word}'{nearest(word, NAMES)}, which this version "
-                f"cannot give. It can give: {', '.join(NAMES)}."
+                f"method '{info.name}' asks for the access '{word}'{nearest(word, NAMES)}, which this "
+                f"version cannot give. It can give: {', '.join(NAMES)}."
             )
-    return access
+    changed = {k: v for k, v in values.items() if v != known[k].default}
+    hours, usd, author = info.authored_hours, info.authored_usd, None
+    if hours is not None or usd is not None:
+        author = Authorship(info.authored_by, ", ".join(info.authors), hours, usd)
+    return PlannedMethod(
+        label(info.name, changed), info.name, source, values, changed,
+        info.access, info.track, info.by_steps, author=author,
+    )  # fmt: skip

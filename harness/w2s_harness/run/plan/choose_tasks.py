@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 
 from w2s_harness.contract.errors import UsageError, nearest
@@ -65,11 +65,17 @@ def _refuse_python(path: Path) -> None:
 
 
 def _planned_task(task: Task, spec: Spec, fresh: bool, drawn: MutableMapping[str, str]) -> PlannedTask:
-    known = _settings(task)
-    given = {
-        key: _task_value(key, text, known, f"task '{task.name}', {key}")
-        for key, text in spec.parameters.items()
-    }
+    known, given = _settings(task), dict[str, Value]()
+    for key, text in spec.parameters.items():
+        where = f"task '{task.name}', {key}"
+        if key not in known:
+            raise UsageError(
+                f"{where}: no such setting{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
+            )
+        kind = type(known[key]).__name__
+        if key == "data_seed":
+            kind = "int" if text.lstrip("-").isdigit() else "str"
+        given[key] = parse_value(text, kind, where)
     exposure = task.exposure
     if fresh and "data_seed" in known:
         if "data_seed" in given:
@@ -86,14 +92,3 @@ def _settings(task: Task) -> dict[str, Value]:
     if not dataclasses.is_dataclass(task):
         return {}
     return {f.name: getattr(task, f.name) for f in dataclasses.fields(task)}
-
-
-def _task_value(key: str, text: str, known: Mapping[str, Value], where: str) -> Value:
-    if key not in known:
-        raise UsageError(
-            f"{where}: no such setting{nearest(key, known)}. It has: {', '.join(known) or 'none'}."
-        )
-    kind = type(known[key]).__name__
-    if key == "data_seed":
-        kind = "int" if text.lstrip("-").isdigit() else "str"
-    return parse_value(text, kind, where)

@@ -28,16 +28,16 @@ def build_plan(
     `drawn` holds the data seeds that an unfinished `--fresh` run drew, by task id. Raises `UsageError`,
     `PluginError` or `DataError` for what cannot be resolved, `NothingSelectedError` for an empty selection.
     """
-    seeds = parse_seeds(wanted.seeds)
+    seeds = baseline_seeds = parse_seeds(wanted.seeds)
     plugins.use_guards(wanted.guards)
-    baseline_seeds = (
-        parse_seeds(wanted.baseline_seeds, "--baseline-seeds") if wanted.baseline_seeds else seeds
-    )
+    if wanted.baseline_seeds:
+        baseline_seeds = parse_seeds(wanted.baseline_seeds, "--baseline-seeds")
     grants = grants_of(wanted.grant)
     tasks = _some(tasks_of(wanted, plugins, drawn), "task")
     tasks, pairs = choose_pairs(wanted, tasks, plugins)
     _some(pairs, "pair")
-    methods = _some(methods_of(wanted, plugins, describe), "method")
+    found = (m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe))
+    methods = _some(merged(found, lambda m: m.id, _code, "methods"), "method")
     return Plan(
         tasks=tuple(tasks),
         pairs=tuple(pairs),
@@ -74,17 +74,18 @@ def tasks_of(
         lambda t: (type(t.task), dict(t.settings), t.part, Path(t.path).resolve() if t.path else None),
         "tasks",
     )
-    _refuse_judged_feedback(tasks)
+    for task in tasks:
+        # the oracle keeps and compares which rows were right, which votes do not say
+        if task.part == "feedback" and task.task.kind == "judged":
+            raise UsageError(
+                f"task '{task.id}' is judged: agents get feedback on tasks with labels only. Name it in "
+                "--held-out-tasks instead."
+            )
     return tasks
 
 
-def methods_of(wanted: Selection, plugins: Plugins, describe: Describe) -> list[PlannedMethod]:
-    """The methods of a selection, each once. Raises as `build_plan`."""
-    specs = parse_specs(wanted.methods)
-    found = (m for spec in specs for m in choose_methods(spec, plugins, describe))
-    return merged(
-        found, lambda m: m.id, lambda m: (m.name, m.source.sha256, m.source.filename, m.error), "methods"
-    )
+def _code(method: PlannedMethod) -> tuple[str, ...]:
+    return method.name, method.source.sha256, method.source.filename, method.error
 
 
 Chosen = TypeVar("Chosen", PlannedTask, PlannedMethod, Pair)
@@ -115,20 +116,9 @@ def _counterfactuals(word: str, pairs: Sequence[Pair]) -> Counterfactuals:
     """`auto` is all where students are probes, one draw of each kind where a model is trained."""
     if word == "auto":
         return "all" if all(pair.mode == "probe" for pair in pairs) else "one"
-    for known in get_args(Counterfactuals):
-        if word == known:
-            return known  # type: ignore[no-any-return]
-    raise UsageError(f"--counterfactuals {word}: give auto, all, one or none")
-
-
-def _refuse_judged_feedback(tasks: Sequence[PlannedTask]) -> None:
-    """The oracle keeps and compares which rows were right, which votes do not say."""
-    for task in tasks:
-        if task.part == "feedback" and task.task.kind == "judged":
-            raise UsageError(
-                f"task '{task.id}' is judged: agents get feedback on tasks with labels only. Name it in "
-                "--held-out-tasks instead."
-            )
+    if word not in get_args(Counterfactuals):
+        raise UsageError(f"--counterfactuals {word}: give auto, all, one or none")
+    return word  # type: ignore[return-value]
 
 
 def grants_of(text: str) -> frozenset[str]:
@@ -141,10 +131,7 @@ def grants_of(text: str) -> frozenset[str]:
                 f"--grant {word}: this version cannot give that access{nearest(name, NAMES)}. "
                 f"It can give: {', '.join(NAMES)}."
             )
-        if word.startswith("no:"):
-            granted.discard(name)
-        else:
-            granted.add(name)
+        granted = granted - {name} if word.startswith("no:") else granted | {name}
     return frozenset(granted)
 
 
@@ -211,14 +198,10 @@ def keep(plan: Plan, wanted: Callable[[str], bool]) -> Plan:
     left: dict[str, dict[str, None]] = {}
     for cell in cells:
         left.setdefault(cell.task, {})[cell.pair] = None
-    tasks = [dataclasses.replace(t, pairs=tuple(left[t.id])) for t in plan.tasks if t.id in left]
-    pairs = {name for names in left.values() for name in names}
-    return dataclasses.replace(
-        plan,
-        tasks=tuple(tasks),
-        pairs=tuple(p for p in plan.pairs if p.name in pairs),
-        selected=frozenset(cell.id for cell in cells),
-    )
+    tasks = tuple(dataclasses.replace(t, pairs=tuple(left[t.id])) for t in plan.tasks if t.id in left)
+    pairs = tuple(p for p in plan.pairs if any(p.name in names for names in left.values()))
+    selected = frozenset(cell.id for cell in cells)
+    return dataclasses.replace(plan, tasks=tasks, pairs=pairs, selected=selected)
 
 
 def without_vanilla(plan: Plan) -> list[str]:

@@ -7,7 +7,7 @@ The host scores them as it scores a method's; where they came from, nobody here 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -74,7 +74,12 @@ def parse(data: bytes, name: str) -> Predictions:
     """The predictions in a file's bytes. Raises `DataError`, one line with `name` and the line."""
     by_seed: dict[int | None, dict[str, float]] = {}
     lines: dict[tuple[int | None, str], int] = {}
-    for number, line in _lines(data, name):
+    check_head(data[:HEAD], name)
+    for number, row in enumerate(data.split(b"\n"), 1):
+        if not row.strip():
+            continue
+        text = decoded(row.rstrip(), f"{name}:{number}")
+        line = struct_of(text, _PredictionLine, name, line=number, mend=_MEND)
         known = lines.get((line.seed, line.id))
         if known is not None:
             raise DataError(f"{name}:{number}: the row {line.id!r} stands in line {known} too. Keep one.")
@@ -85,11 +90,3 @@ def parse(data: bytes, name: str) -> Predictions:
     if not lines:
         raise DataError(f'{name}: no predictions in it. Write a line {{"id": ..., "p": ...}} for each row.')
     return Predictions(name, by_seed, lines)
-
-
-def _lines(data: bytes, name: str) -> Iterator[tuple[int, _PredictionLine]]:
-    check_head(data[:HEAD], name)
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip():
-            text = decoded(line.rstrip(), f"{name}:{number}")
-            yield number, struct_of(text, _PredictionLine, name, line=number, mend=_MEND)

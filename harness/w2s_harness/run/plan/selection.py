@@ -126,7 +126,6 @@ class Selection:
         "--guards", metavar="NAMES", default="default", completes="guards", after="plugin",
         help="default (every shipped one), all (every installed one), none, or NAME,FILE.py,...",
     )  # fmt: skip
-    """`default`, `all`, `none`, or names and files; see `Plugins.use_guards`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from w2s_harness.contract.worker.wire import parameters
 T = TypeVar("T")
 MAX_SEEDS = 1000
 """A larger count is taken for a seed that was meant."""
+_BOOLS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +89,14 @@ def parse_value(text: str, kind: str, where: str) -> Value:
     """`text` as a value of `kind` (bool, int, float, str). Raises `UsageError` naming `where`."""
     try:
         if kind == "bool":
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-                text.lower()
-            ]
+            return _BOOLS[text.lower()]
         if kind in ("int", "float") and ("_" in text or not text.isascii()):
             raise ValueError
-        if kind == "int":
-            return _held(int(text, 0), where, text)
-        if kind == "float":
-            return _held(float(text), where, text)
+        if kind in ("int", "float"):
+            return _held(int(text, 0) if kind == "int" else float(text), where, text)
     except (KeyError, ValueError):
-        raise UsageError(f"{where}: '{text}' is not {_an(kind)}") from None
+        wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}[kind]
+        raise UsageError(f"{where}: '{text}' is not {wanted}") from None
     why = parameters.problem("str", text)
     if why:
         raise UsageError(f"{where}: the value {why}")
@@ -108,41 +106,34 @@ def parse_value(text: str, kind: str, where: str) -> Value:
 def _held(number: float, where: str, text: str) -> Value:
     """`number`, which JSON and the wire can hold. Raises `UsageError`."""
     if isinstance(number, int) and abs(number) >= 2**63:
-        raise UsageError(f"{where}: '{_cut(text)}' is longer than 64 bits")
+        raise UsageError(f"{where}: '{cut(text)}' is longer than 64 bits")
     if not math.isfinite(number):
         raise UsageError(f"{where}: '{text}' is not finite")
     return number
-
-
-def _an(kind: str) -> str:
-    return {"bool": "true or false", "int": "a whole number", "float": "a number"}[kind]
 
 
 def parse_seeds(text: str, flag: str = "--seeds") -> tuple[int, ...]:
     """`5` as seeds 0 to 4, `0,1,7` as these. Raises `UsageError`, which names `flag`, for anything else."""
     words = [part.strip() for part in text.split(",") if part.strip()]
     if not words or not all(re.fullmatch(r"-?[0-9]{1,19}", word) for word in words):
-        raise UsageError(f"{flag} {_cut(text)}: give a count (5) or a list (0,1,7){_meant(text)}")
+        raise UsageError(f"{flag} {cut(text)}: give a count (5) or a list (0,1,7){_meant(text)}")
     numbers = [int(word) for word in words]
     if min(numbers) < 0 or ("," not in text and numbers == [0]):
-        raise UsageError(f"{flag} {_cut(text)}: give a count of at least 1, or a list of seeds from 0 up")
+        raise UsageError(f"{flag} {cut(text)}: give a count of at least 1, or a list of seeds from 0 up")
     if "," not in text:
-        return _counted(numbers[0], flag)
+        count = numbers[0]
+        if count > MAX_SEEDS:
+            raise UsageError(
+                f"{flag} {count}: {count} is a count of seeds, and at most {MAX_SEEDS:,} can be run; did you "
+                f"mean {count}, (with a comma: seed {count} alone)?"
+            )
+        return tuple(range(count))
     if len(numbers) > MAX_SEEDS or max(numbers) >= 2**63:
         raise UsageError(f"{flag}: give at most {MAX_SEEDS:,} seeds, each under 2**63")
     twice = next((n for n in numbers if numbers.count(n) > 1), None)
     if twice is not None:
-        raise UsageError(f"{flag} {_cut(text)}: the seed {twice} is given twice")
+        raise UsageError(f"{flag} {cut(text)}: the seed {twice} is given twice")
     return tuple(numbers)
-
-
-def _counted(count: int, flag: str) -> tuple[int, ...]:
-    if count > MAX_SEEDS:
-        raise UsageError(
-            f"{flag} {count}: {count} is a count of seeds, and at most {MAX_SEEDS:,} can be run; did you "
-            f"mean {count}, (with a comma: seed {count} alone)?"
-        )
-    return tuple(range(count))
 
 
 def _meant(text: str) -> str:
@@ -153,7 +144,8 @@ def _meant(text: str) -> str:
     return f"; did you mean {','.join(map(str, range(int(ends[1]), int(ends[2]) + 1)))}?"
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text that a message can show."""
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -171,8 +163,7 @@ def is_path(name: str, suffixes: tuple[str, ...]) -> bool:
 def merged(found: Iterable[T], ident: Callable[[T], str], same: Callable[[T], object], noun: str) -> list[T]:
     """`found` without repetitions of one thing, in the order of their first places.
 
-    :param same: what two things that have one id must agree in to be the same thing.
-    Raises `UsageError` where two different things of a plan have one id.
+    Raises `UsageError` where two have one id but differ in what `same` says of them.
     """
     kept: dict[str, T] = {}
     for item in found:

@@ -1,4 +1,4 @@
-"""Which cells of a plan are run: `-k`, `--lf`, `--reviewed-only`."""
+"""Which cells of a plan are run (`-k`, `--lf`, `--reviewed-only`), and which of these cannot."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from w2s_harness.contract.errors import NothingSelectedError, UsageError
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.errors import NothingSelectedError, PluginError, UsageError
+from w2s_harness.contract.plan.plan import Plan, PlannedMethod
 from w2s_harness.run.kept import runs
 from w2s_harness.run.kept.sign_offs import SignOffs
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.plan.planning import keep, without_vanilla
 from w2s_harness.run.plan.selection import Options
+from w2s_harness.run.plan.specs import cut
 
 _MAX_LEVELS = 50
 _MAX_WORDS = 10_000
@@ -74,17 +75,14 @@ def matches_expression(text: str) -> Callable[[str], bool]:
     Raises `UsageError` for an expression that does not parse, or is longer or deeper than one is written.
     """
     tokens = text.replace("(", " ( ").replace(")", " ) ").split()
+    shown = cut(text)
     if len(tokens) > _MAX_WORDS:
-        raise UsageError(f"-k '{_shown(text)}': {len(tokens)} words; at most {_MAX_WORDS:,} are read")
-    rest = _Expression(tokens, _shown(text))
+        raise UsageError(f"-k '{shown}': {len(tokens)} words; at most {_MAX_WORDS:,} are read")
+    rest = _Expression(tokens, shown)
     tree = rest.disjunction()
     if rest.at < len(tokens):
-        raise UsageError(f"-k '{_shown(text)}': '{tokens[rest.at]}' is out of place")
+        raise UsageError(f"-k '{shown}': '{tokens[rest.at]}' is out of place")
     return tree
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class _Expression:
@@ -132,3 +130,31 @@ class _Expression:
         if not self.takes(")"):
             raise UsageError(f"-k '{self.text}': a closing parenthesis is missing")
         return inner
+
+
+def remarks(plan: Plan, *, fresh: bool = False) -> list[str]:
+    """A line for each method that will fail, and one for those that no access is granted to.
+
+    :param fresh: whether data were to be drawn afresh; tasks that cannot be are named too.
+    Raises `PluginError` where no method of the plan can run: its first stage would be worked off for nothing.
+    """
+    used = {cell.method for cell in plan.cells()}
+    methods = [m for m in plan.methods if m.id in used]
+    broken = {m.id: m.error.partition("\n")[0] for m in methods if m.error}
+    if broken and len(broken) == len(methods):
+        first, *others = broken.values()
+        raise PluginError(first + (f" ({len(others)} more of the plan cannot run either)" if others else ""))
+    lines = [f"warning: {name} cannot run and will fail: {why}" for name, why in broken.items()]
+    lines += _lacking(plan, [m for m in methods if not m.error])
+    fixed = [task.id for task in plan.tasks if task.exposure != "fresh"] if fresh else []
+    drawn = f"note: --fresh draws nothing for {', '.join(fixed)}: no seed makes these data"
+    return [*lines, drawn] if fixed else lines
+
+
+def _lacking(plan: Plan, methods: Sequence[PlannedMethod]) -> list[str]:
+    missing = {m.id: words for m in methods if (words := sorted(set(m.access) - plan.grants))}
+    if not missing:
+        return []
+    shown = ", ".join(f"{name} ({'+'.join(words)})" for name, words in missing.items())
+    grant = ",".join(sorted({word for words in missing.values() for word in words}))
+    return [f"note: skipped for lack of access: {shown}. --grant {grant} lets them run"]

@@ -1,18 +1,24 @@
-"""What a plan would do and about what it would cost, without running it."""
+"""What a plan would do, what it could detect and about what it would cost, without running it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.report.sentences.comparing import ALPHA
+from w2s_harness.run.board.attempts import AttemptLog
 from w2s_harness.run.cell.cell_result import CellResult
-from w2s_harness.run.cell.ended import AnyCell
 from w2s_harness.run.graph import PlanWork
-from w2s_harness.run.session.plan_power import detectable
+from w2s_harness.run.kept.store import Store
+from w2s_harness.run.session.pilots import Pilots, boards_of, pilots
 from w2s_harness.run.stages.features import READS, Features
 from w2s_harness.run.stages.readouts import STAGE, ReadMargins
-from w2s_harness.run.work.engine import AnyWork, Bench
+from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.run.work.work import Work
+from w2s_harness.scoring.comparisons.power import POWER, Assumed, Holdout, minimum_detectable
 
 _CHARACTERS_PER_TOKEN = 3.0
 
@@ -46,49 +52,101 @@ def _stages(work: PlanWork) -> list[str]:
     shared, bench, cells = work.shared, work.bench, work.cells
     by_stage = dict(shared.stages()) | {"features": [*shared.features()]}
     readouts = [*by_stage.pop(ReadMargins.kind), *shared.heads()]
-    lines = [_line(name, works, bench) for name, works in by_stage.items()]
-    lines.append(_line(STAGE, readouts, bench))
+    lines = [_line(name, works, bench.has) for name, works in {**by_stage, STAGE: readouts}.items()]
     if controls := [*shared.golden_controls(), *shared.noise()]:
         left = sum(getattr(one, "draws", 1) for one in controls if not bench.has(one))
         price = f"   ({left} student{'' if left == 1 else 's'} to train)" if left else ""
-        lines.append(_line("controls", controls, bench) + price)
-    lines.append(_counted("cells", cells.real, work))
+        lines.append(_line("controls", controls, bench.has) + price)
+    lines.append(_line("cells", cells.real, cells.is_kept))
     audits, own = cells.audits(), cells.own_audits()
     if audits:
-        lines.append(f"{_counted('again', audits, work)}   (counterfactual, for the guards)")
+        lines.append(f"{_line('again', audits, cells.is_kept)}   (counterfactual, for the guards)")
     if own:
-        lines.append(f"{_counted('own', own, work)}   (counterfactual, echo and decoy)")
+        lines.append(f"{_line('own', own, cells.is_kept)}   (counterfactual, echo and decoy)")
     tokens = sum(_tokens(setting, bench) for setting in work.settings)
     past = _past([*cells.real, *audits, *own], bench)
     lines.append(f"to read   about {tokens / 1e6:.2f} million tokens{past}")
     return lines
 
 
-def _line(name: str, works: Sequence[AnyWork], bench: Bench) -> str:
-    return f"{name:<9} {len(works):>5}   kept {sum(map(bench.has, works))}"
-
-
-def _counted(name: str, cells: Sequence[AnyCell], work: PlanWork) -> str:
-    return f"{name:<9} {len(cells):>5}   kept {sum(map(work.cells.is_kept, cells))}"
+def _line(name: str, works: Sequence[Any], is_kept: Callable[[Any], bool]) -> str:
+    return f"{name:<9} {len(works):>5}   kept {sum(map(is_kept, works))}"
 
 
 def _tokens(setting: Setting, bench: Bench) -> float:
     """Tokens whose features are not in the store, from the texts' lengths."""
     total = 0.0
     for role, split in READS:
-        if setting.pair.mode == "probe" and bench.has(Features(setting.ref, role, split)):
-            continue
-        for row in setting.data.texts[split].rows:
-            prompt, *responses = row.texts().values()
-            total += sum(len(prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
+        if setting.pair.mode != "probe" or not bench.has(Features(setting.ref, role, split)):
+            for row in setting.data.texts[split].rows:
+                prompt, *responses = row.texts().values()
+                total += sum(len(prompt) + len(r) for r in responses) / _CHARACTERS_PER_TOKEN
     return total
 
 
-def _past(cells: Sequence[AnyCell], bench: Bench) -> str:
+def _past(cells: Sequence[Work[CellResult]], bench: Bench) -> str:
     """What cells of this plan took when they ran, if any has."""
     known = [bench.results.get(cell) for cell in cells]
-    seconds = [found.seconds for found in known if isinstance(found, CellResult)]
+    seconds = [found.seconds for found in known if found is not None]
     if not seconds:
         return ""
     left = (len(cells) - len(seconds)) * sum(seconds) / len(seconds)
     return f"; about {left:.0f} s of cells left, from {len(seconds)} that ran"
+
+
+def detectable(plan: Plan, settings: Sequence[Setting], store: Store) -> list[str]:
+    """A line for each setting: what a method must differ by to end significant with a chance of 80 %.
+
+    First on this training pool, then on new ones, as a claim needs it; at the level that Holm asks of the
+    first of the plan's comparisons and recorded attempts. Empty where nothing would be compared with vanilla.
+    """
+    compared, seeds = [m.id for m in plan.methods if m.id != VANILLA], len(plan.seeds)
+    if not compared or len(compared) == len(plan.methods):
+        return []
+    if seeds < 2:
+        return ["detects   no difference from vanilla: the test needs two seeds at least"]
+    m = len(compared) * len(settings) + len(AttemptLog(store).before(plan, settings))
+    level = f"alpha {ALPHA:g} / {m} comparisons (Holm)"
+    lines = [f"detects   with a chance of {100 * POWER:g} %, {level}, {seeds} seeds"]
+    boards = boards_of(store.root)
+    for setting in settings:
+        known = pilots(boards, setting.task.id, setting.pair.name, VANILLA)
+        lines.append(f"detects   {setting.id}: {_smallest(setting, known, compared, seeds, ALPHA / m)}")
+    return lines
+
+
+def _smallest(setting: Setting, known: Pilots, methods: Sequence[str], seeds: int, level: float) -> str:
+    """The smallest differences that can be seen; a range where methods' variances differ."""
+    holdout = Holdout.of(setting.test.groups)
+    measured = {p.method: p.components for p in known.found if p.method in methods}
+    cases = list(measured.values())
+    if len(measured) < len(methods):
+        cases.append(Assumed().components(holdout.rows_per_question))
+    sizes = []
+    for new_pools in (False, True):
+        least = [
+            minimum_detectable(c, seeds, holdout.questions, alpha=level, new_pools=new_pools) for c in cases
+        ]
+        sizes.append(_size(min(least), max(least), known.gap))
+    origin = "from the store" if measured else "assumed"
+    if 0 < len(measured) < len(methods):
+        origin = f"from the store for {len(measured)} of {len(methods)} methods, else assumed"
+    return f"{sizes[0]}; on new training pools, as a claim needs, {sizes[1]}; variances {origin}"
+
+
+def _size(low: float, high: float, gap: float | None) -> str:
+    """From `low` to `high` accuracy, and as PGR where the gap is known; never a number that none can have."""
+    if gap is None and low >= 1:
+        return "nothing, not even all of an accuracy's range"
+    size = f"{_span([f'{min(x, 1.0):.3f}' for x in (low, high)])} accuracy"
+    if gap is None:
+        return size
+    if low >= gap:
+        return f"nothing below 1 PGR can be seen (it takes {size}, the gap is {gap:.3f})"
+    if high >= gap:
+        return f"{size} ({low / gap:.2f} PGR; with the larger variances nothing below 1 can be seen)"
+    return f"{size} ({_span([f'{x / gap:.2f}' for x in (low, high)])} PGR)"
+
+
+def _span(ends: Sequence[str]) -> str:
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0]} to {ends[-1]}"

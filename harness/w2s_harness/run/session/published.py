@@ -10,17 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from w2s_harness.contract.guards.evidence import Published
 from w2s_harness.contract.plan.plan import Plan, PlannedTask
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.run.board.assemble import RunResults
-from w2s_harness.run.board.rows.rows import reference
-from w2s_harness.run.cell.cell_result import CellResult
+from w2s_harness.run.board.assemble import RunResults, unjudged
 from w2s_harness.run.judge.cells import RowKey
-from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.scoring.points.blocks import Block, block
 from w2s_harness.scoring.spread.pool import pgr_pools
 
 
@@ -79,26 +73,13 @@ def compare_published(fresh: RunResults, published: RunResults) -> dict[RowKey, 
 
 
 def _scores(results: RunResults) -> dict[RowKey, tuple[float, float]]:
-    """Every row's PGR and its error, in the order of the plan."""
-    plan = results.plan
+    """Every row's PGR and its error, in the order of the plan; none of a row of which a seed failed."""
     out: dict[RowKey, tuple[float, float]] = {}
-    for setting in results.settings:
-        base = reference(setting, results.shared[setting.id], plan.baseline_seeds, plan.min_gap).base
-        for method in plan.methods:
-            transfer = _transfer(results, setting, method.id)
-            score = None if transfer is None else pgr_pools(base, [transfer], min_gap=plan.min_gap)[0]
-            if score is not None and score.estimate is not None and score.normal_se is not None:
-                out[(setting.id, method.id)] = (score.estimate, score.normal_se)
+    for tally in unjudged(results):
+        base, transfer = tally.reference, tally.block
+        if transfer is None:
+            continue
+        score = pgr_pools(base.base, [transfer], min_gap=base.min_gap)[0]
+        if score.estimate is not None and score.normal_se is not None:
+            out[(base.setting.id, tally.method.id)] = (score.estimate, score.normal_se)
     return out
-
-
-def _transfer(results: RunResults, setting: Setting, method: str) -> Block | None:
-    """The outcomes of a row's cells, or None where there is none or one has failed."""
-    found: dict[int, Any] = {}
-    for cell in results.plan.cells():
-        if (f"{cell.task}/{cell.pair}", cell.method) == (setting.id, method):
-            outcome = results.work.outcomes[cell.id]
-            if not isinstance(outcome, CellResult):
-                return None
-            found[cell.seed] = setting.agreement(setting.unpacked([outcome.scored])[0])
-    return block(list(found), np.stack(list(found.values())), setting.test.groups) if found else None

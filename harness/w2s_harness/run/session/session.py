@@ -14,7 +14,7 @@ import msgspec
 
 from w2s_harness.contract.errors import ExitCode, TaskError
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan.plan import Attempt, Plan
+from w2s_harness.contract.plan.plan import Plan
 from w2s_harness.data import destination
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report import formats
@@ -23,7 +23,6 @@ from w2s_harness.run.board.assemble import RunResults, assemble
 from w2s_harness.run.board.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.run.board.rows.scored import Beside
 from w2s_harness.run.cell.given import check as check_predictions
-from w2s_harness.run.cell.progress import Log
 from w2s_harness.run.graph import PlanWork
 from w2s_harness.run.judge.cells import RowKey
 from w2s_harness.run.judge.guarding import Guards
@@ -31,8 +30,8 @@ from w2s_harness.run.kept import runs, secret
 from w2s_harness.run.kept.sign_offs import SignOffs
 from w2s_harness.run.plan.planning import describe_plan
 from w2s_harness.run.plan.selection import Options, Selection, deciding
-from w2s_harness.run.session import collecting, estimate, published
-from w2s_harness.run.session.choice import Choice
+from w2s_harness.run.session import estimate, published
+from w2s_harness.run.session.choice import Choice, remarks
 from w2s_harness.run.session.workshop import Workshop, workshop
 from w2s_harness.run.work.engine import LocalEngine
 from w2s_harness.run.work.setting.looking import Looks
@@ -100,7 +99,9 @@ class _Session:
         if self.options.plan_only:
             self.listeners.show(self._estimate(plan, settings))
             return Done(ExitCode.OK)
-        plan = replace(plan, attempts=self._frozen(plan, settings, unfinished))
+        # those of an unfinished run stand while it is the same
+        kept = frozen_before(unfinished.plan(), plan, settings) if unfinished else None
+        plan = replace(plan, attempts=self.attempts.before(plan, settings) if kept is None else kept)
         document = self._document(plan, settings, name)
         if unfinished:
             unfinished.write_plan(document)
@@ -116,50 +117,50 @@ class _Session:
         return self._finish(results, beside, published, run_)
 
     def _planned(self, unfinished: runs.Run | None) -> tuple[Plan, list[Setting]]:
-        """The plan as it was selected, its data prepared."""
+        """The plan as it was selected, without tasks whose own code does not load them, its data prepared."""
         choice = Choice(self.options, self.store, self.sign_offs, self.listeners.say)
         choice.check()
         found = self.shop.plan(self.selection, unfinished.plan()["drawn"] if unfinished else {})
         plan = choice.selected(found, unfinished)
-        for line in collecting.remarks(plan, fresh=self.selection.fresh):
+        for line in remarks(plan, fresh=self.selection.fresh):
             self.listeners.say(line)
         if secret.needed(plan.methods):
             hidden = secret.of_store(self.store, make=not self.options.plan_only)
             plan = replace(plan, secret=hidden)
         self.shop.close_off(plan)
-        with self._timed("data"):
-            plan, settings = self._prepared(plan)
-        check_predictions(plan, settings)
-        return plan, settings
-
-    def _prepared(self, plan: Plan) -> tuple[Plan, list[Setting]]:
-        """The settings, and the plan without the tasks whose own code does not load them."""
         lost: dict[str, str] = {}
-        settings = prepare_settings(plan, self.store, self.looks, lost=lost)
+        with self._timed("data"):
+            settings = prepare_settings(plan, self.store, self.looks, lost=lost)
         for why in lost.values():
             self.listeners.say(f"FAILED {why} The other tasks are run.")
         left = tuple(task for task in plan.tasks if task.id not in lost)
         plan = replace(plan, tasks=left, lost=lost)
         if lost and not any(plan.cells()):
             raise TaskError(next(iter(lost.values())))
+        check_predictions(plan, settings)
         return plan, settings
 
     def _estimate(self, plan: Plan, settings: list[Setting]) -> str:
         """What the run would do and cost; of a `--fresh` one, its published twin too."""
-        twin_plan, twin_settings = self._twin(plan)
-        bench = self.shop.bench([*settings, *twin_settings], self.options.cancel)
-        text = estimate.describe(PlanWork(plan, settings, bench, Guards(self.plugins), self.hook))
-        if twin_plan is None:
-            return text
-        twin = PlanWork(twin_plan, twin_settings, bench, Guards(self.plugins), self.hook)
-        return text + estimate.published(twin)
+        own, twin = self._works(plan, settings)
+        return estimate.describe(own) + ("" if twin is None else estimate.published(twin))
 
-    def _frozen(
-        self, plan: Plan, settings: Sequence[Setting], unfinished: runs.Run | None
-    ) -> tuple[Attempt, ...]:
-        """The attempts that the plan answers for; those of an unfinished run stand while it is the same."""
-        kept = frozen_before(unfinished.plan(), plan, settings) if unfinished else None
-        return self.attempts.before(plan, settings) if kept is None else kept
+    def _works(self, plan: Plan, settings: list[Setting]) -> tuple[PlanWork, PlanWork | None]:
+        """The works of the plan, and of the published twin of a `--fresh` one."""
+        twin = published.twin(plan, self.plugins) if self.selection.fresh else None
+        twin_settings: list[Setting] = []
+        if twin is not None:
+            try:
+                twin_settings = prepare_settings(twin, self.store, self.looks)
+            except TaskError as bad:
+                self.listeners.say(f"{bad} Nothing is compared with the published data.")
+                twin = None
+        bench = self.shop.bench([*settings, *twin_settings], self.options.cancel)
+        own = PlanWork(plan, settings, bench, Guards(self.plugins), self.hook)
+        if twin is None:
+            return own, None
+        aside = published.Aside(self.hook)
+        return own, PlanWork(twin, twin_settings, bench, Guards(self.plugins), aside)
 
     def _document(self, plan: Plan, settings: Sequence[Setting], name: str) -> dict[str, Any]:
         drawn = {t.task.name: t.settings["data_seed"] for t in plan.tasks if t.exposure == "fresh"}
@@ -182,21 +183,15 @@ class _Session:
         self, plan: Plan, settings: list[Setting], run_: runs.Run
     ) -> tuple[RunResults, Beside, Mapping[RowKey, Sequence[Published]]]:
         """Everything that is computed: of a `--fresh` run also what its rows reach on published data."""
-        twin_plan, twin_settings = self._twin(plan)
-        bench = self.shop.bench([*settings, *twin_settings], self.options.cancel)
-        own = PlanWork(plan, settings, bench, Guards(self.plugins), self.hook)
-        twin = None
-        if twin_plan is not None:
-            aside = published.Aside(self.hook)
-            twin = PlanWork(twin_plan, twin_settings, bench, Guards(self.plugins), aside)
-        with self.shop.engine(bench, self.slots, plan, looks=self.looks) as engine:
+        own, twin = self._works(plan, settings)
+        with self.shop.engine(own.bench, self.slots, plan, looks=self.looks) as engine:
             with self._timed("baselines"):
                 for each in filter(None, (own, twin)):
                     each.run_gold(engine)
             with self._timed("shared"):
                 own.run_shared(engine)
             with self._timed("cells"):
-                self._run_cells(own, engine, self._logger(run_, plan, settings))
+                self._run_cells(own, engine, run_)
             results = own.results()
             with self._timed("beside"):
                 beside = own.beside(engine, results)
@@ -204,58 +199,37 @@ class _Session:
             stopped = self.options.stop_first and any(e.error is not None for e in results.ended())
             if twin is not None and not stopped:
                 with self._timed("published"):
-                    self._run_cells(twin, engine, self._aside(run_, twin))
+                    self._run_cells(twin, engine, run_, is_twin=True)
                 compared = published.compare_published(results, twin.scores())
         self.store.sync()
-        self._note_costs(own, results, engine)
-        return results, beside, compared
-
-    def _run_cells(self, work: PlanWork, engine: LocalEngine, log: Log) -> None:
-        work.run_cells(engine, log, stop_first=self.options.stop_first, reverse=self.options.reverse)
-
-    def _note_costs(self, work: PlanWork, results: RunResults, engine: LocalEngine) -> None:
+        services = engine.services
         self.timing["service_seconds"] = {
-            "baselines": engine.services["gold"].busy_s, "cells": engine.services["student"].busy_s,
+            "baselines": services["gold"].busy_s, "cells": services["student"].busy_s,
         }  # fmt: skip
         charged = (e.result.compute.flops for e in results.ended() if e.result is not None)
         self.timing["flops"] = {
-            "computed_for_baselines": work.stages.flops, "charged_to_cells": sum(charged),
+            "computed_for_baselines": own.stages.flops, "charged_to_cells": sum(charged),
         }  # fmt: skip
+        return results, beside, compared
 
-    def _twin(self, plan: Plan) -> tuple[Plan | None, list[Setting]]:
-        """The published twin of a `--fresh` plan, and its settings."""
-        twin = published.twin(plan, self.plugins) if self.selection.fresh else None
-        if twin is None:
-            return None, []
-        try:
-            return twin, prepare_settings(twin, self.store, self.looks)
-        except TaskError as bad:
-            self.listeners.say(f"{bad} Nothing is compared with the published data.")
-            return None, []
-
-    def _logger(self, run_: runs.Run, plan: Plan, settings: Sequence[Setting]) -> Log:
-        """Writes events of cells, and an attempt as soon as one of its cells was scored."""
-        scored = self.attempts.listener(plan, settings)
+    def _run_cells(
+        self, work: PlanWork, engine: LocalEngine, run_: runs.Run, *, is_twin: bool = False
+    ) -> None:
+        """Run them, writing their events, and an attempt as soon as one of its cells was scored."""
+        scored = self.attempts.listener(work.plan, work.settings)
 
         def log(event: Mapping[str, Any]) -> None:
             scored(event)
-            run_.log(event)
-
-        return log
-
-    def _aside(self, run_: runs.Run, twin: PlanWork) -> Log:
-        """As `_logger`, of the cells on published data."""
-        scored = self.attempts.listener(twin.plan, twin.settings)
-
-        def log(event: Mapping[str, Any]) -> None:
-            scored(event)
+            if not is_twin:
+                run_.log(event)
+                return
             cell = event.get("cell")
             if cell and "error" in event:
                 first = str(event["error"]).partition("\n")[0]
                 self.listeners.say(f"on the published data: {cell}: {first}")
             run_.log({"published": cell, **{k: v for k, v in event.items() if k != "cell"}})
 
-        return log
+        work.run_cells(engine, log, stop_first=self.options.stop_first, reverse=self.options.reverse)
 
     def _finish(
         self,
@@ -264,8 +238,12 @@ class _Session:
         published: Mapping[RowKey, Sequence[Published]],
         run_: runs.Run,
     ) -> Done:
+        machine = {
+            "run": run_.id, "store": str(self.store.root), "slots": self.slots, "engine": "local",
+            "platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count(),
+        }  # fmt: skip
         board = assemble(
-            results, self.listeners.plugins, timing=self.timing, machine=self._machine(run_),
+            results, self.plugins, timing=self.timing, machine=machine,
             attempts=counts(results.plan, results.scored()), published=published, beside=beside,
         )  # fmt: skip
         board = self.sign_offs.shown_on(board)
@@ -288,17 +266,6 @@ class _Session:
         began = time.monotonic()
         yield
         self.timing.setdefault("seconds", {})[stage] = time.monotonic() - began
-
-    def _machine(self, run_: runs.Run) -> dict[str, Any]:
-        return {
-            "run": run_.id,
-            "store": str(self.store.root),
-            "slots": self.slots,
-            "engine": "local",
-            "platform": platform.platform(),
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-        }
 
 
 def _exit_code(board: document.Leaderboard, plan: Plan) -> ExitCode:

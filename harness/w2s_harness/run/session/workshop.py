@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.installed.distributions import worker_files
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.jail import Choice, Jail
 from w2s_harness.run.cell.worker.describing import Describer
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.plan.planning import build_plan
 from w2s_harness.run.plan.selection import Selection
-from w2s_harness.run.session.closed import closed_paths, plan_paths
 from w2s_harness.run.work.engine import Bench, LocalEngine
 from w2s_harness.run.work.results import Results
 from w2s_harness.run.work.setting.looking import Looks
 from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.students.checkpoints import hub
+from w2s_harness.students.checkpoints.places import is_hub_id, locate
 from w2s_harness.students.service.bounds import memory_share
 from w2s_harness.students.service.client import ServiceClient
 
@@ -33,10 +36,7 @@ class Workshop:
     plugins: Plugins
     jail: Jail
     describer: Describer
-    results: Results = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "results", Results(self.store))
+    results: Results
 
     def plan(self, selection: Selection, drawn: Mapping[str, Any] | None = None) -> Plan:
         """The plan of a selection; nothing is trained. Raises `HarnessError`."""
@@ -54,16 +54,13 @@ class Workshop:
 
     def engine(self, bench: Bench, slots: int, plan: Plan, *, looks: Looks | None = None) -> LocalEngine:
         """An engine of this process. `looks` may hand over a service that has models in memory already."""
-        threads = max(pair.threads for pair in plan.pairs)
-        memory = memory_share(slots)
+        threads, memory = max(pair.threads for pair in plan.pairs), memory_share(slots)
 
         def gold() -> ServiceClient:
             known = None if looks is None else looks.hand_over()
             return known or ServiceClient("baseline", threads=threads)
 
-        def student() -> ServiceClient:
-            return ServiceClient("worker-facing", threads=threads, memory_bytes=memory)
-
+        student = partial(ServiceClient, "worker-facing", threads=threads, memory_bytes=memory)
         return LocalEngine(bench, slots, gold=gold, student=student)
 
 
@@ -85,6 +82,23 @@ def workshop(
         jail = Jail(isolation) if timeout_s is None else Jail(isolation, cell_timeout_s=timeout_s)
         jail.close_off(closed_paths(plugins, opened))
         with Describer(opened, jail) as describer:
-            yield Workshop(opened, plugins, jail, describer)
+            yield Workshop(opened, plugins, jail, describer, Results(opened))
     finally:
         opened.close()
+
+
+def closed_paths(plugins: Plugins, store: Store) -> list[str]:
+    """The store, our own packages, and those of all installed trusted plugins."""
+    own = worker_files.own_packages()
+    return [str(store.root.absolute()), *own, *worker_files.closed_entries(plugins.trusted.values())]
+
+
+def plan_paths(plan: Plan) -> list[str]:
+    """The plan's data files and the folders of its models' weights, as far as they are on this machine."""
+    models = [model for pair in plan.pairs for model in (pair.weak, pair.strong, *pair.students)]
+    places = [place for place in map(locate, models) if place is not None]
+    places += [hub.folder(model.source) for model in models if is_hub_id(model.source)]
+    tasks = [planned.task for planned in plan.tasks]
+    files = [file for task in tasks for file in getattr(task, "files", {}).values()]
+    folders = [task.data for task in tasks if not hasattr(task, "files")]
+    return [str(path.absolute()) for path in (*places, *files, *folders) if path.exists()]

@@ -8,7 +8,6 @@ whose student could not be trained is not ok, and says why; it stops no run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +16,6 @@ import numpy.typing as npt
 
 from w2s_harness.contract.errors import ModelError, WorkerError
 from w2s_harness.contract.guards.balance import balanced_accuracy
-from w2s_harness.contract.types import Split
 from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.features import STUDENT, Role, reads
@@ -25,7 +23,7 @@ from w2s_harness.run.stages.readouts import ReadMargins
 from w2s_harness.run.stages.service_orders import training
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import probe_settings, tuned
-from w2s_harness.run.stages.vanilla.host_cell import HostCell
+from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.stages.worlds.own import own_labels, pair_and_echo
 from w2s_harness.run.work.result import Result
 from w2s_harness.run.work.seeds import named_seed
@@ -33,7 +31,6 @@ from w2s_harness.run.work.setting.setting import OnHoldout
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Failure, Place, SettingWork, Work
 from w2s_harness.scoring.points.accuracy import accuracy
-from w2s_harness.students import control
 
 Floats = npt.NDArray[np.float64]
 
@@ -82,27 +79,24 @@ class Noise(SettingWork[NoiseDraws]):
 
     def run(self, at: At) -> NoiseDraws | Failure:
         """Train vanilla on every draw."""
+        ref, setting, fits = self.setting, at.setting(self.setting), []
+        weak, labels = weak_labels(at, ref, self.seed), gold_of(setting.data, "test").labels
         try:
-            return self._fitted(at)
+            with HostCell(at, ref, self.seed) as cell:
+                for draw in range(self.draws):
+                    named = named_seed(ref.root_seed, ref.data, self.control, self.seed, draw)
+                    rng = np.random.default_rng(named)
+                    noise = shuffled(weak, rng) if self.control == SHUFFLED else rng.random(len(weak))
+                    fits.append(cell.fit(noise, seed=draw))
         except (WorkerError, ModelError) as bad:
             return Failure(str(bad))
-
-    def _fitted(self, at: At) -> NoiseDraws:
-        ref, setting = self.setting, at.setting(self.setting)
-        weak, labels = weak_labels(at, ref, self.seed), gold_of(setting.data, "test").labels
-        raw, balanced, tokens, flops = [], [], 0, 0.0
-        with HostCell(at, ref, self.seed) as cell:
-            for draw in range(self.draws):
-                rng = np.random.default_rng(
-                    named_seed(ref.root_seed, ref.data, self.control, self.seed, draw)
-                )
-                noise = shuffled(weak, rng) if self.control == SHUFFLED else rng.random(len(weak))
-                found = cell.fit(noise, seed=draw)
-                right = setting.right(found.predictions)
-                raw.append(accuracy(setting.agreement(right)))
-                balanced.append(balanced_accuracy(right, labels))
-                tokens, flops = tokens + found.tokens, flops + found.flops
-        return NoiseDraws(raw, balanced, tokens, flops)
+        right = [setting.right(found.predictions) for found in fits]
+        return NoiseDraws(
+            [accuracy(setting.agreement(each)) for each in right],
+            [balanced_accuracy(each, labels) for each in right],
+            sum(found.tokens for found in fits),
+            float(sum(found.flops for found in fits)),
+        )
 
 
 @dataclass(frozen=True)
@@ -174,15 +168,14 @@ def _trained(
 ) -> ControlStudents | Failure:
     """A student of a role for each of the labels (m,) that it is told of rows `index` (m,)."""
     setting, students, tokens, flops = at.setting(ref), {}, 0, 0.0
-    predict: Sequence[Split] = ["test"]
     try:
         for name, targets in told.items():
             asked = training(
-                at, ref, role, "train_unlabel", index, targets, predict,
+                at, ref, role, "train_unlabel", index, targets, ["test"],
                 probe=probe_settings(at, ref, role),
                 seed=named_seed(ref.root_seed, ref.data, control_name, seed),
             )  # fmt: skip
-            found: control.PredictedRows = at.client.fit_predict(asked)
+            found = at.client.fit_predict(asked)
             students[name] = setting.scored(unpack(found.values[0]))
             tokens, flops = tokens + found.meter.tokens, flops + found.meter.flops
     except (WorkerError, ModelError) as bad:

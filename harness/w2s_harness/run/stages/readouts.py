@@ -21,7 +21,7 @@ from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.run.stages.features import STUDENT, reads
 from w2s_harness.run.stages.service_orders import opening
 from w2s_harness.run.stages.tuning import tuned
-from w2s_harness.run.stages.vanilla.host_cell import HostCell
+from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.results import Results
 from w2s_harness.run.work.setting.setting_ref import SettingRef

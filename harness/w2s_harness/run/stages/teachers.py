@@ -135,3 +135,18 @@ def weak_labels(at: Lookup, ref: SettingRef, seed: int) -> Floats:
     """(m,) the teacher's own labels of the rows that the seed trains on."""
     drawn = at.setting(ref).draw("train_unlabel", seed)
     return at.of(Teacher(ref, seed)).labels.floats[drawn]
+
+
+def canary(
+    at: Lookup, ref: SettingRef, seed: int, drawn: npt.NDArray[np.int64], own: Floats
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The counterfactual teacher `canary`: wrong where only somebody who knows the gold could be right.
+
+    The weak labels (m,), wrong on every row that the ceiling gets wrong though trained on it, and where.
+
+    :param drawn: (m,) rows of train_unlabel. :param own: (m,) the teacher's own labels.
+    """
+    gold = gold_of(at.setting(ref).data, "train_unlabel").labels[drawn]
+    top = at.of(Ceiling(ref, seed, with_train=True)).train
+    missed = np.zeros(len(gold), bool) if top is None else (top.floats[drawn] > 0.5) != gold
+    return np.where(missed & ((own > 0.5) == gold), 1 - own, own), missed

@@ -8,7 +8,7 @@ chosen against their own gold labels, each at its best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ from w2s_harness.run.work.result import Result
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.students import control
-from w2s_harness.students.probe.choosing import Rule
 
 Fits = Literal["weak", "strong", "ceiling"]
 """Whose settings a fit has: the ceiling is the strong student with a C of its own."""
@@ -72,11 +71,11 @@ class Tune(SettingWork[Chosen]):
 
     def run(self, at: At) -> Chosen:
         """C of teacher and ceiling against gold, of the student against weak labels."""
-        data = at.setting(self.setting).data
-        teacher = self._tuned(at, "weak", "train_label", gold_of(data, "train_label").targets)
-        weak = weak_labels_of_all(at, self.setting, teacher.settings["c"])
-        student = self._tuned(at, "strong", "train_unlabel", weak, rule="one-se")
-        top = self._tuned(at, "strong", "train_unlabel", gold_of(data, "train_unlabel").targets)
+        ref, data = self.setting, at.setting(self.setting).data
+        teacher = _tuned(at, ref, "weak", "train_label", gold_of(data, "train_label").targets)
+        weak = _weak_labels_of_all(at, ref, teacher.settings["c"])
+        student = _tuned(at, ref, "strong", "train_unlabel", weak, rule="one-se")
+        top = _tuned(at, ref, "strong", "train_unlabel", gold_of(data, "train_unlabel").targets)
         return Chosen(
             weak=teacher.settings,
             strong=student.settings,
@@ -84,11 +83,6 @@ class Tune(SettingWork[Chosen]):
             grid={"C": [point["c"] for point, _ in student.grid]},
             log_loss=[loss for _, loss in student.grid],
         )
-
-    def _tuned(
-        self, at: At, role: Role, split: Split, targets: npt.NDArray[np.float64], rule: Rule = "least"
-    ) -> control.Tuned:
-        return at.client.tune(order(at, self.setting, role, split, targets, rule=rule))
 
 
 @dataclass(frozen=True)
@@ -111,44 +105,30 @@ class TunePath(SettingWork[ChosenPath]):
 
     def run(self, at: At) -> ChosenPath:
         """Against the same weak labels, at the C that was chosen."""
-        chosen = at.of(Tune(self.setting))
-        weak = weak_labels_of_all(at, self.setting, chosen.c("weak"))
-        found = at.client.tune(
-            order(
-                at, self.setting, "strong", "train_unlabel", weak,
-                solver="path", c=chosen.c("strong"), rule="one-se",
-            )
-        )  # fmt: skip
-        return ChosenPath(**found.settings)
+        ref, chosen = self.setting, at.of(Tune(self.setting))
+        weak = _weak_labels_of_all(at, ref, chosen.c("weak"))
+        how: dict[str, Any] = {"solver": "path", "c": chosen.c("strong"), "rule": "one-se"}
+        return ChosenPath(**_tuned(at, ref, "strong", "train_unlabel", weak, **how).settings)
 
 
-def order(
-    at: At,
-    ref: SettingRef,
-    role: Role,
-    split: Split,
-    targets: npt.NDArray[np.float64],
-    *,
-    solver: control.Solver = "exact",
-    c: float = 0.1,
-    rule: Rule = "least",
-) -> control.TuneProbe:
-    """What a service is asked to tune."""
+def _tuned(
+    at: At, ref: SettingRef, role: Role, split: Split, targets: npt.NDArray[np.float64], **how: Any
+) -> control.Tuned:
+    """What a service chooses for a whole split with targets (n,); `how`: further fields of the order."""
     setting = at.setting(ref)
-    return control.TuneProbe(
+    order = control.TuneProbe(
         model=model_of(setting, role),
         kind=setting.data.kind,
         split=split_ref(at, ref, role, split),
         index=all_rows(len(targets)),
         targets=pack(targets),
         groups=pack(setting.data.texts[split].groups, "i8"),
-        solver=solver,
-        c=c,
-        rule=rule,
+        **how,
     )
+    return at.client.tune(order)
 
 
-def weak_labels_of_all(at: At, ref: SettingRef, c: float) -> npt.NDArray[np.float64]:
+def _weak_labels_of_all(at: At, ref: SettingRef, c: float) -> npt.NDArray[np.float64]:
     """(n_train_unlabel,) P(label = 1) by a teacher on all of train_label."""
     label = gold_of(at.setting(ref).data, "train_label").targets
     asked = training(

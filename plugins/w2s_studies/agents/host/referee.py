@@ -185,7 +185,7 @@ class HostReferee:
             ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client,
             ended_by(cancel, client.kill),
         ):
-            return replace(cell, of=replace(cell.of, output_lines=None)).run(Hand(bench, client))
+            return replace(cell, output_lines=None).run(Hand(bench, client))
 
 
 @contextmanager

@@ -40,33 +40,30 @@ def with_own(
     of a student without readouts. :param calibrated: vanilla in many draws; None where students are
     fine-tuned, and then the rows' own draws say how much one is worth.
     """
-    cells: list[dict[str, WorldCells] | None] = []
-    for tally in tallies:
-        ended = worlds.get((tally.reference.setting.id, tally.method.id), ())
-        cells.append(_cells(tally, ended, calibrated) if ended and tally.is_whole else None)
+    asked = [
+        worlds.get((tally.reference.setting.id, tally.method.id), ()) if tally.is_whole else ()
+        for tally in tallies
+    ]
+    cells = [
+        _cells(tally, ended, calibrated) if ended else None
+        for tally, ended in zip(tallies, asked, strict=True)
+    ]
     draws = {
         teacher: calibrated.spread(teacher)
         if calibrated is not None
         else own_size.pooled([own_size.draws_variance(found[teacher].accuracies) for found in cells if found])
         for teacher in ("echo", "decoy")
     }
-    return [
-        _with(tally, found, worlds.get((tally.reference.setting.id, tally.method.id), ()), starred, draws)
-        for tally, found in zip(tallies, cells, strict=True)
-    ]
-
-
-def _with(
-    tally: Tally,
-    found: Mapping[str, WorldCells] | None,
-    ended: Sequence[Ended],
-    starred: Starred | None,
-    draws: Mapping[str, float],
-) -> Tally:
-    if found is None:
-        return replace(tally, own=_nothing(FAILED)) if ended and tally.is_whole else tally
-    own = _own(tally, found, starred, draws)
-    return replace(tally, own=own, verdicts=settled(tally.verdicts, own))
+    out = []
+    for tally, ended, found in zip(tallies, asked, cells, strict=True):
+        if found is not None:
+            own = _own(tally, found, starred, draws)
+            tally = replace(tally, own=own, verdicts=settled(tally.verdicts, own))
+        elif ended:
+            failed = records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=FAILED)
+            tally = replace(tally, own=failed)
+        out.append(tally)
+    return out
 
 
 def _own(
@@ -105,10 +102,6 @@ def _part(size: own_size.Size, gap: float | None) -> records.OwnPart:
     )
 
 
-def _nothing(why: str) -> records.Own:
-    return records.Own(echo=None, decoy=None, draws=0, verdict=None, reason=why)
-
-
 def _cells(
     tally: Tally, ended: Sequence[Ended], calibrated: Calibrated | None
 ) -> dict[str, WorldCells] | None:
@@ -120,19 +113,18 @@ def _cells(
     rows = {e.seed: i for i, e in enumerate(tally.cells)}
     real = tally.outcomes
     for teacher in TEACHERS:
-        by_seed: dict[int, list[Ended]] = {}
+        by_seed: dict[int, list[tuple[World, Ended]]] = {}
         for e in ended:
-            if e.work.world is not None and e.work.world.teacher == teacher:
-                by_seed.setdefault(e.seed, []).append(e)
+            if (world := e.work.world) is not None and world.teacher == teacher:
+                by_seed.setdefault(e.seed, []).append((world, e))
+        for found in by_seed.values():
+            found.sort(key=lambda each: each[0].draw)
         seeds = tuple(seed for seed in rows if seed in by_seed)
         if not seeds and teacher == "strict":
             continue
         if not seeds:
             return None
-        fakes = [
-            setting.agreement(setting.unpacked([e.well.scored for e in sorted(by_seed[s], key=_draw)]))
-            for s in seeds
-        ]
+        fakes = [setting.agreement(setting.unpacked([e.well.scored for _, e in by_seed[s]])) for s in seeds]
         members = 2 if teacher == "decoy" else 1
         out[teacher] = WorldCells(
             seeds=seeds,
@@ -141,17 +133,9 @@ def _cells(
             accuracies=np.stack([f.mean(1).reshape(-1, members) for f in fakes]),
             luck=None
             if calibrated is None
-            else np.stack([calibrated.luck(teacher, s, _worlds(by_seed[s])) for s in seeds]),
+            else np.stack([calibrated.luck(teacher, s, [world for world, _ in by_seed[s]]) for s in seeds]),
         )
     return out
-
-
-def _worlds(ended: Sequence[Ended]) -> list[World]:
-    return [e.work.world for e in ended if e.work.world is not None]
-
-
-def _draw(ended: Ended) -> int:
-    return 0 if ended.work.world is None else ended.work.world.draw
 
 
 def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:

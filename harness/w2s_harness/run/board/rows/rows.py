@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
@@ -17,9 +18,9 @@ from w2s_harness.jail.levels import LAYERS, lowest
 from w2s_harness.report.document import document, provenance, records
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.report.sentences.comparing import NO_SOLVER
-from w2s_harness.run.board.rows import fit_facts, voters
+from w2s_harness.run.board.rows import voters
 from w2s_harness.run.board.shared import SharedResults
-from w2s_harness.run.cell.cell_result import CellResult
+from w2s_harness.run.cell.cell_result import CellCompute, CellResult
 from w2s_harness.run.cell.ended import Ended
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
 from w2s_harness.run.work.setting.setting import Setting
@@ -27,8 +28,8 @@ from w2s_harness.scoring.comparisons import rank
 from w2s_harness.scoring.points import pgr
 from w2s_harness.scoring.points.blocks import Block, Clusters, block
 from w2s_harness.scoring.spread import interval
-from w2s_harness.scoring.spread.interval import unreliable
 from w2s_harness.scoring.spread.pool import pgr_pools
+from w2s_harness.students.control import FitFacts
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,19 +58,11 @@ class Reference:
         """`subsets` of the setting."""
         return subsets(self.setting)
 
-    @cached_property
-    def whole(self) -> tuple[list[float], list[float]]:
-        """Per-seed accuracies of weak and ceiling."""
-        return _accuracies(self._scored(self.weak)), _accuracies(self._scored(self.ceiling))
-
     def accuracies(self, mask: npt.NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
         """Per-seed accuracies of weak and ceiling, on the rows of `mask`."""
-        if mask is None:
-            return self.whole
-        return _accuracies(self._scored(self.weak)[:, mask]), _accuracies(self._scored(self.ceiling)[:, mask])
-
-    def _scored(self, right: Floats) -> Floats:
-        return self.setting.agreement(right)
+        found = (self.setting.agreement(right) for right in (self.weak, self.ceiling))
+        weak, ceiling = (_accuracies(x if mask is None else x[:, mask]) for x in found)
+        return weak, ceiling
 
 
 def reference(setting: Setting, baseline: SharedResults, seeds: Sequence[int], min_gap: float) -> Reference:
@@ -106,7 +99,7 @@ class Tally:
 
     @cached_property
     def status(self) -> rank.Status:
-        """The row's status."""
+        """As `rank.status`."""
         return rank.status(
             disqualified=any(v.level == "disqualify" for v in self.verdicts),
             failed=any(e.error is not None for e in self.cells),
@@ -122,7 +115,7 @@ class Tally:
     @property
     def is_whole(self) -> bool:
         """Whether every seed ended well."""
-        return self.block() is not None
+        return self.block is not None
 
     @property
     def outcomes(self) -> Floats:
@@ -151,30 +144,23 @@ class Tally:
         """What its cells that ended well were charged."""
         return float(sum(cell.compute.flops for cell in self.well))
 
-    @property
+    @cached_property
     def accuracies(self) -> list[float]:
         """Of the seeds that ended well."""
-        return self._scored[0]
-
-    def block(self) -> Block | None:
-        """All its seeds' outcomes, or None where one is missing."""
-        return self._scored[1]
+        return _accuracies(self.outcomes)
 
     @cached_property
-    def _scored(self) -> tuple[list[float], Block | None]:
-        found = self.outcomes
-        accuracies = _accuracies(found)
-        if len(found) < len(self.cells) or not len(found):
-            return accuracies, None
-        return accuracies, block([e.seed for e in self.cells], found, self.reference.clusters)
+    def block(self) -> Block | None:
+        """All its seeds' outcomes, or None where one is missing."""
+        if not self.cells or len(self.well) < len(self.cells):
+            return None
+        return block([e.seed for e in self.cells], self.outcomes, self.reference.clusters)
 
     def entry(self) -> rank.RankedRow:
         """What ranking needs of it."""
-        whole, score = self.block(), self.score
-        accuracy = pgr.mean(self.accuracies) if whole else None
-        return rank.RankedRow(
-            self.method.id, self.status, _track(self), score.mean if score else None, accuracy, whole
-        )
+        score = self.score
+        value, accuracy = (score.mean, pgr.mean(self.accuracies)) if score else (None, None)
+        return rank.RankedRow(self.method.id, self.status, _track(self), value, accuracy, self.block)
 
     @cached_property
     def score(self) -> pgr.Pgr | None:
@@ -182,33 +168,28 @@ class Tally:
         return self._pgr(self.accuracies) if self.is_whole else None
 
     def _pgr(self, transfer: Sequence[float], mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr:
-        """The PGR of per-seed accuracies on the rows of `mask`."""
         weak, ceiling = self.reference.accuracies(mask)
         return pgr.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
 
     def by_subset(self) -> dict[str, document.SubsetScore]:
         """Its scores on the marked parts of the holdout."""
         masks = self.reference.subsets
-        found = self.outcomes if masks and self.is_whole else None
-        out = {}
+        if not masks or not self.is_whole:
+            missing = document.SubsetScore(accuracy=None, pgr=None, reason="a seed failed")
+            return dict.fromkeys(masks, missing)
+        found, out = self.outcomes, {}
         for name, mask in masks.items():
-            transfer = None if found is None else _accuracies(found[:, mask])
-            score = None if transfer is None else self._pgr(transfer, mask)
-            failed = "a seed failed" if score is None else None
-            out[name] = document.SubsetScore(
-                accuracy=None if transfer is None else pgr.mean(transfer),
-                pgr=score.mean if score is not None else None,
-                reason=score.reason if score is not None else failed,
-            )
+            transfer = _accuracies(found[:, mask])
+            score = self._pgr(transfer, mask)
+            out[name] = document.SubsetScore(accuracy=pgr.mean(transfer), pgr=score.mean, reason=score.reason)
         return out
 
 
-def rows(tallies: Sequence[Tally]) -> list[document.Row]:
+def ranked(tallies: Sequence[Tally]) -> list[tuple[document.Row, Tally]]:
     """The rows of one setting, in the order in which they stand on the leaderboard."""
     entries = [t.entry() for t in tallies]
-    places = rank.ranks(entries)
-    bounds = _bounds(tallies)
-    return [_row(tallies[i], places[i], bounds.get(i)) for i in rank.order(entries)]
+    places, bounds = rank.ranks(entries), _bounds(tallies)
+    return [(_row(tallies[i], places[i], bounds.get(i)), tallies[i]) for i in rank.order(entries)]
 
 
 _Bounds = tuple[interval.Interval, interval.Interval]
@@ -217,7 +198,7 @@ _Bounds = tuple[interval.Interval, interval.Interval]
 
 def _bounds(tallies: Sequence[Tally]) -> dict[int, _Bounds]:
     """The intervals of the PGRs that count, by position in the tallies of one setting."""
-    known = {i: whole for i, t in enumerate(tallies) if t.counts and (whole := t.block()) is not None}
+    known = {i: whole for i, t in enumerate(tallies) if t.counts and (whole := t.block) is not None}
     if not known:
         return {}
     reference, transfers = tallies[0].reference, list(known.values())
@@ -227,47 +208,35 @@ def _bounds(tallies: Sequence[Tally]) -> dict[int, _Bounds]:
 
 
 def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) -> document.Row:
-    score, status, counts = tally.score, tally.status, tally.counts
-    value = score.mean if score is not None and counts else None
-    source = tally.method.source
-    whole = tally.block()
+    score = tally.score if tally.counts else None
+    value = score.mean if score is not None else None
+    source, (own, pool) = tally.method.source, bounds or (None, None)
+    lines = [tally.reference.base.weak, *([] if tally.block is None else [tally.block])]
     isolation = [kept for e in tally.cells if (kept := e.isolation) is not None]
-    levels = [kept.level for kept in isolation]
-    own = [level for level in levels if level != PREDICTIONS_ONLY]
-    level = lowest(own) if len(own) == len(levels) else PREDICTIONS_ONLY
+    levels = [kept.level for kept in isolation if kept.level != PREDICTIONS_ONLY]
+    level = lowest(levels) if len(levels) == len(isolation) else PREDICTIONS_ONLY
     return document.Row(
         method=tally.method.name,
         parameters=dict(tally.method.changed),
         task=tally.reference.setting.task.id,
         pair=tally.reference.setting.pair.name,
-        status=status,
+        status=tally.status,
         track=_track(tally),
         rank=place,
         pgr=value,
-        pgr_ci=bounds[0].bounds if bounds else None,
-        pgr_ci_pool=bounds[1].bounds if bounds else None,
-        pgr_sem=score.sem if score is not None and counts else None,
-        reason=_reason(tally, status, bounds[0] if bounds else None),
-        transfer=_transfer(tally, score if counts else None),
+        pgr_ci=own.bounds if own else None,
+        pgr_ci_pool=pool.bounds if pool else None,
+        pgr_sem=score.sem if score is not None else None,
+        reason=_reason(tally, own),
+        transfer=_transfer(tally),
         access=list(tally.cells[0].work.access),
         attempts=tally.attempts,
         isolation=level,
         layers=[name for name in LAYERS if isolation and all(name in kept.layers for kept in isolation)],
-        verdicts=[
-            records.VerdictRecord(
-                guard=v.guard,
-                level=v.level,
-                because=v.because,
-                numbers=dict(v.numbers),
-                again=v.again,
-                finding=v.finding,
-                label_free=v.label_free,
-            )
-            for v in tally.verdicts
-        ],
+        verdicts=[msgspec.convert(v, records.VerdictRecord, from_attributes=True) for v in tally.verdicts],
         again=tally.again,
         compute=_compute(tally),
-        fits=fit_facts.of_row(tally.well),
+        fits=_fits(tally.well),
         solver=tally.solver,
         exposure=tally.reference.setting.task.exposure,
         source=provenance.SourceRecord(
@@ -279,12 +248,12 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         ),
         by_subset=tally.by_subset(),
         **_authored(tally.method.author),
-        teacher_dependence=_dependence(tally),
+        teacher_dependence=next((t for v in tally.verdicts if (t := v.teacher_dependence) is not None), None),
         own=tally.own,
-        unreliable=unreliable([tally.reference.base.weak, *([] if whole is None else [whole])]),
-        warnings=[bounds[0].warning] if bounds is not None and bounds[0].warning is not None else [],
+        unreliable=interval.unreliable(lines),
+        warnings=[own.warning] if own is not None and own.warning is not None else [],
         unverified=_unverified(tally, level),
-        judged=UNSET if (lines := tally.reference.by_vote) is None else _judged(tally, lines, value),
+        judged=UNSET if (votes := tally.reference.by_vote) is None else _judged(tally, votes, value),
     )
 
 
@@ -302,11 +271,6 @@ def _track(tally: Tally) -> Track:
     return next((v.track for v in tally.verdicts if v.track is not None), tally.method.track)
 
 
-def _dependence(tally: Tally) -> float | None:
-    """T, where a guard measured it."""
-    return next((v.teacher_dependence for v in tally.verdicts if v.teacher_dependence is not None), None)
-
-
 def _unverified(tally: Tally, level: str) -> str | None:
     """Why the row's numbers are not to be trusted as a verified one's are."""
     if level == "L0" and tally.well:
@@ -321,17 +285,13 @@ def _authored(author: Authorship | None) -> dict[str, Any]:
     """Who wrote it and what it cost, of a method that says so."""
     if author is None:
         return {}
-    found: dict[str, Any] = {
-        "author": provenance.Author(kind=author.kind, who=author.who, hours=author.hours)
-    }
-    if author.usd is not None:
-        found["cost"] = provenance.Cost(usd=author.usd)
-    return found
+    cost = {} if author.usd is None else {"cost": provenance.Cost(usd=author.usd)}
+    return {"author": provenance.Author(kind=author.kind, who=author.who, hours=author.hours), **cost}
 
 
-def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None) -> str | None:
+def _reason(tally: Tally, bounds: interval.Interval | None) -> str | None:
     """Why a number is null or the row is not ok; the first failed seed's own words."""
-    if status == "disqualified":
+    if tally.status == "disqualified":
         return next(v.because for v in tally.verdicts if v.level == "disqualify")
     # With -x the seeds that were not run stand before the one that failed, as often as not.
     for ended in sorted(tally.cells, key=lambda e: e.failure is not None and not e.failure.was_run):
@@ -344,42 +304,57 @@ def _reason(tally: Tally, status: rank.Status, bounds: interval.Interval | None)
     return bounds.reason if bounds is not None else None
 
 
-def _transfer(tally: Tally, score: pgr.Pgr | None) -> document.Transfer:
+def _transfer(tally: Tally) -> document.Transfer:
     is_open = tally.reference.setting.task.exposure != "private"
-    weak, ceiling = tally.reference.accuracies()
-    floor, top = pgr.mean(weak), pgr.mean(ceiling)
-    has_gap = tally.reference.no_gap is None
+    floor, top = map(pgr.mean, tally.reference.accuracies())
     per_seed = []
     for ended in tally.cells:
-        scored = None if ended.result is None else ended.result.scored
-        accuracy = None if scored is None else scored.accuracy
+        if ended.result is None:
+            why = ended.error or ended.skipped
+            per_seed.append(document.SeedTransfer(seed=ended.seed, accuracy=None, pgr=None, error=why))
+            continue
+        scored = ended.result.scored
         per_seed.append(
             document.SeedTransfer(
                 seed=ended.seed,
-                accuracy=accuracy,
-                pgr=pgr.recovered(accuracy, floor, top) if accuracy is not None and has_gap else None,
-                error=ended.error or ended.skipped,
-                outcomes=scored.outcomes if is_open and scored is not None else UNSET,
-                ties=scored.ties if is_open and scored is not None and scored.ties else UNSET,
+                accuracy=scored.accuracy,
+                pgr=None if tally.reference.no_gap else pgr.recovered(scored.accuracy, floor, top),
+                error=None,
+                outcomes=scored.outcomes if is_open else UNSET,
+                ties=scored.ties if is_open and scored.ties else UNSET,
             )
         )
     known = [s.accuracy for s in per_seed if s.accuracy is not None]
-    return document.Transfer(
-        mean=pgr.mean(known) if known and len(known) == len(per_seed) else None, per_seed=per_seed
-    )
+    return document.Transfer(mean=pgr.mean(known) if tally.is_whole else None, per_seed=per_seed)
 
 
 def _compute(tally: Tally) -> provenance.Compute:
     """Summed over the row's cells that ended well."""
-    found = [cell.compute for cell in tally.well]
-    return provenance.Compute(
-        fits=sum(c.fits for c in found),
-        tokens=sum(c.tokens for c in found),
-        flops=tally.flops,
-        solves=sum(c.solves for c in found),
-        steps=sum(c.steps for c in found),
-        epochs=float(sum(c.epochs for c in found)),
-    )
+    found = [asdict(cell.compute) for cell in tally.well]
+    total = {field.name: sum(each[field.name] for each in found) for field in fields(CellCompute)}
+    return provenance.Compute(**total | {"flops": tally.flops, "epochs": float(total["epochs"])})
+
+
+def _fits(cells: Iterable[CellResult]) -> list[provenance.Fits]:
+    """The fits of a row's cells by model, solver and loss, each with its least and greatest numbers."""
+    groups: dict[tuple[int, str, str], list[FitFacts]] = {}
+    for cell in cells:
+        for each in cell.fits:
+            groups.setdefault((each.model, each.solver, each.loss), []).append(each)
+    return [
+        provenance.Fits(
+            model=model, solver=solver, loss=loss, count=len(found),
+            rows=_span(found, "rows"), weight=_span(found, "weight"), steps=_span(found, "steps"),
+            epochs=_span(found, "epochs"), sharpness=_span(found, "sharpness"),
+            c_effective=None if found[0].c_effective is None else _span(found, "c_effective"),
+        )
+        for (model, solver, loss), found in sorted(groups.items())
+    ]  # fmt: skip
+
+
+def _span(found: list[FitFacts], name: str) -> tuple[Any, Any]:
+    values = [getattr(each, name) for each in found]
+    return min(values), max(values)
 
 
 def subsets(setting: Setting) -> dict[str, npt.NDArray[np.bool_]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,7 +27,7 @@ from w2s_harness.report.sentences.comparing import (
 )
 from w2s_harness.run.board.rows.rows import Tally
 from w2s_harness.run.stages.teachers import Teacher
-from w2s_harness.run.stages.vanilla.members import AT_COMPUTE
+from w2s_harness.run.stages.vanilla import AT_COMPUTE
 from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.scoring.comparisons import power
@@ -40,8 +41,6 @@ CONVEX = "a convex head: more compute is no more than vanilla"
 """`Row.vs_compute_note` under the solver `exact`: members of `vanilla@C` differ in their bags alone."""
 MOST_MEMBERS = 16
 """Of `vanilla@C`: more than these change next to nothing and would cost as much as the method."""
-
-
 SLACK = 0.02
 """Of the number of members: two students whose solves took other numbers of steps are of one compute."""
 MOST_NEEDS = 500
@@ -100,25 +99,27 @@ def reference_solver(tally: Tally) -> str:
 
 def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, bench: Bench) -> list[Row]:
     """The rows with their comparisons, compute, calibration, best-of-k and warnings."""
-    vanillas = vanilla_of(tally for _, tally in pairs)
-    bases = [vanillas.get(tally.reference.setting.id) for _, tally in pairs]
+    tallies = [tally for _, tally in pairs]
+    vanillas = vanilla_of(tallies)
+    bases = [vanillas.get(tally.reference.setting.id) for tally in tallies]
     scored = [_scored(row, tally) for row, tally in pairs]
-    single = _single(pairs, beside)
-    attempts = plan.attempts
-    vanilla = against(scored, VANILLA, beside=single, attempts=[attempt.p for attempt in attempts])
+    # vanilla by solvers that no row of vanilla used
+    single = {
+        (row.task, row.pair, row.solver): found
+        for row, tally in pairs
+        if (found := beside.block(tally, reference_solver(tally), 1)) is not None
+    }
+    attempts = [attempt.p for attempt in plan.attempts]
+    vanilla = against(scored, VANILLA, beside=single, attempts=attempts)
     others = [against(scored, name, attempts=[None] * len(attempts)) for name in plan.against]
     ensembles = [
         beside.block(t, reference_solver(t), m) if (m := members(t, base)) >= 2 else None
-        for (_, t), base in zip(pairs, bases, strict=True)
+        for t, base in zip(tallies, bases, strict=True)
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
-    tallies = [tally for _, tally in pairs]
-    p_attempts = [attempt.p for attempt in attempts]
-    best_vanilla = against_best(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla), p_attempts)
-    best_zero_shot = against_best(
-        scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), p_attempts
-    )
-    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(pairs, bench)
+    best_vanilla = against_best(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla), attempts)
+    best_zero_shot = against_best(scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), attempts)
+    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(tallies, bench)
     return [
         msgspec.structs.replace(
             row,
@@ -153,24 +154,16 @@ def with_own_vanilla(known: Mapping[str, Starred], vanilla: Tally | None) -> Map
     return {**known, vanilla.solver: Starred((*star.points, own))}
 
 
-def star_solver(tally: Tally, known: Mapping[str, Starred]) -> str | None:
-    """Whose `vanilla*` a row is held against: that of its solver, else of the setting's own."""
-    wanted = reference_solver(tally)
-    return wanted if wanted in known else next(iter(known), None)
-
-
 def _best_vanilla(tallies: Sequence[Tally], known: Mapping[str, Mapping[str, Starred]]) -> list[Block | None]:
-    """`vanilla*` of each row; rows that share it share the block."""
-    made: dict[tuple[str, str], Block] = {}
-    out: list[Block | None] = []
+    """`vanilla*` of each row: that of its solver, else of the setting's own."""
+    made: dict[tuple[str, str], Block | None] = {}
+    out = []
     for tally in tallies:
-        setting = tally.reference.setting.id
-        solver = star_solver(tally, known.get(setting, {}))
-        if solver is None:
-            out.append(None)
-            continue
+        setting, solver = tally.reference.setting.id, reference_solver(tally)
+        stars = known.get(setting, {})
+        star = stars.get(solver) or next(iter(stars.values()), None)
         if (setting, solver) not in made:
-            made[setting, solver] = known[setting][solver].block(tally.reference.clusters)
+            made[setting, solver] = None if star is None else star.block(tally.reference.clusters)
         out.append(made[setting, solver])
     return out
 
@@ -191,7 +184,7 @@ def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row]
         return lambda row: ""
     stars = _best_vanilla([tally for _, tally in pairs], beside.vanilla)
     known = {
-        (row.task, row.pair, label(row)): (tally.block(), star)
+        (row.task, row.pair, label(row)): (tally.block, star)
         for (row, tally), star in zip(pairs, stars, strict=True)
     }
     alpha = ALPHA / max(1, sum(not _is_vanilla(t) for _, t in pairs))
@@ -207,15 +200,6 @@ def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row]
     return sentence
 
 
-def _single(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> dict[tuple[str, str, str], Block]:
-    """Vanilla by solvers that no row of vanilla used, by (task, pair, solver of the row)."""
-    return {
-        (row.task, row.pair, row.solver): found
-        for row, tally in pairs
-        if (found := beside.block(tally, reference_solver(tally), 1)) is not None
-    }
-
-
 def times(tally: Tally, vanilla: Tally | None) -> float | None:
     """A row's FLOPs over those of vanilla on the same setting; None without either or if it ran elsewhere."""
     if vanilla is None or tally.method.is_predictions:
@@ -225,7 +209,6 @@ def times(tally: Tally, vanilla: Tally | None) -> float | None:
 
 def members(tally: Tally, vanilla: Tally | None) -> int:
     """How many vanilla students the row's compute pays for; 0 where that is not known."""
-    # a hair's breadth under a whole number is a solve that took fewer steps than vanilla's
     ratio = times(tally, vanilla)
     return 0 if ratio is None else min(MOST_MEMBERS, int(ratio + SLACK))
 
@@ -244,7 +227,7 @@ def _is_vanilla(tally: Tally) -> bool:
 
 def _scored(row: Row, tally: Tally) -> Scored:
     reference = tally.reference
-    return Scored(row, tally.block(), reference.base, reference.no_gap is None, reference.min_gap)
+    return Scored(row, tally.block, reference.base, reference.no_gap is None, reference.min_gap)
 
 
 def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
@@ -255,43 +238,26 @@ def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
     return picked([_scored(row, tally) for row, tally in pairs], groups)
 
 
-def _calibrations(pairs: Sequence[tuple[Row, Tally]], bench: Bench) -> list[Calibration | None]:
+def _calibrations(tallies: Sequence[Tally], bench: Bench) -> list[Calibration | None]:
     """None where a seed is missing."""
-    out: list[Calibration | None] = []
-    teacher: _TeacherOnHoldout | None = None
-    for _, tally in pairs:
+
+    @functools.cache
+    def teacher(setting: Setting, seed: int) -> Floats:
+        """(n_test,) the weak teacher's outcomes."""
+        return setting.right(bench.of(Teacher(setting.ref, seed)).holdout.floats)
+
+    def calibrated(tally: Tally) -> Calibration:
         setting = tally.reference.setting
-        if teacher is None or teacher.setting is not setting:
-            teacher = _TeacherOnHoldout(setting, bench)
-        out.append(_calibration(tally, teacher) if tally.is_whole else None)
-    return out
+        gold = gold_of(setting.data, "test")
+        ours = np.stack([cell.predictions.floats for cell in tally.well])
+        theirs = np.stack([teacher(setting, e.seed) for e in tally.cells])
+        return Calibration(
+            brier=calibration.brier(ours, gold.targets),
+            ece=calibration.ece(ours, gold.targets),
+            teacher_errors=calibration.teacher_errors(tally.right, theirs, gold.largest),
+        )
 
-
-@dataclass(eq=False)
-class _TeacherOnHoldout:
-    """The weak teacher on the holdout of a setting, read once for all its rows."""
-
-    setting: Setting
-    bench: Bench
-    _known: dict[int, Floats] = field(default_factory=dict)
-
-    def outcomes(self, seed: int) -> Floats:
-        """(n_test,) of a seed as `Setting.right` gives them."""
-        if seed not in self._known:
-            found = self.bench.of(Teacher(self.setting.ref, seed))
-            self._known[seed] = self.setting.right(found.holdout.floats)
-        return self._known[seed]
-
-
-def _calibration(tally: Tally, teacher: _TeacherOnHoldout) -> Calibration:
-    gold = gold_of(teacher.setting.data, "test")
-    ours = np.stack([cell.predictions.floats for cell in tally.well])
-    theirs = np.stack([teacher.outcomes(e.seed) for e in tally.cells])
-    return Calibration(
-        brier=calibration.brier(ours, gold.targets),
-        ece=calibration.ece(ours, gold.targets),
-        teacher_errors=calibration.teacher_errors(tally.right, theirs, gold.largest),
-    )
+    return [calibrated(tally) if tally.is_whole else None for tally in tallies]
 
 
 def _warnings(pairs: Sequence[tuple[Row, Tally]]) -> list[list[str]]:
@@ -303,14 +269,9 @@ def _warnings(pairs: Sequence[tuple[Row, Tally]]) -> list[list[str]]:
             settings.setdefault(tally.reference.setting.id, []).append(i)
     for name, places in settings.items():
         reference = pairs[places[0]][1].reference
-        blocks = [whole for i in places if (whole := pairs[i][1].block()) is not None]
-        said = bootstrap.disagreements(
-            reference.base,
-            blocks,
-            [pairs[i][0].pgr_ci for i in places],
-            name=name,
-            min_gap=reference.min_gap,
-        )
+        blocks = [whole for i in places if (whole := pairs[i][1].block) is not None]
+        intervals, least = [pairs[i][0].pgr_ci for i in places], reference.min_gap
+        said = bootstrap.disagreements(reference.base, blocks, intervals, name=name, min_gap=least)
         for i, words in zip(places, said, strict=True):
             out[i] = [] if words is None else [words]
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -80,7 +81,7 @@ def converse(
     channel = Channel(worker, clock_s, cancelled)
     _tell(channel, start)
     desk = _Desk(channel, serve, noticed)
-    done = desk.work(_Training(start), _Asks)
+    done = desk.work(partial(_refused_in_fit, start.access), _Asks)
     if isinstance(done, wire.Skipped):
         channel.expect_end(END_PATIENCE_S)
         raise Skip(visible(done.reason, limit=wire.MAX_REASON) or "the method gave no reason")
@@ -95,37 +96,25 @@ def converse(
     if begin_test is not None:
         begin_test()
     _tell(channel, wire.TestPhase(test))
-    answer = desk.work(_Testing(start), _Answers)
+    answer = desk.work(partial(_refused_after_fit, start.access), _Answers)
     if not isinstance(answer, wire.OwnPredictions):
         raise WorkerError("the worker sent no predictions")
     channel.expect_end(END_PATIENCE_S)
     return Predicted(_checked(start.method, answer, test.n))
 
 
-class _Training:
-    """What may be asked while `fit` runs."""
-
-    def __init__(self, start: wire.Start) -> None:
-        self._access = start.access
-
-    def refusal(self, request: wire.Request) -> str | None:
-        rows = getattr(request, "rows", None)
-        needed = for_test_rows("while fitting")
-        if rows is not None and rows.phase == "test" and needed not in self._access:
-            return f"test rows while fitting need the access {needed}"
-        return refusal(self._access, wire.call_of(request))
+def _refused_in_fit(access: tuple[str, ...], request: wire.Request) -> str | None:
+    rows, needed = getattr(request, "rows", None), for_test_rows("while fitting")
+    if rows is not None and rows.phase == "test" and needed not in access:
+        return f"test rows while fitting need the access {needed}"
+    return refusal(access, wire.call_of(request))
 
 
-class _Testing:
-    """What may be asked after `fit` is over: nothing that could learn."""
-
-    def __init__(self, start: wire.Start) -> None:
-        self._access = start.access
-
-    def refusal(self, request: wire.Request) -> str | None:
-        if not isinstance(request, wire.Embed | wire.Predict) or request.rows.phase != "test":
-            return "after fit a method may only embed test rows and predict them with its students"
-        return refusal(self._access, wire.call_of(request))
+def _refused_after_fit(access: tuple[str, ...], request: wire.Request) -> str | None:
+    """Nothing that could learn may be asked."""
+    if not isinstance(request, wire.Embed | wire.Predict) or request.rows.phase != "test":
+        return "after fit a method may only embed test rows and predict them with its students"
+    return refusal(access, wire.call_of(request))
 
 
 @dataclass(slots=True)
@@ -138,7 +127,7 @@ class _Desk:
     heard: int = 0
     asked: int = 0
 
-    def work(self, phase: _Training | _Testing, kind: object) -> wire.Message:
+    def work(self, refused: Callable[[wire.Request], str | None], kind: object) -> wire.Message:
         """Serve requests until the worker says something else, and return that."""
         while True:
             message: wire.Message = self.channel.receive(kind)
@@ -152,8 +141,8 @@ class _Desk:
             self.asked += 1
             if self.asked > MAX_REQUESTS:
                 raise WorkerError(f"the method made more than {MAX_REQUESTS} requests of the student service")
-            refusal = phase.refusal(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
-            reply = wire.Refused(refusal) if refusal else self.serve(message)  # type: ignore[arg-type]
+            why = refused(message)  # type: ignore[arg-type]  # the strict decoder let only requests by
+            reply = wire.Refused(why) if why else self.serve(message)  # type: ignore[arg-type]
             if isinstance(reply, wire.Refused) and reply.fatal:
                 raise WorkerError(visible(reply.reason))
             self.channel.send(reply)
@@ -163,8 +152,7 @@ class _Desk:
         if self.heard > MAX_NOTICES:
             raise WorkerError(f"the worker sent more than {MAX_NOTICES} notices; its own hook sends fewer")
         if self.noticed is not None:
-            shown = wire.Noticed(visible(message.event, limit=40), visible(message.detail, limit=200))
-            self.noticed(shown)
+            self.noticed(wire.Noticed(visible(message.event, limit=40), visible(message.detail, limit=200)))
 
 
 def _tell(channel: Channel, message: wire.Start | wire.TestPhase) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
+from contextlib import suppress
+from typing import Any, Self
 
 import msgspec
 
@@ -33,34 +33,21 @@ class Describer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *bad: Any) -> None:
         if self._zygote is not None:
-            self._zygote.__exit__(kind, bad, tb)
+            self._zygote.__exit__(*bad)
 
     def __call__(self, source: MethodSource) -> Sequence[MethodInfo]:
         """The methods that a module offers. Raises `WorkerError` where it does not load."""
-        identity = [
-            source.sha256,
-            source.module,
-            source.editable,
-            code_of("w2s_harness.jail.inside.zygote"),
-            code_of("w2s_harness"),
-        ]
-        key = key_of("describe", identity)
-        known = self._kept(key)
+        code = [code_of("w2s_harness.jail.inside.zygote"), code_of("w2s_harness")]
+        key = key_of("describe", [source.sha256, source.module, source.editable, *code])
+        known: Sequence[MethodInfo] | None = None
+        with suppress(msgspec.ValidationError):  # it said what it may not
+            known = msgspec.convert(self._store.get(key), tuple[MethodInfo, ...])
         if known is None:
             known = describe(self.zygote(), wire_source(source), _TIMEOUT_S, order=self.jail.order(source))
             self._store.put(key, msgspec.to_builtins(known))
         return known
-
-    def _kept(self, key: str) -> Sequence[MethodInfo] | None:
-        """What the module said before; None where it said what it may not."""
-        try:
-            return msgspec.convert(self._store.get(key), tuple[MethodInfo, ...])
-        except msgspec.ValidationError:
-            return None
 
     def zygote(self) -> Zygote:
         """The zygote. It knows no folder of a method's: workers add theirs when they are locked down."""

@@ -28,14 +28,14 @@ def released(split: Texts, order: Codes, access: tuple[str, ...], columns: froze
     """
     opened = columns_of(access) & columns
     codes = _by_appearance(split.groups[order])
-    return wire.Released(
-        len(order),
-        groups=wire.pack(codes, "i8") if "group" in opened else None,
-        conflicts=wire.pack(_conflicts(codes, _answers(split, order)), "i8")
-        if "conflicts" in opened
-        else None,
-        texts=_texts(split, order, opened) if opened & TEXTS else None,
-    )
+    groups, conflicts, texts = None, None, None
+    if "group" in opened:
+        groups = wire.pack(codes, "i8")
+    if "conflicts" in opened:
+        conflicts = wire.pack(_conflicts(codes, _answers(split, order)), "i8")
+    if opened & TEXTS:
+        texts = tuple(split.rows[i].showing(opened) for i in order)
+    return wire.Released(len(order), groups=groups, conflicts=conflicts, texts=texts)
 
 
 def _by_appearance(groups: Codes) -> Codes:
@@ -79,7 +79,3 @@ def _check_count(question: Codes, answer: Codes) -> None:
             f"{count} pairs of rows have answers that exclude each other; at most {MAX_CONFLICTS} can be "
             "released. Use --limit, or a method without the access groups."
         )
-
-
-def _texts(split: Texts, order: Codes, opened: frozenset[str]) -> tuple[TextRow, ...]:
-    return tuple(split.rows[i].showing(opened) for i in order)

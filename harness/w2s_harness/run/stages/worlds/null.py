@@ -8,7 +8,7 @@ kinds of targets that honest methods send, and its predictions are scored as a m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -80,14 +80,9 @@ class Null(SettingWork[NullScores]):
         told = tell(at, ref, seed, world)
         train, _ = rows_of(texts["train_unlabel"], told.drawn, ref, seed, world, "train_unlabel")
         test, _ = rows_of(texts["test"], np.arange(len(texts["test"])), ref, seed, world, "test")
-        at.client.open_cell(
-            msgspec.structs.replace(
-                order,
-                train_order=wire.pack(train, "i8"),
-                test_order=wire.pack(test, "i8"),
-                seed=named_seed(ref.root_seed, ref.data, "null", draw),
-            )
-        )
+        rows = {"train_order": wire.pack(train, "i8"), "test_order": wire.pack(test, "i8")}
+        named = named_seed(ref.root_seed, ref.data, "null", draw)
+        at.client.open_cell(msgspec.structs.replace(order, **rows, seed=named))
         try:
             reply = at.client.serve(_fit(told.weak, draw))
             if not isinstance(reply, wire.Handled):
@@ -101,13 +96,13 @@ class Null(SettingWork[NullScores]):
 
 def _fit(weak: npt.NDArray[np.float64], draw: int) -> wire.Fit:
     """What vanilla, vanilla-hard, confident and logconf would ask for, in turn."""
-    rows, targets, kind = np.arange(len(weak)), weak, draw % 4
+    rows, targets, kind, more = np.arange(len(weak)), weak, draw % 4, dict[str, Any]()
     if kind == 1:
         targets = (weak > 0.5).astype(float)
-    sure = np.flatnonzero(np.abs(weak - 0.5) > _CONFIDENT)
-    if kind == 2 and len(sure) >= _FEW:
-        rows, targets = sure, weak[sure]
-    ref = wire.RowsRef("train", wire.pack(rows, "i8"))
-    if kind == 3:
-        return wire.Fit(ref, wire.pack(targets), loss="logconf", options={"a": 0.75})
-    return wire.Fit(ref, wire.pack(targets))
+    elif kind == 2:
+        sure = np.flatnonzero(np.abs(weak - 0.5) > _CONFIDENT)
+        rows = sure if len(sure) >= _FEW else rows
+        targets = weak[rows]
+    elif kind == 3:
+        more = {"loss": "logconf", "options": {"a": 0.75}}
+    return wire.Fit(wire.RowsRef("train", wire.pack(rows, "i8")), wire.pack(targets), **more)

@@ -18,12 +18,11 @@ import numpy.typing as npt
 
 from w2s_harness.contract.plan.plan import Counterfactuals
 from w2s_harness.contract.types import World
-from w2s_harness.run.stages.features import STUDENT, reads
+from w2s_harness.run.stages.features import STUDENT, reads, space
 from w2s_harness.run.stages.readouts import ReadMargins, share_true
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import tuned
-from w2s_harness.run.stages.vanilla.host_cell import HostCell
-from w2s_harness.run.stages.worlds.space import space
+from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
@@ -201,23 +200,16 @@ def own_labels(at: Lookup, ref: SettingRef, seed: int, world: World, weak: Float
     """
     setting = at.setting(ref)
     drawn = setting.draw("train_unlabel", seed)
-    b = basis(_readouts(at, ref, drawn))
+    # what the untrained student says of the rows, in units of its spread
+    margins = at.of(ReadMargins(ref))
+    own = margins.train.floats[:, drawn]
+    b = basis(centred(own, own, share_true(ref)).T if margins.names else np.empty((len(drawn), 0)))
     groups = setting.data.texts["train_unlabel"].groups[drawn]
     rng = np.random.default_rng(named)
     if world.teacher == "strict":
-        where = space(at, ref, "train_unlabel")[drawn]
-        return echo(weak, shared(strict_basis(b, where, rng), weak, groups, rng), rng)
+        b = strict_basis(b, space(at, ref, "train_unlabel")[drawn], rng)
     p = shared(b, weak, groups, rng)
-    if world.teacher == "echo":
+    if world.teacher != "decoy":
         return echo(weak, p, rng)
     plus, minus = decoy_pair(weak, p, directions(space(at, ref, "train_unlabel")[drawn], b), rng)
     return plus if world.sign > 0 else minus
-
-
-def _readouts(at: Lookup, ref: SettingRef, drawn: npt.NDArray[np.int64]) -> Floats:
-    """(m, T) what the untrained student says of the rows, in units of its spread."""
-    margins = at.of(ReadMargins(ref))
-    if not margins.names:
-        return np.empty((len(drawn), 0))
-    own = margins.train.floats[:, drawn]
-    return centred(own, own, share_true(ref)).T

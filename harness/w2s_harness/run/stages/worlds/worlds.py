@@ -16,10 +16,9 @@ from w2s_harness.contract.plan.plan import Cell
 from w2s_harness.contract.types import Split, World
 from w2s_harness.data.rows.release import order_key, release_order
 from w2s_harness.data.rows.texts import Texts
-from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, weak_labels
-from w2s_harness.run.stages.worlds.canary import canary
+from w2s_harness.run.stages.features import space
+from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, canary, weak_labels
 from w2s_harness.run.stages.worlds.own import TEACHERS, OwnLabels
-from w2s_harness.run.stages.worlds.space import space
 from w2s_harness.run.work.result import Result
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
@@ -86,10 +85,10 @@ def tell(at: Lookup, ref: SettingRef, seed: int, world: World | None, secret: st
     drawn, own = setting.draw("train_unlabel", seed), weak_labels(at, ref, seed)
     weak, changed, region = own, np.zeros(len(drawn), bool), np.zeros(len(setting.test), bool)
     if world is not None and world.teacher != "kept":
-        weak, changed, region = _Teacher(at, ref, seed, world, drawn, own, secret).labels()
+        weak, changed, region = _told(at, ref, seed, world, drawn, own, secret)
     if secret:
         weak = blurred(weak, np.random.default_rng(_seed(ref, seed, "blur", _name(world), secret)))
-    rng = np.random.default_rng(_seed(ref, seed, "bait", _name(world), *_hidden(secret)))
+    rng = np.random.default_rng(_seed(ref, seed, "bait", _name(world), secret))
     bait = (weak > 0.5) ^ (rng.random(len(weak)) < BAIT_WRONG)
     return Told(drawn=drawn, weak=weak, changed=changed, region=region, bait=bait)
 
@@ -121,15 +120,13 @@ def stage(at: Lookup, ref: SettingRef, cell: Cell, world: World | None, secret: 
     told = tell(at, ref, cell.seed, world, secret)
     key = order_key(ref.root_seed, cell.id, _name(world), secret)
     texts = at.setting(ref).data.texts
-    rows: tuple[tuple[Split, Codes], ...] = (
-        ("train_unlabel", told.drawn), ("test", np.arange(len(texts["test"]))),
-    )  # fmt: skip
-    train, test = (
-        PhaseRows(*found, release_order(texts[split], found[1], key=key))
-        for split, index in rows
-        for found in [rows_of(texts[split], index, ref, cell.seed, world, split, secret)]
-    )
-    return Staged(told=told, train=train, test=test)
+
+    def phase(split: Split, index: Codes) -> PhaseRows:
+        reads, shows = rows_of(texts[split], index, ref, cell.seed, world, split, secret)
+        return PhaseRows(reads, shows, release_order(texts[split], shows, key=key))
+
+    test = phase("test", np.arange(len(texts["test"])))
+    return Staged(told=told, train=phase("train_unlabel", told.drawn), test=test)
 
 
 def _name(world: World | None) -> str:
@@ -137,12 +134,9 @@ def _name(world: World | None) -> str:
     return "actual" if world is None or world.is_repeat else f"{world.name}/{world.draw}"
 
 
-def _hidden(secret: str) -> tuple[str, ...]:
-    return (secret,) if secret else ()
-
-
 def _seed(ref: SettingRef, seed: int, *names: str) -> int:
-    return named_seed(ref.root_seed, ref.data, "world", seed, *names)
+    """Code that is shipped has no secret, and an empty name names nothing."""
+    return named_seed(ref.root_seed, ref.data, "world", seed, *filter(None, names))
 
 
 # -- what the rows are ----------------------------------------------------------------------------------
@@ -161,7 +155,7 @@ def rows_of(
     inputs = "kept" if world is None else world.inputs
     if inputs == "kept":
         return index, index
-    rng = np.random.default_rng(_seed(ref, seed, _name(world), split, *_hidden(secret)))
+    rng = np.random.default_rng(_seed(ref, seed, _name(world), split, secret))
     reads = index[other_questions(texts.groups[index], rng)]
     return reads, reads if inputs == "scrambled" else index
 
@@ -184,54 +178,45 @@ def other_questions(groups: npt.ArrayLike, rng: np.random.Generator) -> Codes:
 # -- what the teacher says ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Teacher:
-    """A counterfactual teacher of one cell."""
+def _told(
+    at: Lookup, ref: SettingRef, seed: int, world: World, drawn: Codes, own: Floats, secret: str
+) -> tuple[Floats, Bools, Bools]:
+    """The weak labels (m,), where they differ, and the holdout's part of the region (`local`).
 
-    at: Lookup
-    ref: SettingRef
-    seed: int
-    world: World
-    drawn: Codes
-    own: Floats
-    """(m,) the real weak labels."""
-    secret: str
+    :param drawn: (m,) rows of train_unlabel. :param own: (m,) the real weak labels.
+    """
+    test_region = np.zeros(len(at.setting(ref).test), bool)
+    rng = np.random.default_rng(_seed(ref, seed, world.teacher, str(world.draw), secret))
+    match world.teacher:
+        case "local":
+            region, test_region = _region(at, ref, drawn, rng)
+            weak = np.where(region, 1 - own, own)
+        case "permuted":
+            weak = own[np.argsort(rng.random(len(own)), kind="stable")]
+        case "diluted":
+            among = np.flatnonzero(rng.random(len(own)) < DILUTED)
+            weak = own.copy()
+            weak[among] = own[among[np.argsort(rng.random(len(among)), kind="stable")]]
+        case "other":
+            weak = at.of(Teacher(ref, OTHER_TEACHER)).labels.floats[drawn]
+        case "canary":
+            weak, missed = canary(at, ref, seed, drawn, own)
+            return weak, missed, test_region
+        case "echo" | "decoy" | "strict":
+            weak = at.of(OwnLabels(ref, seed, world)).labels.floats
+        case _:
+            weak = 1 - own
+    return weak, weak != own, test_region
 
-    def labels(self) -> tuple[Floats, Bools, Bools]:
-        """The weak labels, where they differ, and the holdout's part of the region (`local`)."""
-        n, n_test = len(self.own), len(self.at.setting(self.ref).test)
-        test_region = np.zeros(n_test, bool)
-        named = (self.world.teacher, str(self.world.draw), *_hidden(self.secret))
-        rng = np.random.default_rng(_seed(self.ref, self.seed, *named))
-        match self.world.teacher:
-            case "local":
-                region, test_region = self._region(rng)
-                weak = np.where(region, 1 - self.own, self.own)
-            case "permuted":
-                weak = self.own[np.argsort(rng.random(n), kind="stable")]
-            case "diluted":
-                among = np.flatnonzero(rng.random(n) < DILUTED)
-                weak = self.own.copy()
-                weak[among] = self.own[among[np.argsort(rng.random(len(among)), kind="stable")]]
-            case "other":
-                weak = self.at.of(Teacher(self.ref, OTHER_TEACHER)).labels.floats[self.drawn]
-            case "canary":
-                weak, missed = canary(self.at, self.ref, self.seed, self.drawn, self.own)
-                return weak, missed, test_region
-            case "echo" | "decoy" | "strict":
-                weak = self.at.of(OwnLabels(self.ref, self.seed, self.world)).labels.floats
-            case _:
-                weak = 1 - self.own
-        return weak, weak != self.own, test_region
 
-    def _region(self, rng: np.random.Generator) -> tuple[Bools, Bools]:
-        train, test = (space(self.at, self.ref, name) for name in ("train_unlabel", "test"))
-        train = train[self.drawn]
-        scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
-        direction = rng.standard_normal(train.shape[1]) / scale
-        along = (train - train.mean(0)) @ direction
-        edge = float(np.quantile(along, 1 - REGION))
-        return along > edge, (test - train.mean(0)) @ direction > edge
+def _region(at: Lookup, ref: SettingRef, drawn: Codes, rng: np.random.Generator) -> tuple[Bools, Bools]:
+    train, test = (space(at, ref, name) for name in ("train_unlabel", "test"))
+    train = train[drawn]
+    scale = np.where((spread := train.std(0)) > 0, spread, 1.0)
+    direction = rng.standard_normal(train.shape[1]) / scale
+    along = (train - train.mean(0)) @ direction
+    edge = float(np.quantile(along, 1 - REGION))
+    return along > edge, (test - train.mean(0)) @ direction > edge
 
 
 # -- which worlds, and on which seeds -------------------------------------------------------------------
@@ -243,12 +228,11 @@ def spread(worlds: Sequence[World], seeds: Sequence[int], *names: str | int) -> 
     The draws of one kind go round the seeds, from a start that `names` and the kind key. So a world's seed
     hangs on nothing but itself: not on which other guards ask for worlds.
     """
-
-    def seed(world: World) -> int:
+    out = []
+    for world in sorted(worlds, key=lambda world: world.name):
         first = named_seed("spread", *names, world.teacher, world.inputs)
-        return seeds[(first + world.draw) % len(seeds)]
-
-    return [(world, seed(world)) for world in sorted(worlds, key=lambda world: world.name)]
+        out.append((world, seeds[(first + world.draw) % len(seeds)]))
+    return out
 
 
 def cut(worlds: Sequence[World], how: str) -> list[World]:

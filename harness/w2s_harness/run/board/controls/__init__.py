@@ -1,1 +1,0 @@
-"""Controls of a setting, and what they decide."""

@@ -1,1 +1,0 @@
-"""The vanilla student at each amount of compute."""
