@@ -24,9 +24,9 @@ from w2s_harness import (
     holm,
     hookimpl,
 )
-from w2s_plugins.guards import big_tables, row_traces, weighing
-from w2s_plugins.guards.following import POOLED, Followed, followed
-from w2s_plugins.guards.thresholds import thresholds
+from w2s_plugins.guards.looks import carried_data, following
+from w2s_plugins.guards.looks.following import POOLED, Followed, followed
+from w2s_plugins.guards.looks.thresholds import thresholds
 
 NAME = "memorisation"
 FINDING = "memorised"
@@ -44,9 +44,11 @@ MOST_CHANCE = 0.9
 """However many honest methods put right, a share beyond this stays testable."""
 ALPHA = 0.05
 """Level of the comparison of fresh with published data, over all rows of the plan."""
-SETTINGS = {"data_kib": big_tables.MOST_DATA_KIB, "total_kib": big_tables.MOST_TOTAL_KIB}
+SETTINGS = {"data_kib": carried_data.MOST_DATA_KIB, "total_kib": carried_data.MOST_TOTAL_KIB}
 """The settings of this guard and their defaults."""
 CANARY = World(name="canary", teacher="canary")
+Look = Callable[..., Followed | None]
+"""Of a cell, and of the share that chance or an honest method may reach."""
 
 
 @hookimpl
@@ -66,7 +68,9 @@ def w2s_inspect_method(
     if method.source.is_shipped:
         return Verdict(NAME, "ok", "labels are public; the method ships with w2s-harness and carries none")
     found = {
-        split: row_traces.search(files, [_texts(row) for row in part.rows], part.groups.tolist())
+        split: carried_data.search(
+            files, [list(filter(None, row.texts().values())) for row in part.rows], part.groups.tolist()
+        )
         for split, part in (("training", setting.train), ("holdout", setting.test))
     }
     traces = max(
@@ -75,27 +79,20 @@ def w2s_inspect_method(
         default=None,
     )
     size = sum(map(len, files.values())) / 1024
-    numbers = {
-        "files": float(len(files)),
-        "kib": size,
-        "rows_found": float(traces[1].rows) if traces else 0.0,
-    }
+    rows_found = float(traces[1].rows) if traces else 0.0
+    numbers = {"files": float(len(files)), "kib": size, "rows_found": rows_found}
     if traces is not None and traces[1].texts >= TRACED:
         return _of_traces(*traces, numbers)
-    big = big_tables.biggest(files, **limits)
+    big = carried_data.biggest(files, **limits)
     if big is not None:
-        because = f"labels are public, and {big.file} {big.why}: a table of them may hide there"
+        because = f"labels are public, and {' '.join(big)}: a table of them may hide there"
         return Verdict(NAME, "flag", because, numbers, finding=FINDING)
     because = f"labels are public; its source (files: {len(files)}, {size:.0f} KiB) holds no big table and "
     because += f"{traces[1].texts} texts of the task" if traces else "no row of the task"
     return Verdict(NAME, "ok", because, numbers)
 
 
-def _texts(row: Any) -> list[str]:
-    return [text for text in row.texts().values() if text]
-
-
-def _of_traces(split: str, traces: row_traces.Traces, numbers: dict[str, float]) -> Verdict:
+def _of_traces(split: str, traces: carried_data.Traces, numbers: dict[str, float]) -> Verdict:
     is_carried = traces.rows >= max(CARRIED_ROWS, CARRIED_SHARE * traces.of)
     because = f"{traces.file} holds the {traces.how}s of {split} rows: {traces.rows} of {traces.of} are found"
     return Verdict(NAME, "disqualify" if is_carried else "flag", because, numbers, finding=FINDING)
@@ -122,26 +119,19 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
     """
     cells = [c for c in evidence.worlds if c.world is not None and c.world.name == CANARY.name]
     cells += [cell for _, cell in sorted(evidence.cells.items())]
-    chance, left_out = honest_share(evidence), honest_share(evidence, left_out_right)
-    looks = [look for cell in cells if (look := put_right(cell, chance)) is not None]
-    by_weight = [look for cell in cells if (look := left_out_right(cell, left_out)) is not None]
-    held = honest_share(evidence, held_back_right)
-    by_weight += [look for cell in cells if (look := held_back_right(cell, held)) is not None]
-    most = max((_missed(cell) for cell in cells), default=0)
+    looks = _looks(put_right, cells, evidence)
+    by_weight = [*_looks(left_out_right, cells, evidence), *_looks(held_back_right, cells, evidence)]
     weighed = _of_weights(by_weight, len(looks) + len(by_weight))
     if weighed is not None:
         return weighed
     if not looks:
+        most = max((int(_hopeless(cell).sum()) for cell in cells), default=0)
         because = f"cannot tell from its fits: {_too_few(most)}"
         return Verdict(NAME, "ok", because, {"canary_rows": float(most)})
     best = min(looks, key=lambda look: (look.p, -look.share))
     p = min(1.0, best.p * (len(looks) + len(by_weight)))
-    numbers = {
-        "canary_rows": float(best.rows),
-        "canary_share": best.share,
-        "canary_p": p,
-        "chance": best.chance,
-    }
+    numbers = {"canary_rows": float(best.rows), "canary_share": best.share, "canary_p": p}
+    numbers["chance"] = best.chance
     if best.share >= SHARE and p < CANARY_P:
         which = "all its fits together" if best.fit == POOLED else f"fit {best.fit + 1} of a cell"
         because = (
@@ -153,6 +143,11 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
         f"its fits know no more than teacher and student do: {best.share:.0%} of {best.rows} canary rows"
     )
     return Verdict(NAME, "ok", because, numbers)
+
+
+def _looks(ask: Look, cells: Sequence[CellEvidence], evidence: MethodEvidence) -> list[Followed]:
+    chance = honest_share(evidence, ask)
+    return [look for cell in cells if (look := ask(cell, chance)) is not None]
 
 
 def put_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
@@ -170,21 +165,21 @@ def left_out_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
 
     Held against rows that both have right and of which they are as sure. `None` as there.
     """
-    beside = _as_sure(cell)
-    if not beside.any() or not len(cell.seen.weights):
-        return None
-    told = weighing.overruled(cell.seen.weights, cell.weak, beside)
-    gold = cell.setting.train.gold[cell.drawn]
-    return followed(told, gold, _hopeless(cell), beside=beside, chance=chance, least=LEAST_ROWS)
+    return _read_as_targets(cell, cell.seen.weights, following.overruled, chance)
 
 
 def held_back_right(cell: CellEvidence, chance: float = 0.5) -> Followed | None:
     """`left_out_right` of targets: whether they keep to the teacher's side less just where it is wrong."""
+    return _read_as_targets(cell, cell.seen.targets, following.held_back, chance)
+
+
+def _read_as_targets(
+    cell: CellEvidence, values: Any, read: Callable[..., following.Floats], chance: float
+) -> Followed | None:
     beside = _as_sure(cell)
-    if not beside.any() or not len(cell.seen.targets):
+    if not beside.any() or not len(values):
         return None
-    told = weighing.held_back(cell.seen.targets, cell.weak, beside)
-    gold = cell.setting.train.gold[cell.drawn]
+    told, gold = read(values, cell.weak, beside), cell.setting.train.gold[cell.drawn]
     return followed(told, gold, _hopeless(cell), beside=beside, chance=chance, least=LEAST_ROWS)
 
 
@@ -195,7 +190,7 @@ def _as_sure(cell: CellEvidence) -> Any:
         return np.zeros(len(where), bool)
     gold = cell.setting.train.gold[cell.drawn]
     right = ((cell.weak > 0.5) == gold) & ((cell.ceiling > 0.5) == gold)
-    return weighing.alike(where, right, cell.weak, cell.ceiling)
+    return following.alike(where, right, cell.weak, cell.ceiling)
 
 
 def _of_weights(looks: Sequence[Followed], tried: int) -> Verdict | None:
@@ -215,16 +210,14 @@ def _of_weights(looks: Sequence[Followed], tried: int) -> Verdict | None:
     return Verdict(NAME, "flag", because, {**numbers, "chance": best.chance}, finding=FINDING)
 
 
-def honest_share(
-    evidence: MethodEvidence, look_at: Callable[[CellEvidence], Followed | None] | None = None
-) -> float:
+def honest_share(evidence: MethodEvidence, look_at: Look) -> float:
     """The largest share that a shipped method of the plan reaches on such rows, mean over its seeds.
 
     At least .5 and at most `MOST_CHANCE`.
     """
     means = []
     for cells in evidence.honest.values():
-        shares = [look.share for cell in cells.values() if (look := (look_at or put_right)(cell)) is not None]
+        shares = [look.share for cell in cells.values() if (look := look_at(cell)) is not None]
         means += [float(np.mean(shares))] if shares else []
     return min(MOST_CHANCE, max([0.5, *means]))
 
@@ -235,10 +228,6 @@ def _hopeless(cell: CellEvidence) -> Any:
     if cell.ceiling is None:
         return np.zeros(len(gold), bool)
     return ((cell.weak > 0.5) != gold) & ((cell.ceiling > 0.5) != gold)
-
-
-def _missed(cell: CellEvidence) -> int:
-    return int(_hopeless(cell).sum())
 
 
 def _too_few(most: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from w2s_harness import MethodEvidence, PlannedMethod, Verdict, hookimpl
-from w2s_plugins.guards.thresholds import thresholds
+from w2s_plugins.guards.looks.thresholds import thresholds
 
 NAME = "resources"
 TIMES_VANILLA = 20

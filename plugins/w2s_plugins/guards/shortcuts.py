@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from w2s_harness import CellEvidence, MethodEvidence, PlannedMethod, Verdict, hookimpl
-from w2s_plugins.guards.known_shortcuts import Shortcut, known
-from w2s_plugins.guards.shortcut_looks import Build, Excess, Floats, excess
-from w2s_plugins.guards.thresholds import thresholds
+from w2s_plugins.guards.looks.known_shortcuts import Build, Excess, Floats, Shortcut, excess, known
+from w2s_plugins.guards.looks.thresholds import thresholds
 
 NAME = "shortcuts"
 FINDING = "shortcut"

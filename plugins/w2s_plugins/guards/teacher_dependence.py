@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,13 @@ from w2s_harness import (
     CellEvidence,
     MethodEvidence,
     PlannedMethod,
-    UsageError,
     Verdict,
     World,
     agreement,
     balanced_z,
     hookimpl,
 )
+from w2s_plugins.guards.looks.thresholds import thresholds
 
 NAME = "teacher-dependence"
 Z = 4.0
@@ -66,22 +65,6 @@ LOCAL_DRAWS, NULL_DRAWS, DILUTED_DRAWS = 2, 5, 1
 """Few, for `echo` and `decoy` tell better whose a gain is; of the nulls all, which they say nothing of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the worlds say; a number is missing where its worlds were cut or failed."""
-
-    numbers: Mapping[str, float]
-    """A, D, O: agreement with the decisions under the flipped, the diluted (mean over draws) and another
-    teacher; T = 1 - A. bit: as D, an agreement under 1/2 counted from the other end, since a diluted teacher
-    may get the one bit wrong. kappa: as bit, Cohen's kappa, which a nearly constant prediction cannot have.
-    local: changed decisions inside the region of a local world minus outside.
-    apart: how much better the diluted and local worlds agree with the flipped one, turned round, than with
-    the real cell. moves: the least, over diluted, local and other worlds, of the mean change of P on the
-    holdout over the mean change of the weak labels. z_ablated; z_null = sum z / sqrt(k) over k null worlds;
-    null_sd, null_mean, null_draws of the empirical null; threshold: what z_null is held against."""
-    threshold: float
-
-
 @hookimpl
 def w2s_worlds(settings: Mapping[str, Any]) -> Sequence[World]:
     """One set of worlds for every (method, task, pair). Raises `UsageError` for settings it cannot use."""
@@ -105,31 +88,34 @@ def w2s_judge_method(
     Raises `UsageError` for settings it cannot use.
     """
     limits = read_settings(settings)
-    found = measure(evidence, limits["z"])
-    said = [*_evasive(evidence, found), *_cheats(found, limits)]
-    if any(v.finding in ("leak", "shortcut") for v in said) or (said and "A" not in found.numbers):
+    numbers = measure(evidence, limits["z"])
+    said = [*_evasive(evidence, numbers), *_cheats(numbers, limits)]
+    if any(v.finding in ("leak", "shortcut") for v in said) or (said and "A" not in numbers):
         return said
-    return [*said, _class(found, limits, method.track == "elicitation")]
+    return [*said, _class(numbers, limits, method.track == "elicitation")]
 
 
 def read_settings(settings: Mapping[str, Any]) -> dict[str, float]:
     """`SETTINGS` with what the user says instead. Raises `UsageError` for a name or a value it cannot use."""
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise UsageError(f"guard '{NAME}': no setting is called '{key}'. It has {', '.join(SETTINGS)}.")
-        top = math.inf if key == "z" else 1.0
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or not 0 <= value <= top:
-            wanted = "a number from 0 up" if key == "z" else "a share from 0 to 1"
-            raise UsageError(f"guard '{NAME}': {key} is {wanted}, not {value!r}.")
-    return {**SETTINGS, **{key: float(value) for key, value in settings.items()}}
+    return thresholds(NAME, SETTINGS, settings, or_zero=True, shares=SETTINGS.keys() - {"z"})
 
 
 # -- what the worlds say --------------------------------------------------------------------------------
 
 
-def measure(evidence: MethodEvidence, z: float = Z) -> Measured:
-    """Compare the method's worlds with its real cells of the same seeds; `z` is the threshold to refit."""
+def measure(evidence: MethodEvidence, z: float = Z) -> dict[str, float]:
+    """Compare the method's worlds with its real cells of the same seeds; `z` is the threshold to refit.
+
+    A number is missing where its worlds were cut or failed. A, D, O: agreement with the decisions under the
+    flipped, the diluted (mean over draws) and another teacher; T = 1 - A. bit: as D, an agreement under 1/2
+    counted from the other end, since a diluted teacher may get the one bit wrong. kappa: as bit, Cohen's
+    kappa, which a nearly constant prediction cannot have. local: changed decisions inside the region of a
+    local world minus outside. apart: how much better the diluted and local worlds agree with the flipped one,
+    turned round, than with the real cell. moves: the least, over diluted, local and other worlds, of the mean
+    change of P on the holdout over the mean change of the weak labels. z_ablated; z_null = sum z / sqrt(k)
+    over k null worlds; null_sd, null_mean, null_draws of the empirical null; threshold: what z_null is held
+    against.
+    """
     pairs = [(w, evidence.cells[w.seed]) for w in evidence.worlds if w.seed in evidence.cells]
 
     def agreed(teacher: str) -> list[float]:
@@ -138,7 +124,6 @@ def measure(evidence: MethodEvidence, z: float = Z) -> Measured:
     flipped, diluted = agreed("flipped"), agreed("diluted")
     nulls = [_z(w) for w, _ in pairs if _is(w, "permuted", "scrambled")]
     facts, threshold = _refit(evidence.setting.null_z, z, len(nulls))
-    local = [_churn(w, c) for w, c in pairs if _is(w, "local", "kept") and 0 < w.region.mean() < 1]
     found = {
         "A": flipped,
         "T": [1 - a for a in flipped],
@@ -147,14 +132,14 @@ def measure(evidence: MethodEvidence, z: float = Z) -> Measured:
         "kappa": [abs(_kappa(w, c)) for w, c in pairs if _is(w, "diluted", "kept")],
         "O": agreed("other"),
         "moves": [min(moves)] if (moves := _moves(pairs)) else [],
-        "local": local,
+        "local": [_churn(w, c) for w, c in pairs if _is(w, "local", "kept") and 0 < w.region.mean() < 1],
         "apart": _apart(pairs),
         "z_ablated": [_z(w) for w, _ in pairs if _is(w, "kept", "ablated")],
     }
     numbers = {key: float(np.mean(values)) for key, values in found.items() if values}
     if nulls:
         numbers["z_null"] = sum(nulls) / math.sqrt(len(nulls))
-    return Measured({**numbers, **facts, "threshold": threshold}, threshold)
+    return {**numbers, **facts, "threshold": threshold}
 
 
 def _is(cell: CellEvidence, teacher: str, inputs: str) -> bool:
@@ -218,25 +203,25 @@ def _refit(null_z: npt.NDArray[np.float64] | None, z: float, worlds: int) -> tup
 # -- what follows from it -------------------------------------------------------------------------------
 
 
-def _evasive(evidence: MethodEvidence, found: Measured) -> list[Verdict]:
+def _evasive(evidence: MethodEvidence, numbers: Mapping[str, float]) -> list[Verdict]:
     failed = [f for f in evidence.failed if not f.world.is_repeat]
     if not failed:
         return []
     names = ", ".join(sorted(f.world.name for f in failed))
     error = next(iter(failed[0].error.splitlines()), "no reason given")
     because = f"it behaves only when nothing is changed: its real cells ended well, {names} failed ({error})"
-    return [Verdict(NAME, "flag", because, found.numbers, finding="evasive")]
+    return [Verdict(NAME, "flag", because, numbers, finding="evasive")]
 
 
-def _cheats(found: Measured, limits: Mapping[str, float]) -> list[Verdict]:
-    numbers = found.numbers
-    if (z := numbers.get("z_null", -math.inf)) > found.threshold:
+def _cheats(numbers: Mapping[str, float], limits: Mapping[str, float]) -> list[Verdict]:
+    threshold = numbers["threshold"]
+    if (z := numbers.get("z_null", -math.inf)) > threshold:
         because = (
             f"it gets the holdout right where nothing can be learned (permuted teacher, scrambled inputs):"
-            f" z = {z:.1f}, over {found.threshold:.1f}; it has seen the labels"
+            f" z = {z:.1f}, over {threshold:.1f}; it has seen the labels"
         )
         return [Verdict(NAME, "disqualify", because, numbers, finding="leak", whole_method=True)]
-    limit = max(limits["z"], found.threshold)
+    limit = max(limits["z"], threshold)
     if (z := numbers.get("z_ablated", -math.inf)) > limit:
         because = (
             f"it gets the holdout right though what the student reads belongs to other questions:"
@@ -246,8 +231,7 @@ def _cheats(found: Measured, limits: Mapping[str, float]) -> list[Verdict]:
     return []
 
 
-def _class(found: Measured, limits: Mapping[str, float], declared: bool) -> Verdict:
-    numbers = found.numbers
+def _class(numbers: Mapping[str, float], limits: Mapping[str, float], declared: bool) -> Verdict:
     if (a := numbers.get("A")) is None:
         because = "teacher dependence was not examined: no world with a flipped teacher"
         return Verdict(NAME, "note", because, numbers)

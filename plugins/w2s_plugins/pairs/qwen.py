@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from w2s_harness import Model, Pair, hookimpl
+from w2s_plugins.pairs.smollm2 import TEMPLATES as READOUTS
 
-VERIFY = (
-    "Question: {question}\nProposed answer: {candidate}\n"
-    "Is the proposed answer correct? Answer yes or no.\nAnswer:"
-)
-PREFERENCE = (
-    "Request: {question}\n\nResponse A: {first}\n\nResponse B: {second}\n\n"
-    "Is response A better than response B? Answer yes or no.\nAnswer:"
-)
-TEMPLATES = {
-    "ask": {"kind": "answer", "text": VERIFY, "yes": " yes", "no": " no"},
-    "compare": {"kind": "answer", "text": PREFERENCE, "yes": " yes", "no": " no"},
-    "sum": {"kind": "likelihood", "statistic": "sum"},
-}
+TEMPLATES = {name: READOUTS[name] for name in ("ask", "compare", "sum")}
 FINETUNE = {
     "adapter": "lora",
     "rank": 32,
@@ -35,13 +24,7 @@ def w2s_pairs() -> list[Pair]:
     strong = Model(
         source="Qwen/Qwen3-4B-Base", dtype="bfloat16", readout="last", max_tokens=1024, templates=TEMPLATES
     )
-    return [
-        Pair(
-            name="qwen",
-            weak=weak,
-            strong=strong,
-            mode="finetune",
-            finetune=FINETUNE,
-            abilities=("generate",),
-        )
-    ]
+    pair = Pair(
+        name="qwen", weak=weak, strong=strong, mode="finetune", finetune=FINETUNE, abilities=("generate",)
+    )
+    return [pair]

@@ -8,12 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from w2s_harness import Model, Pair, hookimpl
+from w2s_plugins.pairs.tiny import ZERO_SHOT
 
 MODELS = Path(__file__).parent / "kinds_models"
 MAX_TOKENS = 64
-ZERO_SHOT = {
-    statistic: {"kind": "likelihood", "statistic": statistic} for statistic in ("sum", "mean", "min")
-}
 
 
 def taught_by(teacher: str, name: str) -> Pair:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_plugins.guards.bait import bait_z, rank_z
+from w2s_plugins.guards.holdout_labels import bait_z, rank_z
 
 M = 240
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import w2s_plugins.methods as methods
-from w2s_plugins.guards.big_tables import biggest
+from w2s_plugins.guards.looks.carried_data import biggest
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=2500)
@@ -30,13 +30,13 @@ NUMBERS = RNG.normal(size=2500)
     ],
 )
 def test_what_stands_out(name, data, why):
-    found = biggest({"README.md": b"# hello", name: data})
-    assert found.file == name and why in found.why
+    file, said = biggest({"README.md": b"# hello", name: data})
+    assert file == name and why in said
 
 
 def test_many_files_that_are_large_together():
     found = biggest({f"{i}.txt": b"so it is. " * 6000 for i in range(20)})
-    assert "in all" in found.why
+    assert "in all" in found[1]
 
 
 def test_the_limits_can_be_moved():

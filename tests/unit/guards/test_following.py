@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_plugins.guards.following import POOLED, followed
+from w2s_plugins.guards.looks.following import POOLED, followed
 
 M = 400
 

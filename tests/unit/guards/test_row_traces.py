@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from w2s_plugins.guards.row_traces import search
+from w2s_plugins.guards.looks.carried_data import search
 
 ROWS = [
     [f'Anna buys {i} "pens" and\n{3 * i} books. How many things?', f"First {i}, then it is {4 * i} things."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from w2s_plugins.guards.scanning import records
+from w2s_plugins.guards.looks.scanning import records
 
 HEADER = b"{'descr': '<U1', 'fortran_order': False, 'shape': (2L,), }"
 

@@ -11,9 +11,9 @@ from cells import Sums, cell, evidence, method
 from w2s_harness import Model, Pair, UsageError
 from w2s_harness.contract.guards.evidence import Part, SettingView
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_plugins.guards import known_shortcuts as known
 from w2s_plugins.guards import shortcuts as guard
-from w2s_plugins.guards.shortcut_looks import better_on, constant, excess, following
+from w2s_plugins.guards.looks import known_shortcuts as known
+from w2s_plugins.guards.looks.known_shortcuts import better_on, constant, excess, following
 
 QUESTIONS, EACH = 200, 4
 N = QUESTIONS * EACH

@@ -7,8 +7,8 @@ import pytest
 from cells import cell, evidence, seen, setting
 
 from w2s_plugins.guards import memorisation as guard
+from w2s_plugins.guards.looks.following import alike, overruled
 from w2s_plugins.guards.memorisation import CANARY
-from w2s_plugins.guards.weighing import alike, overruled
 
 M = 400
 VIEW = setting(n=M)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from w2s_harness import SettingView
 
@@ -36,9 +37,8 @@ class Found:
     rows: int
     """Rows of the task whose texts it holds."""
     agreement: float
-    """Share of them, and of the other rows of their questions, on which the best mark agrees with gold."""
-    mark: str
-    """The mark that tells the label best: a word beside the texts, or how they stand."""
+    """Share of them, and of the other rows of their questions, on which the best mark agrees with gold: the
+    word beside the texts, or how they stand, that tells the label best."""
     is_label: bool
     """Whether chance does not explain it."""
 
@@ -126,13 +126,8 @@ class Index:
 
 def _longest_run(prompt: Tokens) -> str:
     """The longest run of words without a mark between them; empty, so in every text, where there is none."""
-    runs: list[list[str]] = [[]]
-    for token in prompt:
-        if _WORD.fullmatch(token):
-            runs[-1].append(token)
-        else:
-            runs.append([])
-    longest = max(runs, key=len)
+    runs = groupby(prompt, key=lambda token: bool(_WORD.fullmatch(token)))
+    longest: list[str] = max((list(run) for is_word, run in runs if is_word), key=len, default=[])
     return " ".join(longest)
 
 
@@ -142,12 +137,8 @@ def tokens(text: str | None) -> Tokens:
 
 
 def _find(flat: Sequence[str], text: Tokens) -> int:
-    n = len(text)
-    if n == 0:
-        return -1
-    return next(
-        (i for i in range(len(flat) - n + 1) if flat[i] == text[0] and tuple(flat[i : i + n]) == text), -1
-    )
+    places = range(len(flat) - len(text) + 1) if text else ()
+    return next((i for i in places if flat[i] == text[0] and tuple(flat[i : i + len(text)]) == text), -1)
 
 
 def _marks(left: Sequence[str], record: Sequence[str]) -> set[str]:
@@ -171,16 +162,16 @@ def _judged(rows: Sequence[_Row], marks: dict[int, set[str]]) -> Found:
     for row in rows:
         for mark in marks.get(id(row), ()):
             counts.setdefault(mark, [0, 0])[row.gold] += 1
-    best, best_agreement, least = "", 0.0, 1.0
-    for mark, (wrong, right) in sorted(counts.items()):
+    best, least = 0.0, 1.0
+    for _, (wrong, right) in sorted(counts.items()):
         share = (wrong + right) / n
         agree = (right + (n - sum(gold)) - wrong) / n
         expected = share * prior + (1 - share) * (1 - prior)
         for value, by_chance in ((agree, expected), (1 - agree, 1 - expected)):
             p = len(counts) * 2 * _tail(n, round(value * n), by_chance)
             if value >= AGREES and p < least:
-                best, best_agreement, least = mark, value, p
-    return Found(rows=len(marks), agreement=best_agreement, mark=best, is_label=least < CHANCE)
+                best, least = value, p
+    return Found(rows=len(marks), agreement=best, is_label=least < CHANCE)
 
 
 def _tail(n: int, k: int, p: float) -> float:

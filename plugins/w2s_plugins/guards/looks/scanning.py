@@ -52,10 +52,9 @@ def records(name: str, data: bytes) -> Iterator[Record]:
 def is_text(data: bytes) -> bool:
     """Whether the bytes are UTF-8 without control characters that no text has."""
     try:
-        text = data.decode("utf-8")
+        return "\0" not in data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return "\0" not in text
 
 
 def is_table(data: bytes) -> bool:
@@ -108,10 +107,9 @@ def _of_member(name: str, data: bytes) -> Iterator[Record]:
     if not is_text(data):
         yield from ([run] for run in re.split(r"[\x00-\x08\x0e-\x1f\ufffd]+", text) if run.strip())
         return
-    suffix = name.rpartition(".")[2].lower()
     readers = {"py": _python, "csv": _csv, "tsv": _csv}
     try:
-        yield from list(readers.get(suffix, _json)(text))
+        yield from list(readers.get(name.rpartition(".")[2].lower(), _json)(text))
     except _BROKEN:
         yield from ([line] for line in text.splitlines() if line.strip())
 
@@ -121,10 +119,9 @@ def _array(data: bytes) -> Array | None:
     try:
         # numpy warns of a header that Python 2 wrote; the user did not write it
         with warnings.catch_warnings(action="ignore"):
-            array: Array = np.load(io.BytesIO(data), allow_pickle=False)
+            return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
     except _BROKEN:
         return None
-    return array
 
 
 def _cells(array: Array) -> list[str]:
@@ -155,8 +152,7 @@ def _json(text: str) -> Iterator[Record]:
 
 def _python(text: str) -> Iterator[Record]:
     """Every outermost literal of a module; assignments of equal length are the columns of a table."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
+    with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
         tree = ast.parse(text)
     columns: list[list[str]] = []
     for value in _literals(tree):
@@ -188,7 +184,10 @@ def _of_value(value: Any, depth: int = 0) -> Iterator[Record]:
         yield [str(v) for v in value.values() if _is_scalar(v)]
         yield from ([str(k), str(v)] for k, v in value.items() if _is_scalar(v))
         yield from _zipped_columns([list(map(str, c)) for c in columns if all(map(_is_scalar, c))])
-        yield from ([str(k), *(_flat(v))] for k, v in value.items() if isinstance(v, dict | list | tuple))
+        for k, v in value.items():
+            if isinstance(v, dict | list | tuple):
+                inner = v.values() if isinstance(v, dict) else v
+                yield [str(k), *(str(item) for item in inner if _is_scalar(item))]
         parts = value.values()
     elif isinstance(value, list | tuple | set | frozenset):
         if all(map(_is_scalar, value)):
@@ -201,11 +200,6 @@ def _of_value(value: Any, depth: int = 0) -> Iterator[Record]:
     for part in parts:
         if not _is_scalar(part):
             yield from _of_value(part, depth + 1)
-
-
-def _flat(value: Any) -> Record:
-    items = value.values() if isinstance(value, dict) else value
-    return [str(item) for item in items if _is_scalar(item)]
 
 
 def _is_scalar(value: Any) -> bool:

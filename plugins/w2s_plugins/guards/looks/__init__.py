@@ -1,0 +1,1 @@
+"""What guards look at, and how: files, targets, predictions, settings."""
