@@ -10,6 +10,7 @@ import pytest
 
 import w2s_plugins.methods as methods
 from w2s_plugins.guards.looks.carried_data import biggest
+from w2s_plugins.guards.memorisation import SETTINGS
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=2500)
@@ -30,18 +31,19 @@ NUMBERS = RNG.normal(size=2500)
     ],
 )
 def test_what_stands_out(name, data, why):
-    file, said = biggest({"README.md": b"# hello", name: data})
+    file, said = biggest({"README.md": b"# hello", name: data}, **SETTINGS)
     assert file == name and why in said
 
 
 def test_many_files_that_are_large_together():
-    found = biggest({f"{i}.txt": b"so it is. " * 6000 for i in range(20)})
+    found = biggest({f"{i}.txt": b"so it is. " * 6000 for i in range(20)}, **SETTINGS)
     assert "in all" in found[1]
 
 
 def test_the_limits_can_be_moved():
     data = {"notes.txt": b"so it is. " * 10_000}
-    assert biggest(data) is not None and biggest(data, data_kib=200) is None
+    assert biggest(data, **SETTINGS) is not None
+    assert biggest(data, **{**SETTINGS, "data_kib": 200}) is None
 
 
 def test_ordinary_files_do_not():
@@ -53,4 +55,4 @@ def test_ordinary_files_do_not():
     files["LICENSE"] = (root / "LICENSE").read_bytes()
     record = "".join(f"w2s_mine/part{i}.py,sha256={'a' * 43},1234\n" for i in range(100))
     files["w2s_mine-0.1.dist-info/RECORD"] = record.encode()
-    assert len(files) > 8 and biggest(files) is None
+    assert len(files) > 8 and biggest(files, **SETTINGS) is None

@@ -39,10 +39,6 @@ MOST_UNBROKEN = 4000
 Code formatted to any line length has next to none."""
 MOST_CODE_KIB = 256
 """KiB of one `.py` file."""
-MOST_DATA_KIB = 64
-"""KiB of one other file. READMEs and licences have under 40."""
-MOST_TOTAL_KIB = 1024
-"""KiB of all files together."""
 _RUN = 80
 _UNBROKEN = re.compile(rb"""[^\s"']{%d,}""" % _RUN)
 _NUMBER = re.compile(rb"(?<![\w.])[-+]?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?![\w])")
@@ -190,9 +186,7 @@ def _places(data: bytes, starts: Words) -> list[int]:
 # -- big tables -----------------------------------------------------------------------------------------
 
 
-def biggest(
-    files: Mapping[str, bytes], *, data_kib: float = MOST_DATA_KIB, total_kib: float = MOST_TOTAL_KIB
-) -> tuple[str, str] | None:
+def biggest(files: Mapping[str, bytes], *, data_kib: float, total_kib: float) -> tuple[str, str] | None:
     """The first file, by name, that holds more data than an ordinary method's does, or `None`.
 
     :param files: content by name. :param data_kib: KiB allowed of a file that is not code.
