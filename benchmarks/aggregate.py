@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.plan import MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import SPLITS, Model, Pair, Task
 from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_harness.data.rows.gold import Gold

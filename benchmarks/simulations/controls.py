@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from w2s_harness.contract.guards.balance import balanced_accuracy
+from w2s_harness.contract.guards.measures import balanced_accuracy
 from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.run.board.control_verdicts import LIMIT
 from w2s_harness.scoring.points.accuracy import outcomes

@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from w2s_harness import Model, Task
 from w2s_harness.contract.kinds import kind_of
-from w2s_harness.data.rows.draw import draw
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.prepared import prepare
+from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData
 from w2s_harness.scoring.points.accuracy import outcomes
 from w2s_harness.scoring.points.blocks import block

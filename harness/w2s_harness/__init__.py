@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from w2s_harness.contract.errors import DataError, HarnessError, ModelError, PluginError, Skip, UsageError
-    from w2s_harness.contract.guards.balance import agreement, balanced_z
     from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, Seen, SettingView
-    from w2s_harness.contract.guards.multiplicity import holm
+    from w2s_harness.contract.guards.measures import agreement, balanced_z, holm
     from w2s_harness.contract.hookspecs import hookimpl
     from w2s_harness.contract.kinds import Kind, kind_of
-    from w2s_harness.contract.plan.plan import Cell, Plan, PlannedMethod
+    from w2s_harness.contract.plan import Cell, Plan, PlannedMethod
     from w2s_harness.contract.studies.attack import Attack
     from w2s_harness.contract.studies.dialogue import (
         AgentModel,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     )
     from w2s_harness.contract.types import Example, Method, Model, Pair, Problem, Task, Verdict, World
     from w2s_harness.contract.worker.student import Handle, Notes, Rows, Student, StudentError
-    from w2s_harness.data.reading.jsonl import read_jsonl
+    from w2s_harness.data.reading.strict_json import read_jsonl
 
 __version__ = "0.1.0"
 
@@ -34,7 +33,7 @@ _HOME = {
     "AgentModel": "contract.studies.dialogue",
     "Attack": "contract.studies.attack",
     "BrokenReplyError": "contract.studies.dialogue",
-    "Cell": "contract.plan.plan",
+    "Cell": "contract.plan",
     "CellEvidence": "contract.guards.evidence",
     "ContextExceededError": "contract.studies.dialogue",
     "DataError": "contract.errors",
@@ -48,8 +47,8 @@ _HOME = {
     "ModelError": "contract.errors",
     "Notes": "contract.worker.student",
     "Pair": "contract.types",
-    "Plan": "contract.plan.plan",
-    "PlannedMethod": "contract.plan.plan",
+    "Plan": "contract.plan",
+    "PlannedMethod": "contract.plan",
     "PluginError": "contract.errors",
     "Problem": "contract.types",
     "Reply": "contract.studies.dialogue",
@@ -64,12 +63,12 @@ _HOME = {
     "UsageError": "contract.errors",
     "Verdict": "contract.types",
     "World": "contract.types",
-    "agreement": "contract.guards.balance",
-    "balanced_z": "contract.guards.balance",
-    "holm": "contract.guards.multiplicity",
+    "agreement": "contract.guards.measures",
+    "balanced_z": "contract.guards.measures",
+    "holm": "contract.guards.measures",
     "hookimpl": "contract.hookspecs",
     "kind_of": "contract.kinds",
-    "read_jsonl": "data.reading.jsonl",
+    "read_jsonl": "data.reading.strict_json",
 }
 
 __all__ = [

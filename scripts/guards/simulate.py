@@ -17,7 +17,7 @@ from worlds import Bools, Floats, Given, Synthetic, given, synthetic
 
 from w2s_harness import Model, Pair, PlannedMethod, Task, Verdict, World, agreement, balanced_z
 from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, Part, Seen, SettingView
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_plugins.guards import teacher_dependence as guard
 
 WEAK_ACCURACIES = (0.58, 0.65, 0.72, 0.77, 0.85)

@@ -15,7 +15,7 @@ from w2s_harness.cli.options import config
 from w2s_harness.contract.errors import HarnessError
 from w2s_harness.contract.worker.wire import frames
 from w2s_harness.contract.worker.wire import messages as wire
-from w2s_harness.data.reading.jsonl import read_numbered
+from w2s_harness.data.reading.strict_json import read_numbered
 from w2s_harness.data.reading.yaml_file import MAX_BYTES, read_yaml
 from w2s_harness.report.document import document
 
@@ -108,6 +108,15 @@ def packed(**fields):
     return msgspec.msgpack.encode(fields)
 
 
+FROM_WORKER = (
+    wire.Request
+    | wire.FitDone
+    | wire.OwnPredictions
+    | wire.Raised
+    | wire.Skipped
+    | wire.Described
+    | wire.Noticed
+)
 NO_ROWS = {"phase": "train", "index": {"dtype": "i8", "shape": [0], "data": b""}}
 MESSAGES = {
     "a list that claims more": packed(**{"is": "ensemble"})[:1] + b"\xa7handles\xdd\xff\xff\xff\xff\x01",
@@ -129,7 +138,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_bombs_in_a_message(name):
-    held, seconds, refused = peak(frames.decode, MESSAGES[name], wire.FromWorker)
+    held, seconds, refused = peak(frames.decode, MESSAGES[name], FROM_WORKER)
     assert refused is not None
     assert held < 16 * MIB and seconds < 5, (held, seconds)
 

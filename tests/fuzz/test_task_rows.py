@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.types import SPLITS
-from w2s_harness.data.reading.jsonl import read_numbered
-from w2s_harness.data.reading.resolve import data_task, source_digest
+from w2s_harness.data.reading.file_task import data_task, source_digest
+from w2s_harness.data.reading.strict_json import read_numbered
 from w2s_harness.data.rows.prepared import dump, parse, prepare
 
 TOKENS = (

@@ -28,6 +28,15 @@ from w2s_harness.students import control
 from w2s_harness.students.session.serving import CellSession
 from w2s_harness.students.shelf.shelf import Shelf
 
+FROM_WORKER = (
+    wire.Request
+    | wire.FitDone
+    | wire.OwnPredictions
+    | wire.Raised
+    | wire.Skipped
+    | wire.Described
+    | wire.Noticed
+)
 N, D = 12, 4
 ACCESS = ("embeddings", "inference", "transductive")
 INDEX = wire.pack(np.arange(N), "i8")
@@ -156,14 +165,14 @@ def test_the_requests_that_are_mutated_are_served(opening):
     assert refused == [REQUESTS[3], REQUESTS[5], REQUESTS[8]]
 
 
-@pytest.mark.parametrize("kind", [wire.FromWorker, wire.Described | wire.Raised, wire.ToWorker, Report])
+@pytest.mark.parametrize("kind", [FROM_WORKER, wire.Described | wire.Raised, wire.ToWorker, Report])
 def test_mutated_messages(count, kind):
     bodies = [*BODIES, encode(START), encode(report([]))]
     fuzz(mutants.of_bytes("messages", count, bodies, TOKENS), lambda body: frames.decode(body, kind))
 
 
 def served(opening: control.OpenCell, body: bytes) -> None:
-    message = frames.decode(body, wire.FromWorker)
+    message = frames.decode(body, FROM_WORKER)
     if isinstance(message, wire.Request):
         with cell(opening) as session:
             encode(session.serve(message))
@@ -199,7 +208,7 @@ def test_mutated_arrays(count):
     assert fuzz(mutants.of_values("arrays", count, values, encode, extra), read) > 0
 
 
-@pytest.mark.parametrize("kind", [wire.FromWorker, Report])
+@pytest.mark.parametrize("kind", [FROM_WORKER, Report])
 def test_a_stream_of_mutated_frames(count, kind):
     corpus = [frames.HEADER.pack(len(body)) + body for body in [*BODIES, encode(report([]))]]
     lengths = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from w2s_harness.cli.commands.run import command
 from w2s_harness.contract.errors import HarnessError, UsageError
-from w2s_harness.data.reading.resolve import data_task, source_digest
+from w2s_harness.data.reading.file_task import data_task, source_digest
 from w2s_harness.data.reading.yaml_file import read_yaml
 from w2s_harness.data.rows.prepared import prepare
 

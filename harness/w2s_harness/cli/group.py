@@ -7,14 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
-from w2s_harness.contract.errors import HarnessError, PluginError
+from w2s_harness.contract.errors import HarnessError, PluginError, nearest
 from w2s_harness.installed import small_files
-from w2s_harness.installed.distributions.site_folders import site_folders
+from w2s_harness.installed.distributions import modules
+from w2s_harness.installed.distributions.site_folders import info_folders, site_folders
 
 GROUP = "w2s_harness.commands"
 CORE = {
@@ -77,14 +77,14 @@ class Offer:
         """Its line in the help: the first of its module's docstring, which is read without importing it."""
         if self.is_shipped and self.name in SHIPPED:
             return SHIPPED[self.name]
-        from w2s_harness.installed import sources
         from w2s_harness.installed.distributions import metadata
+        from w2s_harness.installed.parsed import declared
 
         module = self.value.partition(":")[0].strip()
-        file = metadata.module_file(metadata.Entry(self.name, module, metadata.TRUSTED, "", "", self.info))
+        file = modules.module_file(metadata.Entry(self.name, module, metadata.TRUSTED, "", "", self.info))
         if file is None:
             return self._refusal(f"its module {module} is missing")
-        return sources.summary(file) or f"of {self.distribution}"
+        return declared.summary(file) or f"of {self.distribution}"
 
     def _refusal(self, why: str) -> str:
         return (
@@ -118,24 +118,17 @@ def offers() -> tuple[dict[str, Offer], dict[str, str]]:
 
 
 def _scan() -> Iterator[Offer]:
-    seen: set[str] = set()
-    for folder in site_folders():
-        for name in sorted(os.listdir(folder)):  # noqa: PTH208 (a Path each is slow)
-            if name.endswith(".dist-info") and name not in seen and name.isprintable():
-                seen.add(name)
-                yield from _of_distribution(f"{folder}/{name}")
-
-
-def _of_distribution(info: str) -> Iterator[Offer]:
-    try:
-        text = small_files.read(f"{info}/entry_points.txt").decode()
-    except (OSError, UnicodeDecodeError):
-        return
-    ours = text.partition(f"[{GROUP}]")[2].partition("\n[")[0]
-    for line in ours.splitlines():
-        name, is_one, value = (part.strip() for part in line.partition("="))
-        if is_one and not name.startswith(("#", ";")) and f"{name}{value}".isprintable():
-            yield Offer(name, value, Path(info))
+    """What is offered; `importlib.metadata` would take as long to load as all else that the help needs."""
+    for info in info_folders(site_folders()):
+        try:
+            text = small_files.text(info / "entry_points.txt")
+        except (OSError, UnicodeDecodeError):
+            continue
+        ours = text.partition(f"[{GROUP}]")[2].partition("\n[")[0]
+        for line in ours.splitlines():
+            name, is_one, value = (part.strip() for part in line.partition("="))
+            if is_one and not name.startswith(("#", ";")) and f"{name}{value}".isprintable():
+                yield Offer(name, value, info)
 
 
 class LazyGroup(click.Group):
@@ -165,9 +158,7 @@ class LazyGroup(click.Group):
             raise PluginError(refused[name])
         if name in SHIPPED:
             raise PluginError(f"'{name}' is newer than the installed w2s-harness. Install that again.")
-        close = get_close_matches(name, self.list_commands(ctx), n=1)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
-        raise click.UsageError(f"no such command '{name}'{hint}", ctx)
+        raise click.UsageError(f"no such command '{name}'{nearest(name, self.list_commands(ctx))}", ctx)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; a broken pipe ends it as `failure.explain` says, not with click's 1."""

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from w2s_harness.contract import hookspecs
 from w2s_harness.contract.errors import DataError, PluginError, UsageError
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.data import disk
-from w2s_harness.installed import small_files
 from w2s_harness.installed.distributions import (
-    contents,
-    editable,
     metadata,
-    record_file,
+    modules,
     redirecting,
     worker_files,
 )
-from w2s_harness.installed.distributions.contents import File
 from w2s_harness.installed.distributions.metadata import Entry
-from w2s_harness.installed.parsed import syntax
+from w2s_harness.installed.distributions.worker_files import File
 
 MAX_FILE = 2**28
 """Bytes; a longer method file, or file of predictions, is refused."""
@@ -41,8 +34,8 @@ def files(source: MethodSource) -> dict[str, bytes]:
         return {Path(source.filename).name: source.code or b""}
     if source.is_shipped:
         return {Path(source.filename).name: Path(source.filename).read_bytes()}
-    return contents.contents(
-        worker_files.own_files(_entry(source)), f"{source.distribution} {source.version}", contents.OWN
+    return worker_files.contents(
+        worker_files.own_files(_entry(source)), f"{source.distribution} {source.version}", worker_files.OWN
     )
 
 
@@ -89,36 +82,24 @@ def from_entry(entry: Entry) -> MethodSource:
 
     Raises `PluginError` where its module is missing or its files are too many, too large or cannot be read.
     """
-    file = metadata.module_file(entry)
+    file = modules.module_file(entry)
     if file is None:
         raise PluginError(_missing(entry))
+    source = replace(unread(entry), filename=str(file))
     if entry.is_shipped:
-        return MethodSource(
-            name=entry.name,
-            module=entry.module,
-            distribution=entry.distribution,
-            version=entry.version,
-            sha256=_file_digest(file),
-            folders=tuple(str(f) for f in metadata.import_folders(entry.info)),
-            filename=str(file),
-            info=str(entry.info),
-        )
+        folders = tuple(str(f) for f in modules.import_folders(entry.info))
+        return replace(source, sha256=_file_digest(file), folders=folders)
     refused = _refusal(entry)
     own, needed = ([], []) if refused else (worker_files.own_files(entry), worker_files.needed_files(entry))
-    return MethodSource(
-        name=entry.name,
-        module=entry.module,
-        distribution=entry.distribution,
-        version=entry.version,
+    return replace(
+        source,
         sha256="" if refused else _digest(entry, own, needed),
         folders=worker_files.imported_from(entry),
         reads=tuple(dict.fromkeys(f.path for f in (*own, *needed) if f.link is None)),
         beside=tuple(f.path for f in needed if f.link is None),
         opened=worker_files.opened(entry),
-        filename=str(file),
-        editable=editable.of(entry.info) is not None,
+        editable=modules.of(entry.info) is not None,
         refused=refused,
-        info=str(entry.info),
     )
 
 
@@ -127,7 +108,7 @@ def _missing(entry: Entry) -> str:
     head = (
         f"{entry.distribution} {entry.version} names the module {entry.module} for the method '{entry.name}'"
     )
-    why = editable.refused(entry.info)
+    why = modules.refused(entry.info)
     if why:
         return f"{head}, and is installed to be edited, but {why}. Install it without -e."
     return f"{head}, but ships no such file. Reinstall it, or report it to its authors."
@@ -145,103 +126,6 @@ def unread(entry: Entry) -> MethodSource:
     )
 
 
-def summary(file: Path) -> str:
-    """The first line of `documentation`."""
-    return documentation(file).partition("\n")[0]
-
-
-def documentation(file: Path) -> str:
-    """The docstring of the class that a plugin module names, else the module's own; '' if unreadable."""
-    try:
-        tree = syntax.tree(small_files.read(file))
-    except (OSError, SyntaxError, ValueError):
-        return ""
-    documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
-    named = [c for c in documented if _assigns_name(c)]
-    if not named and not _hooks(tree) & hookspecs.GUARD_HOOKS:
-        named = documented
-    text = ast.get_docstring(named[0]) if named else ast.get_docstring(tree)
-    return (text or "").strip()
-
-
-def named_pair(file: Path) -> str:
-    """The pair that a module's task names as its own (`pair = "..."`), read with `ast`; '' for none."""
-    try:
-        tree = syntax.tree(small_files.read(file))
-    except (OSError, SyntaxError, ValueError):
-        return ""
-    tasks = [node for node in tree.body if isinstance(node, ast.ClassDef) and _assigns_name(node)]
-    values = [value for task in tasks for name, value in _assignments(task) if name.id == "pair"]
-    return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
-
-
-def offered_hooks(file: Path) -> frozenset[str]:
-    """The names of the `w2s_` functions that a module defines at its top level, read with `ast`."""
-    try:
-        return _hooks_of(small_files.read(file))
-    except OSError:
-        return frozenset()
-
-
-@functools.lru_cache(maxsize=256)
-def _hooks_of(code: bytes) -> frozenset[str]:
-    try:
-        return _hooks(syntax.tree(code))
-    except (SyntaxError, ValueError):
-        return frozenset()
-
-
-def declared_settings(file: Path) -> dict[str, Any] | None:
-    """The settings of a guard and their defaults: its module's `SETTINGS = {...}`, read with `ast`.
-
-    A value may be a literal or the name of one of the module's own constants; another one is shown as source.
-    `None` where the module declares none, so that nobody knows which it takes.
-    """
-    try:
-        tree = syntax.tree(small_files.read(file))
-    except (OSError, SyntaxError, ValueError):
-        return None
-    assigned = {name.id: value for name, value in _assignments(tree)}
-    table = assigned.get("SETTINGS")
-    if not isinstance(table, ast.Dict):
-        return None
-    return {
-        key.value: _literal(assigned.get(value.id, value) if isinstance(value, ast.Name) else value)
-        for key, value in zip(table.keys, table.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    }
-
-
-def _assignments(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[ast.Name, ast.expr]]:
-    for part in tree.body:
-        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
-        value = getattr(part, "value", None)
-        yield from ((t, value) for t in targets if isinstance(t, ast.Name) and value is not None)
-
-
-def _literal(value: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except ValueError:
-        return ast.unparse(value)
-
-
-def _hooks(tree: ast.Module) -> frozenset[str]:
-    return frozenset(
-        d.name for d in tree.body if isinstance(d, ast.FunctionDef) and d.name.startswith("w2s_")
-    )
-
-
-def _assigns_name(node: ast.ClassDef) -> bool:
-    for part in node.body:
-        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
-        for target in targets:
-            names = target.elts if isinstance(target, ast.Tuple) else [target]
-            if any(isinstance(n, ast.Name) and n.id == "name" for n in names):
-                return True
-    return False
-
-
 def _file_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -249,10 +133,10 @@ def _file_digest(file: Path) -> str:
 def _digest(entry: Entry, own: Sequence[File], needed: Sequence[File]) -> str:
     """Digest of every file that is opened to its worker: its own, and where it needs others, theirs."""
     whose = f"{entry.distribution} {entry.version}"
-    digest = contents.digest(own, whose, contents.OWN)
+    digest = worker_files.digest(own, whose, worker_files.OWN)
     if not needed:
         return digest
-    theirs = contents.digest(needed, f"what {whose} needs", contents.NEEDED)
+    theirs = worker_files.digest(needed, f"what {whose} needs", worker_files.NEEDED)
     return hashlib.sha256(f"{digest} {theirs}".encode()).hexdigest()
 
 
@@ -263,7 +147,7 @@ def _refusal(entry: Entry) -> str:
             f"{entry.distribution} offers methods and a trusted plugin (entry-point group "
             f"{metadata.TRUSTED}); ship them as two distributions"
         )
-    if not record_file.is_readable(entry.info):
+    if not metadata.is_readable(entry.info):
         return f"{entry.distribution}: its RECORD cannot be read, so nobody knows what it installed"
     for name in _start_hooks(entry.info):
         return f"{entry.distribution} offers methods and runs code at interpreter start ({name})"
@@ -271,7 +155,7 @@ def _refusal(entry: Entry) -> str:
         chain = f"{entry.distribution} offers methods and needs {metadata.distribution_name(needed)}, which"
         if metadata.offers(needed, metadata.TRUSTED):
             return f"{chain} offers a trusted plugin"
-        if not record_file.is_readable(needed):
+        if not metadata.is_readable(needed):
             return f"{chain} has a RECORD that cannot be read"
         for name in _start_hooks(needed):
             return f"{chain} runs code at interpreter start ({name})"
@@ -283,11 +167,11 @@ _START = frozenset({"sitecustomize", "usercustomize"})
 
 def _start_hooks(info: Path) -> list[str]:
     """The files of a distribution that run when an interpreter starts, or that stand in for part of it."""
-    project = editable.of(info)
+    project = modules.of(info)
     redirecting = frozenset() if project is None else project.hooks
     return [
         name
-        for name in map(posixpath.normpath, record_file.installed_files(info))
+        for name in map(posixpath.normpath, metadata.installed_files(info))
         if name not in redirecting
         and (
             # a module, a package, byte code or an extension of that name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan import Plan
 from w2s_harness.run.board.assemble import RunResults, unjudged
 from w2s_harness.run.board.control_verdicts import judged_controls
 from w2s_harness.run.board.rows.scored import Beside, wanted

@@ -11,7 +11,7 @@ import click
 
 from w2s_harness.cli.options import flags_of_run
 from w2s_harness.cli.terminal.wide import echo
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA
 
 if TYPE_CHECKING:
     from w2s_studies.power.powering import Needs, Range, Wanted

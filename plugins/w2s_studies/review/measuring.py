@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from w2s_harness.contract.guards.balance import agreement
 from w2s_harness.contract.guards.evidence import CellEvidence
-from w2s_harness.contract.plan.plan import PlannedMethod, Value
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.guards.measures import agreement
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT, PlannedMethod, Value
 from w2s_harness.report.document import document
 from w2s_harness.report.document.document import Leaderboard, Row
 from w2s_harness.run.board.assemble import RunResults

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from w2s_harness.installed import small_files
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import modules
 from w2s_harness.installed.distributions.metadata import Entry
 from w2s_harness.installed.parsed.normal_form import alike, normal_form, runs
 
@@ -36,7 +36,7 @@ def known(methods: Mapping[str, Entry]) -> dict[str, str]:
     """The source of every installed method by its name, read and never imported; shipped ones first."""
     out = {}
     for name, entry in sorted(methods.items(), key=lambda item: (not item[1].is_shipped, item[0])):
-        file = metadata.module_file(entry)
+        file = modules.module_file(entry)
         if file is not None:
             with contextlib.suppress(OSError):  # one that is too large or gone is like nothing
                 out[name] = small_files.read(file).decode("utf-8", "replace")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_harness.contract.plan.plan import Value
+from w2s_harness.contract.plan import Value
 from w2s_harness.report.notation import MISSING, printable
 from w2s_harness.report.views.markdown import escaped, grid
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import label
 from w2s_harness.report.notation import counted, share, signed, span
 from w2s_studies.review.measuring import Evidence, Place

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.guards.balance import agreement
+from w2s_harness.contract.guards.measures import agreement
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

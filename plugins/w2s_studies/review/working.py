@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from w2s_harness.contract.errors import ExitCode, PluginError, UsageError
-from w2s_harness.contract.plan.plan import PREDICTIONS, PlannedMethod
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.plan import PREDICTIONS, VANILLA, ZERO_SHOT, PlannedMethod
 from w2s_harness.data.disk import replace_file, writing
 from w2s_harness.installed import sources
 from w2s_harness.installed.parsed.syntax import code_lines

@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from w2s_harness.cli import past
 from w2s_harness.cli.commands.list import command
-from w2s_harness.cli.names import past
 
 PLAN = {
     "tasks": [{"id": "math"}, {"id": "chat"}],

@@ -12,8 +12,7 @@ import pytest
 from rich.console import Console
 
 from w2s_harness.cli.terminal.bars import Bars
-from w2s_harness.cli.terminal.listener import Terminal
-from w2s_harness.cli.terminal.pace import duration
+from w2s_harness.cli.terminal.listener import Terminal, duration
 
 
 class Clock:

@@ -23,7 +23,7 @@ from w2s_harness.contract.access import (
     refusal,
 )
 from w2s_harness.contract.types import ABILITIES
-from w2s_harness.contract.worker.row_handles import Shown
+from w2s_harness.contract.worker.handles import Shown
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.run.plan.planning import grants_of
 

@@ -11,6 +11,16 @@ from w2s_harness.contract.errors import WorkerError
 from w2s_harness.contract.worker.wire import frames
 from w2s_harness.contract.worker.wire import messages as wire
 
+FROM_WORKER = (
+    wire.Request
+    | wire.FitDone
+    | wire.OwnPredictions
+    | wire.Raised
+    | wire.Skipped
+    | wire.Described
+    | wire.Noticed
+)
+
 
 @pytest.fixture
 def ends():
@@ -27,7 +37,7 @@ def test_messages_come_through_in_order(ends):
     sent = [wire.Budget(), wire.FitDone(3), wire.EnsembleOf((1, 2), trim=0.1)]
     for message in sent:
         frames.send(here, message)
-    assert [frames.receive(there, wire.FromWorker) for _ in sent] == sent
+    assert [frames.receive(there, FROM_WORKER) for _ in sent] == sent
 
 
 def test_a_message_that_arrives_in_pieces(ends):
@@ -40,7 +50,7 @@ def test_a_message_that_arrives_in_pieces(ends):
 
     thread = threading.Thread(target=drip)
     thread.start()
-    assert frames.receive(there, wire.FromWorker).message == "x" * 100_000
+    assert frames.receive(there, FROM_WORKER).message == "x" * 100_000
     thread.join()
 
 
@@ -49,14 +59,14 @@ def test_the_end_of_the_stream_is_said(ends):
     here.sendall(struct.pack("<I", 10) + b"abc")
     here.close()
     with pytest.raises(frames.PeerGone):
-        frames.receive(there, wire.FromWorker)
+        frames.receive(there, FROM_WORKER)
 
 
 def test_a_length_over_the_limit_is_refused_before_it_is_read(ends):
     here, there = ends
     here.sendall(struct.pack("<I", frames.MAX_FRAME + 1))
     with pytest.raises(WorkerError, match="over the"):
-        frames.receive(there, wire.FromWorker)
+        frames.receive(there, FROM_WORKER)
 
 
 def test_a_message_over_the_limit_is_not_sent(monkeypatch):
@@ -80,7 +90,7 @@ def test_a_message_over_the_limit_is_not_sent(monkeypatch):
 )
 def test_what_is_malformed_is_a_worker_error(body):
     with pytest.raises(WorkerError, match="malformed"):
-        frames.decode(body, wire.FromWorker)
+        frames.decode(body, FROM_WORKER)
 
 
 def test_a_closed_reader_is_said(ends):
@@ -95,4 +105,4 @@ def test_a_silent_peer_times_out(ends):
     _, there = ends
     there.settimeout(0.05)
     with pytest.raises(TimeoutError):
-        frames.receive(there, wire.FromWorker)
+        frames.receive(there, FROM_WORKER)

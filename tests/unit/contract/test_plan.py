@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import UsageError
-from w2s_harness.contract.plan.plan import label
+from w2s_harness.contract.plan import label
 from w2s_harness.run.plan.specs import Spec, folder_id, parse_seeds, parse_specs, parse_value
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from w2s_harness import Handle, Rows, Student, StudentError
-from w2s_harness.contract.worker.row_handles import Shown
+from w2s_harness.contract.worker.handles import Shown
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.contract.worker.wire.row_text import TextRow
 

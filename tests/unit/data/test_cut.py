@@ -3,8 +3,8 @@ import pytest
 
 from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.data.rows.cut import cut
 from w2s_harness.data.rows.gold import Gold, gold_of
+from w2s_harness.data.rows.splitting import cut
 from w2s_harness.data.rows.texts import TaskData, Texts
 
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.data.rows.draw import draw
 from w2s_harness.data.rows.gold import Gold, gold_of
+from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData, Texts
 
 

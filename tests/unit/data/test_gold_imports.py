@@ -46,7 +46,7 @@ def test_it_is_kept_today(graph, name):
 @pytest.mark.parametrize(
     "importer",
     ["run.cell.worker.releasing", "run.stages.worlds.worlds", "run.cell.one_cell", "jail.inside.worker",
-     "students.session.serving", "data.rows.release", "scoring.comparisons.own_part", "cli.commands.run",
+     "students.session.serving", "data.rows.texts", "scoring.comparisons.own_part", "cli.commands.run",
      "a_new_module"],
 )  # fmt: skip
 def test_an_import_elsewhere_breaks_it(graph, importer):

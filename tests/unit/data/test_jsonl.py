@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError, HarnessError
-from w2s_harness.data.reading import jsonl, strict_json
-from w2s_harness.data.reading.jsonl import read_jsonl, read_numbered
+from w2s_harness.data.reading import strict_json
+from w2s_harness.data.reading.strict_json import read_jsonl, read_numbered
 
 
 def failure(path: Path) -> str:
@@ -88,7 +88,7 @@ def test_paired_surrogate_escapes_are_a_character(write):
 
 
 def test_a_line_over_the_limit_is_refused_and_one_below_is_read(write, monkeypatch):
-    monkeypatch.setattr(jsonl, "MAX_LINE", 2**20)
+    monkeypatch.setattr(strict_json, "MAX_LINE", 2**20)
     path = write("a.jsonl", [b'{"x": "' + b"a" * (2**20 - 10) + b'"}'])
     assert len(next(read_jsonl(path))["x"]) == 2**20 - 10
     long = write("b.jsonl", [b'{"x": "' + b"a" * 2**20 + b'"}'])

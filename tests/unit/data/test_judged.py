@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.types import SPLITS, Example, Task
-from w2s_harness.data.reading.file_task import FolderTask
-from w2s_harness.data.reading.resolve import source_digest
-from w2s_harness.data.reading.yaml_task import YamlTask
-from w2s_harness.data.rows.cut import cut
+from w2s_harness.data.reading.file_task import FolderTask, YamlTask, source_digest
 from w2s_harness.data.rows.gold import NO_VOTE, gold_of, majority
 from w2s_harness.data.rows.prepared import dump, parse, prepare
+from w2s_harness.data.rows.splitting import cut
 
 VOTES = ([1, 1, 0], [0, 0], [1], [0, 1, 0, 0])
 BASE = "name: x\nkind: judged\nfolder: mine\n"

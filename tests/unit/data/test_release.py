@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.data.rows.release import order_key, release_order
-from w2s_harness.data.rows.texts import Texts
+from w2s_harness.data.rows.texts import Texts, order_key, release_order
 
 
 def split(rows, groups=None, subsets=None):

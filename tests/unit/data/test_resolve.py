@@ -5,9 +5,7 @@ import pytest
 
 from w2s_harness.contract.errors import DataError, HarnessError, UsageError
 from w2s_harness.contract.types import Task
-from w2s_harness.data.reading.file_task import FolderTask
-from w2s_harness.data.reading.resolve import data_task, source_digest
-from w2s_harness.data.reading.yaml_task import YamlTask
+from w2s_harness.data.reading.file_task import FolderTask, YamlTask, data_task, source_digest
 
 from .conftest import verify_rows
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.data.rows.release import row_ids
-from w2s_harness.data.rows.texts import Texts
+from w2s_harness.data.rows.texts import Texts, row_ids
 
 
 def _split(texts: list[tuple[str, str]], first: int = 0) -> Texts:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError, HarnessError
-from w2s_harness.data.reading.yaml_task import YamlTask
+from w2s_harness.data.reading.file_task import YamlTask
 from w2s_harness.data.rows.prepared import prepare
 
 from .conftest import verify_rows

@@ -9,7 +9,7 @@ import numpy as np
 
 from w2s_harness import Model, Pair, PlannedMethod, Task
 from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, Part, Seen, SettingView
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.contract.worker.wire.row_text import TextRow
 
 SOURCE = MethodSource("mine.py", "mine", None, None, "a" * 64, filename="mine.py", code=b"")

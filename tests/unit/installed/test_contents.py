@@ -10,10 +10,10 @@ import pytest
 from installed import METHOD, plant
 
 from w2s_harness.contract.errors import PluginError
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import contents, metadata, record_file, worker_files
-from w2s_harness.installed.distributions.contents import Most
+from w2s_harness.installed.distributions import metadata, worker_files
+from w2s_harness.installed.distributions.worker_files import Most
 
 METHODS = metadata.METHODS
 FILES = {"pack/__init__.py": METHOD.format(name="m"), "pack/data.csv": "1\n"}
@@ -135,7 +135,7 @@ def test_a_huge_sparse_file_is_one_line_at_once(site):
 
 
 def test_a_huge_number_of_files_is_one_line(site, monkeypatch):
-    monkeypatch.setattr(contents, "OWN", Most(50, 2**20))
+    monkeypatch.setattr(worker_files, "OWN", Most(50, 2**20))
     info = pack(site)
     for i in range(60):
         (site / "pack" / f"{i}.txt").touch()
@@ -145,7 +145,7 @@ def test_a_huge_number_of_files_is_one_line(site, monkeypatch):
 
 
 def test_many_files_that_are_too_large_together_are_one_line(site, monkeypatch):
-    monkeypatch.setattr(contents, "OWN", Most(50, 2**20))
+    monkeypatch.setattr(worker_files, "OWN", Most(50, 2**20))
     info = pack(site)
     for i in range(3):
         (site / "pack" / f"{i}.txt").write_bytes(bytes(2**19))
@@ -179,10 +179,10 @@ def test_an_undecodable_name_is_one_line_or_passed_over(site, tmp_path):
 def test_names_cannot_pose_as_other_names_and_contents(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text("x")
-    both = [contents.File(n, str(tmp_path / n)) for n in ("a", "b")]
-    digest = contents.digest(both, "it", contents.OWN)
-    inner = contents.digest([], "it", contents.OWN)
-    assert len({digest, inner, contents.digest(both[:1], "it", contents.OWN)}) == 3
+    both = [worker_files.File(n, str(tmp_path / n)) for n in ("a", "b")]
+    digest = worker_files.digest(both, "it", worker_files.OWN)
+    inner = worker_files.digest([], "it", worker_files.OWN)
+    assert len({digest, inner, worker_files.digest(both[:1], "it", worker_files.OWN)}) == 3
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -220,7 +220,7 @@ def test_odd_metadata_does_not_hang_or_end_the_host(site):
 )
 @pytest.mark.parametrize("whose", ["its own", "a needed one's"])
 def test_a_record_that_cannot_be_read_hides_no_start_hook(site, monkeypatch, body, whose):
-    monkeypatch.setattr(record_file, "MOST_RECORD", 1000)
+    monkeypatch.setattr(metadata, "MOST_RECORD", 1000)
     info = pack(site, requires=("needed",))
     needed = plant(site, "needed", points={}, files={})
     file = (info if whose == "its own" else needed) / "RECORD"

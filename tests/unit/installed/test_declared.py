@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import metadata, modules
 from w2s_harness.installed.parsed import declared
 from w2s_harness.installed.trusted.plugins import Plugins
 
@@ -80,9 +80,7 @@ def shipped() -> list[metadata.Entry]:
 
 @pytest.mark.parametrize("entry", shipped(), ids=lambda e: e.name)
 def test_what_is_read_of_shipped_ones_is_what_they_are(entry):
-    (found,) = [
-        c for c in declared.classes(Path(str(metadata.module_file(entry)))) if c["name"] == entry.name
-    ]
+    (found,) = [c for c in declared.classes(Path(str(modules.module_file(entry)))) if c["name"] == entry.name]
     classes = vars(importlib.import_module(entry.module)).values()
     (cls,) = {c for c in classes if isinstance(c, type) and getattr(c, "name", "") == entry.name}
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()

@@ -10,7 +10,7 @@ from installed import METHOD, plant
 
 from w2s_harness.contract.errors import PluginError
 from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import editable, metadata
+from w2s_harness.installed.distributions import metadata, modules
 
 METHODS = metadata.METHODS
 CODE = METHOD.format(name="m")
@@ -72,7 +72,7 @@ def put(project: Path, *names: str) -> None:
 def opened(entry) -> set[str]:
     """What the worker reads of the project, relative to it."""
     source = sources.from_entry(entry)
-    root = editable.of(entry.info).root
+    root = modules.of(entry.info).root
     return {str(Path(p).relative_to(root)) for p in source.reads if p.startswith(f"{root}/")}
 
 
@@ -153,7 +153,7 @@ def test_a_folder_of_another_project_is_not_opened(site, project, spoil):
     elif spoil != "none":
         file.write_text({"other": '[project]\nname = "another"\n', "torn": "[project\nname="}[spoil])
     entry = install(site, project, pth=f"{project}/src\n")
-    assert editable.of(entry.info) is None
+    assert modules.of(entry.info) is None
     with pytest.raises(PluginError, match=r"holds no metadata of the project 'ed-it'.*Install it without -e"):
         sources.from_entry(entry)
 
@@ -168,7 +168,7 @@ def test_a_wheel_s_pth_opens_nothing(site, project, line):
                 file.unlink()
             old.rmdir()
         entry = install(site, project / "nowhere", pth=f"{line}\n", url=url)
-        assert editable.of(entry.info) is None and metadata.import_folders(entry.info) == [site]
+        assert modules.of(entry.info) is None and modules.import_folders(entry.info) == [site]
         with pytest.raises(PluginError):
             sources.from_entry(entry)
 
@@ -187,7 +187,7 @@ def test_a_pth_beyond_the_project_opens_nothing(site, project, tmp_path):
         str(project),
     ]
     entry = install(site, project, pth="\n".join(map(str, lines)))
-    assert editable.of(entry.info).imported_from == (project,) and opened(entry) == {"mod.py"}
+    assert modules.of(entry.info).imported_from == (project,) and opened(entry) == {"mod.py"}
 
 
 def test_the_environment_is_no_project_even_with_metadata_in_it(site, tmp_path):
@@ -196,18 +196,18 @@ def test_the_environment_is_no_project_even_with_metadata_in_it(site, tmp_path):
     (env / "pyvenv.cfg").touch()
     (env / "pyproject.toml").write_text('[project]\nname = "ed-it"\n')
     put(site, "labels/__init__.py")
-    assert editable.of(install(site, env, pth=f"{site}\n").info) is None
+    assert modules.of(install(site, env, pth=f"{site}\n").info) is None
     (env / "pyvenv.cfg").unlink()
     for file in site.glob("ed_it*/*"):
         file.unlink()
     next(site.glob("ed_it*")).rmdir()
-    assert editable.of(install(site, env, pth=f"{site}\n").info).tops == ()
+    assert modules.of(install(site, env, pth=f"{site}\n").info).tops == ()
 
 
 @pytest.mark.parametrize("root", ["/", "/tmp", "/usr", "/etc", "/proc", "/var/lib", "~"])
 def test_system_folders_are_no_project(root, monkeypatch):
-    monkeypatch.setattr(editable, "_names", lambda root: {"ed-it"})
-    assert editable._is_forbidden(Path(root).expanduser().resolve())
+    monkeypatch.setattr(modules, "_names", lambda root: {"ed-it"})
+    assert modules._is_forbidden(Path(root).expanduser().resolve())
 
 
 @pytest.mark.parametrize(
@@ -254,6 +254,6 @@ def test_a_mapping_to_another_name_or_place_opens_nothing(site, project, tmp_pat
     table = {"mod": str(tmp_path / "other" / "mod"), "numpy": str(project / "lib"), "os": "/etc"}
     pth = "import ed_finder; ed_finder.install()"
     entry = install(site, project, pth=pth, ed_finder__dot__py=SETUPTOOLS.format(mapping=table))
-    assert editable.of(entry.info).tops == ()
+    assert modules.of(entry.info).tops == ()
     with pytest.raises(PluginError, match="ships no such file"):
         sources.from_entry(entry)

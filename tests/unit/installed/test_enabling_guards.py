@@ -10,8 +10,8 @@ from installed import TASK, plant
 
 from w2s_harness import Task
 from w2s_harness.contract.errors import PluginError, UsageError
-from w2s_harness.installed import sources
 from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.parsed import declared
 from w2s_harness.installed.trusted.plugins import Plugins
 
 TRUSTED = metadata.TRUSTED
@@ -185,8 +185,8 @@ def test_settings_that_nobody_reads(site, block, said):
 
 def test_what_a_guard_says_of_itself(site):
     file = site / "fake_seeds.py"
-    assert sources.documentation(file) == "Judges nothing."
-    assert sources.declared_settings(file) == {"top": 3, "low": 0.5, "odd": "1 + TOP"}
+    assert declared.documentation(file) == "Judges nothing."
+    assert declared.guard_settings(file) == {"top": 3, "low": 0.5, "odd": "1 + TOP"}
     file.write_text(textwrap.dedent("SETTINGS = make()\n"))
-    assert sources.declared_settings(file) is None
-    assert sources.declared_settings(site / "gone.py") is None
+    assert declared.guard_settings(file) is None
+    assert declared.guard_settings(site / "gone.py") is None

@@ -7,7 +7,7 @@ import pytest
 from installed import METHOD, TASK, plant
 
 from w2s_harness.contract.errors import PluginError
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import metadata, modules
 from w2s_harness.installed.trusted.plugins import Plugins
 
 METHODS, TRUSTED = metadata.METHODS, metadata.TRUSTED
@@ -73,7 +73,7 @@ def test_half_removed_distributions_do_not_end_the_host(site):
     (site / "empty-1.0.dist-info").mkdir()
     (entry,) = metadata.entries(METHODS, folders=[site])
     assert (entry.distribution, entry.version) == ("half", "1.0")
-    assert metadata.module_file(entry) is None
+    assert modules.module_file(entry) is None
 
 
 def test_modules_and_packages_are_found_without_import(site):
@@ -83,7 +83,7 @@ def test_modules_and_packages_are_found_without_import(site):
         points={METHODS: {"a": "pack.mod", "b": "pack", "c": "gone"}},
         files={"pack/__init__.py": "1 / 0", "pack/mod.py": ""},
     )
-    files = {e.name: metadata.module_file(e) for e in metadata.entries(METHODS, folders=[site])}
+    files = {e.name: modules.module_file(e) for e in metadata.entries(METHODS, folders=[site])}
     assert files == {"a": site / "pack" / "mod.py", "b": site / "pack" / "__init__.py", "c": None}
 
 
@@ -97,8 +97,8 @@ def test_an_editable_install_leads_to_its_source(site, tmp_path):
         editable=project,
     )
     (entry,) = metadata.entries(METHODS, folders=[site])
-    assert metadata.import_folders(info) == [site, project]
-    assert metadata.module_file(entry) == project / "ed_mod.py"
+    assert modules.import_folders(info) == [site, project]
+    assert modules.module_file(entry) == project / "ed_mod.py"
 
 
 @pytest.mark.parametrize("name", ["ed", "w2s-harness"])
@@ -109,8 +109,8 @@ def test_an_editable_wheel_of_ours_alone_leads_to_its_source(site, tmp_path, nam
     (info / "direct_url.json").write_text('{"url": "file:///x.whl", "archive_info": {}}')
     (entry,) = metadata.entries(METHODS, folders=[site])
     is_ours = name == metadata.OURS
-    assert metadata.import_folders(info) == [site, *([project] if is_ours else [])]
-    assert metadata.module_file(entry) == (project / "ed_mod.py" if is_ours else None)
+    assert modules.import_folders(info) == [site, *([project] if is_ours else [])]
+    assert modules.module_file(entry) == (project / "ed_mod.py" if is_ours else None)
 
 
 def test_a_trusted_plugin_is_found_wherever_the_interpreter_finds_it(site, tmp_path):
@@ -124,14 +124,14 @@ def test_a_trusted_plugin_is_found_wherever_the_interpreter_finds_it(site, tmp_p
     )
     (info / "direct_url.json").write_text('{"url": "file:///x.whl", "archive_info": {}}')
     (entry,) = metadata.entries(TRUSTED, folders=[site])
-    assert metadata.module_file(entry) == project / "t_mod.py"
+    assert modules.module_file(entry) == project / "t_mod.py"
 
 
 def test_an_ordinary_install_is_not_editable(site):
     info = plant(site, "p", points={}, files={})
-    assert metadata.import_folders(info) == [site]
+    assert modules.import_folders(info) == [site]
     (info / "direct_url.json").write_text('{"url": "file:///x", "dir_info": {}}')
-    assert metadata.import_folders(info) == [site]
+    assert modules.import_folders(info) == [site]
 
 
 def test_pth_lines_are_relative_to_their_folder(site, tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_pth_lines_are_relative_to_their_folder(site, tmp_path, monkeypatch):
     )
     (site / "_ed.pth").write_text("../src\n")
     monkeypatch.chdir("/")
-    assert [f.resolve() for f in metadata.import_folders(info)] == [site, tmp_path / "src"]
+    assert [f.resolve() for f in modules.import_folders(info)] == [site, tmp_path / "src"]
 
 
 def test_requirements_are_followed_extras_aside_and_not_past_the_harness(site):

@@ -8,9 +8,10 @@ import pytest
 from installed import METHOD, TASK, plant
 
 from w2s_harness.contract.errors import PluginError, UsageError
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.installed import sources
 from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.parsed import declared
 
 METHODS, TRUSTED = metadata.METHODS, metadata.TRUSTED
 MODULE = {"mod.py": METHOD.format(name="m")}
@@ -123,33 +124,33 @@ def test_a_pth_of_folders_alone_is_allowed(site):
 def test_documentation_is_the_classs_own(tmp_path):
     path = tmp_path / "m.py"
     path.write_text(METHOD.format(name="m"))
-    assert sources.summary(path) == "What M does." and "More of it." in sources.documentation(path)
+    assert declared.summary(path) == "What M does." and "More of it." in declared.documentation(path)
     path.write_text(TASK.format(name="t"))
-    assert sources.summary(path) == "What T asks."
+    assert declared.summary(path) == "What T asks."
     path.write_text('"""Only the module."""\n')
-    assert sources.summary(path) == "Only the module."
+    assert declared.summary(path) == "Only the module."
     path.write_text("def (:\n")
-    assert sources.summary(path) == "" == sources.summary(tmp_path / "gone.py")
+    assert declared.summary(path) == "" == declared.summary(tmp_path / "gone.py")
 
 
 def test_offered_hooks_are_read_without_import(tmp_path):
     path = tmp_path / "m.py"
     path.write_text("1 / 0\ndef w2s_tasks(): ...\ndef other(): ...\nclass A:\n    def w2s_pairs(self): ...\n")
-    assert sources.offered_hooks(path) == {"w2s_tasks"}
+    assert declared.offered_hooks(path) == {"w2s_tasks"}
 
 
 def test_what_the_compiler_thinks_of_others_code_is_not_said(tmp_path, recwarn):
     file = tmp_path / "m.py"
     file.write_text('"""A \\d method."""\n\ndef w2s_methods():\n    return 1 is 1\n')
-    assert sources.documentation(file) == "A \\d method."
-    assert sources.offered_hooks(file) == {"w2s_methods"}
+    assert declared.documentation(file) == "A \\d method."
+    assert declared.offered_hooks(file) == {"w2s_methods"}
     assert not recwarn.list
 
 
 def test_source_that_is_nested_too_deeply_is_unreadable(tmp_path):
     file = tmp_path / "m.py"
     file.write_text("x = " + "(" * 100_000)
-    assert sources.documentation(file) == ""
+    assert declared.documentation(file) == ""
 
 
 def test_a_method_file_that_is_none_is_named_and_not_waited_for(tmp_path):

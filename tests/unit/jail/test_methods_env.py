@@ -9,7 +9,7 @@ import pytest
 
 from w2s_harness.contract.errors import PluginError, UsageError
 from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import metadata, worker_files
+from w2s_harness.installed.distributions import metadata, site_folders, worker_files
 from w2s_harness.installed.trusted.plugins import Plugins
 
 HERE = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -58,9 +58,9 @@ def test_it_cannot_pose_as_the_harness_nor_take_a_name(environment, tmp_path):
 def test_another_python_is_refused(tmp_path):
     (tmp_path / "lib" / "python3.8" / "site-packages").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"is of python3\.8"):
-        metadata.environment_folder(tmp_path)
+        site_folders.environment_folder(tmp_path)
     with pytest.raises(UsageError, match="no virtual environment"):
-        metadata.environment_folder(tmp_path / "nowhere")
+        site_folders.environment_folder(tmp_path / "nowhere")
 
 
 def opened(site: Path, name: str) -> set[str]:

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 import w2s_harness
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.jail.host import readable
 from w2s_harness.jail.host.jail import Jail
 from w2s_harness.jail.policy import Order, printed

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from w2s_harness.contract.types import Problem
-from w2s_harness.contract.worker.row_handles import Rows, Shown
+from w2s_harness.contract.worker.handles import Rows, Shown
 from w2s_harness.contract.worker.student import Student
 from w2s_harness.contract.worker.wire import messages as wire
 

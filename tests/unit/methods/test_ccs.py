@@ -11,7 +11,7 @@ from richer_student import RicherConnection, sign, targets
 
 from w2s_harness import Problem, Skip
 from w2s_harness.contract.kinds import PREFERENCE, VERIFY
-from w2s_harness.contract.worker.row_handles import Rows
+from w2s_harness.contract.worker.handles import Rows
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_plugins.methods import ccs, ccs_es
 

@@ -7,7 +7,7 @@ import pytest
 from fake_student import index, problem, student
 from richer_student import RicherConnection, targets
 
-from w2s_harness.contract.worker.row_handles import Shown
+from w2s_harness.contract.worker.handles import Shown
 from w2s_harness.contract.worker.student import Student
 from w2s_plugins.methods import unsupervised_elicitation as unsupervised
 from w2s_plugins.methods.unsupervised_elicitation import Labelled, UnsupervisedElicitation

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from w2s_harness.contract import plan
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.plan import plan
 from w2s_harness.report.document.canonical import document_bytes, write
 from w2s_harness.report.document.document import decode, label, read
 

@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import MethodSource, PlannedMethod
 from w2s_harness.report.document.document import Row, Setting
 from w2s_studies.review.measuring import Ablation, Counterfactual, Evidence, Place
 from w2s_studies.review.nearest import Nearest

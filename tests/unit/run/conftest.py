@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.plan import MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import Model, Pair
-from w2s_harness.data.reading.resolve import data_task
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.work.setting.preparing import prepare_settings
 from w2s_harness.run.work.setting.setting import Setting

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from w2s_harness.cli.commands import run
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Limits, Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.plan import Limits, MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import Model, Pair
 from w2s_harness.run.judge.again import Commands, selected
 from w2s_harness.run.plan.flags import made

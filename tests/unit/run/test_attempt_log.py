@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.errors import StoreError
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import MethodSource, PlannedMethod
 from w2s_harness.installed.distributions.metadata import OURS
 from w2s_harness.run.board.attempts import (
     FILE,

@@ -11,7 +11,7 @@ import in_process
 import pytest
 
 from w2s_harness.contract.errors import WorkerError
-from w2s_harness.contract.plan.plan import LARGE_FACTOR, SERVICE_FACTOR, SMALL, Cell, Limits
+from w2s_harness.contract.plan import LARGE_FACTOR, SERVICE_FACTOR, SMALL, Cell, Limits
 from w2s_harness.run.cell import method_cell as cell_run
 from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.students import control

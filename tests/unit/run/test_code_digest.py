@@ -43,7 +43,7 @@ def test_what_is_started_by_name_is_in_the_closure():
 
 
 def test_public_names_are_the_closure_of_the_package():
-    assert {"w2s_harness.contract.types", "w2s_harness.contract.guards.balance"} <= closure("w2s_harness")
+    assert {"w2s_harness.contract.types", "w2s_harness.contract.guards.measures"} <= closure("w2s_harness")
 
 
 def test_a_module_that_is_not_there():

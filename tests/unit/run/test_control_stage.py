@@ -9,8 +9,8 @@ import in_process
 import numpy as np
 import pytest
 
-from w2s_harness.contract.plan.plan import PlannedTask
-from w2s_harness.data.reading.resolve import data_task
+from w2s_harness.contract.plan import PlannedTask
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.board.control_verdicts import judged_controls, own_ceiling
 from w2s_harness.run.board.shared import SharedResults, SharedWork

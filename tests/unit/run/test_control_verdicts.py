@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from w2s_harness.contract.guards.balance import balanced_accuracy
+from w2s_harness.contract.guards.measures import balanced_accuracy
 from w2s_harness.data.rows.gold import Gold
 from w2s_harness.data.rows.texts import TaskData, Texts
 from w2s_harness.run.board.control_verdicts import (

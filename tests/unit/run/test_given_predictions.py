@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.errors import DataError, HarnessError, UsageError
-from w2s_harness.contract.plan.plan import Cell, PlannedMethod
+from w2s_harness.contract.plan import Cell, PlannedMethod
 from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_harness.data.rows.gold import Gold
-from w2s_harness.data.rows.release import row_ids
-from w2s_harness.data.rows.texts import TaskData, Texts
+from w2s_harness.data.rows.texts import TaskData, Texts, row_ids
 from w2s_harness.run.cell.cell_result import CellFailure, CellResult
 from w2s_harness.run.cell.given import GivenCell, check
 from w2s_harness.run.plan.predictions import parse, planned

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from ended_cells import ended, well
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PlannedMethod, PlannedTask
-from w2s_harness.data.reading.resolve import data_task
+from w2s_harness.contract.plan import MethodSource, PlannedMethod, PlannedTask
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.data.rows.release import row_ids
+from w2s_harness.data.rows.texts import row_ids
 from w2s_harness.run.board.rows import voters
 from w2s_harness.run.board.rows.rows import Tally, ranked, reference
 from w2s_harness.run.board.shared import SharedResults

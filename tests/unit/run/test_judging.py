@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import MethodSource, PlannedMethod
 from w2s_harness.run.judge.gathering import Case
 from w2s_harness.run.judge.judging import verdicts_key
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.contract.errors import TaskError
-from w2s_harness.contract.plan.plan import PlannedTask
+from w2s_harness.contract.plan import PlannedTask
 from w2s_harness.contract.types import Task
 from w2s_harness.run.plan.planning import describe_plan
 from w2s_harness.run.work.setting.preparing import prepare_settings

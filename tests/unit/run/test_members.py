@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.kinds import kind_of
-from w2s_harness.contract.plan.plan import PlannedTask
-from w2s_harness.data.reading.resolve import data_task
+from w2s_harness.contract.plan import PlannedTask
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.board.rows.scored import SLACK
 from w2s_harness.run.stages.features import Features

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.kinds import kind_of
-from w2s_harness.contract.plan.plan import Cell
+from w2s_harness.contract.plan import Cell
 from w2s_harness.contract.types import World
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.worlds.own import (

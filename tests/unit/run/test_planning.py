@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.contract.errors import NothingSelectedError, PluginError, UsageError, WorkerError
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.contract.types import Task
 from w2s_harness.contract.worker.wire.messages import MethodInfo, Parameter
 from w2s_harness.installed.trusted.plugins import Plugins

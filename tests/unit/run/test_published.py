@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from ended_cells import ended, failed, well
 
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask
+from w2s_harness.contract.plan import MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import Model, Pair
 from w2s_harness.data.rows.gold import Gold
 from w2s_harness.data.rows.texts import TaskData

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.kinds import VERIFY
-from w2s_harness.contract.plan.plan import PlannedTask
-from w2s_harness.data.reading.resolve import data_task
+from w2s_harness.contract.plan import PlannedTask
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads, with_mean, zero_shot_starred
 from w2s_harness.run.work.setting.preparing import prepare_settings

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.contract.errors import StoreError, UsageError
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Cell, PlannedMethod
+from w2s_harness.contract.plan import Cell, MethodSource, PlannedMethod
 from w2s_harness.contract.types import World
 from w2s_harness.installed.distributions.metadata import OURS
 from w2s_harness.run.cell.method_cell import CellRun

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import MethodSource, PlannedMethod
 from w2s_harness.run.kept.sign_offs import FILE, SignOffs
 
 SOURCE = MethodSource("mine", "mine", None, None, "a" * 64, filename="mine.py")

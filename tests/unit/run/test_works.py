@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from w2s_harness.contract.plan.plan import Cell, Limits
+from w2s_harness.contract.plan import Cell, Limits
 from w2s_harness.contract.types import Model, World
 from w2s_harness.run import cell as cell_room
 from w2s_harness.run import stages

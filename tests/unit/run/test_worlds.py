@@ -7,7 +7,7 @@ import in_process
 import numpy as np
 import pytest
 
-from w2s_harness.contract.plan.plan import Cell
+from w2s_harness.contract.plan import Cell
 from w2s_harness.contract.types import World
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Top

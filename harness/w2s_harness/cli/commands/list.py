@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from w2s_harness.cli.names import past
+from w2s_harness.cli import past
 from w2s_harness.cli.options import flags_of_run
 from w2s_harness.cli.terminal.wide import echo
 from w2s_harness.contract import hookspecs
-from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import metadata, modules
 from w2s_harness.installed.distributions.metadata import Entry
+from w2s_harness.installed.parsed import declared
 
 _HOOK = {"tasks": "w2s_tasks", "pairs": "w2s_pairs"}
 KINDS = ("tasks", "methods", "guards", "pairs", "runs")
@@ -45,25 +45,25 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
 
 
 def _offers(entry: Entry, hooks: Set[str]) -> bool:
-    file = metadata.module_file(entry)
-    return file is not None and bool(sources.offered_hooks(file) & hooks)
+    file = modules.module_file(entry)
+    return file is not None and bool(declared.offered_hooks(file) & hooks)
 
 
 def _row(entry: Entry, kind: str) -> dict[str, Any]:
-    file = metadata.module_file(entry)
+    file = modules.module_file(entry)
     return {
         "name": entry.name,
         "distribution": entry.distribution,
         "version": entry.version,
-        "about": sources.summary(file) if file else "its module is missing",
+        "about": declared.summary(file) if file else "its module is missing",
         "enabled": entry.is_shipped or entry.group == metadata.METHODS,
         "enabled_by": f"--{kind} {'default,' if kind == 'guards' else ''}{entry.name}",
     }
 
 
 def _task(entry: Entry) -> dict[str, Any]:
-    file = metadata.module_file(entry)
-    return _row(entry, "tasks") | {"pair": sources.named_pair(file) if file else ""}
+    file = modules.module_file(entry)
+    return _row(entry, "tasks") | {"pair": declared.named_pair(file) if file else ""}
 
 
 def _print(name: str, rows: list[dict[str, Any]]) -> None:

@@ -11,11 +11,21 @@ import click
 
 from w2s_harness.cli.options import flags_of_run
 from w2s_harness.cli.terminal.wide import echo
+from w2s_harness.contract import hookspecs
+from w2s_harness.contract.errors import UsageError, nearest
+from w2s_harness.installed import sources
+from w2s_harness.installed.distributions import metadata, modules
+from w2s_harness.installed.distributions.metadata import Entry
+from w2s_harness.installed.parsed import declared
 
 if TYPE_CHECKING:
     from w2s_harness.run.kept.runs import Run
 
 _FILES = (".py", ".yaml", ".yml", ".jsonl")
+_OF_A_SETTING = (
+    "task", "pair", "mode", "solver", "n_test", "n_cut", "majority", "gap", "gap_ci", "weak_label_acc",
+    "hyper",
+)  # fmt: skip
 _OF_A_ROW = ("status", "track", "pgr", "pgr_ci_pool", "reason", "attempts", "isolation", "access")
 
 
@@ -35,24 +45,128 @@ def command(name: str, as_json: bool, store: str) -> int:
 
 
 def _found(name: str, store: Path) -> dict[str, Any]:
-    from w2s_harness.cli.names import things
-
     before, separator, after = name.rpartition("::")
     path = Path(before if before.endswith(".py") else name)
     if (path / "plan.json").is_file() or path.name == "leaderboard.json":
         return _run(store, name)
     if path.suffix in _FILES or name.startswith(("./", "../", "/", "~")) or name in (".", ".."):
-        found = things.of_path(path.expanduser())
+        found = _of_path(path.expanduser())
         if found is not None:
             return found
     elif separator or name.count("/") >= 3:
         return _cell(store, before or "last", after)
     base = re.split(r"[:\[]", name)[0]
-    return things.installed(base) or _run(store, name)
+    return _installed(base) or _run(store, name)
+
+
+# -- a thing, installed or in a file; no code of a method is run ------------------------------------------
+
+
+def _installed(name: str) -> dict[str, Any] | None:
+    """What is known of an installed thing; None where nothing is called so."""
+    return next((_entry(entry) for entry in _entries() if entry.name == name), None)
+
+
+def _entries() -> list[Entry]:
+    return [*metadata.entries(metadata.METHODS), *metadata.entries(metadata.TRUSTED)]
+
+
+def _of_path(path: Path) -> dict[str, Any] | None:
+    """What a file or folder offers to `run`; None where it is neither code, data nor predictions.
+
+    Raises `UsageError` for a file that cannot be read, `DataError` for data that break their format.
+    """
+    if path.is_dir() or path.suffix.lower() in (".yaml", ".yml"):
+        return _data(path)
+    if path.suffix == ".py":
+        return _code(path)
+    return _predictions(path) if path.suffix == ".jsonl" else None
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    file = modules.module_file(entry)
+    facts: dict[str, Any] = {
+        "name": entry.name,
+        "group": entry.group,
+        "distribution": f"{entry.distribution} {entry.version}",
+        "module": entry.module,
+        "file": str(file) if file else None,
+        "about": declared.documentation(file) if file else "its module is missing",
+    }
+    if file is None:
+        return facts
+    own = [found for found in declared.classes(file) if found["name"] == entry.name]
+    facts |= {key: value for key, value in (own[0] if own else {}).items() if key not in ("name", "about")}
+    hooks = declared.offered_hooks(file)
+    if entry.group == metadata.TRUSTED and hooks & hookspecs.GUARD_HOOKS:
+        facts |= {"hooks": sorted(hooks), "settings": declared.guard_settings(file)}
+    if "w2s_pairs" in hooks:
+        facts |= _pair(entry.name)
+    return facts
+
+
+def _pair(plugin: str) -> dict[str, Any]:
+    """The pair of that name; naming one loads the plugin that offers it, as `run --pairs` does."""
+    import dataclasses
+
+    from w2s_harness.installed.trusted.plugins import Plugins
+
+    pair = Plugins().pair_if_known(plugin)
+    if pair is None:
+        return {}
+    fields = dataclasses.asdict(pair)
+    return {"models": {role: fields.pop(role) for role in ("weak", "strong", "students")}, "settings": fields}
+
+
+def _code(path: Path) -> dict[str, Any]:
+    sources.from_file(path)
+    hooks = declared.offered_hooks(path)
+    found = {c["name"]: {k: v for k, v in c.items() if k != "name"} for c in declared.classes(path)}
+    several = ",".join(sorted(found)) or "NAME"
+    if "w2s_methods" in hooks:
+        how = f"--methods {path}" + (f"::{min(found)}" if len(found) > 1 else "")
+    elif "w2s_tasks" in hooks:
+        how = f"-p {path} --tasks {several}"
+    elif hooks & hookspecs.GUARD_HOOKS:
+        how = f"--guards default,{path}"
+    else:
+        how = f"-p {path}" if hooks else "nothing of run's: it has no hook"
+    facts = {"file": str(path), "run_with": how, "hooks": sorted(hooks), "offers": found}
+    return facts | ({"settings": declared.guard_settings(path)} if hooks & hookspecs.GUARD_HOOKS else {})
+
+
+def _data(path: Path) -> dict[str, Any]:
+    """A task of data files, read whole as `run` reads it."""
+    from w2s_harness.data.reading.file_task import data_task
+    from w2s_harness.data.rows.prepared import prepare, sizes
+
+    task = data_task(path)
+    return {
+        "task": task.name,
+        "run_with": f"--tasks {path if str(path).startswith(('/', '.')) else f'./{path}'}",
+        "kind": task.kind,
+        "exposure": task.exposure,
+        "splits": sizes(prepare(task, limit=None)),
+    }
+
+
+def _predictions(path: Path) -> dict[str, Any]:
+    from w2s_harness.run.plan.predictions import parse
+
+    found = parse(sources.from_file(path).code or b"", str(path))
+    seeds = sorted(seed for seed in found.by_seed if seed is not None)
+    return {
+        "predictions": path.stem,
+        "run_with": f"--methods {path}",
+        "rows": len({row for rows in found.by_seed.values() for row in rows}),
+        "seeds": seeds or "the same for every seed",
+    }
+
+
+# -- a run or a cell --------------------------------------------------------------------------------------
 
 
 def _cell(store: Path, run_name: str, cell: str) -> dict[str, Any]:
-    from w2s_harness.contract.errors import UsageError, nearest
     from w2s_harness.run.kept import runs
 
     run = runs.find(store, run_name)
@@ -89,7 +203,7 @@ def _has(run: Run, cell: str) -> bool:
 
 def _judged(run: Run, task: str, pair: str, method: str) -> dict[str, Any]:
     """What the guards said of the cell's row, with their evidence; nothing before the run is finished."""
-    from w2s_harness.contract.plan.plan import label
+    from w2s_harness.contract.plan import label
 
     if not run.leaderboard.is_file():
         return {"verdicts": "not yet: the run is not finished"}
@@ -101,14 +215,12 @@ def _judged(run: Run, task: str, pair: str, method: str) -> dict[str, Any]:
 
 
 def _run(store: Path, name: str) -> dict[str, Any]:
-    from w2s_harness.cli.names import things
-    from w2s_harness.contract.errors import UsageError, nearest
     from w2s_harness.run.kept import runs
 
     try:
         run = runs.find(store, name)
     except UsageError as bad:
-        hint = nearest(name, things.names())
+        hint = nearest(name, [entry.name for entry in _entries()])
         said = f" Nothing installed is called so either{hint}." if hint else ""
         path = next((p for p in (name, f"{name}.py", f"{name}.yaml") if Path(p).exists()), None)
         said += f" What lies here is shown by its path: show ./{path}." if path else ""
@@ -142,22 +254,13 @@ def _settings(run: Run) -> list[dict[str, Any]]:
     if not run.leaderboard.is_file():
         return []
     found = _board(run)["settings"]
-    names = (
-        "task",
-        "pair",
-        "mode",
-        "solver",
-        "n_test",
-        "n_cut",
-        "majority",
-        "gap",
-        "gap_ci",
-        "weak_label_acc",
-        "hyper",
-    )
     return [
-        {k: s[k] for k in names} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]} for s in found
+        {k: s[k] for k in _OF_A_SETTING} | {"weak": s["weak"]["mean"], "ceiling": s["ceiling"]["mean"]}
+        for s in found
     ]
+
+
+# -- as text ----------------------------------------------------------------------------------------------
 
 
 def _text(facts: dict[str, Any], indent: str = "") -> str:

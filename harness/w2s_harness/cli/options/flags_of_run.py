@@ -109,18 +109,18 @@ def names(*kinds: str) -> _Complete:
 
 
 def _known(kind: str) -> list[str]:
-    from w2s_harness.cli.names import past
+    from w2s_harness.cli import past
     from w2s_harness.contract import hookspecs
-    from w2s_harness.installed import sources
-    from w2s_harness.installed.distributions import metadata
+    from w2s_harness.installed.distributions import metadata, modules
+    from w2s_harness.installed.parsed import declared
 
     if kind == "runs":
         return ["last", *(run.name for run in past.folders(Path(os.environ.get("W2S_STORE", ".w2s"))))]
     if kind == "methods":
         return [entry.name for entry in metadata.entries(metadata.METHODS)]
     hooks = hookspecs.GUARD_HOOKS if kind == "guards" else frozenset({f"w2s_{kind}"})
-    found = [(entry.name, metadata.module_file(entry)) for entry in metadata.entries(metadata.TRUSTED)]
-    return [name for name, file in found if file is not None and sources.offered_hooks(file) & hooks]
+    found = [(entry.name, modules.module_file(entry)) for entry in metadata.entries(metadata.TRUSTED)]
+    return [name for name, file in found if file is not None and declared.offered_hooks(file) & hooks]
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:

@@ -9,7 +9,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from w2s_harness.cli.terminal.pace import Pace, duration
+from w2s_harness.cli.terminal.listener import Terminal, duration
 
 _REFRESHES_S = 8
 _BAR_SHARE = 4
@@ -17,10 +17,10 @@ _BAR_SHARE = 4
 
 
 class Bars:
-    """What stands below the lines of a `Terminal`, redrawn some times a second from its pace."""
+    """What stands below the lines of a `Terminal`, redrawn some times a second."""
 
-    def __init__(self, pace: Pace, console: Console | None = None) -> None:
-        self._pace = pace
+    def __init__(self, terminal: Terminal, console: Console | None = None) -> None:
+        self._terminal = terminal
         # NO_COLOR is rich's to obey; a line of ours is text, never mark-up
         self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         # rich draws bars of ASCII where it must; its spinners it leaves to us
@@ -48,9 +48,9 @@ class Bars:
 
     def frame(self) -> Group:
         """What stands there now."""
-        now = self._pace.clock()
+        now = self._terminal.clock()
         bars = Table.grid(padding=(0, 2))
-        for stage in list(self._pace.stages.values()):
+        for stage in list(self._terminal.stages.values()):
             left = stage.left_s(now)
             bars.add_row(
                 f"  {stage.name}",
@@ -62,7 +62,7 @@ class Bars:
         return Group(self._spinner, bars) if bars.row_count else Group(self._spinner)
 
     def _status(self, now: float) -> str:
-        parts = [self._pace.doing, duration(now - self._pace.began)]
-        if self._pace.failed:
-            parts.append(f"{self._pace.failed} failed")
+        parts = [self._terminal.doing, duration(now - self._terminal.began)]
+        if self._terminal.failed:
+            parts.append(f"{self._terminal.failed} failed")
         return "   ".join(parts)

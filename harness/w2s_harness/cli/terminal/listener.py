@@ -6,15 +6,15 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from w2s_harness.cli.terminal.pace import Stage, duration
 from w2s_harness.cli.terminal.wide import columns
 from w2s_harness.contract.hookspecs import hookimpl
-from w2s_harness.contract.plan.plan import Cell, Plan
+from w2s_harness.contract.plan import Cell, Plan
 from w2s_harness.report.tables.fitting import fitted
 
 if TYPE_CHECKING:
@@ -25,6 +25,30 @@ SHOWN_FAILURES = 10
 HEARTBEAT_S = 30.0
 """Seconds after which plain output says how far a long stage is."""
 PLANNING, WORKING = "planning and preparing the data", "working"
+
+
+@dataclass(slots=True)
+class Stage:
+    """A group of work under way."""
+
+    name: str
+    total: int
+    began: float
+    """Seconds of the terminal's clock."""
+    done: int = 0
+    kept: int = 0
+    """Of those done: what came from the store."""
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds that the rest takes at the pace so far; None before anything was computed."""
+        computed = self.done - self.kept
+        if not computed or self.done >= self.total:
+            return None
+        return (now - self.began) / computed * (self.total - self.done)
+
+    def line(self) -> str:
+        """How far it is: `cells 12/30 (5 kept)`."""
+        return f"{self.name} {self.done}/{self.total}{f' ({self.kept} kept)' if self.kept else ''}"
 
 
 class Terminal:
@@ -42,8 +66,10 @@ class Terminal:
         self.verbosity, self.clock = verbosity, clock
         self.began = self.spoke = clock()
         self.stages: dict[str, Stage] = {}
+        """Those under way."""
         self.doing = doing
         self.failed = 0
+        """Cells."""
         self._bars: Bars | None = None
 
     def __enter__(self) -> Self:
@@ -153,3 +179,11 @@ def is_drawable() -> bool:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: `8 s`, `3 min`, `2 h 5 min`."""
+    if (whole := round(seconds)) < 60:
+        return f"{max(1, whole)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

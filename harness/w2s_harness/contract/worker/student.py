@@ -21,7 +21,7 @@ from w2s_harness.contract.worker.handles import Connection as Connection
 from w2s_harness.contract.worker.handles import Float, ask, floats, rows_of
 from w2s_harness.contract.worker.handles import Handle as Handle
 from w2s_harness.contract.worker.handles import Notes as Notes
-from w2s_harness.contract.worker.row_handles import Rows as Rows
+from w2s_harness.contract.worker.handles import Rows as Rows
 from w2s_harness.contract.worker.wire import messages as wire
 
 Loss: TypeAlias = Literal["xent"] | tuple[Literal["logconf", "product"], Mapping[str, float]]

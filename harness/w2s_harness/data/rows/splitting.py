@@ -1,21 +1,28 @@
-"""Which rows go into which split, and which of them a limit keeps: by whole questions, by hash."""
+"""Which rows are taken, always by whole questions: for a split, under a limit, by a seed, of the holdout."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
+
 from w2s_harness.contract.errors import DataError, UsageError
-from w2s_harness.contract.types import SPLITS, Split
+from w2s_harness.contract.types import SPLITS, HoldoutPart, Split
 from w2s_harness.data.rows.checked import Located
-from w2s_harness.data.rows.gold import label_of
+from w2s_harness.data.rows.gold import Gold, gold_of, label_of
+from w2s_harness.data.rows.texts import TaskData, Texts, fixed
 
 FRACTIONS: Mapping[Split, float] = {"train_label": 0.25, "train_unlabel": 0.25, "test": 0.5}
 """Share of the questions in each split, where the task states none."""
 
 _FEWEST = 8
 """Questions; a quarter of fewer would not be two."""
+_DRAWS = 1000
 
 
 def by_group(
@@ -29,7 +36,7 @@ def by_group(
     """
     if rows[0][1].split is not None:
         return {split: [row for row in rows if row[1].split == split] for split in SPLITS}
-    groups = _counts(rows)
+    groups = Counter(example.group for _, example in rows)
     if len(groups) < _FEWEST:
         what = f"{len(groups)} questions are too few to be split in three (at least {_FEWEST})"
         raise DataError(f"task {name}: {what}. Add questions, or mark the splits.")
@@ -52,7 +59,7 @@ def within_limit(rows: Sequence[Located], limit: int, split: Split, name: str) -
     """
     if len(rows) <= limit:
         return list(rows)
-    sizes = _counts(rows)
+    sizes = Counter(example.group for _, example in rows)
     classes: dict[str, set[bool]] = {group: set() for group in sizes}
     for _, example in rows:
         classes[example.group].add(label_of(example))
@@ -68,13 +75,6 @@ def within_limit(rows: Sequence[Located], limit: int, split: Split, name: str) -
             raise UsageError(f"--limit {limit}: {what}. Raise it.")
         kept = _fill(pair, order, sizes, limit)
     return [row for row in rows if row[1].group in kept]
-
-
-def _counts(rows: Iterable[Located]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for _, example in rows:
-        counts[example.group] = counts.get(example.group, 0) + 1
-    return counts
 
 
 def _hash_order(groups: Iterable[str], use: str) -> list[str]:
@@ -124,3 +124,81 @@ def _fill(
 def _good(groups: Iterable[str], classes: Mapping[str, set[bool]]) -> bool:
     held = [classes[group] for group in groups]
     return len(held) >= 2 and len(set().union(*held)) == 2
+
+
+# -- of prepared data ---------------------------------------------------------------------------------------
+
+
+def draw(
+    data: TaskData, split: Split, *, root: int, seed: int, name: str, fraction: float = 0.8
+) -> npt.NDArray[np.int64]:
+    """(m,) sorted row numbers of a random `fraction` of the split's questions, whole questions only.
+
+    The draw is named by (root, seed, name) and the same wherever it is asked for. A draw without both
+    classes is drawn again, since nothing can be trained on it. Raises `DataError` where no draw of a
+    thousand holds both; `ValueError` for a fraction outside (0, 1].
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"a fraction of {fraction} is not in (0, 1]")
+    rng = _generator("draw", root, seed, name)
+    groups, gold = data.texts[split].groups, gold_of(data, split).labels
+    n_groups = int(groups.max()) + 1
+    count = max(1, round(fraction * n_groups))
+    for _ in range(_DRAWS):
+        index = np.flatnonzero(_some(n_groups, count, rng)[groups]).astype(np.int64)
+        labels = gold[index]
+        if labels.any() and not labels.all():
+            return index
+    what = f"no draw of {count} of the {n_groups} questions holds both classes"
+    raise DataError(f"split {name}: {what}. Add rows of the rarer class, or raise --limit.")
+
+
+def cut(data: TaskData, part: HoldoutPart, *, root: int, name: str) -> TaskData:
+    """The data with only a part of its holdout; the whole questions of `feedback` and `final` are disjoint.
+
+    The cut is named by the root seed and the data alone, so every plan on them makes the same one. Training
+    splits and `digest` stay as they are: a seed trains on the same rows whatever part is scored. Raises
+    `DataError` where a part would lack a class or have under two questions.
+    """
+    if part == "whole":
+        return data
+    test, gold = data.texts["test"], {split: gold_of(data, split) for split in SPLITS}
+    questions = int(test.groups.max()) + 1
+    feedback = _some(questions, questions // 2, _generator("holdout", root, data.digest))
+    kept = feedback[test.groups] == (part == "feedback")
+    labels = gold["test"].labels[kept]
+    if len(np.unique(test.groups[kept])) < 2 or labels.all() or not labels.any():
+        raise DataError(
+            f"task {name}: the {part} half of its holdout lacks a class or has under two questions. "
+            "Give it a larger holdout, or raise --limit."
+        )
+    index = np.flatnonzero(kept)
+    texts = {**data.texts, "test": _texts(test, index)}
+    votes = gold["test"].votes
+    gold["test"] = Gold(fixed(gold["test"].labels[kept]), None if votes is None else votes.only(index))
+    return TaskData(data.kind, texts, gold, data.digest, data.answers_digest, part)
+
+
+def _texts(whole: Texts, index: npt.NDArray[np.intp]) -> Texts:
+    """The rows of `index`; questions are numbered anew by first appearance."""
+    _, first, codes = np.unique(whole.groups[index], return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    return Texts(
+        rows=tuple(whole.rows[i] for i in index),
+        groups=fixed(order[codes].astype(np.int64)),
+        subsets=tuple(whole.subsets[i] for i in index),
+        answers=tuple(whole.answers[i] for i in index),
+    )
+
+
+def _some(questions: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """(questions,) which of them are taken: `count` at random."""
+    taken = np.zeros(questions, dtype=np.bool_)
+    # sorted uniforms, not Generator.permutation, whose stream may change between numpy versions
+    taken[np.argsort(rng.random(questions), kind="stable")[:count]] = True
+    return taken
+
+
+def _generator(use: str, *names: int | str) -> np.random.Generator:
+    key = json.dumps([f"w2s-harness/{use}/1", *names])
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest(), "little"))

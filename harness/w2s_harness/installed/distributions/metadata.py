@@ -1,27 +1,33 @@
-"""Entry points of installed distributions, without importing any of them.
+"""Installed distributions: their entry points, and what their metadata and RECORD say; nothing is imported.
 
 Only the interpreter's own site-packages are read: never the working directory, never `PYTHONPATH`.
 """
 
 from __future__ import annotations
 
+import csv
+import functools
+import io
 import os
+import posixpath
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 
-from w2s_harness.contract.errors import PluginError, UsageError
-from w2s_harness.contract.plan.method_source import OURS as OURS
-from w2s_harness.installed.distributions import editable, record_file, redirecting
-from w2s_harness.installed.distributions.record_file import installed_files, normalised
-from w2s_harness.installed.distributions.site_folders import site_folders
+from w2s_harness.contract.errors import PluginError
+from w2s_harness.contract.plan import OURS as OURS
+from w2s_harness.installed import small_files
+from w2s_harness.installed.distributions.site_folders import info_folders, site_folders
 
 TRUSTED = "w2s_harness"
 METHODS = "w2s_harness.methods"
 SHARED = ("numpy", "scipy", "msgspec", "pluggy")
 """Distributions that every worker may use."""
+MOST_RECORD = 64 * 2**20
+"""Bytes of a RECORD; that of a library with 10,000 files has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +51,6 @@ class Entry:
         return f"{self.distribution} {self.version} ({self.name} = {self.module})"
 
 
-def environment_folder(environment: Path) -> Path:
-    """The site-packages of a virtual environment, found without running its `python`.
-
-    Raises `UsageError` where it has none, or is of another minor version of Python than this one.
-    """
-    wanted = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folder = environment / "lib" / wanted / "site-packages"
-    if folder.is_dir():
-        return folder.resolve()
-    others = sorted(p.parent.name for p in environment.glob("lib/python*/site-packages"))
-    if others:
-        raise UsageError(
-            f"--methods-env {environment}: is of {others[0]}, workers run {wanted}. Make it with that."
-        )
-    raise UsageError(
-        f"--methods-env {environment}: no virtual environment: it has no lib/{wanted}/site-packages"
-    )
-
-
 def entries(
     group: str, *, folders: list[Path] | None = None, twins: dict[str, str] | None = None
 ) -> list[Entry]:
@@ -74,7 +61,8 @@ def entries(
     Raises `PluginError` for a name of two distributions where `twins` is not given; ours cannot be taken.
     """
     found: dict[str, Entry] = {}
-    for entry in sorted(_scan(group, folders), key=lambda e: (e.name, not e.is_shipped, e.distribution)):
+    scanned = _scan(group, site_folders() if folders is None else folders)
+    for entry in sorted(scanned, key=lambda e: (e.name, not e.is_shipped, e.distribution)):
         other = found.setdefault(entry.name, entry)
         if other is not entry and other.distribution != entry.distribution:
             why = (
@@ -87,57 +75,110 @@ def entries(
     return list(found.values())
 
 
-def _scan(group: str, folders: list[Path] | None) -> Iterator[Entry]:
-    seen: set[str] = set()
-    for folder in site_folders() if folders is None else folders:
+def _scan(group: str, folders: Iterable[Path]) -> Iterator[Entry]:
+    for info in info_folders(folders):
+        points = _points(info, group)
+        name, version = name_and_version(info) if points else ("", "")
+        if f"{name}{version}".isprintable():
+            for point in points:
+                module = point.value.partition(":")[0].strip()
+                yield Entry(point.name, module, group, normalised(name), version, info)
+
+
+# -- what a distribution says of itself --------------------------------------------------------------------
+
+
+class Info(Distribution):
+    """A `.dist-info` folder as `importlib.metadata` reads it, without waiting for pipes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read_text(self, filename: str) -> str | None:
+        """A file of the folder, or None."""
         try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208 (a Path each is slow)
-        except OSError:
-            continue
-        for name in names:
-            if not name.endswith(".dist-info") or name in seen or not name.isprintable():
-                continue
-            seen.add(name)
-            yield from _of_distribution(folder / name, group)
+            return small_files.text(self._folder / filename)
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def locate_file(self, path: str | os.PathLike[str]) -> Path:
+        """Where a file of RECORD lies."""
+        return self._folder.parent / path
 
 
-def _of_distribution(info: Path, group: str) -> Iterator[Entry]:
-    points = record_file.points(info, group)
-    if not points:
-        return
-    name, version = record_file.name_and_version(info)
-    if not f"{name}{version}".isprintable():
-        return
-    for point in points:
-        module = point.value.partition(":")[0].strip()
-        yield Entry(point.name, module, group, normalised(name), version, info)
+def _points(info: Path, group: str) -> list[EntryPoint]:
+    """The entry points of a group; none where they cannot be read."""
+    text = Info(info).read_text("entry_points.txt")
+    if text is None or f"[{group}]" not in text:
+        return []
+    return [point for point in all_points(info) if point.group == group]
 
 
-def import_folders(info: Path) -> list[Path]:
-    """The folders from which a distribution's modules are imported: also an editable one that is honoured.
-
-    Our own may come from an editable wheel, of which pip does not say so; its `.pth` names folders instead.
-    """
-    if _is_ours(info):
-        return [info.parent, *_pth_folders(info)]
-    found = editable.of(info)
-    return [info.parent, *(found.imported_from if found is not None else ())]
+def all_points(info: Path) -> list[EntryPoint]:
+    """The entry points of a distribution whose names print; none where they cannot be read."""
+    try:
+        return [point for point in Info(info).entry_points if f"{point.name}{point.value}".isprintable()]
+    except (ValueError, AttributeError, TypeError):
+        return []
 
 
-def _is_ours(info: Path) -> bool:
-    return distribution_name(info) == OURS == normalised(record_file.name_and_version(info)[0])
+def name_and_version(info: Path) -> tuple[str, str]:
+    """A distribution's name and version; a half-removed one has no METADATA: its folder's name says both."""
+    name, _, version = info.name.removesuffix(".dist-info").partition("-")
+    try:
+        about = Info(info).metadata
+        return about["Name"] or name, about["Version"] or version
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return name, version
 
 
-def _pth_folders(info: Path) -> list[Path]:
-    """The folders that the `.pth` files of a distribution add to `sys.path`; asked of what is trusted."""
-    files = [info.parent / line for line in installed_files(info) if line.endswith(".pth")]
-    folders = [file.parent / line for file in files for line in redirecting.pth_lines(file) or []]
-    return [folder for folder in folders if folder.is_dir()]
+def installed_files(info: Path) -> list[str]:
+    """The paths that RECORD names, relative to the site-packages folder, as they are written there."""
+    return _rows(info) or []
+
+
+def is_readable(info: Path) -> bool:
+    """Whether RECORD says what was installed; one that is missing says nothing, and hides nothing."""
+    return _rows(info) is not None or not os.path.lexists(info / "RECORD")
+
+
+def _rows(info: Path) -> list[str] | None:
+    try:
+        body = small_files.text(info / "RECORD", most=MOST_RECORD)
+        return [row[0] for row in csv.reader(io.StringIO(body, newline="")) if row and row[0]]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+
+
+def own_files(info: Path) -> list[str]:
+    """The paths of RECORD inside its site-packages folder, normalised, byte code in `__pycache__` aside."""
+    paths = dict.fromkeys(map(posixpath.normpath, installed_files(info)))
+    return [
+        p for p in paths if not p.startswith(("/", "..")) and p != "." and "__pycache__" not in p.split("/")
+    ]
+
+
+def claimed_by_others(info: Path, paths: Iterable[str], beside: Iterable[Path]) -> frozenset[str]:
+    """Those of `paths` that the RECORD of another distribution of the folder, `beside` aside, names too."""
+    wanted = frozenset(paths)
+    kin = {info.name, *(other.name for other in beside)}
+    found: set[str] = set()
+    for other in info.parent.glob("*.dist-info"):
+        if other.name not in kin:
+            with suppress(OSError):
+                status = (other / "RECORD").stat()
+                found |= wanted & _recorded(other, (status.st_mtime_ns, status.st_size))
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=1024)
+def _recorded(info: Path, _: tuple[int, int]) -> frozenset[str]:
+    return frozenset(own_files(info))
 
 
 def offers(info: Path, group: str) -> bool:
     """Whether a distribution has entry points of `group`."""
-    return bool(record_file.points(info, group))
+    return bool(_points(info, group))
 
 
 def distribution_name(info: Path) -> str:
@@ -154,7 +195,10 @@ def required(info: Path) -> list[Path]:
     found: dict[str, Path] = {}
     todo = [info]
     while todo:
-        for line in record_file.requires(todo.pop()):
+        lines: list[str] = []
+        with suppress(TypeError, ValueError):
+            lines = Info(todo.pop()).requires or []
+        for line in lines:
             name = normalised(re.match(r"[\w.-]*", line)[0])  # type: ignore[index]
             if name in found or name in (OURS, *SHARED) or name not in beside or "extra ==" in line:
                 continue
@@ -163,29 +207,6 @@ def required(info: Path) -> list[Path]:
     return list(found.values())
 
 
-def module_file(entry: Entry) -> Path | None:
-    """Where the entry's module lies on disk, found without importing its packages."""
-    parts = entry.module.split(".")
-    if not all(part.isidentifier() for part in parts):
-        return None
-    folders = import_folders(entry.info)
-    if entry.group == TRUSTED:
-        # The host imports it, so from wherever the interpreter does.
-        folders += _pth_folders(entry.info)
-    for folder in folders:
-        relative = folder.joinpath(*parts)
-        for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
-            if _is_inside(candidate, folder, entry):
-                return candidate
-    return None
-
-
-def _is_inside(candidate: Path, folder: Path, entry: Entry) -> bool:
-    """Whether it is there, and no link leads out of the folder; our own packages may be links."""
-    try:
-        if not candidate.is_file():
-            return False
-    except OSError:
-        return False
-    home = os.path.realpath(folder)
-    return entry.is_shipped or os.path.realpath(candidate).startswith(home.rstrip("/") + "/")
+def normalised(name: str) -> str:
+    """A distribution's name as PEP 503 compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
 from pathlib import Path
 
@@ -45,10 +44,7 @@ def executes(line: str) -> bool:
 
 def mapping(file: Path) -> dict[str, str] | None:
     """What a generated finder maps: top-level name to path; None where another hand wrote it."""
-    try:
-        tree = _parsed(small_files.read(file))
-    except OSError:
-        return None
+    tree = syntax.of_file(file)
     if tree is None or not _is_generated(tree):
         return None
     found: dict[str, str] = {}
@@ -85,11 +81,3 @@ def _is_generated(tree: ast.Module) -> bool:
         if not {part for word in words for part in word.split(".")} <= _WORDS:
             return False
     return True
-
-
-@functools.lru_cache(maxsize=256)
-def _parsed(code: bytes) -> ast.Module | None:
-    try:
-        return syntax.tree(code)
-    except (SyntaxError, ValueError):
-        return None

@@ -1,4 +1,4 @@
-"""What the classes of a module declare: names, settings with types and defaults, marks; read, never run."""
+"""What a module declares: classes with their settings and marks, hooks, texts; read, never run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.installed import small_files
+from w2s_harness.contract import hookspecs
 from w2s_harness.installed.parsed import syntax
 
 MARKS = ("access", "track", "reference", "authors", "kind", "version", "exposure", "pair", "holds_code")
@@ -21,9 +21,8 @@ def classes(file: Path) -> list[dict[str, Any]]:
     and `about`; a default that is no literal and no constant of the module is shown as source. A module that
     cannot be read has none.
     """
-    try:
-        tree = syntax.tree(small_files.read(file))
-    except (OSError, SyntaxError, ValueError):
+    tree = syntax.of_file(file)
+    if tree is None:
         return []
     constants = dict(_assigned(tree.body))
     known = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -33,6 +32,56 @@ def classes(file: Path) -> list[dict[str, Any]]:
         if isinstance(name, str):
             found.append(_described(name, node, known, constants))
     return found
+
+
+def summary(file: Path) -> str:
+    """The first line of `documentation`."""
+    return documentation(file).partition("\n")[0]
+
+
+def documentation(file: Path) -> str:
+    """The docstring of the class that a plugin module names, else the module's own; '' if unreadable."""
+    tree = syntax.of_file(file)
+    if tree is None:
+        return ""
+    documented = [c for c in tree.body if isinstance(c, ast.ClassDef) and ast.get_docstring(c)]
+    named = [c for c in documented if "name" in dict(_assigned(c.body))]
+    if not named and not offered_hooks(file) & hookspecs.GUARD_HOOKS:
+        named = documented
+    return (ast.get_docstring(named[0] if named else tree) or "").strip()
+
+
+def named_pair(file: Path) -> str:
+    """The pair that a module's task names as its own (`pair = "..."`); '' for none."""
+    tree = syntax.of_file(file)
+    classes = [dict(_assigned(c.body)) for c in (tree.body if tree else ()) if isinstance(c, ast.ClassDef)]
+    values = [assigned["pair"] for assigned in classes if {"name", "pair"} <= assigned.keys()]
+    return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
+
+
+def offered_hooks(file: Path) -> frozenset[str]:
+    """The names of the `w2s_` functions that a module defines at its top level."""
+    tree = syntax.of_file(file)
+    functions = (d.name for d in (tree.body if tree else ()) if isinstance(d, ast.FunctionDef))
+    return frozenset(name for name in functions if name.startswith("w2s_"))
+
+
+def guard_settings(file: Path) -> dict[str, Any] | None:
+    """The settings of a guard and their defaults: its module's `SETTINGS = {...}`.
+
+    A value may be a literal or the name of one of the module's own constants; another one is shown as source.
+    `None` where the module declares none, so that nobody knows which it takes.
+    """
+    tree = syntax.of_file(file)
+    assigned = dict(_assigned(tree.body)) if tree else {}
+    table = assigned.get("SETTINGS")
+    if not isinstance(table, ast.Dict):
+        return None
+    return {
+        key.value: literal(value, assigned)
+        for key, value in zip(table.keys, table.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
 
 
 def literal(value: ast.expr | None, constants: Mapping[str, ast.expr]) -> Any:

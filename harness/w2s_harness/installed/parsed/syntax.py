@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 import warnings
+from pathlib import Path
+
+from w2s_harness.installed import small_files
 
 _NO_CODE = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
@@ -23,6 +27,22 @@ def tree(source: str | bytes) -> ast.Module:
             return ast.parse(source)
     except (RecursionError, MemoryError) as bad:
         raise SyntaxError("it is nested too deeply") from bad
+
+
+def of_file(file: Path) -> ast.Module | None:
+    """The tree of a file that others wrote, not to be changed; None where it cannot be read or parsed."""
+    try:
+        return _of(small_files.read(file))
+    except OSError:
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _of(code: bytes) -> ast.Module | None:
+    try:
+        return tree(code)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def code_lines(source: str) -> int:

@@ -7,14 +7,14 @@ from types import ModuleType
 
 from w2s_harness.contract import hookspecs
 from w2s_harness.contract.errors import PluginError, UsageError, nearest
-from w2s_harness.installed import sources
+from w2s_harness.installed.parsed import declared
 
 METHODS = "w2s_methods"
 
 
 def check_file(path: Path) -> None:
     """Refuse a method file before the host runs it. Raises `UsageError`."""
-    if sources.offered_hooks(path) == {METHODS}:
+    if declared.offered_hooks(path) == {METHODS}:
         raise UsageError(f"{path}: it offers methods, which never run in the host. Give --methods {path}.")
 
 

@@ -21,12 +21,13 @@ import pluggy
 
 from w2s_harness.contract import hookspecs
 from w2s_harness.contract.errors import DataError, HarnessError, PluginError, UsageError, nearest
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.contract.types import Pair, Task, TaskKind
 from w2s_harness.data.disk import HEAD, check_head, open_regular, shown
 from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import metadata, modules, site_folders
 from w2s_harness.installed.distributions.metadata import Entry
+from w2s_harness.installed.parsed import declared
 from w2s_harness.installed.trusted import hooks, wrong_names
 from w2s_harness.installed.trusted.wrong_names import offered
 
@@ -45,7 +46,7 @@ class Plugins:
         self.methods_env = methods_env
         """The environment of `--methods-env`."""
         if methods_env is not None:
-            self._add_methods(metadata.environment_folder(methods_env))
+            self._add_methods(site_folders.environment_folder(methods_env))
         self.blocked: set[str] = set()
         self.loaded: dict[str, dict[str, Any]] = {}
         """What runs in the host beside our own modules, with its hash."""
@@ -207,8 +208,8 @@ class Plugins:
             self.settings[name] = dict(block)
 
     def _check_keys(self, name: str, block: Mapping[str, Any]) -> None:
-        file = metadata.module_file(self.trusted[name]) if name in self.trusted else None
-        known = sources.declared_settings(file) if file else None
+        file = modules.module_file(self.trusted[name]) if name in self.trusted else None
+        known = declared.guard_settings(file) if file else None
         for key, value in block.items():
             if known is not None and key not in known:
                 raise UsageError(
@@ -293,7 +294,7 @@ class Plugins:
             return
         with _importing(entry):
             module = importlib.import_module(entry.module)
-        self._register(entry.name, module, metadata.module_file(entry))
+        self._register(entry.name, module, modules.module_file(entry))
         self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
 
     def _register(self, name: str, module: ModuleType, file: Path | None) -> None:

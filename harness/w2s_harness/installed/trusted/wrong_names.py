@@ -7,8 +7,7 @@ from pathlib import Path
 
 from w2s_harness.contract import hookspecs
 from w2s_harness.contract.errors import nearest
-from w2s_harness.installed import sources
-from w2s_harness.installed.distributions import metadata
+from w2s_harness.installed.distributions import modules
 from w2s_harness.installed.distributions.metadata import Entry
 from w2s_harness.installed.parsed import declared
 
@@ -41,7 +40,7 @@ def thing(
         has = f"'{own[0]}'" if len(own) == 1 else ", ".join(own)
         return f"the plugin '{name}' offers no {noun} '{name}' but {has}. Give -p {name} --{noun}s {own[0]}."
     for plugin, entry in installed.items():
-        file = None if entry.is_shipped else metadata.module_file(entry)
+        file = None if entry.is_shipped else modules.module_file(entry)
         if file is not None and name in {found["name"] for found in declared.classes(file)}:
             return f"the {noun} '{name}' is the plugin {plugin}'s. Give -p {plugin} --{noun}s {name}."
     for other in _kinds(name, trusted.values(), methods):
@@ -53,8 +52,8 @@ def thing(
 
 def offered(entry: Entry) -> frozenset[str]:
     """The hooks that an installed plugin's module defines, read without importing it."""
-    file = metadata.module_file(entry)
-    return sources.offered_hooks(file) if file is not None else frozenset()
+    file = modules.module_file(entry)
+    return declared.offered_hooks(file) if file is not None else frozenset()
 
 
 def _offers(entry: Entry) -> list[str]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Literal
 
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.jail.host import readable
 from w2s_harness.jail.levels import Level
 from w2s_harness.jail.policy import Folders, Mode, Order, ProcessLimits

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from w2s_harness.contract.access import columns_of, for_test_rows
 from w2s_harness.contract.errors import Skip, WorkerError
 from w2s_harness.contract.types import Method, Problem
-from w2s_harness.contract.worker.row_handles import Rows, Shown
+from w2s_harness.contract.worker.handles import Rows, Shown
 from w2s_harness.contract.worker.student import Handle, Student
 from w2s_harness.contract.worker.wire import frames
 from w2s_harness.contract.worker.wire import messages as wire

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.plan.plan import label as label_of
+from w2s_harness.contract.plan import label as label_of
 from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.report.document.provenance import (

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from w2s_harness.contract.guards.multiplicity import holm
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.guards.measures import holm
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import Comparison, Row, label
 from w2s_harness.report.document.records import Claim, Own, RowClaim
 from w2s_harness.report.notation import counted, least_own, signed, span

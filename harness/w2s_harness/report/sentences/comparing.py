@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA
 from w2s_harness.report.document.document import Comparison, Row, label
 from w2s_harness.report.document.records import BestOf
 from w2s_harness.scoring.comparisons import best_of, compare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.document.records import Claim
 from w2s_harness.report.notation import counted, printable, share

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA
 from w2s_harness.report.document.document import Row, label
 from w2s_harness.report.notation import (
     MISSING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable, share
 from w2s_harness.report.sentences.claims import VANILLA_STAR

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 import w2s_harness
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan import Plan
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report.document import document, provenance, records
 from w2s_harness.report.sentences.claims import claims_of, decided

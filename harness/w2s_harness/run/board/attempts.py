@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import Attempt, Plan, PlannedMethod
+from w2s_harness.contract.plan import Attempt, Plan, PlannedMethod
 from w2s_harness.data.disk import append, writing
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.report.document.document import Row

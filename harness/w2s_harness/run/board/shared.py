@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan import Plan
 from w2s_harness.contract.types import World
 from w2s_harness.run.stages import controls, vanilla
 from w2s_harness.run.stages.features import READS, Features, Role

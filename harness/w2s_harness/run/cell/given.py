@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.plan.plan import Cell, Plan, PlannedMethod
-from w2s_harness.data.rows.release import row_ids
+from w2s_harness.contract.plan import Cell, Plan, PlannedMethod
+from w2s_harness.data.rows.texts import row_ids
 from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsolation, CellResult
 from w2s_harness.run.cell.method_cell import CELLS
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY, Predictions, parse

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from w2s_harness.contract.access import ASK_WEAK, columns_of, for_test_rows, opens
 from w2s_harness.contract.errors import ModelError, Skip, StoreError, WorkerError
-from w2s_harness.contract.plan.plan import Cell, Limits, PlannedMethod
+from w2s_harness.contract.plan import Cell, Limits, PlannedMethod
 from w2s_harness.contract.types import World
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.jail.host.launcher import Worker

@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod, PlannedTask, Value
+from w2s_harness.contract.plan import Plan, PlannedMethod, PlannedTask, Value
 from w2s_harness.contract.types import Pair
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.cell.ended import AnyCell

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from w2s_harness.contract.access import beyond
-from w2s_harness.contract.plan.plan import Cell, Plan
+from w2s_harness.contract.plan import Cell, Plan
 from w2s_harness.contract.types import Verdict, World
 from w2s_harness.installed import sources
 from w2s_harness.jail.showing import said

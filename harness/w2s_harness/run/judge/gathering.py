@@ -19,7 +19,7 @@ from w2s_harness.contract.guards.evidence import (
     Seen,
     SettingView,
 )
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import PlannedMethod
 from w2s_harness.contract.types import Split
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.cell.cell_result import CellResult

@@ -14,9 +14,9 @@ import msgspec
 from w2s_harness.contract.access import COLUMNS
 from w2s_harness.contract.errors import PluginError, nearest
 from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, SettingView
-from w2s_harness.contract.plan.plan import Cell, PlannedMethod
+from w2s_harness.contract.plan import Cell, PlannedMethod
 from w2s_harness.contract.types import OFF, Level, Task, Track, Verdict, World
-from w2s_harness.installed.distributions.metadata import module_file
+from w2s_harness.installed.distributions.modules import module_file
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.showing import visible
 

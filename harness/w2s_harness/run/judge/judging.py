@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan.plan import PlannedMethod
-from w2s_harness.contract.plan.references import PROVENANCE
+from w2s_harness.contract.plan import PROVENANCE, PlannedMethod
 from w2s_harness.contract.types import Verdict
 from w2s_harness.installed import sources
 from w2s_harness.jail import showing

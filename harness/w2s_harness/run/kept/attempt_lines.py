@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from w2s_harness.contract.plan.plan import Value
+from w2s_harness.contract.plan import Value
 from w2s_harness.data.disk import whole_lines, writing
 from w2s_harness.run.kept.store import key_of
 

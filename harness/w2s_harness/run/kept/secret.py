@@ -25,7 +25,7 @@ from w2s_harness.run.kept.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from w2s_harness.contract.plan.plan import Plan, PlannedMethod
+    from w2s_harness.contract.plan import Plan, PlannedMethod
 
 FILE = "secret"
 VARIABLE = "W2S_SECRET"

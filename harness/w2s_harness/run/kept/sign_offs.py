@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.plan.plan import PlannedMethod, Value
+from w2s_harness.contract.plan import PlannedMethod, Value
 from w2s_harness.data.disk import HEAD, append, check_head, decoded, read_bytes, writing
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.installed.distributions.metadata import OURS

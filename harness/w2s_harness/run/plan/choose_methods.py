@@ -8,8 +8,7 @@ from pathlib import Path
 
 from w2s_harness.contract.access import NAMES
 from w2s_harness.contract.errors import PluginError, StoreError, UsageError, nearest
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import PREDICTIONS, Authorship, PlannedMethod, Value, label
+from w2s_harness.contract.plan import PREDICTIONS, Authorship, MethodSource, PlannedMethod, Value, label
 from w2s_harness.contract.worker.wire.messages import MethodInfo
 from w2s_harness.installed import sources
 from w2s_harness.installed.trusted.plugins import Plugins

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.contract.errors import DataError, PluginError, UsageError, nearest
-from w2s_harness.contract.plan.plan import PlannedTask, label
+from w2s_harness.contract.plan import PlannedTask, label
 from w2s_harness.contract.types import ABILITIES, Model, Pair
 from w2s_harness.data.disk import read_bytes, text_of
 from w2s_harness.installed.trusted.plugins import Plugins

@@ -8,10 +8,9 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from w2s_harness.contract.errors import UsageError, nearest
-from w2s_harness.contract.plan.plan import PlannedTask, Value, label
+from w2s_harness.contract.plan import PlannedTask, Value, label
 from w2s_harness.contract.types import Task
-from w2s_harness.data.reading.resolve import data_task
-from w2s_harness.installed import sources
+from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.installed.parsed import declared
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.specs import Spec, is_path, parse_value
@@ -57,9 +56,9 @@ def _refuse_python(path: Path) -> None:
     if path.suffix != ".py" or not path.is_file():
         return
     names = ",".join(sorted(found["name"] for found in declared.classes(path))) or "NAME"
-    if "w2s_methods" in sources.offered_hooks(path):
+    if "w2s_methods" in declared.offered_hooks(path):
         raise UsageError(f"--tasks {path}: the file offers methods. Give --methods {path}.")
-    if "w2s_tasks" not in sources.offered_hooks(path):
+    if "w2s_tasks" not in declared.offered_hooks(path):
         raise UsageError(f"--tasks {path}: the file has no w2s_tasks(), so it offers no task.")
     raise UsageError(f"--tasks {path}: a task in Python is a plugin. Give -p {path} --tasks {names}.")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from w2s_harness.contract.plan.plan import Plan
+    from w2s_harness.contract.plan import Plan
     from w2s_harness.contract.types import Pair
 
 T = TypeVar("T")

@@ -9,8 +9,15 @@ from typing import Any, TypeVar, get_args
 
 from w2s_harness.contract.access import DEFAULT_GRANTS, NAMES
 from w2s_harness.contract.errors import NothingSelectedError, UsageError, nearest
-from w2s_harness.contract.plan.plan import Counterfactuals, Limits, Plan, PlannedMethod, PlannedTask
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.plan import (
+    VANILLA,
+    ZERO_SHOT,
+    Counterfactuals,
+    Limits,
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+)
 from w2s_harness.contract.types import Pair
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.choose_methods import Describe, choose_methods

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from w2s_harness.contract.errors import DataError, UsageError
-from w2s_harness.contract.plan.plan import PlannedMethod
+from w2s_harness.contract.plan import PlannedMethod
 from w2s_harness.data.disk import HEAD, check_head, decoded
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.installed import sources

@@ -13,7 +13,7 @@ from w2s_harness.contract.access import BEYOND_DEFAULT, DEFAULT_GRANTS
 from w2s_harness.run.plan.flags import flag, flags_of
 
 if TYPE_CHECKING:
-    from w2s_harness.contract.plan.plan import Plan
+    from w2s_harness.contract.plan import Plan
     from w2s_harness.contract.types import HoldoutPart, Pair
     from w2s_harness.installed.trusted.plugins import Plugins
     from w2s_harness.jail.host.jail import Choice

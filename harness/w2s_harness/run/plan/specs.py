@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from w2s_harness.contract.errors import NothingSelectedError, UsageError
-from w2s_harness.contract.plan.plan import Value
+from w2s_harness.contract.plan import Value
 from w2s_harness.contract.worker.wire import parameters
 
 T = TypeVar("T")

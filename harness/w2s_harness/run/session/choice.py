@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from w2s_harness.contract.errors import NothingSelectedError, PluginError, UsageError
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod
+from w2s_harness.contract.plan import Plan, PlannedMethod
 from w2s_harness.run.kept import runs
 from w2s_harness.run.kept.sign_offs import SignOffs
 from w2s_harness.run.kept.store import Store

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from w2s_harness.contract.plan.plan import Plan
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA, Plan
 from w2s_harness.report.sentences.comparing import ALPHA
 from w2s_harness.run.board.attempts import AttemptLog
 from w2s_harness.run.cell.cell_result import CellResult

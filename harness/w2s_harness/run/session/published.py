@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan.plan import Plan, PlannedTask
+from w2s_harness.contract.plan import Plan, PlannedTask
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.board.assemble import RunResults, unjudged
 from w2s_harness.run.judge.cells import RowKey

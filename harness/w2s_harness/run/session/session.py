@@ -14,7 +14,7 @@ import msgspec
 
 from w2s_harness.contract.errors import ExitCode, TaskError
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan import Plan
 from w2s_harness.data import destination
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report import formats

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from w2s_harness.contract.plan.plan import Plan
+from w2s_harness.contract.plan import Plan
 from w2s_harness.installed.distributions import worker_files
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.jail import Choice, Jail

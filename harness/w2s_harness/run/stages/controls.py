@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.errors import ModelError, WorkerError
-from w2s_harness.contract.guards.balance import balanced_accuracy
+from w2s_harness.contract.guards.measures import balanced_accuracy
 from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.features import STUDENT, Role, reads

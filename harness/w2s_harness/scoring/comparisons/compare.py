@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.guards.multiplicity import holm as holm
+from w2s_harness.contract.guards.measures import holm as holm
 from w2s_harness.scoring.points.blocks import Block, countable, estimate
 from w2s_harness.scoring.spread import together
 from w2s_harness.scoring.spread.banerjee import critical, p_values

@@ -12,7 +12,7 @@ from typing import Any
 
 from w2s_harness.contract.errors import DataError, StoreError
 from w2s_harness.data.disk import append, open_regular, write_errors
-from w2s_harness.data.reading.jsonl import row_of
+from w2s_harness.data.reading.strict_json import row_of
 
 FIRST = "0" * 64
 """What the first line names as the digest before it."""

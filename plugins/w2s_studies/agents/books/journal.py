@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.data.disk import append, shown, write_errors
-from w2s_harness.data.reading.jsonl import row_of
+from w2s_harness.data.reading.strict_json import row_of
 
 
 class Journal:

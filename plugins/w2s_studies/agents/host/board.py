@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from w2s_harness.contract.plan.plan import Value
+from w2s_harness.contract.plan import Value
 from w2s_harness.report.document import canonical
 from w2s_harness.report.document.document import Leaderboard, Row, label
 from w2s_harness.report.document.provenance import Author, Cost

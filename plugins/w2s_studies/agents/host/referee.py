@@ -16,9 +16,7 @@ import numpy as np
 
 from w2s_harness.contract.access import NOT_FOR_AGENTS
 from w2s_harness.contract.errors import HarnessError, PluginError, StoreError
-from w2s_harness.contract.plan.method_source import MethodSource
-from w2s_harness.contract.plan.plan import Plan, PlannedMethod, Value
-from w2s_harness.contract.plan.references import VANILLA, ZERO_SHOT
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT, MethodSource, Plan, PlannedMethod, Value
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.showing import said
 from w2s_harness.report.document import document

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from w2s_harness.contract.plan.plan import Value
+    from w2s_harness.contract.plan import Value
 
 FAMILIES = (
     "self-training",

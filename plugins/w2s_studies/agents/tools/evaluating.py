@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2s_harness.contract.plan.plan import Value
+from w2s_harness.contract.plan import Value
 from w2s_harness.data.disk import replace_file
 from w2s_harness.installed.parsed.normal_form import normal_form
 from w2s_harness.installed.parsed.syntax import code_lines

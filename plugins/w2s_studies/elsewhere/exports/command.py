@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from w2s_harness.cli.options.flags_of_run import shared, store
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA
 from w2s_harness.run.plan.flags import made
 from w2s_harness.run.plan.selection import Loading, Selection
 

@@ -9,9 +9,8 @@ from threading import Event
 from typing import Any
 
 from w2s_harness.contract.errors import UsageError
-from w2s_harness.contract.plan.plan import Plan
-from w2s_harness.data.rows.release import row_ids
-from w2s_harness.data.rows.texts import Texts
+from w2s_harness.contract.plan import Plan
+from w2s_harness.data.rows.texts import Texts, row_ids
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.cell.progress import StageProgress
 from w2s_harness.run.plan.selection import Selection

@@ -19,13 +19,6 @@ from w2s_harness.contract.kinds import KindName
 from w2s_harness.contract.worker.wire.row_text import TextRow
 
 Dtype = Literal["f4", "f8", "i8", "u1"]
-_NUMPY: dict[str, np.dtype[np.generic]] = {
-    "f4": np.dtype("<f4"),
-    "f8": np.dtype("<f8"),
-    "i8": np.dtype("<i8"),
-    "u1": np.dtype("u1"),
-}
-
 MAX_DIMENSIONS = 4
 """Of an array on the wire."""
 MAX_NOTE = 256
@@ -62,7 +55,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def pack(array: npt.ArrayLike, dtype: Dtype = "f8") -> Array:
     """`array` as wire bytes of `dtype`."""
-    a = np.asarray(array, dtype=_NUMPY[dtype])
+    a = np.asarray(array, dtype=f"<{dtype}")
     return Array(dtype, a.shape, a.tobytes())
 
 
@@ -79,7 +72,7 @@ def unpack(array: Array, *, dtype: Dtype | None = None, ndim: int | None = None)
     # the product of a shape of a million lengths would keep its reader busy for hours
     if len(array.shape) > MAX_DIMENSIONS:
         raise WorkerError(f"an array of {len(array.shape)} dimensions is over the {MAX_DIMENSIONS} allowed")
-    kind = _NUMPY[array.dtype]
+    kind = np.dtype(f"<{array.dtype}")
     # beside a 0 any other lengths fill the shape, also those that numpy cannot multiply
     is_small = all(n >= 0 for n in array.shape) and math.prod(n or 1 for n in array.shape) <= MAX_ENTRIES
     if not is_small or math.prod(array.shape) * kind.itemsize != len(array.data):
@@ -278,9 +271,6 @@ class Noticed(Message, frozen=True, tag="noticed"):
     """The hook's name for it, such as `compile`."""
     detail: Annotated[str, msgspec.Meta(max_length=200)]
     """The beginning of what it was about."""
-
-
-FromWorker = Request | FitDone | OwnPredictions | Raised | Skipped | Described | Noticed
 
 
 # -- what a worker is told ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from w2s_harness.contract.plan.plan import Authorship, PlannedMethod
+from w2s_harness.contract.plan import Authorship, PlannedMethod
 from w2s_harness.contract.types import Track, Verdict
 from w2s_harness.jail.levels import LAYERS, lowest
 from w2s_harness.report.document import document, provenance, records

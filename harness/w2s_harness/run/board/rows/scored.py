@@ -10,8 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import Plan
-from w2s_harness.contract.plan.references import VANILLA
+from w2s_harness.contract.plan import VANILLA, Plan
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.report.document.document import Row, label
 from w2s_harness.report.document.records import BestOf, Calibration

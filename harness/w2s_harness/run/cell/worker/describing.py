@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-from w2s_harness.contract.plan.method_source import MethodSource
+from w2s_harness.contract.plan import MethodSource
 from w2s_harness.contract.worker.wire.messages import MethodInfo, Source
 from w2s_harness.jail.host.describe import describe
 from w2s_harness.jail.host.jail import Jail

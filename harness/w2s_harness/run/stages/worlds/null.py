@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.errors import WorkerError
-from w2s_harness.contract.guards.balance import balanced_z
+from w2s_harness.contract.guards.measures import balanced_z
 from w2s_harness.contract.types import World
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.data.rows.gold import gold_of

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import Counterfactuals
+from w2s_harness.contract.plan import Counterfactuals
 from w2s_harness.contract.types import World
 from w2s_harness.run.stages.features import STUDENT, reads, space
 from w2s_harness.run.stages.readouts import ReadMargins, share_true

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import Cell
+from w2s_harness.contract.plan import Cell
 from w2s_harness.contract.types import Split, World
-from w2s_harness.data.rows.release import order_key, release_order
-from w2s_harness.data.rows.texts import Texts
+from w2s_harness.data.rows.texts import Texts, order_key, release_order
 from w2s_harness.run.stages.features import space
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, canary, weak_labels
 from w2s_harness.run.stages.worlds.own import TEACHERS, OwnLabels

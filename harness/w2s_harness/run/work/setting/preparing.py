@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from w2s_harness.contract.errors import DataError, TaskError
-from w2s_harness.contract.plan.plan import Plan, PlannedTask
+from w2s_harness.contract.plan import Plan, PlannedTask
 from w2s_harness.contract.types import Task
-from w2s_harness.data.reading.resolve import source_digest
-from w2s_harness.data.rows.cut import cut
+from w2s_harness.data.reading.file_task import source_digest
 from w2s_harness.data.rows.prepared import dump, parse, prepare
+from w2s_harness.data.rows.splitting import cut
 from w2s_harness.data.rows.texts import TaskData
 from w2s_harness.run.kept.store import Store, key_of
 from w2s_harness.run.work.code_digest import code_of

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.contract.plan.plan import PlannedTask
+from w2s_harness.contract.plan import PlannedTask
 from w2s_harness.contract.types import Pair, Split
-from w2s_harness.data.rows.draw import draw
 from w2s_harness.data.rows.gold import gold_of
+from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData, Texts
 from w2s_harness.run.kept.store import canonical
 from w2s_harness.run.work.setting.setting_ref import SettingRef

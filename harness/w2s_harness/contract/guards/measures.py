@@ -1,10 +1,12 @@
-"""How far predictions are from chance, and from each other: the measures that guards share.
+"""What guards may measure: how far predictions are from chance and from each other, and many tests at once.
 
 Ratios of accuracies explode near chance, so guards compare label-free agreement and z scores of balanced
 accuracy instead.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +59,20 @@ def balanced_accuracy(values: npt.NDArray[np.float64], gold: npt.ArrayLike) -> f
     """
     y = np.asarray(gold, dtype=bool)
     return float((values[y].mean() + values[~y].mean()) / 2)
+
+
+def holm(pvalues: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values (Holm 1979), in the order given; each at most 1.
+
+    Attempts that gave no test (failed ones, one seed) belong in the family as p = 1. Raises `ValueError`
+    for a value outside [0, 1].
+    """
+    if any(not 0 <= p <= 1 for p in pvalues):
+        raise ValueError("a p-value lies outside [0, 1]")
+    m = len(pvalues)
+    adjusted = [0.0] * m
+    highest = 0.0
+    for done, i in enumerate(sorted(range(m), key=lambda i: pvalues[i])):
+        highest = max(highest, min(1.0, (m - done) * pvalues[i]))
+        adjusted[i] = highest
+    return adjusted

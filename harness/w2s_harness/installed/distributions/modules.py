@@ -1,7 +1,7 @@
-"""Editable installs: which folders of a project its modules are imported from, and what of them is needed.
+"""Where the modules of a distribution lie; of an editable install, which folders of a project they are in.
 
-A folder is honoured only where pip marks the installation editable (`direct_url.json`) and the project that
-it names holds that distribution's own metadata; never one of the system, of an environment or of a store.
+Such a folder is honoured only where pip marks the installation editable (`direct_url.json`) and the project
+that it names holds that distribution's own metadata; never one of the system, an environment or a store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from w2s_harness.installed import small_files
-from w2s_harness.installed.distributions import record_file, redirecting
+from w2s_harness.installed.distributions import metadata, redirecting
 from w2s_harness.installed.parsed import syntax
 
 _SYSTEM = (
@@ -65,15 +65,13 @@ def _marked(info: Path) -> Editable | str | None:
     if url is None:
         return None
     root = Path(os.path.realpath(url))
-    name = record_file.normalised(record_file.name_and_version(info)[0])
+    name = metadata.normalised(metadata.name_and_version(info)[0])
     if _is_forbidden(root):
         return f"{root} is no folder of a project"
     if name not in _names(root):
         return f"{root} holds no metadata of the project '{name}' (pyproject.toml, setup.cfg, setup.py)"
     folders, mapped, hooks = _redirections(info, root)
-    named = {
-        point.value.partition(":")[0].partition(".")[0].strip() for point in record_file.all_points(info)
-    }
+    named = {point.value.partition(":")[0].partition(".")[0].strip() for point in metadata.all_points(info)}
     tops: dict[Path, None] = dict.fromkeys(mapped)
     for folder in folders:
         tops.update(dict.fromkeys(_tops(folder, named if folder == root else None)))
@@ -113,7 +111,7 @@ def _names(root: Path) -> set[str]:
     found: set[str] = set()
     for reader in (_of_pyproject, _of_setup_cfg, _of_setup_py, _of_egg_info):
         try:
-            found.update(record_file.normalised(name) for name in reader(root))
+            found.update(metadata.normalised(name) for name in reader(root))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RecursionError,
                 MemoryError, configparser.Error):  # fmt: skip
             continue
@@ -135,7 +133,7 @@ def _of_setup_cfg(root: Path) -> Iterator[str]:
 
 def _of_setup_py(root: Path) -> Iterator[str]:
     """Of `setup(name="...")` with the name written out; nothing of it is run."""
-    for node in ast.walk(syntax.tree(small_files.read(root / "setup.py"))):
+    for node in ast.walk(syntax.of_file(root / "setup.py") or ast.Module([], [])):
         if isinstance(node, ast.Call):
             for word in node.keywords:
                 if word.arg == "name" and isinstance(word.value, ast.Constant):
@@ -157,7 +155,7 @@ def _redirections(info: Path, root: Path) -> tuple[list[Path], list[Path], set[s
     folders: list[Path] = []
     mapped: list[Path] = []
     hooks: set[str] = set()
-    for name in record_file.own_files(info):
+    for name in metadata.own_files(info):
         if "/" in name or not name.endswith(".pth"):
             continue
         lines = redirecting.pth_lines(info.parent / name) or []
@@ -219,3 +217,53 @@ def _tops(folder: Path, named: set[str] | None) -> Iterator[Path]:
                 yield path
         elif entry.is_file() and (suffix == "py" or suffix.endswith("so")):
             yield path
+
+
+# -- where a distribution is imported from ----------------------------------------------------------------
+
+
+def import_folders(info: Path) -> list[Path]:
+    """The folders from which a distribution's modules are imported: also an editable one that is honoured.
+
+    Our own may come from an editable wheel, of which pip does not say so; its `.pth` names folders instead.
+    """
+    names = {metadata.distribution_name(info), metadata.normalised(metadata.name_and_version(info)[0])}
+    if names == {metadata.OURS}:
+        return [info.parent, *_pth_folders(info)]
+    found = of(info)
+    return [info.parent, *(found.imported_from if found is not None else ())]
+
+
+def _pth_folders(info: Path) -> list[Path]:
+    """The folders that the `.pth` files of a distribution add to `sys.path`; asked of what is trusted."""
+    files = [info.parent / line for line in metadata.installed_files(info) if line.endswith(".pth")]
+    folders = [file.parent / line for file in files for line in redirecting.pth_lines(file) or []]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def module_file(entry: metadata.Entry) -> Path | None:
+    """Where the entry's module lies on disk, found without importing its packages."""
+    parts = entry.module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    folders = import_folders(entry.info)
+    if entry.group == metadata.TRUSTED:
+        # The host imports it, so from wherever the interpreter does.
+        folders += _pth_folders(entry.info)
+    for folder in folders:
+        relative = folder.joinpath(*parts)
+        for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
+            if _is_inside(candidate, folder, entry):
+                return candidate
+    return None
+
+
+def _is_inside(candidate: Path, folder: Path, entry: metadata.Entry) -> bool:
+    """Whether it is there, and no link leads out of the folder; our own packages may be links."""
+    try:
+        if not candidate.is_file():
+            return False
+    except OSError:
+        return False
+    home = os.path.realpath(folder)
+    return entry.is_shipped or os.path.realpath(candidate).startswith(home.rstrip("/") + "/")

@@ -1,1 +1,0 @@
-"""What a name on the command line means: runs, cells, things."""
