@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from w2s_harness.scoring.points.blocks import block
 from w2s_harness.scoring.spread import bootstrap, interval
+from w2s_harness.scoring.spread.blocks import block
 
 LIMITS = {"two-way interval": 0.020, "10,000 crossed draws": 2.0}
 

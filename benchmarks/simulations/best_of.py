@@ -14,8 +14,8 @@ import argparse
 import numpy as np
 from crossed import Regime, crossed
 
-from w2s_harness.scoring.comparisons.best_of import best_of
-from w2s_harness.scoring.points.blocks import block, estimate
+from w2s_harness.scoring.comparisons.compare import best_of
+from w2s_harness.scoring.spread.blocks import block, estimate
 
 MARGIN = 0.8
 LIMIT = 0.01

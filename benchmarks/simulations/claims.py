@@ -30,13 +30,11 @@ from w2s_harness.contract.kinds import kind_of
 from w2s_harness.report.document import document, provenance, records
 from w2s_harness.report.sentences import claims, comparing
 from w2s_harness.run.stages.worlds.own import Calibrated, pair_and_echo
-from w2s_harness.scoring.comparisons import own_size
-from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared
-from w2s_harness.scoring.comparisons.own_size import WorldCells
-from w2s_harness.scoring.comparisons.starred import Point, Starred
-from w2s_harness.scoring.points.blocks import Block, block
-from w2s_harness.scoring.points.zero_shot_readouts import centred, labels
+from w2s_harness.scoring.comparisons import own_part
+from w2s_harness.scoring.comparisons.own_part import WorldCells, basis, decoy_pair, directions, echo, shared
+from w2s_harness.scoring.comparisons.starred import Point, Starred, centred, labels
 from w2s_harness.scoring.spread import pool
+from w2s_harness.scoring.spread.blocks import Block, block
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -199,8 +197,8 @@ def _own(
         )  # fmt: skip
         sizes[teacher] = cells.size(ground.groups_test, luck.spread(teacher))
     asked = np.stack([best.best.outcomes[s] for s in names])
-    above = own_size.size(names, real - asked, ground.groups_test)
-    word, _ = own_size.verdict(sizes["echo"], sizes["decoy"], above)
+    above = own_part.size(names, real - asked, ground.groups_test)
+    word, _ = own_part.verdict(sizes["echo"], sizes["decoy"], above)
     parts = [records.OwnPart(accuracy=s.accuracy, ci=s.bounds, pgr=None, pgr_ci=None) for s in sizes.values()]
     return records.Own(echo=parts[0], decoy=parts[1], draws=1, verdict=word, reason="no gap is asked for")
 

@@ -15,7 +15,7 @@ import numpy as np
 from w2s_harness.contract.guards.measures import balanced_accuracy
 from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.run.board.control_verdicts import LIMIT
-from w2s_harness.scoring.points.accuracy import outcomes
+from w2s_harness.scoring.points import outcomes
 from w2s_harness.students.probe.probe import fit_exact
 
 TRUE, TRAIN, TEST, WIDTH, DRAWS, C = 0.39, 800, 1324, 40, 20, 0.03

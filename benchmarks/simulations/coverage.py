@@ -17,16 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from crossed import CLEAR, FEW, UNCLEAR, Regime
 
-from w2s_harness.scoring.points.blocks import Block, estimate
+from w2s_harness.scoring.spread.blocks import Block, estimate
 from w2s_harness.scoring.spread.bootstrap import crossed_intervals
 from w2s_harness.scoring.spread.interval import (
     Interval,
     WeakAndCeiling,
     fieller_interval,
     pgr_intervals,
-    quantile,
 )
-from w2s_harness.scoring.spread.twoway import moments
+from w2s_harness.scoring.spread.twoway import moments, quantile
 
 HEAD = "| regime | S | Q | gap/SE | printed | pgr_ci | width | Fieller | width | bootstrap | width |"
 

@@ -25,7 +25,7 @@ from w2s_harness.contract.types import SPLITS
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.prepared import prepare
 from w2s_harness.data.rows.texts import TaskData
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import baselines, pgr_intervals
 from w2s_harness.scoring.spread.pool import difference_pools, pgr_pools
 

@@ -24,8 +24,8 @@ from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.prepared import prepare
 from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData
-from w2s_harness.scoring.points.accuracy import outcomes
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.points import outcomes
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.bootstrap import crossed_intervals
 from w2s_harness.scoring.spread.interval import baselines, fieller_interval, pgr_intervals
 from w2s_harness.students.lm.loading import load

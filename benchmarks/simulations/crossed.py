@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.spread.blocks import Block, block
 from w2s_harness.scoring.spread.interval import WeakAndCeiling, baselines
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 from w2s_harness.scoring.comparisons.compare import all_between, holm
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 
 METHODS = 20
 ALPHA = 0.05

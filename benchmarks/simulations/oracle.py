@@ -21,8 +21,7 @@ import numpy.typing as npt
 from crossed import Regime, crossed
 from scipy.special import ndtr, ndtri
 
-from w2s_harness.scoring.metered.ladder import MIN_STEP, STEP_SE
-from w2s_harness.scoring.metered.oracle import Oracle, OracleLimits
+from w2s_harness.scoring.metered.oracle import MIN_STEP, STEP_SE, Oracle, OracleLimits
 
 ROWS = 1000
 WEAK, CEILING, BASE = 0.60, 0.90, 0.75

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.kinds import kind_of
-from w2s_harness.scoring.comparisons import own_size
+from w2s_harness.scoring.comparisons import own_part
 from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared
-from w2s_harness.scoring.points.zero_shot_readouts import centred, decided, labels
+from w2s_harness.scoring.comparisons.starred import centred, decided, labels
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -66,8 +66,8 @@ class Seed:
 class Found:
     """One simulated setting."""
 
-    echo: own_size.Size
-    decoy: own_size.Size
+    echo: own_part.Size
+    decoy: own_part.Size
     exact: float
     accuracy: float
     verdict: str
@@ -162,12 +162,12 @@ def _judged(ground: Ground, right: Floats, best: Floats, own_draws: int) -> Foun
     sizes = {}
     for name, fake in fakes.items():
         members = 1 if name == "echo" else 2
-        draws = own_size.pooled(
-            [own_size.draws_variance(fake.mean(2).reshape(len(fake), own_draws, members))]
+        draws = own_part.pooled(
+            [own_part.draws_variance(fake.mean(2).reshape(len(fake), own_draws, members))]
         )
-        sizes[name] = own_size.size(names, real - fake.mean(1), ground.groups_test, draws)
-    above = own_size.size(names, real - best, ground.groups_test)
-    word, _ = own_size.verdict(sizes["echo"], sizes["decoy"], above)
+        sizes[name] = own_part.size(names, real - fake.mean(1), ground.groups_test, draws)
+    above = own_part.size(names, real - best, ground.groups_test)
+    word, _ = own_part.verdict(sizes["echo"], sizes["decoy"], above)
     exact = float((real - right[:, 1]).mean())
     return Found(sizes["echo"], sizes["decoy"], exact, float(real.mean()), word or "none")
 
@@ -224,7 +224,7 @@ def table(ground: Ground, seeds: int, draws: int, own_draws: int, rng: np.random
     return out
 
 
-def _holds(size: own_size.Size, exact: float) -> bool:
+def _holds(size: own_part.Size, exact: float) -> bool:
     return size.bounds is not None and size.bounds[0] <= exact <= size.bounds[1]
 
 

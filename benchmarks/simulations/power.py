@@ -21,7 +21,7 @@ from scipy.special import ndtr, ndtri
 
 from w2s_harness.scoring.comparisons.compare import all_between
 from w2s_harness.scoring.comparisons.power import Components, power_of
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 
 DRAWS = 1_000_000
 

@@ -207,7 +207,7 @@ ATTACKS = [
                 known = {paths}
                 names = [str(p) for p in known] + [TASKS + "/math.py", PLUGINS + "/pairs/tiny.py"]
                 names += [PLUGINS + "/pairs/tiny_models/strong/model.safetensors"]
-                names += [HARNESS + "/scoring/pgr.py"]
+                names += [HARNESS + "/scoring/points.py"]
                 found = []
                 for name in names:
                     try: found.append((name, open(name, "rb").read(1)))

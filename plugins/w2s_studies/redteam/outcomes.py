@@ -16,8 +16,8 @@ from w2s_harness.contract.types import Exposure
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, largest
 from w2s_harness.report.document.records import VerdictRecord
 from w2s_harness.report.sentences import claims
-from w2s_harness.scoring.points.accuracy import counted
-from w2s_harness.scoring.points.blocks import block, countable, estimate
+from w2s_harness.scoring.points import counted
+from w2s_harness.scoring.spread.blocks import block, countable, estimate
 from w2s_harness.scoring.spread.twoway import spread
 from w2s_studies.redteam.suite import verdict
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.report.document.document import Leaderboard
-from w2s_harness.scoring.points.pgr import recovered
+from w2s_harness.scoring.points import recovered
 from w2s_studies.elsewhere.imports.aar import read_folder
 from w2s_studies.elsewhere.imports.aar_files import agrees
 from w2s_studies.elsewhere.imports.leaderboard import leaderboard_of

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from w2s_harness import Attack
 from w2s_harness.report.document import document, provenance, records
-from w2s_harness.scoring.points.accuracy import pack
+from w2s_harness.scoring.points import pack
 from w2s_studies.redteam import outcomes
 from w2s_studies.redteam.outcomes import AttackCell, Outcome, worse
 

@@ -27,7 +27,7 @@ from w2s_harness.report.document.records import (
     StarPoint,
     VerdictRecord,
 )
-from w2s_harness.scoring.points.accuracy import pack
+from w2s_harness.scoring.points import pack
 
 MODEL = ModelRecord(source="tiny", revision=None, dtype="float32", sha256="ab" * 32)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.report.sentences.comparing import Scored, against, against_each
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import baselines
 
 N, SEEDS, GROUPS = 400, (0, 1, 2), np.arange(400) // 2

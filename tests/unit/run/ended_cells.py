@@ -8,7 +8,7 @@ from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsola
 from w2s_harness.run.cell.ended import Ended
 from w2s_harness.run.work.result import ResultArray
 from w2s_harness.run.work.setting.setting import OnHoldout
-from w2s_harness.scoring.points.accuracy import pack
+from w2s_harness.scoring.points import pack
 
 
 def well(outcomes, **more) -> CellResult:

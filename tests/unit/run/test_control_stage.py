@@ -18,7 +18,7 @@ from w2s_harness.run.stages import controls
 from w2s_harness.run.stages.controls import shuffled
 from w2s_harness.run.work.setting.preparing import prepare_settings
 from w2s_harness.scoring.comparisons.starred import Point, Starred
-from w2s_harness.scoring.points.accuracy import outcomes
+from w2s_harness.scoring.points import outcomes
 
 SEEDS = (0, 1, 4)
 NAMES = ["shuffled", "random teacher", "weak = strong"]

@@ -9,7 +9,7 @@ from w2s_harness.contract.types import Verdict, World
 from w2s_harness.report.document.records import Own
 from w2s_harness.run.board.rows.own_rows import settled
 from w2s_harness.run.stages.worlds.own import Calibrated
-from w2s_harness.scoring.comparisons.own_size import WorldCells
+from w2s_harness.scoring.comparisons.own_part import WorldCells
 
 
 def own(word):

@@ -10,8 +10,8 @@ from w2s_harness.contract.errors import NothingSelectedError, UsageError
 from w2s_harness.report.document import canonical, document
 from w2s_harness.run.session.pilots import boards_of, items, names, pilots
 from w2s_harness.scoring.comparisons.power import Assumed, components, minimum_detectable, seeds_needed
-from w2s_harness.scoring.points.accuracy import pack
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.points import pack
+from w2s_harness.scoring.spread.blocks import block
 from w2s_studies.power.command import _counted, _seen, command
 from w2s_studies.power.powering import Range
 

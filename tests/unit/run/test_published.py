@@ -15,7 +15,7 @@ from w2s_harness.run.board.rows.rows import reference
 from w2s_harness.run.board.shared import SharedResults
 from w2s_harness.run.session.published import Aside, compare_published, twin
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.pool import pgr_pools
 
 N, SEEDS = 400, (0, 1, 2)

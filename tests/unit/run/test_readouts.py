@@ -15,7 +15,7 @@ from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads, with_mean, zero_shot_starred
 from w2s_harness.run.work.setting.preparing import prepare_settings
-from w2s_harness.scoring.points.zero_shot_readouts import labels
+from w2s_harness.scoring.comparisons.starred import labels
 from w2s_harness.students.probe.probe import fit_exact
 
 SEEDS = (0, 2)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.scoring.points.accuracy import accuracy, outcomes, pack, unpack_all
+from w2s_harness.scoring.points import accuracy, outcomes, pack, unpack_all
 
 
 def test_a_tie_counts_half_whatever_the_label():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from w2s_harness.scoring.spread.banerjee import critical, p_values
+from w2s_harness.scoring.spread.together import critical, p_values
 
 
 def test_with_one_component_it_is_the_t_test():

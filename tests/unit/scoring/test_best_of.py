@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from simulations import loaded
 
-from w2s_harness.scoring.comparisons.best_of import best_of
-from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.comparisons.compare import best_of
+from w2s_harness.scoring.spread.blocks import Block, block
 from w2s_harness.scoring.spread.bootstrap import replicates
 from w2s_harness.scoring.spread.twoway import combined, spread
 

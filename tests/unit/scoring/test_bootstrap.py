@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.points.blocks import Block, block
 from w2s_harness.scoring.spread import bootstrap
+from w2s_harness.scoring.spread.blocks import Block, block
 from w2s_harness.scoring.spread.bootstrap import crossed_intervals, disagreements, replicates
 from w2s_harness.scoring.spread.interval import Interval, baselines, pgr_intervals
 

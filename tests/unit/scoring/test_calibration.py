@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.points.calibration import brier, ece, teacher_errors
+from w2s_harness.scoring.points import brier, ece, teacher_errors
 
 
 def test_brier_by_hand():

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.special import stdtrit
 
 from w2s_harness.scoring.comparisons.compare import all_between, holm
-from w2s_harness.scoring.points.blocks import Block, block
-from w2s_harness.scoring.spread.banerjee import p_values
+from w2s_harness.scoring.spread.blocks import Block, block
+from w2s_harness.scoring.spread.together import p_values
 from w2s_harness.scoring.spread.twoway import spread
 
 P = st.floats(0, 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, stdtrit
 
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import (
     baselines,
     difference_intervals,

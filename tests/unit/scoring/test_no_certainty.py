@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from w2s_harness.scoring.comparisons.compare import all_between
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import (
     baselines,
     difference_intervals,

@@ -5,10 +5,17 @@ import pytest
 from simulations import loaded
 
 from w2s_harness.contract.errors import DataError, NoGapError
-from w2s_harness.scoring.metered.audit import audit
-from w2s_harness.scoring.metered.ladder import MIN_STEP, STEP_SE, grid, rung, standard_error
-from w2s_harness.scoring.metered.ledger import Ledger, digest, verify
-from w2s_harness.scoring.metered.oracle import Oracle, OracleError, OracleLimits
+from w2s_harness.scoring.metered.ledger import Ledger, audit, digest, verify
+from w2s_harness.scoring.metered.oracle import (
+    MIN_STEP,
+    STEP_SE,
+    Oracle,
+    OracleError,
+    OracleLimits,
+    grid,
+    rung,
+    standard_error,
+)
 
 N = 400
 GROUPS = np.arange(N)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.comparisons.own_size import DRAWS, NORMAL, draws_variance, pooled, size, verdict
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.comparisons.own_part import DRAWS, NORMAL, draws_variance, pooled, size, verdict
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.twoway import spread
 
 

@@ -3,9 +3,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.comparisons.compare import all_between, better_and_worse, compare_all
-from w2s_harness.scoring.comparisons.rank import intervals
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.comparisons.compare import all_between, better_and_worse, compare_all, intervals
+from w2s_harness.scoring.spread.blocks import block
 
 GROUPS = np.arange(60) // 3
 

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from w2s_harness.scoring.points.pgr import mean, pgr
+from w2s_harness.scoring.points import mean, pgr
 
 
 def test_by_hand():

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from scipy.special import chdtri, ndtr, stdtrit
 
 from w2s_harness.scoring.comparisons.compare import all_between
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import baselines, pgr_intervals
 from w2s_harness.scoring.spread.pool import SCALE, difference_pools, pgr_pools
-from w2s_harness.scoring.spread.twoway import moments, spread
+from w2s_harness.scoring.spread.twoway import spread
 
 
 def experiment(rng, seeds, questions, margins, *, pool, n=200, question=1.0, both=0.3, shared=0.7):
@@ -37,7 +37,7 @@ def made(rng, seeds=5, questions=200, **effects):
 
 
 def one_seed(blocks):
-    return moments([blocks]).one_seed([1.0])
+    return spread(blocks).one_seed
 
 
 def one_of(base, transfer):

@@ -11,7 +11,7 @@ from w2s_harness.scoring.comparisons.power import (
     questions_needed,
     seeds_needed,
 )
-from w2s_harness.scoring.points.blocks import Block
+from w2s_harness.scoring.spread.blocks import Block
 
 TYPICAL = Components(seed=1e-4, question=0.05, cell=0.08)
 

@@ -35,7 +35,7 @@ def test_power_is_within_three_points_of_what_was_foretold(seeds, questions, eff
 
 def test_the_components_of_a_world_are_those_of_its_outcomes(monkeypatch):
     from w2s_harness.scoring.comparisons.power import components
-    from w2s_harness.scoring.points.blocks import block
+    from w2s_harness.scoring.spread.blocks import block
 
     power = loaded("power")
     monkeypatch.setattr(power, "DRAWS", 200_000)
@@ -59,7 +59,7 @@ def test_twenty_methods_without_an_effect_are_rarely_called_different(seeds, que
 @pytest.mark.parametrize(("seeds", "questions", "chance"), [(5, 200, 0.8), (8, 150, 0.4)])
 def test_power_on_new_pools_is_that_of_their_test(seeds, questions, chance):
     from w2s_harness.scoring.comparisons.power import Components, minimum_detectable
-    from w2s_harness.scoring.points.blocks import block
+    from w2s_harness.scoring.spread.blocks import block
     from w2s_harness.scoring.spread.pool import SCALE, difference_pools
 
     c, rng = Components(0.0004, 0.05, 0.08), np.random.default_rng([5, seeds])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from w2s_harness.scoring.comparisons.rank import RankedRow, intervals, order, ranks, status
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.comparisons.compare import RankedRow, intervals, order, ranks, status
+from w2s_harness.scoring.spread.blocks import block
 
 
 def entry(name, accuracy, *, state="ok", track="w2s", pgr=None, seed=0):

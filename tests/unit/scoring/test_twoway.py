@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from w2s_harness.scoring.points.blocks import Block, block, countable, estimate, merge
+from w2s_harness.scoring.spread.blocks import Block, block, countable, estimate, merge
 from w2s_harness.scoring.spread.twoway import degrees, effective, floor, moments, spread
 
 

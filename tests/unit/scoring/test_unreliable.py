@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.points.blocks import block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import unreliable
 
 

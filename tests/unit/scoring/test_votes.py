@@ -6,11 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulations import loaded
 
-from w2s_harness.scoring.points.accuracy import agreement, outcomes
-from w2s_harness.scoring.points.blocks import Clusters, block
-from w2s_harness.scoring.points.calibration import brier, ece, teacher_errors
-from w2s_harness.scoring.spread.interval import quantile
-from w2s_harness.scoring.spread.twoway import spread
+from w2s_harness.scoring.points import agreement, brier, ece, outcomes, teacher_errors
+from w2s_harness.scoring.spread.blocks import Clusters, block
+from w2s_harness.scoring.spread.twoway import quantile, spread
 from w2s_harness.scoring.spread.votes import (
     Panel,
     VotedCells,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_harness.scoring.points.zero_shot_readouts import centred, decided, labels, threshold
+from w2s_harness.scoring.comparisons.starred import centred, decided, labels, threshold
 
 
 def test_the_threshold_calls_the_stated_share_true():

@@ -39,8 +39,7 @@ def _checked(path: Path) -> Iterator[str]:
 
 
 def _ledger(path: Path) -> str:
-    from w2s_harness.scoring.metered.audit import audit
-    from w2s_harness.scoring.metered.ledger import verify
+    from w2s_harness.scoring.metered.ledger import audit, verify
 
     found = verify(path)
     paid = audit(path, found.entries)

@@ -18,7 +18,7 @@ from w2s_harness.report.document.document import (
     label,
     largest,
 )
-from w2s_harness.scoring.points.accuracy import accuracy, counted
+from w2s_harness.scoring.points import accuracy, counted
 
 NEAR = 1e-6
 """How far a number may lie from what it follows from; imported ones are rounded."""

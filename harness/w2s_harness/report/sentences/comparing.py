@@ -10,9 +10,9 @@ import msgspec
 from w2s_harness.contract.plan import VANILLA
 from w2s_harness.report.document.document import Comparison, Row, label
 from w2s_harness.report.document.records import BestOf
-from w2s_harness.scoring.comparisons import best_of, compare
-from w2s_harness.scoring.points.blocks import Block, estimate
+from w2s_harness.scoring.comparisons import compare
 from w2s_harness.scoring.spread import interval, pool
+from w2s_harness.scoring.spread.blocks import Block, estimate
 
 ALPHA = 0.05
 NO_SOLVER = "none"
@@ -182,7 +182,7 @@ def picked(rows: Sequence[Scored], groups: Mapping[tuple[str, ...], Sequence[int
         blocks = [(i, block) for i in places if (block := rows[i].transfer) is not None]
         if len(blocks) < 2:
             continue
-        k, winner, optimism = best_of.best_of([block for _, block in blocks], name="/".join(name))
+        k, winner, optimism = compare.best_of([block for _, block in blocks], name="/".join(name))
         at, block = blocks[winner]
         pgr, base = rows[at].row.pgr, rows[at].base
         out[at] = BestOf(

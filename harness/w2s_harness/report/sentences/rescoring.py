@@ -20,8 +20,8 @@ from w2s_harness.report.document.document import (
     largest,
 )
 from w2s_harness.report.sentences.comparing import Scored, against, picked
-from w2s_harness.scoring.points.accuracy import counted
-from w2s_harness.scoring.points.blocks import Block, block
+from w2s_harness.scoring.points import counted
+from w2s_harness.scoring.spread.blocks import Block, block
 from w2s_harness.scoring.spread.interval import WeakAndCeiling, baselines, no_gap
 
 Floats = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def compared_with(document: Leaderboard, references: Sequence[str]) -> Leaderboa
 def with_best(document: Leaderboard) -> Leaderboard:
     """The document with `best_of` on the best row of each setting, over all its rows of the track w2s.
 
-    What picking it is worth is estimated from the outcomes (`scoring.best_of`); a setting whose rows hold
+    What picking it is worth is estimated from the outcomes (`compare.best_of`); a setting whose rows hold
     none, or that has fewer than two, is left as it is.
     """
     rows = scored(document)

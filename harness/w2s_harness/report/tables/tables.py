@@ -9,7 +9,7 @@ from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable, share
 from w2s_harness.report.sentences.claims import VANILLA_STAR
-from w2s_harness.scoring.comparisons.rank import RankedRow, order
+from w2s_harness.scoring.comparisons.compare import RankedRow, order
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,9 @@ from w2s_harness.run.plan.planning import describe_plan
 from w2s_harness.run.stages.worlds.own import Calibrated
 from w2s_harness.run.work.code_digest import library_versions, whole
 from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.scoring import points
 from w2s_harness.scoring.comparisons.starred import Starred
-from w2s_harness.scoring.points import pgr
-from w2s_harness.scoring.points.accuracy import Outcomes, pack
+from w2s_harness.scoring.points import Outcomes, pack
 from w2s_harness.scoring.spread import interval
 
 
@@ -165,8 +165,8 @@ def _setting(
         n_test=len(setting.test),
         weak=_line(seeds, reference.weak, weak, is_open),
         ceiling=_line(seeds, reference.ceiling, ceiling, is_open),
-        weak_label_acc=pgr.mean([baseline.weak_label_acc[s] for s in seeds]),
-        gap=pgr.mean(ceiling) - pgr.mean(weak),
+        weak_label_acc=points.mean([baseline.weak_label_acc[s] for s in seeds]),
+        gap=points.mean(ceiling) - points.mean(weak),
         gap_ci=gap_ci.bounds,
         reason=reference.no_gap or gap_ci.reason,
         hyper=_hyper(setting, baseline),
@@ -196,7 +196,7 @@ def _line(
 ) -> document.Baseline:
     lines = zip(seeds, outcomes, accuracies, strict=True)
     per_seed = [_seed_line(seed, row, accuracy, is_open) for seed, row, accuracy in lines]
-    return document.Baseline(mean=pgr.mean([s.accuracy for s in per_seed]), per_seed=per_seed)
+    return document.Baseline(mean=points.mean([s.accuracy for s in per_seed]), per_seed=per_seed)
 
 
 def _seed_line(seed: int, outcomes: Outcomes, accuracy: float, is_open: bool) -> document.SeedAccuracy:
@@ -233,7 +233,7 @@ def _hyper(setting: Setting, baseline: SharedResults) -> provenance.Hyper:
 def _subsets(reference: rowing.Reference) -> dict[str, document.SubsetBaseline]:
     out = {}
     for name, mask in reference.subsets.items():
-        weak, ceiling = map(pgr.mean, reference.accuracies(mask))
+        weak, ceiling = map(points.mean, reference.accuracies(mask))
         out[name] = document.SubsetBaseline(n_test=int(mask.sum()), weak=weak, ceiling=ceiling)
     return out
 

@@ -31,10 +31,11 @@ from w2s_harness.run.stages.controls import (
 from w2s_harness.run.stages.worlds.own import pair_and_echo
 from w2s_harness.run.work.engine import AnyWork, Bench
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.scoring.comparisons import own_size
+from w2s_harness.scoring.comparisons import own_part
 from w2s_harness.scoring.comparisons.starred import Starred
-from w2s_harness.scoring.points.accuracy import Outcomes
+from w2s_harness.scoring.points import Outcomes
 from w2s_harness.scoring.spread import interval
+from w2s_harness.scoring.spread.twoway import quantile
 
 LIMIT = 3.0
 """Standard deviations over the draws that a mean may lie from .5."""
@@ -110,7 +111,7 @@ def noise_control(name: str, setting: Setting, draws: Sequence[NoiseDraws], *, e
     plain = float(np.mean(np.concatenate([seed.accuracies for seed in draws])))
     n, mean, sd = len(balanced), float(balanced.mean()), float(balanced.std(ddof=1))
     # below `enough` the t quantile whose two-sided level is that of `LIMIT` standard deviations of a normal
-    factor = LIMIT if n >= enough else interval.quantile(n - 1, math.erf(LIMIT / math.sqrt(2)))
+    factor = LIMIT if n >= enough else quantile(n - 1, math.erf(LIMIT / math.sqrt(2)))
     ok = abs(mean - 0.5) <= factor * sd + _ROUNDING
     true = float(np.mean(gold_of(setting.data, "test").labels))
     because = [
@@ -210,12 +211,12 @@ def oracle_control(
         names = [w.name for w in pair_and_echo(0) if w.teacher == teacher]
         fake = _outcomes(setting, kept, names)
         # (S, 1, K): one echo, or one pair of decoys
-        draws = own_size.pooled([own_size.draws_variance(fake.mean(2)[:, None])])
-        sizes[teacher] = own_size.size(seeds, real - fake.mean(1), setting.test.groups, draws)
+        draws = own_part.pooled([own_part.draws_variance(fake.mean(2)[:, None])])
+        sizes[teacher] = own_part.size(seeds, real - fake.mean(1), setting.test.groups, draws)
     echo, decoy = sizes["echo"], sizes["decoy"]
-    above = own_size.size(seeds, real - best, setting.test.groups)
-    word, _ = own_size.verdict(echo, decoy, above)
-    is_large = all(size.accuracy >= own_size.LEAST for size in (echo, decoy, above))
+    above = own_part.size(seeds, real - best, setting.test.groups)
+    word, _ = own_part.verdict(echo, decoy, above)
+    is_large = all(size.accuracy >= own_part.LEAST for size in (echo, decoy, above))
     is_vague = word in (None, "unclear") and is_large
     ok = word == "weak supervision" or is_vague
     because = (

@@ -14,7 +14,7 @@ from w2s_harness.report.document.document import Leaderboard, Row, Setting, labe
 from w2s_harness.report.sentences.rescoring import scored
 from w2s_harness.run.kept import runs
 from w2s_harness.scoring.comparisons.power import Components, component_ranges, components
-from w2s_harness.scoring.points.blocks import Block, countable
+from w2s_harness.scoring.spread.blocks import Block, countable
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.results import Results
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
-from w2s_harness.scoring.comparisons.starred import Point, Starred
-from w2s_harness.scoring.points.zero_shot_readouts import ALL, TRAINED, centred, decided, labels
+from w2s_harness.scoring.comparisons.starred import ALL, TRAINED, Point, Starred, centred, decided, labels
 from w2s_harness.students import control
 
 Floats = npt.NDArray[np.float64]

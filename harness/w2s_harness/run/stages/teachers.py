@@ -19,7 +19,7 @@ from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting import OnHoldout
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
-from w2s_harness.scoring.points.accuracy import accuracy, agreement, outcomes
+from w2s_harness.scoring.points import accuracy, agreement, outcomes
 from w2s_harness.students import control
 
 Floats = npt.NDArray[np.float64]

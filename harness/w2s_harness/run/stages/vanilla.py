@@ -37,7 +37,7 @@ from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Failure, Lookup, Place, SettingWork, Work
 from w2s_harness.scoring.comparisons.starred import Point, Starred
-from w2s_harness.scoring.points.accuracy import Outcomes
+from w2s_harness.scoring.points import Outcomes
 from w2s_harness.students import control
 from w2s_harness.students.probe.choosing import C_GRID, EPOCH_GRID, HALF_DECADES
 from w2s_harness.students.probe.targets import logit

@@ -1,22 +1,29 @@
-"""Whether one method is better than another, beyond chance, and every pair of several at once."""
+"""Whether one method beats another beyond chance, in which order several stand, what picking one adds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.guards.measures import holm as holm
-from w2s_harness.scoring.points.blocks import Block, countable, estimate
+from w2s_harness.contract.types import Track
 from w2s_harness.scoring.spread import together
-from w2s_harness.scoring.spread.banerjee import critical, p_values
-from w2s_harness.scoring.spread.interval import LEVEL
-from w2s_harness.scoring.spread.twoway import combined, floor_of, moments, quantiles
+from w2s_harness.scoring.spread.blocks import Block, countable, estimate, merge
+from w2s_harness.scoring.spread.bootstrap import DRAWS, replicates
+from w2s_harness.scoring.spread.together import critical, p_values
+from w2s_harness.scoring.spread.twoway import ZERO, combined, floor_of, moments, quantiles
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.intp]
+Status = Literal["ok", "no-gap", "skipped", "failed", "disqualified"]
+ALPHA = 0.05
+_GROUP: dict[str, int] = {"ok": 0, "no-gap": 1, "skipped": 2, "failed": 3, "disqualified": 4}
+_TRACK: dict[str, int] = {"w2s": 0, "unknown": 1, "elicitation": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +40,26 @@ class Difference:
     """Why `ci`, `p` and `df` are None."""
 
 
-def all_between(transfers: Sequence[Block], other: Block, *, level: float = LEVEL) -> list[Difference]:
+def all_between(transfers: Sequence[Block], other: Block) -> list[Difference]:
     """The two-way t test of each accuracy minus that of one other; differences all zero give p = 1.
 
     Equal sets of seeds are paired seed by seed, other sets as `twoway.spread` says. The gap cancels, so the
-    test exists where PGR does not. p is `banerjee.p_values`', so that it can be trusted after Holm; at .05 it
+    test exists where PGR does not. p is `together.p_values`', so that it can be trusted after Holm; at .05 it
     never undercuts `ci`.
     """
     found = {}
     for some in together.differences(transfers, other):
         centre, v = some.values, some.spreads
-        half = quantiles(v.df, level) * v.se
+        half = quantiles(v.df) * v.se
         p = p_values(centre, v.seeds, v.total - v.seeds, v.seed_df, v.question_df)
         columns = np.stack([centre, centre - half, centre + half, p, v.df], axis=1).tolist()
         for i, (d, low, high, own_p, df) in zip(some.places, columns, strict=True):
             found[i] = Difference(d, (low, high), own_p, df)
-    return [found.get(i) or _uncounted([t, other.scaled(-1.0)]) for i, t in enumerate(transfers)]
-
-
-def _uncounted(blocks: Sequence[Block]) -> Difference:
-    return Difference(estimate(blocks), None, None, None, countable(blocks))
+    for i, transfer in enumerate(transfers):
+        if i not in found:
+            blocks = [transfer, other.scaled(-1.0)]
+            found[i] = Difference(estimate(blocks), None, None, None, countable(blocks))
+    return [found[i] for i in range(len(transfers))]
 
 
 def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[float, float]]:
@@ -66,7 +73,12 @@ def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[f
     if len(have) < 2 or countable(have) is not None:
         return {}
     if len({frozenset(block.seeds) for block in have}) > 1:
-        return _one_by_one(known, have)
+        pairs = [
+            (known[a], known[b], found)
+            for b, other in enumerate(have)
+            for a, found in enumerate(all_between(have[:b], other))
+        ]
+        return {(a, b): (found.estimate, found.p) for a, b, found in pairs if found.p is not None}
     i, j = np.triu_indices(len(have), 1)
     means = np.array([float(np.mean(block.values)) for block in have])
     lead = means[i] - means[j]
@@ -97,15 +109,6 @@ def better_and_worse(blocks: Sequence[Block], *, alpha: float) -> tuple[Counts, 
     return np.bincount(second, minlength=m), np.bincount(first, minlength=m)
 
 
-def _one_by_one(known: Sequence[int], have: Sequence[Block]) -> dict[tuple[int, int], tuple[float, float]]:
-    out = {}
-    for b, other in enumerate(have):
-        for a, found in enumerate(all_between(have[:b], other)):
-            if found.p is not None:
-                out[known[a], known[b]] = (found.estimate, found.p)
-    return out
-
-
 def _spread(
     blocks: Sequence[Block], i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]
 ) -> tuple[Floats, Floats, float, float]:
@@ -131,3 +134,150 @@ def _floors(y: Floats, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floa
     two = np.maximum(own_two[i] + own_two[j] - 2 * of_two[i, j], 0.0)
     three = own_three[i] - own_three[j] - 3 * of_three[i, j] + 3 * of_three[j, i]
     return floor_of(two, three, y.shape[1])
+
+
+# -- ranks ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRow:
+    """A row of one setting, as far as ranking needs it."""
+
+    name: str
+    """The method with its parameters, as in a cell's id; breaks ties of the order."""
+    status: Status
+    track: Track
+    pgr: float | None
+    accuracy: float | None
+    """Mean transfer accuracy; orders rows without a PGR."""
+    transfer: Block | None
+    """Its outcomes (`blocks.block`); None where nothing was predicted."""
+
+
+def status(*, disqualified: bool, failed: bool, skipped: bool, no_gap: bool) -> Status:
+    """The status of a row: the first that holds of disqualified, failed, skipped, no-gap, else ok.
+
+    One failed seed fails the row; else crashing would be a way to pick seeds.
+    """
+    held: tuple[tuple[bool, Status], ...] = (
+        (disqualified, "disqualified"),
+        (failed, "failed"),
+        (skipped, "skipped"),
+        (no_gap, "no-gap"),
+    )
+    return next((name for holds, name in held if holds), "ok")
+
+
+def order(entries: Sequence[RankedRow]) -> list[int]:
+    """Positions of the entries from first to last.
+
+    By status, then track (elicitation apart), then PGR, then transfer accuracy, best first, then name.
+    """
+
+    def key(i: int) -> tuple[int, int, float, float, str]:
+        e = entries[i]
+        return (_GROUP[e.status], _TRACK[e.track], _falling(e.pgr), _falling(e.accuracy), e.name)
+
+    return sorted(range(len(entries)), key=key)
+
+
+def ranks(entries: Sequence[RankedRow], *, alpha: float = ALPHA) -> list[tuple[int, int] | None]:
+    """The rank interval of each entry, by `intervals` over its accuracies' two-way tests.
+
+    Over the M entries of status ok and track w2s; all others get None. A pair that cannot be tested counts as
+    p = 1.
+    """
+    ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
+    found = dict(zip(ranked, _intervals([entries[i].transfer for i in ranked], alpha), strict=True))
+    return [found.get(i) for i in range(len(entries))]
+
+
+def _intervals(transfers: Sequence[Block | None], alpha: float) -> list[tuple[int, int]]:
+    known = [transfer for transfer in transfers if transfer is not None]
+    counts = better_and_worse(known, alpha=alpha) if len(known) == len(transfers) else None
+    if counts is None:
+        return intervals(len(transfers), compare_all(transfers), alpha=alpha)
+    better, worse = (count.tolist() for count in counts)
+    return [(1 + b, len(known) - w) for b, w in zip(better, worse, strict=True)]
+
+
+def intervals(
+    count: int, tests: Mapping[tuple[int, int], tuple[float, float]], *, alpha: float = ALPHA
+) -> list[tuple[int, int]]:
+    """Rank intervals [1 + number significantly better, M - number significantly worse] of M = `count` things.
+
+    `tests` has (first minus second, two-sided p) by pair of positions; a missing pair counts as p = 1.
+    Mogstad, Romano, Shaikh and Wilhelm (2024): all intervals hold at once with confidence 1 - alpha where the
+    one-sided hypotheses "i is at most j", both of each pair, are tested with family-wise error alpha. Here by
+    Holm over the M (M - 1) of them: p / 2 for the one that the difference speaks against, 1 - p / 2 for its
+    opposite.
+    """
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    found = [tests.get(pair, (0.0, 1.0)) for pair in pairs]
+    adjusted = holm([p / 2 for _, p in found] + [1 - p / 2 for _, p in found])
+    better, worse = [0] * count, [0] * count
+    for (i, j), (lead, _), p in zip(pairs, found, adjusted, strict=False):
+        if p <= alpha:
+            first, second = (i, j) if lead > 0 else (j, i)
+            better[second] += 1
+            worse[first] += 1
+    return [(1 + better[i], count - worse[i]) for i in range(count)]
+
+
+def _falling(value: float | None) -> float:
+    return float("inf") if value is None else -value
+
+
+# -- the best of several ----------------------------------------------------------------------------------
+
+
+class Best(NamedTuple):
+    """The best of k and the optimism of having picked it."""
+
+    k: int
+    """How many there were."""
+    winner: int
+    """The position of the largest; the first of several."""
+    optimism: float
+    """Accuracy, never under 0; subtract it from the winner's."""
+
+
+def best_of(blocks: Sequence[Block], *, name: str = "best of k", draws: int = DRAWS) -> Best:
+    """The largest of k transfer accuracies, and by how much it flatters.
+
+    Optimism is the mean over crossed bootstrap draws (`bootstrap.replicates`, one draw of seeds and questions
+    for all k) of what the draw adds to the method that is the largest in it: what choosing adds (Efron and
+    Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 17, the bootstrap estimate of optimism). Two
+    things are mended. Crossed draws vary by (S - 1) / S of what seeds do and count the interaction twice
+    over, so what a draw adds is scaled to the two-way variance of the methods about their mean. And observed
+    accuracies lie further apart than true ones, so that too few draws have another winner: those to which
+    draws are added are shrunk to their mean by 1 - k / (k - 1) (variance of errors) / (variance), at least
+    0 (Efron and Morris 1973, "Stein's estimation rule and its competitors", JASA 68; the factor is for few
+    methods, whose variance is often large by chance). Raises `ValueError` for fewer than two blocks, and as
+    `replicates`.
+    """
+    if len(blocks) < 2:
+        raise ValueError(f"{len(blocks)} methods have no best of several")
+    values = np.array([estimate([b]) for b in blocks])
+    errors = replicates([[b] for b in blocks], name=name, draws=draws) - values
+    errors *= _scale(blocks, errors)
+    apart, noise = float(values.var()), float(errors.var(axis=1).mean())
+    few = len(blocks) / (len(blocks) - 1)
+    kept = max(0.0, 1 - few * noise / apart) if apart > 0 else 0.0
+    winners = (errors + kept * (values - values.mean())).argmax(axis=1)
+    optimism = float(np.mean(errors[np.arange(len(errors)), winners]))
+    return Best(len(blocks), int(values.argmax()), max(0.0, optimism))
+
+
+def _scale(blocks: Sequence[Block], errors: Floats) -> float:
+    """What makes the draws' spread about the mean method (draws, k) that of the two-way variance."""
+    drawn = float(errors.var(axis=1).mean())
+    if countable(blocks) is not None or drawn <= ZERO**2:
+        return 1.0
+    less = merge([b.scaled(-1 / len(blocks)) for b in blocks])
+    stacked, left = together.stacks(blocks, less) if len(less) == 1 else ([], range(len(blocks)))
+    known = [together.alone([blocks[i], *less]) for i in left]
+    known += [together.spreads(x + less[0].values, less[0].shares) for _, x in stacked]
+    # without their floors, which are for intervals
+    total = math.fsum(x for v in known for x in combined(v.seeds, v.questions, v.cells))
+    return math.sqrt(total / len(blocks) / drawn)

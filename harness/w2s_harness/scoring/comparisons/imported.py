@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from w2s_harness.scoring.comparisons.compare import Difference
-from w2s_harness.scoring.points.blocks import Block, estimate
-from w2s_harness.scoring.points.pgr import MIN_GAP, mean, recovered
-from w2s_harness.scoring.spread.interval import LEAST_SEEDS, LEVEL, Interval, quantile, without_gap
-from w2s_harness.scoring.spread.twoway import ZERO, seed_spread
+from w2s_harness.scoring.points import MIN_GAP, mean, mean_variance, recovered
+from w2s_harness.scoring.spread.blocks import Block
+from w2s_harness.scoring.spread.interval import LEAST_SEEDS, Interval, without_gap
+from w2s_harness.scoring.spread.twoway import ZERO, quantile, spread
 
 NO_SPREAD = "nothing is known of their error where the number of rows is not known"
 ALIKE = f"the seeds differ all by the same: {NO_SPREAD}"
@@ -36,13 +36,12 @@ def accuracy_test(a: Mapping[int, float], b: Mapping[int, float], n_rows: int | 
     """
     checked(a.values(), n_rows)
     checked(b.values(), n_rows)
-    blocks = [_column(a, 1.0), _column(b, -1.0)]
-    centre = estimate(blocks)
+    centre = math.fsum((np.mean([*a.values()]), -np.mean([*b.values()])))
     why = uncertain(a.values(), n_rows) or uncertain(b.values(), n_rows)
     if why is not None:
         return Difference(centre, None, None, None, why)
-    seeds, seed_df = seed_spread(blocks)
-    v, doubt = seeds, seeds**2 / seed_df
+    of_seeds = spread([_column(a, 1.0), _column(b, -1.0)])
+    v, doubt = of_seeds.seeds, of_seeds.seeds**2 / of_seeds.seed_df
     for side in (a, b):
         rows = row_variance(side.values(), n_rows)
         v += rows
@@ -55,33 +54,24 @@ def accuracy_test(a: Mapping[int, float], b: Mapping[int, float], n_rows: int | 
     return Difference(centre, (centre - half, centre + half), _p(centre, se, df), df)
 
 
-def gap_interval_of(
-    weak: Sequence[float], ceiling: Sequence[float], n_rows: int | None, *, level: float = LEVEL
-) -> Interval:
+def gap_interval_of(weak: Sequence[float], ceiling: Sequence[float], n_rows: int | None) -> Interval:
     """Mean ceiling minus mean weak -+ t sqrt(V), V the sum over both of s^2 / S + p (1 - p) / n (Welch 1947).
 
     s^2 / S is the variance of the mean over S seeds and the binomial that of n shared rows, left out where n
     is None; df is Satterthwaite's (1946). Has a reason instead of bounds where `uncertain` has one; raises
     `ValueError` as `checked`.
     """
-    return _combined(mean(ceiling) - mean(weak), [(1.0, ceiling), (-1.0, weak)], n_rows, level)
+    return _combined(mean(ceiling) - mean(weak), [(1.0, ceiling), (-1.0, weak)], n_rows)
 
 
 def no_gap_of(
     weak: Sequence[float],
     ceiling: Sequence[float],
     n_rows: int | None,
-    *,
-    min_gap: float = MIN_GAP,
-    level: float = LEVEL,
 ) -> str | None:
     """Why there is no gap to recover, or None: `interval.no_gap` with `gap_interval_of` for its interval."""
-    return without_gap(
-        mean(ceiling) - mean(weak),
-        min_gap,
-        lambda: gap_interval_of(weak, ceiling, n_rows, level=level).bounds,
-        level,
-    )
+    gap = mean(ceiling) - mean(weak)
+    return without_gap(gap, MIN_GAP, lambda: gap_interval_of(weak, ceiling, n_rows).bounds)
 
 
 def pgr_interval_of(
@@ -89,9 +79,6 @@ def pgr_interval_of(
     ceiling: Sequence[float],
     transfer: Mapping[int, float],
     n_rows: int | None,
-    *,
-    min_gap: float = MIN_GAP,
-    level: float = LEVEL,
 ) -> Interval:
     """The interval of PGR = (t - w) / (c - w) of mean accuracies, by the delta method on the ratio.
 
@@ -101,19 +88,17 @@ def pgr_interval_of(
     instead of bounds where `no_gap_of` has one, or `uncertain` of any of the three. Raises
     `ValueError` as `checked`.
     """
-    why = no_gap_of(weak, ceiling, n_rows, min_gap=min_gap, level=level)
+    why = no_gap_of(weak, ceiling, n_rows)
     if why is not None:
         return Interval(None, None, None, why)
     floor, top = mean(weak), mean(ceiling)
     values = tuple(transfer.values())
     ratio, gap = recovered(mean(values), floor, top), top - floor
     terms = [(1 / gap, values), (-(1 - ratio) / gap, weak), (-ratio / gap, ceiling)]
-    return _combined(ratio, terms, n_rows, level)
+    return _combined(ratio, terms, n_rows)
 
 
-def _combined(
-    centre: float, terms: Sequence[tuple[float, Sequence[float]]], n_rows: int | None, level: float
-) -> Interval:
+def _combined(centre: float, terms: Sequence[tuple[float, Sequence[float]]], n_rows: int | None) -> Interval:
     """The interval centre -+ t sqrt(V), V the sum over terms of weight^2 (s^2 / S + p (1 - p) / n)."""
     for _, accuracies in terms:
         checked(accuracies, n_rows)
@@ -123,7 +108,7 @@ def _combined(
             return Interval(None, None, None, why)
     total = doubt = 0.0
     for weight, accuracies in terms:
-        seeds = weight**2 * _mean_variance(accuracies)
+        seeds = weight**2 * mean_variance(accuracies)
         rows = weight**2 * row_variance(accuracies, n_rows)
         total += seeds + rows
         doubt += seeds**2 / (len(accuracies) - 1)
@@ -131,14 +116,8 @@ def _combined(
     if math.sqrt(total) <= ZERO:
         return Interval(None, None, None, f"no variance is left: {NO_SPREAD}")
     df = total**2 / doubt
-    half = quantile(df, level) * math.sqrt(total)
+    half = quantile(df) * math.sqrt(total)
     return Interval(centre - half, centre + half, df)
-
-
-def _mean_variance(values: Sequence[float]) -> float:
-    """s^2 / S."""
-    n, centre = len(values), mean(values)
-    return math.fsum((x - centre) ** 2 for x in values) / (n - 1) / n
 
 
 def checked(accuracies: Collection[float], n_rows: int | None) -> None:
@@ -178,8 +157,8 @@ def uncertain(accuracies: Collection[float], n_rows: int | None) -> str | None:
 
 
 def _column(accuracies: Mapping[int, float], sign: float) -> Block:
-    """Accuracies by seed as a block with one column."""
-    return Block(tuple(accuracies), sign * np.array([[x] for x in accuracies.values()]))
+    """Accuracies by seed as a block; V_S asks for no questions, so two columns alike stand for them."""
+    return Block(tuple(accuracies), sign * np.array([[x, x] for x in accuracies.values()]))
 
 
 def _p(centre: float, se: float, df: float) -> float:

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.points.blocks import Block
-from w2s_harness.scoring.spread.pivot import pivot
-from w2s_harness.scoring.spread.pool import SCALE
+from w2s_harness.scoring.spread.blocks import Block
+from w2s_harness.scoring.spread.pool import SCALE, pivot
 from w2s_harness.scoring.spread.twoway import combined, spread
 
 ALPHA = 0.05

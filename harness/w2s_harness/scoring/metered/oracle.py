@@ -1,4 +1,7 @@
-"""What an agent is told of its score, and what that costs it."""
+"""What an agent is told of its score, and what that costs it.
+
+A ladder says whether a score is better than the best before it by enough to be told, and how exactly.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.errors import DataError, HarnessError, NoGapError
-from w2s_harness.scoring.metered.ladder import MIN_STEP, STEP_SE, LadderStep, grid, rounded, rung
-from w2s_harness.scoring.points.accuracy import pack, unpack_all
-from w2s_harness.scoring.points.pgr import MIN_GAP, recovered, under
+from w2s_harness.scoring.points import MIN_GAP, pack, recovered, under, unpack_all
 
 Floats = npt.NDArray[np.float64]
 
+MIN_STEP = 0.02
+"""Accuracy; the smallest step. See docs/oracle.md for what it and `STEP_SE` were chosen by."""
+STEP_SE = 1.5
+"""The step in standard errors of the paired difference."""
+MIN_GRID = 0.01
+"""PGR; the finest rounding."""
 NOT_BETTER = "not better than your best by more than the step"
 """All that is told of a score that the ladder keeps back."""
 NOTHING_LEFT = "no query is left, so nothing is told"
@@ -51,7 +58,7 @@ class Answer:
 
 
 class Book(Protocol):
-    """Where lines are kept, as `scoring.ledger.Ledger` keeps them."""
+    """Where lines are kept, as `ledger.Ledger` keeps them."""
 
     def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a line; returns it as kept."""
@@ -107,12 +114,14 @@ class Oracle:
         `groups` (n,) is the question of each row, `source` and `predictions` are SHA-256. The number is new
         only where it beats the agent's best answered, or the weak floor, by more than the step (`ladder`).
         """
-        _check(outcomes, groups)
+        if outcomes.ndim != 2 or 0 in outcomes.shape or groups.shape != outcomes.shape[1:]:
+            raise ValueError(f"outcomes {outcomes.shape} are not (S, n) with groups {groups.shape} of (n,)")
         told = {"who": who, "lineage": lineage, "source": source, "predictions": predictions, "call": call}
         with self._lock:
             if (known := self._answered.get(("query", who, call))) is not None:
                 return known
-            if self.left(who, lineage) == 0:
+            left = self.left(who, lineage) - 1
+            if left < 0:
                 return self._none_left("query", told)
             best = self._best.get(who)
             if best is not None and best.outcomes.shape[1] != outcomes.shape[1]:
@@ -121,12 +130,8 @@ class Oracle:
                     "the ledger belongs to another run. Start a new one."
                 )
             found = rung(outcomes, groups, None if best is None else best.outcomes, self.weak)
-            facts: dict[str, Any] = {
-                "accuracy": found.accuracy,
-                "step": found.step,
-                "rows": outcomes.shape[1],
-            }
-            left = self.left(who, lineage) - 1
+            rows = outcomes.shape[1]
+            facts: dict[str, Any] = {"accuracy": found.accuracy, "step": found.step, "rows": rows}
             if not found.is_better:
                 answer = Answer(None, False, left, _sentence(NOT_BETTER, left))
             else:
@@ -143,9 +148,9 @@ class Oracle:
         with self._lock:
             if (known := self._answered.get(("query", who, call))) is not None:
                 return known
-            if self.left(who, lineage) == 0:
-                return self._none_left("refusal", told)
             left = self.left(who, lineage) - 1
+            if left < 0:
+                return self._none_left("refusal", told)
             return self._settle("refusal", told, Answer(None, False, left, _sentence(because, left)))
 
     def charge(self, *, who: str, lineage: str, source: str, what: str, call: str) -> Answer:
@@ -157,9 +162,9 @@ class Oracle:
         with self._lock:
             if (known := self._answered.get((f"charge {what}", who, call))) is not None:
                 return known
-            if self.left(who, lineage) == 0:
-                raise OracleError(f"{what} costs a query, and {who} has none left for {lineage}")
             left = self.left(who, lineage) - 1
+            if left < 0:
+                raise OracleError(f"{what} costs a query, and {who} has none left for {lineage}")
             return self._settle("charge", told, Answer(None, False, left, _sentence(what, left)))
 
     def left(self, who: str, lineage: str) -> int:
@@ -233,22 +238,20 @@ class Oracle:
                 ) from bad
 
 
+def accounts(who: str, lineage: str) -> tuple[tuple[str, str], ...]:
+    """What a query is charged to: its agent, its lineage and the group."""
+    return ("agent", who), ("lineage", lineage), ("group", "")
+
+
 def spent_by(line: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     """What a line of the ledger, other than the first, cost its agent, its lineage and the group."""
-    accounts = (("agent", line["who"]), ("lineage", line["lineage"]), ("group", ""))
-    return Counter(dict.fromkeys(accounts, int(line["cost"])))
+    return Counter(dict.fromkeys(accounts(line["who"], line["lineage"]), int(line["cost"])))
 
 
 def rest(limits: OracleLimits, spent: Mapping[tuple[str, str], int], who: str, lineage: str) -> int:
     """Queries left to an agent for a lineage: the least of its own, the lineage's and the group's."""
-    return max(
-        0,
-        min(
-            limits.per_agent - spent.get(("agent", who), 0),
-            limits.per_lineage - spent.get(("lineage", lineage), 0),
-            limits.group - spent.get(("group", ""), 0),
-        ),
-    )
+    most = (limits.per_agent, limits.per_lineage, limits.group)
+    return max(0, min(n - spent.get(of, 0) for n, of in zip(most, accounts(who, lineage), strict=True)))
 
 
 def _sentence(head: str, left: int) -> str:
@@ -262,6 +265,58 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _check(outcomes: Floats, groups: npt.NDArray[np.int64]) -> None:
-    if outcomes.ndim != 2 or 0 in outcomes.shape or groups.shape != outcomes.shape[1:]:
-        raise ValueError(f"outcomes {outcomes.shape} are not (S, n) with groups {groups.shape} of (n,)")
+# -- the ladder -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStep:
+    """One score against the best before it."""
+
+    accuracy: float
+    """Exact; for the host alone."""
+    step: float
+    """Accuracy."""
+    is_better: bool
+    """It beats the best by more than the step."""
+
+
+def rung(
+    outcomes: Floats,
+    groups: npt.NDArray[np.int64],
+    best: Floats | None,
+    floor: float,
+    *,
+    min_step: float = MIN_STEP,
+    step_se: float = STEP_SE,
+) -> LadderStep:
+    """Compare (S, n) outcomes with the (S', n) of the best (Blum & Hardt 2015, *The Ladder*, section 3).
+
+    `groups` (n,) is the question of each row. Without a best, what is to be beaten is `floor`, an accuracy.
+    The step is the larger of `min_step` and `step_se` standard errors of the difference.
+    """
+    rows = outcomes.mean(axis=0)
+    behind = rows - (floor if best is None else best.mean(axis=0))
+    step = max(min_step, step_se * standard_error(behind, groups))
+    return LadderStep(float(rows.mean()), step, bool(float(behind.mean()) > step))
+
+
+def standard_error(rows: Floats, groups: npt.NDArray[np.int64]) -> float:
+    """Standard error of the mean of (n,) rows that come by question (groups (n,)); 0 under two questions.
+
+    sqrt(G / (G - 1) sum over questions of (sum over its rows of x - mean)^2) / n (Liang & Zeger 1986).
+    """
+    _, question = np.unique(groups, return_inverse=True)
+    sums = np.bincount(question, weights=rows - rows.mean())
+    if sums.size < 2:
+        return 0.0
+    return math.sqrt(sums.size / (sums.size - 1) * float(sums @ sums)) / rows.size
+
+
+def grid(step: float, gap: float) -> float:
+    """What a PGR is rounded to: the step as PGR, up to whole hundredths, .01 at least."""
+    return max(MIN_GRID, math.ceil(step / gap * 100 - 1e-9) / 100)
+
+
+def rounded(value: float, to: float) -> float:
+    """The multiple of `to` nearest to `value`, without the noise of binary fractions."""
+    return round(round(value / to) * to, 6)

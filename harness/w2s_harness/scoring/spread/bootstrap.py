@@ -7,19 +7,17 @@ V_S + V_Q + V_SQ, with (S - 1) / S of the seeds' part: a check, and with few see
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.points.blocks import Block, countable, merge
-from w2s_harness.scoring.points.pgr import MIN_GAP
+from w2s_harness.scoring.points import MIN_GAP
 from w2s_harness.scoring.spread import together
+from w2s_harness.scoring.spread.blocks import Block, countable, merge
 from w2s_harness.scoring.spread.interval import (
-    LEVEL,
     Interval,
     WeakAndCeiling,
     fieller_interval,
@@ -27,6 +25,7 @@ from w2s_harness.scoring.spread.interval import (
     no_gap,
     uncounted,
 )
+from w2s_harness.scoring.spread.twoway import LEVEL
 
 Floats = npt.NDArray[np.float64]
 DRAWS = 10_000
@@ -35,10 +34,6 @@ CHECK_DRAWS = (500, 2_000)
 """Fewest and most replicates of a check, which only asks for half a width."""
 _CELLS = 2**21
 """Question counts drawn at once: 16 MiB."""
-_KEPT = 2**22
-"""Question counts that are kept for another method: 32 MiB."""
-_SLAB = 2**14
-"""Draws counted at once: they fit the processor's cache, all of them do not."""
 _NO_GAP = 1e-9
 """Accuracy; less is rounding."""
 _CLOSE = 0.65
@@ -54,7 +49,6 @@ def crossed_intervals(
     name: str = "pgr",
     draws: int = DRAWS,
     min_gap: float = MIN_GAP,
-    level: float = LEVEL,
 ) -> list[Interval]:
     """The percentile interval of each PGR of a setting over crossed draws; `df` is None.
 
@@ -64,7 +58,7 @@ def crossed_intervals(
     """
     if draws < 1:
         raise ValueError(f"{draws} draws are too few")
-    why = no_gap(base, min_gap=min_gap, level=level)
+    why = no_gap(base, min_gap=min_gap)
     if why is not None:
         return [Interval(None, None, None, why)] * len(transfers)
     found: dict[int, Interval] = {}
@@ -74,21 +68,21 @@ def crossed_intervals(
         weak, ceiling = _means(lines, base.weak.seeds, name, draws).T
     for places, x in stacked:
         top = _means(x, base.weak.seeds, name, draws) - weak[:, None]
-        found |= zip(places, _percentiles(top, ceiling - weak, level), strict=True)
+        found |= zip(places, _percentiles(top, ceiling - weak), strict=True)
     less = base.weak.scaled(-1.0)
     for i in left:
         if countable([transfers[i], base.weak, base.ceiling]) is None:
             drawn = replicates([[transfers[i], less], [base.ceiling, less]], name=name, draws=draws)
-            found[i] = _percentiles(drawn[:, :1], drawn[:, 1], level)[0]
+            found[i] = _percentiles(drawn[:, :1], drawn[:, 1])[0]
     return [found.get(i) or uncounted([t, base.weak, base.ceiling]) for i, t in enumerate(transfers)]
 
 
-def _percentiles(top: Floats, gap: Floats, level: float) -> list[Interval]:
+def _percentiles(top: Floats, gap: Floats) -> list[Interval]:
     """The percentile intervals of M ratios over r draws, from numerators (r, M) and gaps (r,)."""
     there = gap > _NO_GAP
     # a draw without a gap lies beyond every bound on the side of its numerator
     ratios = np.where(there[:, None], top / np.where(there, gap, 1.0)[:, None], np.copysign(np.inf, top))
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     lows, highs = np.quantile(ratios, [tail, 1 - tail], axis=0, method="inverted_cdf").tolist()
     none = Interval(None, None, None, f"over {100 * tail:g} % of the crossed draws have no gap")
     return [
@@ -146,29 +140,24 @@ def disagreements(
     owns: Sequence[tuple[float, float] | None],
     *,
     name: str = "pgr",
-    draws: int | None = None,
     min_gap: float = MIN_GAP,
-    level: float = LEVEL,
 ) -> list[str | None]:
     """For each PGR of a setting a sentence where Fieller's set or the crossed bootstrap differ, or None.
 
     They differ where a bound lies more than half a width from its own: `owns` are the bounds of
-    `pgr_intervals`. None too where there is none. Raises `ValueError` as `crossed_intervals`.
+    `pgr_intervals`. None too where there is none.
     """
     there = [i for i, own in enumerate(owns) if own is not None]
     known = [transfers[i] for i in there]
     bounds = [own for own in owns if own is not None]
-    crossed = _checks(base, known, bounds, name=name, draws=draws, min_gap=min_gap, level=level)
+    crossed = _checks(base, known, bounds, name, min_gap)
     # Fieller's set holds the estimate: it ends within these points just where they lie outside
-    half = [_half(own) for own in bounds]
-    ends = [(own[0] - h, own[1] + h) for own, h in zip(bounds, half, strict=True)]
-    within = left_out(base, known, ends, level=level)
+    within = left_out(base, known, [(own[0] - _half(own), own[1] + _half(own)) for own in bounds])
     out: list[str | None] = [None] * len(transfers)
     for k, i in enumerate(there):
         checks = {"the crossed bootstrap": crossed[k]}
         if not within[k]:
-            fieller = fieller_interval(base, known[k], min_gap=min_gap, level=level)
-            checks = {"Fieller's set": fieller, **checks}
+            checks = {"Fieller's set": fieller_interval(base, known[k], min_gap=min_gap), **checks}
         out[i] = _differing(bounds[k], checks)
     return out
 
@@ -177,42 +166,37 @@ def _checks(
     base: WeakAndCeiling,
     transfers: Sequence[Block],
     owns: Sequence[tuple[float, float]],
-    *,
     name: str,
-    draws: int | None,
     min_gap: float,
-    level: float,
 ) -> list[Interval]:
-    """Crossed intervals by `draws`, else by few and, only where these leave a doubt, by more."""
-
-    def crossed(which: Sequence[int], draws: int) -> list[Interval]:
-        some = [transfers[i] for i in which]
-        return crossed_intervals(base, some, name=name, draws=draws, min_gap=min_gap, level=level)
-
-    everyone = list(range(len(transfers)))
-    if not everyone:
+    """Crossed intervals by few draws and, only where these leave a doubt, by more."""
+    if not transfers:
         return []
-    if draws is not None:
-        return crossed(everyone, draws)
+
+    def crossed(which: Sequence[Block], draws: int) -> list[Interval]:
+        return crossed_intervals(base, which, name=name, draws=draws, min_gap=min_gap)
+
     fewest, most = CHECK_DRAWS
     most = max(fewest, min(most, _CELLS // transfers[0].values.shape[1]))
-    if _lacks_gap(base, name, fewest):
-        return crossed(everyone, most)
-    out = crossed(everyone, fewest)
-    doubtful = [i for i in everyone if _far(owns[i], out[i], _CLOSE)] if most > fewest else []
-    for i, better in zip(doubtful, crossed(doubtful, most) if doubtful else [], strict=True):
-        out[i] = better
+    gaps = replicates([[base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=fewest)
+    if np.any(gaps <= _NO_GAP):
+        return crossed(transfers, most)
+    out = crossed(transfers, fewest)
+    doubtful = [i for i, own in enumerate(owns) if most > fewest and _far(own, out[i], _CLOSE)]
+    if doubtful:
+        for i, better in zip(doubtful, crossed([transfers[i] for i in doubtful], most), strict=True):
+            out[i] = better
     return out
 
 
-def _lacks_gap(base: WeakAndCeiling, name: str, draws: int) -> bool:
-    """Whether a draw has no gap."""
-    gaps = replicates([[base.ceiling, base.weak.scaled(-1.0)]], name=name, draws=draws)
-    return bool(np.any(gaps <= _NO_GAP))
-
-
 def _differing(own: tuple[float, float], checks: Mapping[str, Interval]) -> str | None:
-    found = [f"{what} {_said(check)}" for what, check in checks.items() if _far(own, check)]
+    found = [
+        f"{what} has no bounds ({check.reason})"
+        if check.bounds is None
+        else f"{what} is {_span(check.bounds)}"
+        for what, check in checks.items()
+        if _far(own, check)
+    ]
     if not found:
         return None
     return f"{' and '.join(found)}, where pgr_ci is {_span(own)}: more than half a width apart"
@@ -230,28 +214,12 @@ def _far(own: tuple[float, float], check: Interval, share: float = 1.0) -> bool:
     return any(abs(a - b) > share * _half(own) for a, b in zip(own, check.bounds, strict=True))
 
 
-def _said(check: Interval) -> str:
-    return f"has no bounds ({check.reason})" if check.bounds is None else f"is {_span(check.bounds)}"
-
-
 def _span(bounds: tuple[float, float]) -> str:
     return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
-def _counts(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterable[tuple[Floats, Floats]]:
+def _counts(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterator[tuple[Floats, Floats]]:
     """How often each seed (r, S) and each question (r, Q) comes in r replicates, chunk by chunk."""
-    if draws * n_questions <= _KEPT:
-        return _few_chunks(name, n_seeds, n_questions, draws)
-    return _chunks(name, n_seeds, n_questions, draws)
-
-
-@functools.lru_cache(maxsize=2)
-def _few_chunks(name: str, n_seeds: int, n_questions: int, draws: int) -> tuple[tuple[Floats, Floats], ...]:
-    """Kept for the next methods of the setting, the few draws and the many: all meet the same."""
-    return tuple(_chunks(name, n_seeds, n_questions, draws))
-
-
-def _chunks(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterator[tuple[Floats, Floats]]:
     digest = hashlib.sha256(f"crossed bootstrap {name}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
     step = max(1, _CELLS // n_questions)
@@ -262,10 +230,5 @@ def _chunks(name: str, n_seeds: int, n_questions: int, draws: int) -> Iterator[t
 
 def _drawn(rng: np.random.Generator, r: int, n: int) -> Floats:
     """(r, n) counts of n out of n with replacement."""
-    found, picks = np.empty((r, n)), rng.integers(0, n, size=(r, n))
-    step = max(1, _SLAB // n)
-    for start in range(0, r, step):
-        part = picks[start : start + step]
-        part += n * np.arange(len(part))[:, None]
-        found[start : start + step] = np.bincount(part.ravel(), minlength=part.size).reshape(part.shape)
-    return found
+    picks = rng.integers(0, n, size=(r, n)) + n * np.arange(r)[:, None]
+    return np.bincount(picks.ravel(), minlength=r * n).reshape(r, n).astype(np.float64)

@@ -12,19 +12,19 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.points.blocks import Block, Clusters, Matrix, block, countable, estimate
-from w2s_harness.scoring.points.pgr import MIN_GAP, under
+from w2s_harness.scoring.points import MIN_GAP, under
 from w2s_harness.scoring.spread import together
+from w2s_harness.scoring.spread.blocks import Block, Clusters, block, countable, estimate
 from w2s_harness.scoring.spread.together import Estimates
-from w2s_harness.scoring.spread.twoway import Spread, effective, moments, quantiles, spread
+from w2s_harness.scoring.spread.twoway import LEVEL, effective, moments, quantile, quantiles, spread
 
-LEVEL = 0.95
 LEAST_SEEDS = 3
 """With two, a variance between seeds is one squared difference."""
 LEAST_QUESTIONS = 20
 """Of one size. With fewer the simulated coverage falls to .90 (docs/statistics.md)."""
 FLOOR_SHARE = 0.25
 """Of the variance; a larger floor means that a handful of questions decides."""
+_FEW = "few questions decide, or nearly all came out alike: the interval is wide, not exact"
 _WIDEST = 2.0**40
 """PGR; the search for a bound of Fieller's set stops here."""
 
@@ -61,15 +61,6 @@ class WeakAndCeiling:
         """Ceiling minus weak, accuracy."""
         return estimate([self.ceiling, self.weak.scaled(-1.0)])
 
-    @cached_property
-    def gap_spread(self) -> Spread:
-        """The two-way variance of the gap. Raises `ValueError` where `countable` has a reason."""
-        return spread([self.ceiling, self.weak.scaled(-1.0)])
-
-    def less(self, ratio: float) -> list[Block]:
-        """-ratio (c - w), what a ratio's residual takes from its numerator."""
-        return [self.ceiling.scaled(-ratio), self.weak.scaled(ratio)]
-
 
 def baselines(
     seeds: Sequence[int], weak: npt.ArrayLike, ceiling: npt.ArrayLike, clusters: npt.ArrayLike | Clusters
@@ -78,34 +69,27 @@ def baselines(
     return WeakAndCeiling(block(seeds, weak, clusters), block(seeds, ceiling, clusters))
 
 
-def quantile(df: float, level: float = LEVEL) -> float:
-    """The two-sided Student t quantile."""
-    return float(quantiles(df, level))
-
-
-def gap_interval(base: WeakAndCeiling, level: float = LEVEL) -> Interval:
+def gap_interval(base: WeakAndCeiling) -> Interval:
     """The interval of ceiling minus weak, in accuracy."""
     why = countable([base.ceiling, base.weak])
     if why is not None:
         return Interval(None, None, None, why)
-    v = base.gap_spread
-    half = quantile(v.df, level) * v.se
+    v = spread([base.ceiling, base.weak.scaled(-1.0)])
+    half = quantile(v.df) * v.se
     return Interval(base.gap - half, base.gap + half, v.df)
 
 
-def no_gap(base: WeakAndCeiling, *, min_gap: float = MIN_GAP, level: float = LEVEL) -> str | None:
+def no_gap(base: WeakAndCeiling, *, min_gap: float = MIN_GAP) -> str | None:
     """Why the setting has no gap to recover, or None where it has one.
 
     Fieller's set {r : |T - r C| <= t(r) se(r)}, with T and C the means of t - w and c - w and t(r), se(r)
     of the two-way variance of (t - w) - r (c - w), is bounded just where r -> infinity lies outside it: where
     |C| > t se(C). That is where the gap's own two-way interval does not hold 0; it depends on no method.
     """
-    return without_gap(base.gap, min_gap, lambda: gap_interval(base, level).bounds, level)
+    return without_gap(base.gap, min_gap, lambda: gap_interval(base).bounds)
 
 
-def without_gap(
-    gap: float, min_gap: float, interval: Callable[[], tuple[float, float] | None], level: float
-) -> str | None:
+def without_gap(gap: float, min_gap: float, interval: Callable[[], tuple[float, float] | None]) -> str | None:
     """Why a gap with this interval is none, or None; the interval is asked for only where that decides."""
     small = under(gap, min_gap)
     if small is not None:
@@ -113,40 +97,36 @@ def without_gap(
     bounds = interval()
     if bounds is None or bounds[0] > 0:
         return None
-    span = f"{100 * level:g} % interval {bounds[0]:.4f} to {bounds[1]:.4f}"
+    span = f"{100 * LEVEL:g} % interval {bounds[0]:.4f} to {bounds[1]:.4f}"
     return f"Fieller's set is unbounded: the gap's {span} holds 0"
 
 
 def pgr_intervals(
-    base: WeakAndCeiling, transfers: Sequence[Block], *, min_gap: float = MIN_GAP, level: float = LEVEL
+    base: WeakAndCeiling, transfers: Sequence[Block], *, min_gap: float = MIN_GAP
 ) -> list[Interval]:
     """The two-way interval of each PGR of a setting: PGR -+ t sqrt(V) (DESIGN 9).
 
     V is that of the influence L(s, q) = ((t - w) - PGR (c - w)) / gap. It has a reason instead of bounds
     where `no_gap` has one, and with fewer than two seeds or questions. Never NaN, never a wild ratio.
     """
-    return difference_intervals(base, transfers, base.weak, min_gap=min_gap, level=level)
+    return difference_intervals(base, transfers, base.weak, min_gap=min_gap)
 
 
 def difference_intervals(
-    base: WeakAndCeiling,
-    transfers: Sequence[Block],
-    other: Block,
-    *,
-    min_gap: float = MIN_GAP,
-    level: float = LEVEL,
+    base: WeakAndCeiling, transfers: Sequence[Block], other: Block, *, min_gap: float = MIN_GAP
 ) -> list[Interval]:
     """The interval of each transfer's PGR minus that of one other, with reasons as `pgr_intervals`."""
-    why = no_gap(base, min_gap=min_gap, level=level)
+    why = no_gap(base, min_gap=min_gap)
     if why is not None:
         return [Interval(None, None, None, why)] * len(transfers)
     found = {}
     for some in ratios(base, transfers, other):
         v, ratio = some.spreads, some.values / base.gap
-        half = quantiles(v.df, level) * v.se / base.gap
+        half = quantiles(v.df) * v.se / base.gap
         columns = np.stack([ratio - half, ratio + half, v.df, v.floor, v.total], axis=1).tolist()
         for i, (low, high, df, floor, total) in zip(some.places, columns, strict=True):
-            found[i] = Interval(low, high, df, warning=few_decide(floor, total))
+            # then nearly all questions came out alike, and `twoway.floor` is much of the variance
+            found[i] = Interval(low, high, df, warning=_FEW if floor > FLOOR_SHARE * total else None)
     return [found.get(i) or uncounted([t, other, base.ceiling]) for i, t in enumerate(transfers)]
 
 
@@ -163,27 +143,22 @@ def ratios(
     for places, x in stacked:
         values = together.means(x) + estimate([less])
         ratio = values / base.gap if asked is None else asked[places]
-        found = together.spreads(_residuals(base, x, less, ratio), less.shares)
-        yield Estimates(places, values, found, len(other.seeds))
+        each = ratio[:, None, None]
+        x += less.values
+        x += base.ceiling.values * -each
+        x += base.weak.values * each
+        yield Estimates(places, values, together.spreads(x, less.shares), len(other.seeds))
     for i in left:
         if countable(numerator := [transfers[i], less]) is None and countable([base.ceiling]) is None:
             value = estimate(numerator)
             ratio_of_one = value / base.gap if asked is None else float(asked[i])
-            yield Estimates.of_one(i, value, [*numerator, *base.less(ratio_of_one)])
+            gap = [base.ceiling.scaled(-ratio_of_one), base.weak.scaled(ratio_of_one)]
+            yield Estimates.of_one(i, value, [*numerator, *gap])
 
 
 def uncounted(blocks: Sequence[Block]) -> Interval:
     """The interval of what cannot be counted, with its reason."""
     return Interval(None, None, None, countable(blocks))
-
-
-def _residuals(base: WeakAndCeiling, x: Matrix, less: Block, ratio: Matrix) -> Matrix:
-    """(M, S, Q): transfers x (M, S, Q), which is used up, plus `less`, minus ratio (M,) times c - w."""
-    each = ratio[:, None, None]
-    x += less.values
-    x += base.ceiling.values * -each
-    x += base.weak.values * each
-    return x
 
 
 def unreliable(blocks: Sequence[Block]) -> str | None:
@@ -200,19 +175,10 @@ def unreliable(blocks: Sequence[Block]) -> str | None:
     return f"{which}: a claim needs at least {LEAST_QUESTIONS}"
 
 
-def few_decide(floor: float, variance: float) -> str | None:
-    """A warning where nearly all questions came out alike, so that `twoway.floor` is much of it."""
-    if floor <= FLOOR_SHARE * variance:
-        return None
-    return "few questions decide, or nearly all came out alike: the interval is wide, not exact"
-
-
-def fieller_interval(
-    base: WeakAndCeiling, transfer: Block, *, min_gap: float = MIN_GAP, level: float = LEVEL
-) -> Interval:
+def fieller_interval(base: WeakAndCeiling, transfer: Block, *, min_gap: float = MIN_GAP) -> Interval:
     """The outer bounds of Fieller's set (see `no_gap`), a check beside `pgr_intervals`; `df` is the PGR's."""
     numerator = [transfer, base.weak.scaled(-1.0)]
-    why = no_gap(base, min_gap=min_gap, level=level) or countable([*numerator, base.ceiling])
+    why = no_gap(base, min_gap=min_gap) or countable([*numerator, base.ceiling])
     if why is not None:
         return Interval(None, None, None, why)
     denominator = [base.ceiling, base.weak.scaled(-1.0)]
@@ -221,7 +187,7 @@ def fieller_interval(
 
     def outside(r: float) -> bool:
         v = found.spread([1.0, -r])
-        return abs(top - r * gap) > quantile(v.df, level) * v.se
+        return abs(top - r * gap) > quantile(v.df) * v.se
 
     low, high = _edge(top / gap, -1.0, outside), _edge(top / gap, 1.0, outside)
     if low is None or high is None:
@@ -233,14 +199,12 @@ def left_out(
     base: WeakAndCeiling,
     transfers: Sequence[Block],
     ratio: Sequence[Sequence[float]],
-    *,
-    level: float = LEVEL,
 ) -> list[bool]:
     """Whether Fieller's set (see `no_gap`) of each transfer holds none of its PGRs, as many for each."""
     out = np.ones(len(transfers), dtype=bool)
     for at in np.asarray(ratio, np.float64).T:
         for some in ratios(base, transfers, base.weak, at):
-            half = quantiles(some.spreads.df, level) * some.spreads.se
+            half = quantiles(some.spreads.df) * some.spreads.se
             out[some.places] &= np.abs(some.values - at[some.places] * base.gap) > half
     return [bool(each) for each in out]
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.points.blocks import ONE_SEED, Block, Matrix, countable
+from w2s_harness.scoring.spread.blocks import Block, Matrix, countable
 
+Number = TypeVar("Number", float, Matrix)
+LEVEL = 0.95
+"""Of every interval."""
 ZERO = 1e-12
 """A standard error below it is rounding: one tied row moves an accuracy by far more."""
 TAIL = 0.975
@@ -23,34 +27,32 @@ TAIL = 0.975
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Variances of an estimate and the degrees of freedom that go with them."""
+class Spread(Generic[Number]):
+    """Variances of an estimate and their degrees of freedom; of M estimates at once in arrays (M,)."""
 
-    seeds: float
+    seeds: Number
     """V_S, from the seed means."""
-    questions: float
+    questions: Number
     """V_Q, from the question means."""
-    cells: float
+    cells: Number
     """V_SQ, from the cells: what V_S and V_Q both count."""
-    total: float
+    total: Number
     """V = max(V_S + V_Q + F - V_SQ, V_S, (V_Q + F) / 2)."""
-    df: float
+    se: Number
+    """The standard error; exactly 0 where only rounding is left."""
+    df: Number
     """As `degrees` says."""
-    seed_df: float
+    seed_df: Number
     """Of V_S."""
+    floor: Number
+    """F, as `floor` says."""
+    one_seed: Number
+    """The variance that the seed alone gives to one seed, as `Moments.one_seed` says."""
     question_df: float
     """Of V_Q."""
-    floor: float
-    """F, as `floor` says."""
-
-    @property
-    def se(self) -> float:
-        """The standard error; exactly 0 where only rounding is left."""
-        root = math.sqrt(self.total)
-        return root if root > ZERO else 0.0
 
 
-def spread(blocks: Sequence[Block]) -> Spread:
+def spread(blocks: Sequence[Block]) -> Spread[float]:
     """The two-way variance of the sum of blocks over the same questions.
 
     With one set of seeds, X (S, Q) the sum of the blocks, X_s and X_q its seed and question means:
@@ -140,11 +142,16 @@ def degrees(share: npt.ArrayLike, seed_df: npt.ArrayLike, question_df: float) ->
     return np.asarray(np.minimum(high, np.maximum(low, stdtridf(TAIL, t))))
 
 
-def quantiles(df: npt.ArrayLike, level: float) -> Matrix:
+def quantiles(df: npt.ArrayLike, level: float = LEVEL) -> Matrix:
     """The two-sided Student t quantile of each df."""
     from scipy.special import stdtrit  # scipy costs half a second; `scipy.stats` twice that
 
     return np.asarray(stdtrit(df, 0.5 + level / 2))
+
+
+def quantile(df: float, level: float = LEVEL) -> float:
+    """`quantiles` of one df."""
+    return float(quantiles(df, level))
 
 
 def squared(x: npt.ArrayLike) -> Matrix:
@@ -173,7 +180,7 @@ class Moments:
     shares: Matrix | None
     """As a block's."""
 
-    def spread(self, weights: Sequence[float]) -> Spread:
+    def spread(self, weights: Sequence[float]) -> Spread[float]:
         """The spread of the weighted sum of the terms, weights (K,)."""
         u = np.asarray(weights, dtype=np.float64)
         v_s, v_sq = self._summed(self.means, u), self._summed(self.cells, u)
@@ -183,22 +190,22 @@ class Moments:
         # a mean that is constant is known from its seeds alone
         share = v_s / total if total > 0 else 1.0
         seed_df, by_questions = self._seed_df(u, v_s), self.question_df
-        df = float(degrees(share, seed_df, by_questions))
-        return Spread(v_s, v_q, v_sq, total, df, seed_df, by_questions, least)
+        df, root = float(degrees(share, seed_df, by_questions)), math.sqrt(total)
+        se = root if root > ZERO else 0.0
+        return Spread(v_s, v_q, v_sq, total, se, df, seed_df, least, self.one_seed(u), by_questions)
 
     @property
     def question_df(self) -> float:
         """Of V_Q."""
         return question_df(self.n_questions, self.shares)
 
-    def one_seed(self, weights: Sequence[float]) -> float:
+    def one_seed(self, u: Matrix) -> float:
         """The variance that the seed alone gives to one seed's weighted sum of terms, weights (K,).
 
         Without that of its questions. With one set of seeds it is max(0, S (V_S - V_SQ)), with V_S and V_SQ
         of `spread`. With several, sets that share fewer than two seeds say nothing of their covariance and
         count as fully correlated, which is the cautious side: their seeds draw from one pool.
         """
-        u = np.asarray(weights, dtype=np.float64)
         sets = range(len(self.sizes))
         own = [max(0.0, self._at(self.means, i, i, u) - self._at(self.cells, i, i, u)) for i in sets]
         total = math.fsum(own)
@@ -269,19 +276,6 @@ def moments(terms: Sequence[Sequence[Block]]) -> Moments:
     questions = np.asarray(y @ y.T / (q - 1)) / q
     sizes = tuple(len(s) for s, _ in sets)
     return Moments(sizes, q, shared, of_means, of_cells, questions, by_question, shares)
-
-
-def seed_spread(blocks: Sequence[Block]) -> tuple[float, float]:
-    """(V_S, its df) of `spread`, for blocks with any number of columns.
-
-    Raises `ValueError` where a block has one seed.
-    """
-    if any(len(b.seeds) < 2 for b in blocks):
-        raise ValueError(ONE_SEED)
-    doubled = [Block(b.seeds, np.repeat(b.values, 2, axis=1)) for b in blocks]
-    found, one = moments([doubled]), np.ones(1)
-    v_s = found._summed(found.means, one)
-    return v_s, found._seed_df(one, v_s)
 
 
 def _sets(terms: Sequence[Sequence[Block]]) -> list[tuple[tuple[int, ...], Matrix]]:

@@ -1,6 +1,6 @@
 """How far the votes on a judged holdout agree, and how far a score on them varies with voters and questions.
 
-Voters and questions are crossed as seeds and questions are (`scoring.twoway`), but a panel has holes: not
+Voters and questions are crossed as seeds and questions are (`twoway`), but a panel has holes: not
 every voter votes on every row.
 """
 
@@ -13,17 +13,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from w2s_harness.scoring.points.blocks import ONE_SEED, Clusters, block, countable, estimate
-from w2s_harness.scoring.spread.interval import LEVEL, Interval, quantile
-from w2s_harness.scoring.spread.twoway import ZERO, combined, degrees, spread
+from w2s_harness.scoring.spread.blocks import Clusters, block, estimate
+from w2s_harness.scoring.spread.interval import Interval
+from w2s_harness.scoring.spread.twoway import ZERO, combined, degrees, quantile, spread
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 NO_PAIR = "no row has two votes"
 ONE_CLASS = "all votes are the same"
-ONE_VOTER = "one voter: an interval over voters needs at least two"
-ONE_QUESTION = "one question: an interval needs at least two"
 _EXACT = 1e-10
 """Relative residual at which voters' effects are solved for; crowds are too many for a dense matrix."""
 
@@ -136,7 +134,7 @@ class Panel:
         by_row = np.bincount(self.rows, weights=np.asarray(scores, np.float64))
         return float(np.mean(by_row / self.counts))
 
-    def interval(self, scores: npt.ArrayLike, level: float = LEVEL) -> Interval:
+    def interval(self, scores: npt.ArrayLike) -> Interval:
         """The two-way t interval, over voters and questions, of `mean`: over rows, of their votes' mean.
 
         Scores x (K,), one for each vote. On a full panel it is that of `twoway.spread` with voters in the
@@ -156,11 +154,16 @@ class Panel:
         if x.shape != self.rows.shape or not bool(np.all(np.isfinite(x))):
             raise ValueError(f"scores of shape {x.shape} for {self.rows.size} votes, or not finite")
         if n_questions < 2:
-            return Interval(None, None, None, ONE_QUESTION)
+            return Interval(None, None, None, "one question: an interval needs at least two")
         if self.n_voters == 1:
-            return Interval(None, None, None, ONE_VOTER)
+            why = "one voter: an interval over voters needs at least two"
+            return Interval(None, None, None, why)
         if self.voters is not None and self.rows.size == self.questions.question.size * (self.n_voters or 0):
-            return self._full(x, self.voters, level)
+            full = np.empty((int(self.voters.max()) + 1, self.questions.question.size))
+            full[self.voters, self.rows] = x
+            whole = [block(range(len(full)), full, self.questions)]
+            found = spread(whole)
+            return _around(estimate(whole), found.total, found.df)
         weight = 1.0 / (self.questions.question.size * self.counts[self.rows])
         theta = float(weight @ x)
         # votes that all agree make nothing certain: `twoway.floor` of questions that came out alike
@@ -168,7 +171,7 @@ class Panel:
         question = self.questions.question[self.rows]
         v_q = _between(question, weight * (x - theta))
         if self.voters is None:
-            return _around(theta, v_q if v_q > ZERO**2 else least, n_questions - 1.0, level)
+            return _around(theta, v_q if v_q > ZERO**2 else least, n_questions - 1.0)
         cells = VotedCells.of(x, weight, question, self.voters)
         if cells.is_nested:
             v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
@@ -178,18 +181,7 @@ class Panel:
         total = total if total > ZERO**2 else least
         share = v_v / total if total > 0 else 1.0
         df = float(degrees(share, float(self.voters.max()), n_questions - 1.0))
-        return _around(theta, total, df, level)
-
-    def _full(self, x: Floats, voters: Codes, level: float) -> Interval:
-        """The interval where every voter votes on every row."""
-        table = np.empty((int(voters.max()) + 1, self.questions.question.size))
-        table[voters, self.rows] = x
-        whole = [block(range(len(table)), table, self.questions)]
-        why = countable(whole)
-        if why is not None:
-            return Interval(None, None, None, ONE_VOTER if why == ONE_SEED else why)
-        found = spread(whole)
-        return _around(estimate(whole), found.total, found.df, level)
+        return _around(theta, total, df)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,6 +243,6 @@ def _between(codes: Codes, values: Floats) -> float:
     return float((sums**2).sum()) * sums.size / (sums.size - 1)
 
 
-def _around(centre: float, variance: float, df: float, level: float) -> Interval:
-    half = quantile(df, level) * math.sqrt(variance)
+def _around(centre: float, variance: float, df: float) -> Interval:
+    half = quantile(df) * math.sqrt(variance)
     return Interval(centre - half, centre + half, df)

@@ -14,7 +14,7 @@ from typing import Any, Generic
 from w2s_harness.contract.errors import DataError
 from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.data.reading.strict_json import struct_of
-from w2s_harness.scoring.points.pgr import mean, recovered
+from w2s_harness.scoring.points import mean, recovered
 from w2s_studies.elsewhere.imports.aar_files import (
     CeilingFile,
     Kind,

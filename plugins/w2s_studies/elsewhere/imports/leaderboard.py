@@ -15,16 +15,16 @@ from w2s_harness.report.document import document, provenance, records
 from w2s_harness.report.sentences.claims import claims_of, decided
 from w2s_harness.report.sentences.comparing import ALPHA, corrected
 from w2s_harness.run.work.code_digest import library_versions, whole
-from w2s_harness.scoring.comparisons.compare import Difference
+from w2s_harness.scoring.comparisons.compare import Difference, intervals
 from w2s_harness.scoring.comparisons.imported import (
     accuracy_test,
     gap_interval_of,
     no_gap_of,
     pgr_interval_of,
 )
-from w2s_harness.scoring.comparisons.rank import intervals
-from w2s_harness.scoring.points.pgr import MIN_GAP, mean, recovered, under
-from w2s_harness.scoring.spread.interval import Interval, quantile
+from w2s_harness.scoring.points import MIN_GAP, mean, recovered, under
+from w2s_harness.scoring.spread.interval import Interval
+from w2s_harness.scoring.spread.twoway import quantile
 
 SAME = 1e-12
 """Two numbers of full precision that are closer are the same."""
@@ -207,7 +207,7 @@ def _rows(reference: _Reference) -> list[document.Row]:
 
 
 def _ranks(rows: Mapping[str, BySeed], n_rows: int | None) -> dict[str, tuple[int, int]]:
-    """The rank interval of each row: `scoring.rank.intervals` with `accuracy_test` for the test of a pair."""
+    """The rank interval of each row: `compare.intervals` with `accuracy_test` for the test of a pair."""
     tests = {}
     for (i, a), (j, b) in combinations(enumerate(rows.values()), 2):
         found = accuracy_test(a, b, n_rows)

@@ -12,8 +12,8 @@ from w2s_harness.report.document import records
 from w2s_harness.run.board.rows.rows import Tally
 from w2s_harness.run.cell.ended import Ended
 from w2s_harness.run.stages.worlds.own import TEACHERS, Calibrated
-from w2s_harness.scoring.comparisons import own_size
-from w2s_harness.scoring.comparisons.own_size import WorldCells
+from w2s_harness.scoring.comparisons import own_part
+from w2s_harness.scoring.comparisons.own_part import WorldCells
 from w2s_harness.scoring.comparisons.starred import Starred
 
 NO_READOUT = (
@@ -51,7 +51,7 @@ def with_own(
     draws = {
         teacher: calibrated.spread(teacher)
         if calibrated is not None
-        else own_size.pooled([own_size.draws_variance(found[teacher].accuracies) for found in cells if found])
+        else own_part.pooled([own_part.draws_variance(found[teacher].accuracies) for found in cells if found])
         for teacher in ("echo", "decoy")
     }
     out = []
@@ -77,8 +77,8 @@ def _own(
     else:
         seeds = found["echo"].seeds
         best = np.stack([starred.best.outcomes[seed] for seed in seeds])
-        above = own_size.size(seeds, found["echo"].real - best, clusters)
-        word, more = own_size.verdict(echo, decoy, above)
+        above = own_part.size(seeds, found["echo"].real - best, clusters)
+        word, more = own_part.verdict(echo, decoy, above)
         reason = ONE_SEED if word is None else None
     gap = tally.reference.base.gap if tally.reference.no_gap is None else None
     return records.Own(
@@ -92,7 +92,7 @@ def _own(
     )
 
 
-def _part(size: own_size.Size, gap: float | None) -> records.OwnPart:
+def _part(size: own_part.Size, gap: float | None) -> records.OwnPart:
     bounds = size.bounds
     return records.OwnPart(
         accuracy=size.accuracy,
@@ -152,7 +152,7 @@ def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
     ]
 
 
-def _settled(said: Verdict, changed: float, word: own_size.OwnVerdict) -> Verdict:
+def _settled(said: Verdict, changed: float, word: own_part.OwnVerdict) -> Verdict:
     one_bit = said.track == "elicitation" and changed > DRIVEN
     if said.level != "note" or word == "elicitation" or not (one_bit or said.needs_review):
         return said

@@ -24,10 +24,10 @@ from w2s_harness.run.cell.cell_result import CellCompute, CellResult
 from w2s_harness.run.cell.ended import Ended
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.scoring.comparisons import rank
-from w2s_harness.scoring.points import pgr
-from w2s_harness.scoring.points.blocks import Block, Clusters, block
+from w2s_harness.scoring import points
+from w2s_harness.scoring.comparisons import compare
 from w2s_harness.scoring.spread import interval
+from w2s_harness.scoring.spread.blocks import Block, Clusters, block
 from w2s_harness.scoring.spread.pool import pgr_pools
 from w2s_harness.students.control import FitFacts
 
@@ -98,9 +98,9 @@ class Tally:
     """How much of it is the teacher's own; None where that was not asked."""
 
     @cached_property
-    def status(self) -> rank.Status:
+    def status(self) -> compare.Status:
         """As `rank.status`."""
-        return rank.status(
+        return compare.status(
             disqualified=any(v.level == "disqualify" for v in self.verdicts),
             failed=any(e.error is not None for e in self.cells),
             skipped=any(e.skipped is not None for e in self.cells),
@@ -156,20 +156,20 @@ class Tally:
             return None
         return block([e.seed for e in self.cells], self.outcomes, self.reference.clusters)
 
-    def entry(self) -> rank.RankedRow:
+    def entry(self) -> compare.RankedRow:
         """What ranking needs of it."""
         score = self.score
-        value, accuracy = (score.mean, pgr.mean(self.accuracies)) if score else (None, None)
-        return rank.RankedRow(self.method.id, self.status, _track(self), value, accuracy, self.block)
+        value, accuracy = (score.mean, points.mean(self.accuracies)) if score else (None, None)
+        return compare.RankedRow(self.method.id, self.status, _track(self), value, accuracy, self.block)
 
     @cached_property
-    def score(self) -> pgr.Pgr | None:
+    def score(self) -> points.Pgr | None:
         """Its PGR, or None where a seed is missing."""
         return self._pgr(self.accuracies) if self.is_whole else None
 
-    def _pgr(self, transfer: Sequence[float], mask: npt.NDArray[np.bool_] | None = None) -> pgr.Pgr:
+    def _pgr(self, transfer: Sequence[float], mask: npt.NDArray[np.bool_] | None = None) -> points.Pgr:
         weak, ceiling = self.reference.accuracies(mask)
-        return pgr.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
+        return points.pgr(weak, ceiling, transfer, min_gap=self.reference.min_gap)
 
     def by_subset(self) -> dict[str, document.SubsetScore]:
         """Its scores on the marked parts of the holdout."""
@@ -181,15 +181,17 @@ class Tally:
         for name, mask in masks.items():
             transfer = _accuracies(found[:, mask])
             score = self._pgr(transfer, mask)
-            out[name] = document.SubsetScore(accuracy=pgr.mean(transfer), pgr=score.mean, reason=score.reason)
+            out[name] = document.SubsetScore(
+                accuracy=points.mean(transfer), pgr=score.mean, reason=score.reason
+            )
         return out
 
 
 def ranked(tallies: Sequence[Tally]) -> list[tuple[document.Row, Tally]]:
     """The rows of one setting, in the order in which they stand on the leaderboard."""
     entries = [t.entry() for t in tallies]
-    places, bounds = rank.ranks(entries), _bounds(tallies)
-    return [(_row(tallies[i], places[i], bounds.get(i)), tallies[i]) for i in rank.order(entries)]
+    places, bounds = compare.ranks(entries), _bounds(tallies)
+    return [(_row(tallies[i], places[i], bounds.get(i)), tallies[i]) for i in compare.order(entries)]
 
 
 _Bounds = tuple[interval.Interval, interval.Interval]
@@ -306,7 +308,7 @@ def _reason(tally: Tally, bounds: interval.Interval | None) -> str | None:
 
 def _transfer(tally: Tally) -> document.Transfer:
     is_open = tally.reference.setting.task.exposure != "private"
-    floor, top = map(pgr.mean, tally.reference.accuracies())
+    floor, top = map(points.mean, tally.reference.accuracies())
     per_seed = []
     for ended in tally.cells:
         if ended.result is None:
@@ -318,14 +320,14 @@ def _transfer(tally: Tally) -> document.Transfer:
             document.SeedTransfer(
                 seed=ended.seed,
                 accuracy=scored.accuracy,
-                pgr=None if tally.reference.no_gap else pgr.recovered(scored.accuracy, floor, top),
+                pgr=None if tally.reference.no_gap else points.recovered(scored.accuracy, floor, top),
                 error=None,
                 outcomes=scored.outcomes if is_open else UNSET,
                 ties=scored.ties if is_open and scored.ties else UNSET,
             )
         )
     known = [s.accuracy for s in per_seed if s.accuracy is not None]
-    return document.Transfer(mean=pgr.mean(known) if tally.is_whole else None, per_seed=per_seed)
+    return document.Transfer(mean=points.mean(known) if tally.is_whole else None, per_seed=per_seed)
 
 
 def _compute(tally: Tally) -> provenance.Compute:

@@ -29,11 +29,11 @@ from w2s_harness.run.stages.teachers import Teacher
 from w2s_harness.run.stages.vanilla import AT_COMPUTE
 from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.setting import Setting
+from w2s_harness.scoring import points
 from w2s_harness.scoring.comparisons import power
 from w2s_harness.scoring.comparisons.starred import Point, Starred
-from w2s_harness.scoring.points import calibration
-from w2s_harness.scoring.points.blocks import Block, block
 from w2s_harness.scoring.spread import bootstrap
+from w2s_harness.scoring.spread.blocks import Block, block
 
 Floats = npt.NDArray[np.float64]
 CONVEX = "a convex head: more compute is no more than vanilla"
@@ -251,9 +251,9 @@ def _calibrations(tallies: Sequence[Tally], bench: Bench) -> list[Calibration | 
         ours = np.stack([cell.predictions.floats for cell in tally.well])
         theirs = np.stack([teacher(setting, e.seed) for e in tally.cells])
         return Calibration(
-            brier=calibration.brier(ours, gold.targets),
-            ece=calibration.ece(ours, gold.targets),
-            teacher_errors=calibration.teacher_errors(tally.right, theirs, gold.largest),
+            brier=points.brier(ours, gold.targets),
+            ece=points.ece(ours, gold.targets),
+            teacher_errors=points.teacher_errors(tally.right, theirs, gold.largest),
         )
 
     return [calibrated(tally) if tally.is_whole else None for tally in tallies]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.report.document.records import Judged, JudgedRow
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.scoring.points.blocks import Clusters
 from w2s_harness.scoring.spread import votes
+from w2s_harness.scoring.spread.blocks import Clusters
 from w2s_harness.scoring.spread.votes import Panel
 
 Floats = npt.NDArray[np.float64]

@@ -28,7 +28,7 @@ from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
 from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared, strict_basis
-from w2s_harness.scoring.points.zero_shot_readouts import centred
+from w2s_harness.scoring.comparisons.starred import centred
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData, Texts
 from w2s_harness.run.kept.store import canonical
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.scoring.points.accuracy import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
+from w2s_harness.scoring.points import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class OnHoldout:
 
     accuracy: float
     outcomes: str
-    """Which rows are right, packed as `scoring.accuracy.pack` does it."""
+    """Which rows are right, packed as `scoring.points.pack` does it."""
     ties: str | None = None
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
-ONE_SEED = "one seed: an interval needs at least two"
-"""The reason that a single seed gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Block:
         return Block(self.seeds, self.values * factor, self.shares)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
     """Which rows are of one question, found once for all blocks over the same rows."""
 
@@ -43,8 +41,6 @@ class Clusters:
     """(Q,) rows of each question."""
     shares: Matrix | None = None
     """As a block's."""
-    _places: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    """Of the last number of seeds, which is nearly always the next."""
 
     @classmethod
     def of(cls, codes: npt.ArrayLike) -> Clusters:
@@ -55,13 +51,6 @@ class Clusters:
         question, counts = np.unique(array, return_inverse=True, return_counts=True)[1:]
         alike = counts.size == 0 or bool(np.all(counts == counts[0]))
         return cls(question, counts, None if alike else counts / counts.sum())
-
-    def places(self, seeds: int) -> npt.NDArray[np.intp]:
-        """(S N,) where each outcome of S seeds belongs among their S Q sums."""
-        if len(self._places) != seeds * self.question.size:
-            places = self.question + self.counts.size * np.arange(seeds)[:, None]
-            self._places = places.ravel()
-        return self._places
 
 
 def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike | Clusters) -> Block:
@@ -80,7 +69,8 @@ def block(seeds: Sequence[int], rows: npt.ArrayLike, clusters: npt.ArrayLike | C
     total = float(x.sum())
     if x.size == 0 or len(set(seeds)) != len(seeds) or not math.isfinite(total):
         raise ValueError("rows are empty or not finite, or a seed comes twice")
-    sums = np.bincount(known.places(len(x)), weights=x.ravel(), minlength=q * len(x)).reshape(len(x), q)
+    places = (known.question + q * np.arange(len(x))[:, None]).ravel()
+    sums = np.bincount(places, weights=x.ravel(), minlength=q * len(x)).reshape(len(x), q)
     mean = total / x.size
     return Block(tuple(seeds), (sums - known.counts * mean) * (q / n) + mean, known.shares)
 
@@ -109,7 +99,7 @@ def countable(blocks: Sequence[Block]) -> str | None:
     """Why no interval can be had (fewer than two seeds or questions), or None."""
     for b in blocks:
         if len(b.seeds) < 2:
-            return ONE_SEED
+            return "one seed: an interval needs at least two"
         if b.values.shape[1] < 2:
             return "one question: an interval needs at least two"
     return None

@@ -1,1 +1,0 @@
-"""Accuracies, PGR and calibration of predictions."""
