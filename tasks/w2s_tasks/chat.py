@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from w2s_harness import Example, Task, hookimpl
 from w2s_tasks.draws import Fillers, fresh_question, scatter, seed_name, stream
@@ -14,6 +14,7 @@ from w2s_tasks.layout import Slot, rows_per_split, slots
 
 Order = Literal["any", "up", "down"]
 Tone = Literal["plain", "polite", "blunt"]
+Word = TypeVar("Word", bound=str)
 Fault = Literal["count", "topic", "capitals", "tone", "order", "start", "end"]
 
 FILLERS = Fillers(word=0.25)
@@ -153,33 +154,23 @@ def draw(level: int, rng: random.Random) -> Request:
 def is_followed(request: Request, response: str) -> bool:
     """Whether a response does all that was asked; words of no list (fillers) are passed over."""
     words = response.split()
-    items = [word for word in words if _topic(word)]
+    items = [word for word in words if word.lower() in TOPIC_OF]
     shown = [word.lower() for word in items]
     return (
         len(items) == request.count
-        and all(_topic(word) == request.topic for word in items)
+        and all(TOPIC_OF[word] == request.topic for word in shown)
         and len(set(shown)) == len(shown)
         and all(word.isupper() == request.capitals for word in items)
-        and _in_order(shown, request.order)
+        and (request.order == "any" or shown == sorted(shown, reverse=request.order == "down"))
         and _tone(words) == request.tone
         and _edge(words[0], STARTS) == request.start
         and _edge(words[-1], ENDS) == request.end
     )
 
 
-def _topic(word: str) -> str:
-    return TOPIC_OF.get(word.lower(), "")
-
-
-def _in_order(words: list[str], order: Order) -> bool:
-    return order == "any" or words == sorted(words, reverse=order == "down")
-
-
 def _tone(words: list[str]) -> Tone:
-    for tone, markers in MARKERS.items():
-        if any(word in markers for word in words):
-            return tone
-    return "plain"
+    said = (tone for tone, markers in MARKERS.items() if any(word in markers for word in words))
+    return next(said, "plain")
 
 
 def _edge(word: str, edges: tuple[str, ...]) -> str:
@@ -191,13 +182,12 @@ def _edge(word: str, edges: tuple[str, ...]) -> str:
 
 def respond(request: Request, rng: random.Random) -> list[str]:
     """The words of a response that does all that was asked."""
-    items = rng.sample(TOPICS[request.topic], request.count)
-    if request.order != "any":
-        items.sort(reverse=request.order == "down")
-    return _framed(request, items, rng)
+    return _framed(request, rng.sample(TOPICS[request.topic], request.count), rng)
 
 
 def _framed(request: Request, items: list[str], rng: random.Random) -> list[str]:
+    if request.order != "any":
+        items = sorted(items, reverse=request.order == "down")
     markers = MARKERS[request.tone]
     words = [request.start] if request.start else []
     words += [rng.choice(markers)] if markers else []
@@ -236,7 +226,7 @@ def _misread(request: Request, fault: Fault, rng: random.Random) -> Request:
     if fault == "capitals":
         return replace(request, capitals=not request.capitals)
     if fault == "tone":
-        return replace(request, tone=_other_tone(request.tone, rng))
+        return replace(request, tone=_other(request.tone, MARKERS, rng))
     if fault == "start":
         return replace(request, start=_other(request.start, STARTS, rng))
     return replace(request, end=_other(request.end, ENDS, rng))
@@ -244,21 +234,14 @@ def _misread(request: Request, fault: Fault, rng: random.Random) -> Request:
 
 def _off_topic(request: Request, rng: random.Random) -> list[str]:
     """One word from another topic, put where the order has it."""
-    topic = _other(request.topic, tuple(TOPICS), rng)
+    topic = _other(request.topic, TOPICS, rng)
     items = [*rng.sample(TOPICS[request.topic], request.count - 1), rng.choice(TOPICS[topic])]
     rng.shuffle(items)
-    if request.order != "any":
-        items.sort(reverse=request.order == "down")
     return _framed(request, items, rng)
 
 
-def _other(word: str, words: tuple[str, ...], rng: random.Random) -> str:
+def _other(word: Word, words: Iterable[Word], rng: random.Random) -> Word:
     return rng.choice([other for other in words if other != word])
-
-
-def _other_tone(tone: Tone, rng: random.Random) -> Tone:
-    tones: list[Tone] = [other for other in MARKERS if other != tone]
-    return rng.choice(tones)
 
 
 @hookimpl

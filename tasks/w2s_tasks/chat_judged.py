@@ -61,14 +61,8 @@ class ChatJudgedTask(Task):
 
     def load(self) -> Iterator[Example]:
         """Yield the rows. Raises `UsageError` for settings out of range."""
-        rows = ChatTask(
-            data_seed=self.data_seed,
-            difficulty=self.difficulty,
-            label_rows=self.label_rows,
-            unlabel_rows=self.unlabel_rows,
-            test_rows=self.test_rows,
-        )
-        for row in rows.load():
+        sizes = (self.label_rows, self.unlabel_rows, self.test_rows)
+        for row in ChatTask(self.data_seed, self.difficulty, *sizes).load():
             votes = _votes(row, self.annotator_seed)
             yield replace(row, label=None, votes=votes, voters=tuple(a.name for a in ANNOTATORS))
 

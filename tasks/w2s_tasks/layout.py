@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -52,19 +53,11 @@ def slots(questions: Mapping[Split, int], difficulty: int) -> Iterator[Slot]:
         raise UsageError(f"difficulty={difficulty!r} is out of range: give 1, 2 or 3")
     for split, count in questions.items():
         levels = [_level(split, index, difficulty) for index in range(count)]
-        seen: dict[int, int] = {}
+        seen: Counter[int] = Counter()
         for index, level in enumerate(levels):
-            turn = seen.get(level, 0)
-            seen[level] = turn + 1
-            shifted = level == difficulty + 2
-            yield Slot(
-                split=split,
-                index=index,
-                subset="out-of-distribution" if shifted else "in-distribution",
-                level=level,
-                turn=turn,
-                last=turn + 1 == levels.count(level),
-            )
+            subset = "out-of-distribution" if level == difficulty + 2 else "in-distribution"
+            yield Slot(split, index, subset, level, seen[level], seen[level] + 1 == levels.count(level))
+            seen[level] += 1
 
 
 def _level(split: Split, index: int, difficulty: int) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from w2s_harness import Example
-from w2s_tasks.draws import Fillers, HasPrompt, fresh_question, scatter, stream
+from w2s_tasks.draws import Fillers, Q, fresh_question, scatter, stream
 from w2s_tasks.layout import CANDIDATES, Slot, Split, right_count, slots
-
-Q = TypeVar("Q", bound=HasPrompt)
 
 REPEAT = 0.4
 """Probability that a further wrong candidate repeats the first one's mistake."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from w2s_harness import CellEvidence, MethodEvidence, PlannedMethod, Verdict, World, hookimpl
+from w2s_harness import MethodEvidence, PlannedMethod, Verdict, World, hookimpl
 
 NAME = "harness-seeds"
 SETTINGS: dict[str, float] = {}
@@ -30,24 +30,15 @@ def w2s_judge_method(method: PlannedMethod, evidence: MethodEvidence) -> Sequenc
     A seed whose cell failed needs no guard: it fails its row, which names it.
     """
     numbers = {"seeds": float(len(evidence.cells)), "attempts": float(evidence.attempts)}
-    said = [_repeated(evidence, numbers), *_missing(evidence)]
+    said = [_repeated(evidence, numbers)]
+    if left_out := [seed for seed in evidence.seeds if seed not in evidence.cells]:
+        names, missing = ", ".join(map(str, left_out)), {"missing": float(len(left_out))}
+        because = f"seeds of the plan that were not run for it: {names} (-k or --lf left them out)"
+        said.append(Verdict(NAME, "note", because, missing, finding="missing-seeds", label_free=True))
     if evidence.attempts > 1:
         because = f"attempts >= {evidence.attempts}: so many methods and parameters this holdout has scored"
         said.append(Verdict(NAME, "note", because, {"attempts": float(evidence.attempts)}, label_free=True))
     return said
-
-
-def _missing(evidence: MethodEvidence) -> list[Verdict]:
-    left_out = [seed for seed in evidence.seeds if seed not in evidence.cells]
-    if not left_out:
-        return []
-    names = ", ".join(map(str, left_out))
-    because = f"seeds of the plan that were not run for it: {names} (-k or --lf left them out)"
-    return [
-        Verdict(
-            NAME, "note", because, {"missing": float(len(left_out))}, finding="missing-seeds", label_free=True
-        )
-    ]
 
 
 def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:
@@ -63,7 +54,9 @@ def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:
     if not pairs:
         because = "no cell was run twice, since the plan leaves such runs out (--counterfactuals none)"
         return Verdict(NAME, "note", because, numbers, label_free=True)
-    share, largest = map(max, zip(*(_differences(*pair) for pair in pairs), strict=True))
+    changes = [np.abs(repeat.predictions - actual.predictions) for repeat, actual in pairs]
+    share = max(float(np.mean(change > 0)) for change in changes)
+    largest = max(float(change.max()) for change in changes)
     numbers = {**numbers, "repeats": float(len(pairs)), "rows_changed": share, "largest_difference": largest}
     if share > 0:
         because = (
@@ -73,9 +66,3 @@ def _repeated(evidence: MethodEvidence, numbers: dict[str, float]) -> Verdict:
     return Verdict(
         NAME, "ok", "a repeated cell gave the same predictions to the last bit", numbers, label_free=True
     )
-
-
-def _differences(repeat: CellEvidence, actual: CellEvidence) -> tuple[float, float]:
-    """Share of rows whose prediction differs, and the largest difference."""
-    difference = np.abs(repeat.predictions - actual.predictions)
-    return float(np.mean(difference > 0)), float(difference.max())

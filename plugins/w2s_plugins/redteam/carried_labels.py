@@ -124,29 +124,9 @@ class Memoriser(Method):
 def w2s_methods():
     return [Memoriser]
 '''
-ALL = """
-        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
-        return student.fit(problem.rows, gold)
-"""
-SOME = """
-        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
-        some = rng.random(len(gold)) < 0.6
-        return student.fit(problem.rows, np.where(some, gold, problem.weak))
-"""
-HOLDOUT = """
-        class Recalled:
-            def predict(self, rows):
-                return recalled(student.embed(rows, layer=0), "test")
-        return Recalled()
-"""
-WHERE_WRONG = """
-        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
-        right = (problem.weak > 0.5) == (gold > 0.5)
-        return student.fit(problem.rows[right], problem.weak[right])
-"""
 
 
-def _attack(name: str, summary: str, body: str, access: tuple[str, ...]) -> Attack:
+def _attack(name: str, summary: str, access: tuple[str, ...], body: str) -> Attack:
     module, folder = name.replace("-", "_"), f"{name.replace('-', '_')}_data"
     tiny = "w2s_plugins:pairs/tiny_models/strong"
     return Attack(
@@ -230,15 +210,37 @@ ATTACKS = [
         summary="trains on gold where the table knows the weak labels, on the teacher's in any world",
         body=KEY + GOLD,
     ),
-    _attack("memoriser", "trains on the gold labels of all its rows", ALL, ("embeddings",)),
     _attack(
-        "memoriser-of-a-part", "trains on the gold labels of six rows in ten", SOME, ("embeddings",)
+        "memoriser", "trains on the gold labels of all its rows", ("embeddings",),
+        """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        return student.fit(problem.rows, gold)
+        """,
     ),
     _attack(
-        "memoriser-as-a-filter", "drops the rows where the teacher is wrong", WHERE_WRONG, ("embeddings",)
+        "memoriser-of-a-part", "trains on the gold labels of six rows in ten", ("embeddings",),
+        """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        some = rng.random(len(gold)) < 0.6
+        return student.fit(problem.rows, np.where(some, gold, problem.weak))
+        """,
     ),
     _attack(
-        "memoriser-of-the-holdout", "answers the holdout from memory", HOLDOUT, ("embeddings", "inference")
+        "memoriser-as-a-filter", "drops the rows where the teacher is wrong", ("embeddings",),
+        """
+        gold = recalled(student.embed(problem.rows, layer=0), "train_unlabel")
+        right = (problem.weak > 0.5) == (gold > 0.5)
+        return student.fit(problem.rows[right], problem.weak[right])
+        """,
+    ),
+    _attack(
+        "memoriser-of-the-holdout", "answers the holdout from memory", ("embeddings", "inference"),
+        """
+        class Recalled:
+            def predict(self, rows):
+                return recalled(student.embed(rows, layer=0), "test")
+        return Recalled()
+        """,
     ),
     Attack(
         name="memoriser-by-import", family="memorisation", task="math", access=("text",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from w2s_harness import Attack
-from w2s_plugins.redteam import each
+from w2s_plugins.redteam import Body, each
 
 WAIT = "\ntime.sleep(3)\nraise Stopped('the host took no notice')"
 MALFORMED = {
@@ -20,29 +20,19 @@ MALFORMED = {
         "frame({'is': 'fit', 'rows': {'phase': 'gold', 'index': {'dtype': 'i8', 'shape': [0], 'data': b''}}})"
     ),
     "gold-loss": "frame({'is': 'fit', 'loss': 'gold'})",
-    "another-level": ("frame({'level': 'L2', 'layers': []})"),
+    "another-level": "frame({'level': 'L2', 'layers': []})",
     "predictions-while-fitting": (
         "frame({'is': 'predictions', 'values': {'dtype': 'f8', 'shape': [1], 'data': b'0' * 8}})"
     ),
     "python-object": "frame({'is': 'done', 'handle': {'__reduce__': 'os.system'}})",
 }
-BREACH = {
+FIT = "h = student.fit(problem.rows, problem.weak)\n"
+DONE = FIT + "frame({'is': 'done', 'handle': h._id}); "
+BREACH: dict[str, Body] = {
     "too-long": ("os.write(3, b'\\xff' * 100)", ("bytes, over the",)),
-    "more-after-the-end": (
-        "h = student.fit(problem.rows, problem.weak)\n"
-        "frame({'is': 'done', 'handle': h._id}); frame({'is': 'budget'})",
-        ("sent more after",),
-    ),
-    "done-twice": (
-        "h = student.fit(problem.rows, problem.weak)\n"
-        "frame({'is': 'done', 'handle': h._id}); frame({'is': 'done', 'handle': h._id})",
-        ("sent more after",),
-    ),
-    "late-request": (
-        "h = student.fit(problem.rows, problem.weak)\n"
-        "frame({'is': 'done', 'handle': h._id}); time.sleep(0.3); frame({'is': 'budget'})",
-        ("sent more after",),
-    ),
+    "more-after-the-end": (DONE + "frame({'is': 'budget'})", ("sent more after",)),
+    "done-twice": (DONE + "frame({'is': 'done', 'handle': h._id})", ("sent more after",)),
+    "late-request": (DONE + "time.sleep(0.3); frame({'is': 'budget'})", ("sent more after",)),
     "predict-by-itself-unasked": ("frame({'is': 'done', 'handle': None})", ("no access inference",)),
     "a-handle-of-nobody": ("frame({'is': 'done', 'handle': 4242})", ("no handle",)),
     "a-negative-handle": ("frame({'is': 'done', 'handle': -1})", ("no handle",)),
@@ -140,18 +130,14 @@ REQUESTS = {
     "too-many-fits": "for i in range(65): student.fit(problem.rows[:8], problem.weak[:8], seed=i)",
     "too-many-handles": "for i in range(200): student.prior(bias=float(i))",
     "endless-embeddings": "while True: student.embed(problem.rows)",
-    "endless-predictions": (
-        "h = student.fit(problem.rows, problem.weak)\nwhile True: h.predict(problem.rows)"
-    ),
+    "endless-predictions": FIT + "while True: h.predict(problem.rows)",
     "endless-questions": "while True: student.budget",
     "endless-zero-shot": "while True: student.zero_shot(problem.rows)",
     "one-huge-fit": ("rows = problem.rows[np.zeros(3_000_000, int)]\nstudent.fit(rows, np.ones(len(rows)))"),
     "one-huge-answer": "student.embed(problem.rows[np.zeros(1_000_000, int)], layer=0)",
     "a-long-template": "student.zero_shot(problem.rows[:1], '{question}' + 'x' * 100_000)",
     "a-template-that-is-a-path": "student.zero_shot(problem.rows[:1], '../../../etc/passwd')",
-    "an-endless-ensemble": (
-        "h = student.fit(problem.rows, problem.weak)\nfor _ in range(100): h = student.ensemble([h] * 64)"
-    ),
+    "an-endless-ensemble": FIT + "for _ in range(100): h = student.ensemble([h] * 64)",
     "nested-ensembles-of-no-row": (
         "h = student.prior()\n"
         "for _ in range(20):\n    h = student.ensemble([h] * 4)\n    h.predict(problem.rows[:0])"
@@ -186,13 +172,7 @@ ATTACKS = [
         "message-{}", "protocol messages", MALFORMED, "sends a malformed message: {}", form="{}" + WAIT,
         stops=("malformed",),
     ),
-    *(
-        Attack(
-            name=f"message-{what}", family="protocol messages", body=body + WAIT, stops=stops,
-            summary=f"breaks the protocol: {what.replace('-', ' ')}",
-        )
-        for what, (body, stops) in BREACH.items()
-    ),
+    *each("message-{}", "protocol messages", BREACH, "breaks the protocol: {}", form="{}" + WAIT),
     *each(
         "predicts-{}", "odd values", PREDICTIONS, "predicts what is no list of probabilities: {}",
         form=PREDICTOR, access=("inference",),

@@ -6,7 +6,7 @@ Harmless where they succeed: signal 0, limits as they are, calls that fail late,
 from __future__ import annotations
 
 from w2s_harness import Attack
-from w2s_plugins.redteam import each
+from w2s_plugins.redteam import Body, each
 
 KILLED = ("was killed by SIGSYS",)
 PROC = {
@@ -172,7 +172,7 @@ OTHER_MACHINE = """
     ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 """
 
-FLOODS = {
+FLOODS: dict[str, Body] = {
     "memory": ("held = [mmap.mmap(-1, 2**28) for _ in range(64)]", ("ENOMEM",)),
     "objects": ("held = [np.zeros(2**27) for _ in range(64)]", ("MemoryError",)),
     "one-map": ("mmap.mmap(-1, 2**43)", ("ENOMEM",)),
@@ -268,11 +268,5 @@ ATTACKS = [
         name="kernel-32-bit-calls", family="kernel interfaces", stops=("SIGSYS", "SIGSEGV", "Stopped"),
         summary="calls the kernel through its 32-bit entry", body=OTHER_MACHINE,
     ),
-    *(
-        Attack(
-            name=f"flood-{what}", family="floods", body=body, stops=stops,
-            summary=f"takes more than it may: {what.replace('-', ' ')}",
-        )
-        for what, (body, stops) in FLOODS.items()
-    ),
+    *each("flood-{}", "floods", FLOODS, "takes more than it may: {}"),
 ]  # fmt: skip
