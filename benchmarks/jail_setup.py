@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Order
 
 KINDS = {"off": Order(mode="off"), "L1": Order(namespaces=False), "best": Order(mode="best")}

@@ -26,7 +26,7 @@ from w2s_harness.jail.levels import MAX_REPORT, Report, report
 from w2s_harness.run.cell.worker.conversation import converse
 from w2s_harness.students import control
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 FROM_WORKER = (
     wire.Request

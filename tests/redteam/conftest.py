@@ -9,7 +9,7 @@ import pytest
 
 from w2s_harness import Attack
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.levels import Level
 from w2s_harness.jail.policy import Order
 from w2s_studies.redteam import suite

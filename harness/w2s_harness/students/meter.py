@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from w2s_harness.contract.errors import BudgetError
@@ -124,13 +125,14 @@ class Account:
         fits = 2**31 if self._limits is None else max(0, self._limits.fits - self._spent.fits)
         return fits, max(0.0, self._most - self._spent.flops)
 
-    def clock(self) -> _ServiceClock:
-        """A context that adds its wall-clock time to the meter."""
-        return _ServiceClock(self)
-
-    def add_seconds(self, seconds: float) -> None:
-        """Add wall-clock time."""
-        self._spent.seconds += seconds
+    @contextlib.contextmanager
+    def clock(self) -> Iterator[None]:
+        """Add the wall-clock time of the block to the meter."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent.seconds += time.perf_counter() - start
 
     def total(self) -> Meter:
         """What was charged so far."""
@@ -140,14 +142,3 @@ class Account:
             flops=spent.flops, seconds=spent.seconds, solvers=tuple(sorted(spent.solvers)),
             trained=tuple(spent.trained),
         )  # fmt: skip
-
-
-class _ServiceClock:
-    def __init__(self, account: Account) -> None:
-        self._account, self._start = account, 0.0
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._account.add_seconds(time.perf_counter() - self._start)

@@ -10,7 +10,7 @@ from worker_cells import Service, start
 
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Order
 from w2s_harness.run.cell.worker.conversation import Outcome, converse
 

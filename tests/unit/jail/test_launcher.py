@@ -20,7 +20,7 @@ from worker_cells import Service, method, start
 from w2s_harness.contract.errors import WorkerError
 from w2s_harness.jail.host import scratch
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Folders, Order
 from w2s_harness.run.cell.worker.conversation import Finished, converse
 
@@ -135,7 +135,7 @@ def test_a_zygote_that_cannot_start_says_why():
 HOST = """
 import os, sys, threading
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Folders, Order
 
 def hold():
@@ -183,9 +183,8 @@ def test_the_scratch_of_a_living_host_is_not_swept(tmp_path):
 def test_worker_path_names_folders_of_packages_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    path = worker_path([tmp_path / "extra"])
-    assert str(tmp_path) not in path and "" not in path
-    assert path[-1] == str(tmp_path / "extra") and len(set(path)) == len(path)
+    path = worker_path()
+    assert str(tmp_path) not in path and "" not in path and len(set(path)) == len(path)
 
 
 def test_an_order_of_any_size_reaches_the_zygote(zygote, tmp_path):
@@ -207,7 +206,7 @@ def test_an_order_that_utf8_cannot_hold_fails_its_own_worker(zygote):
 
 def test_an_order_that_is_none_fails_its_own_worker(zygote, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("w2s_harness.jail.orders.sealed", lambda order: os.memfd_create("nothing"))
+        patch.setattr("w2s_harness.jail.host.launcher.sealed", lambda order: os.memfd_create("nothing"))
         with pytest.raises(WorkerError, match="no worker could be started"):
             zygote.spawn()
     before = zygote.pid

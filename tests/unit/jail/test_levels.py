@@ -17,7 +17,7 @@ SPAWN = """
 import json, sys
 from w2s_harness.contract.errors import HarnessError
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Order
 with Zygote(worker_path()) as zygote:
     try:

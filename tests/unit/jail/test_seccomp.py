@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from w2s_harness.jail.kernel import seccomp
-from w2s_harness.jail.kernel.syscall_table import ABSENT, ALLOWED, AUDIT_ARCH, FATAL, NUMBERS
+from w2s_harness.jail.kernel.seccomp import ABSENT, ALLOWED, AUDIT_ARCH, FATAL, NUMBERS
 
 PID = 4711
 EPERM, ENOSYS = (seccomp.FAIL | number for number in (errno.EPERM, errno.ENOSYS))

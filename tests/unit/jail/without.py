@@ -12,7 +12,7 @@ import struct
 import sys
 
 from w2s_harness.jail.kernel.kernel import prctl
-from w2s_harness.jail.kernel.syscall_table import AUDIT_ARCH, NUMBERS
+from w2s_harness.jail.kernel.seccomp import AUDIT_ARCH, NUMBERS
 
 NAME = os.uname().machine
 UNSHARE = {"x86_64": 272, "aarch64": 97}[NAME]

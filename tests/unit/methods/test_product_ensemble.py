@@ -10,7 +10,7 @@ from richer_student import targets
 from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.contract.worker.student import Student
 from w2s_harness.contract.worker.wire import messages as wire
-from w2s_harness.students.probe.targets import Loss, check_options, detached_target
+from w2s_harness.students.probe.objective import Loss, check_options, detached_target
 from w2s_plugins.methods import ensemble, product
 
 WEAK = [0.1, 0.8, 0.6, 0.3]

@@ -15,7 +15,7 @@ from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
 from w2s_harness.students.lm.readout import extract
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 from .asking import handle, ints, refused, values
 

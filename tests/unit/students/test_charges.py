@@ -14,10 +14,10 @@ from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
 from w2s_harness.students.lm.text import encode, texts
 from w2s_harness.students.lm.zero_shot import Template, margins, render
-from w2s_harness.students.session import embedding
+from w2s_harness.students.session import reading
 from w2s_harness.students.session.prompts import PER_TOKEN, Prompts
 from w2s_harness.students.session.serving import MAX_READINGS, CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 from .asking import handle, ints, refused, values
 
@@ -115,7 +115,7 @@ FLOODS = {
 @pytest.mark.parametrize("what", FLOODS)
 def test_prompts_over_what_a_context_can_hold_are_refused_before_one_is_built(open_cell, what, monkeypatch):
     cell = open_cell()
-    for name in ("zero_shot.render", "zero_shot.encode", "generate.encode"):
+    for name in ("zero_shot.render", "zero_shot.encode"):
         monkeypatch.setattr(f"w2s_harness.students.lm.{name}", lambda *_: pytest.fail("a prompt was built"))
     tracemalloc.start()
     refused(cell.serve(FLOODS[what]), f"over the {PER_TOKEN * CONTEXT} for a context of {CONTEXT} tokens")
@@ -217,7 +217,7 @@ def test_notes_are_written_once_for_a_repeated_row_and_stand_for_each(open_cell)
 
 
 def test_an_embedding_too_large_to_send_is_refused_before_it_is_read(open_cell, monkeypatch):
-    monkeypatch.setattr(embedding, "MAX_REPLY", 100)
+    monkeypatch.setattr(reading, "MAX_REPLY", 100)
     cell = open_cell()
     for request in (wire.Embed(rows()), wire.Embed(rows(), layer=1), wire.Embed(rows(), answer=1)):
         charged, reply = spent(cell, request)

@@ -12,12 +12,10 @@ from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.contract.types import Model
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.students.lm.chat import chat_of
-from w2s_harness.students.lm.generate import generate
 from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import extract
-from w2s_harness.students.lm.text import encode
-from w2s_harness.students.lm.zero_shot import Template, margins
+from w2s_harness.students.lm.text import chat_of, encode
+from w2s_harness.students.lm.zero_shot import Template, generate, margins
 
 PLAIN = "{{ bos_token }}{% for m in messages %}now {{ m.content }} left{% endfor %} answer is"
 
@@ -105,4 +103,4 @@ def test_a_date_is_the_same_tomorrow(folder):
         "{{ date_string if date_string is defined else strftime_now('%S%f') }} {{ messages[0].content }}"
     )
     tokenizer = opened(folder(template)).tokenizer
-    assert chat_of(tokenizer, "x").before == "26 Jul 2024 "
+    assert chat_of(tokenizer, "x").shown.startswith("26 Jul 2024 {question}")

@@ -15,11 +15,11 @@ from w2s_harness.students import control
 from w2s_harness.students.lm.finetune import Trainer, _batches
 from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import extract
+from w2s_harness.students.probe.objective import Loss
 from w2s_harness.students.probe.probe import cross_entropy
-from w2s_harness.students.probe.targets import Loss
 from w2s_harness.students.service.baseline import fit_predict
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 FULL = control.FinetuneSettings(epochs=4, lr=3e-3, head_lr=3e-2, batch=8)
 LORA = control.FinetuneSettings(adapter="lora", rank=4, epochs=4, lr=1e-2, head_lr=3e-2, batch=8)
@@ -164,7 +164,7 @@ def test_a_cell_is_served_by_fine_tuning(build, preference_rows, settings):
     assert isinstance(refused, wire.Refused) and "frozen features" in refused.reason
     meter = cell.close()
     assert meter.fits == 2 and meter.solvers == ("finetune",)
-    train, holdout = (int(s._extracted().tokens.sum()) for s in cell._rungs[0].splits.values())
+    train, holdout = (s.tokens(np.arange(len(s))) for s in cell._rungs[0].splits.values())
     per = 6 if settings.adapter == "full" else 4
     parameters = cell._rungs[0].shape.parameters
     assert meter.flops == parameters * (2 * (2 + per) * train + 2 * 2 * holdout)

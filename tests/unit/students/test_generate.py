@@ -13,11 +13,10 @@ from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.contract.types import Model
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
-from w2s_harness.students.lm.generate import generate
 from w2s_harness.students.lm.loading import load
-from w2s_harness.students.lm.zero_shot import Template, margins, render
+from w2s_harness.students.lm.zero_shot import Template, generate, margins, render
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 from .asking import ints, refused, values
 

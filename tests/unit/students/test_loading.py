@@ -16,7 +16,7 @@ from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.kinds import VERIFY
 from w2s_harness.contract.types import Model
 from w2s_harness.students.checkpoints import folder as folder_checks
-from w2s_harness.students.checkpoints import shapes
+from w2s_harness.students.checkpoints import weights
 from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import extract
 
@@ -27,7 +27,7 @@ WEIGHTS = "model.safetensors"
 def when(request, monkeypatch):
     """What is told from outside of well-known architectures is told of all others when they are loaded."""
     if request.param == "when loaded":
-        monkeypatch.setattr(shapes, "ALIKE", ())
+        monkeypatch.setattr(weights, "ALIKE", ())
         monkeypatch.setattr(folder_checks, "_LOOKED_THROUGH", -1)
 
 

@@ -18,7 +18,7 @@ from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import extract
 from w2s_harness.students.lm.zero_shot import parse_templates
 from w2s_harness.students.service.baseline import fit_predict
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 from w2s_plugins.pairs import qwen, smollm2
 
 

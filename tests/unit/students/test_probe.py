@@ -6,16 +6,16 @@ import pytest
 from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.kinds import PREFERENCE, VERIFY
 from w2s_harness.students.probe.choosing import C_GRID, MOST_EPOCHS, choose_c, choose_path, folds
+from w2s_harness.students.probe.objective import Loss, balance_threshold, detached_target
 from w2s_harness.students.probe.probe import (
+    Path,
     Probe,
     cross_entropy,
     fit_exact,
-    fit_path,
     rebased,
     sigmoid,
     standardiser,
 )
-from w2s_harness.students.probe.targets import Loss, balance_threshold, detached_target
 
 
 def draw(n=300, d=12, seed=0):
@@ -35,6 +35,12 @@ def gradient(probe, x, y, c, v=None):
     z = (np.asarray(x, float) - probe.mean) / probe.scale
     r = v * (sigmoid(probe.logits(x)) - y) / len(y)
     return r @ z + probe.weights / (c * len(y)), r.sum()
+
+
+def fit_path(x, y, kind, *, epochs, **how):
+    path = Path(x, y, kind, **how)
+    path.run(epochs, epochs)
+    return path.probe(), cross_entropy(y, path.margins())
 
 
 @pytest.mark.parametrize("c", [1e-3, 0.1, 1.0])

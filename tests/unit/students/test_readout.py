@@ -8,13 +8,13 @@ from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.kinds import PREFERENCE, VERIFY
 from w2s_harness.contract.types import Model
 from w2s_harness.contract.worker.wire.row_text import TextRow
+from w2s_harness.students import shelf
 from w2s_harness.students.checkpoints.places import locate
 from w2s_harness.students.control import SplitRef
 from w2s_harness.students.lm import readout
 from w2s_harness.students.lm.loading import load
 from w2s_harness.students.lm.readout import LIKELIHOODS, STATISTICS, extract, layer_means
 from w2s_harness.students.lm.text import encode, texts
-from w2s_harness.students.shelf import shelf, splits
 
 
 def by_hand(loaded, row):
@@ -106,9 +106,10 @@ def test_layers_of_a_split_are_read_in_one_pass_and_kept(loaded, verify_rows, mo
     monkeypatch.setattr(shelf, "STATES_BYTES", room)
     monkeypatch.setattr(readout, "layer_means", lambda *a: (passes.append(a[3]), layer_means(*a))[1])
     monkeypatch.setattr(shelf.Shelf, "model", lambda self, settings: loaded)
-    reads = shelf.Reads(shelf.Shelf(), loaded.settings)
+    kept = shelf.Shelf()
     for order in ([3, 1], [0, 2]):
-        split = splits.Split(SplitRef(rows=tuple(verify_rows)), np.array(order), VERIFY, reads)
+        rows = SplitRef(rows=tuple(verify_rows))
+        split = shelf.Split(rows, np.array(order), VERIFY, kept, loaded.settings)
         got = [split.layer_means(np.array([1]), layer, None) for layer in (1, 2, -1)]
         assert got[1].tobytes() == got[2].tobytes() != got[0].tobytes()
         whole = layer_means(loaded, verify_rows, VERIFY, range(3))

@@ -25,7 +25,7 @@ from w2s_harness.students.service.bounds import held_bytes, memory_share
 from w2s_harness.students.service.client import ServiceClient
 from w2s_harness.students.service.service import Service
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 D = 5
 

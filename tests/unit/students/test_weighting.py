@@ -9,11 +9,10 @@ import pytest
 from w2s_harness.contract.kinds import kind_of
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
-from w2s_harness.students.probe.probe import fit_exact, fit_path
-from w2s_harness.students.probe.targets import Loss
-from w2s_harness.students.probe.weighting import merged, normalised
+from w2s_harness.students.probe.objective import Loss, merged, normalised
+from w2s_harness.students.probe.probe import Path, fit_exact
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 N = 30
 SMALL = control.FinetuneSettings(epochs=2, lr=3e-3, head_lr=3e-2, batch=8)
@@ -170,7 +169,9 @@ def test_a_trace_is_of_the_rows_as_they_were_given(opened, mode, kind):
     swap = np.array([0, 0, 0, 1]) if kind == "preference" else None
     reply = cell.serve(fit(at, y, np.array([1.0, 0.0, 1.0, 1.0]), swap, epochs=1.0, trace=True))
     first, last = wire.unpack(reply.trace)
-    z = cell._kept(reply.handle).handle.logits(cell._rows(fit(at, y, swap=swap).rows), cell._account)
+    z = cell._kept(reply.handle).handle.logits(
+        cell._rows(fit(at, y, swap=swap).rows, cell._rungs[0]), cell._account
+    )
     # the row of weight 0 was never met: its loss is the finished student's, twice
     assert first[1] == last[1] == pytest.approx(np.logaddexp(0, z[1]) - 0.3 * z[1], rel=1e-4)
     # two copies with targets 1 and 0: their losses differ by the log-odds at that moment
@@ -209,10 +210,12 @@ def test_the_solvers_normalise_by_themselves(kind):
         subset = fit_exact(x[some], y[some], kind_of(kind), c=0.1, weight=5 * weight[some], loss=loss)
         assert masked.weights == pytest.approx(subset.weights, abs=1e-6)
         paths = [
-            fit_path(x, y, kind_of(kind), c=0.1, epochs=3, lr=0.1, seed=0, weight=v, loss=loss)
+            Path(x, y, kind_of(kind), c=0.1, lr=0.1, seed=0, weight=v, loss=loss)
             for v in (None, np.full(40, 100.0))
         ]
-        assert paths[0][0].weights.tobytes() == paths[1][0].weights.tobytes()
+        for path in paths:
+            path.run(3, 3)
+        assert paths[0].probe().weights.tobytes() == paths[1].probe().weights.tobytes()
 
 
 def test_weights_have_the_mean_one_over_positive_rows():

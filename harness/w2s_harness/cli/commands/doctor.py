@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from w2s_harness.jail.host.capabilities import Machine
+    from w2s_harness.jail.host.jail import Machine
 
 _MEANING = {
     "L0": "no jail: rows are unverified, third-party methods are refused (exit 4)",
@@ -22,7 +22,7 @@ _MEANING = {
 @click.option("--policy", is_flag=True, help="Also print what every worker may read, write and use.")
 def command(as_json: bool, policy: bool) -> int:
     """Lock a worker down as far as this machine allows, and print each layer with yes, no and why."""
-    from w2s_harness.jail.host.capabilities import probe
+    from w2s_harness.jail.host.jail import probe
     from w2s_harness.jail.host.readable import base
     from w2s_harness.jail.policy import Order, printed
 

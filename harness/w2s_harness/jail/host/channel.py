@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import threading
 import time
@@ -40,8 +41,7 @@ class Channel:
             f"the method took more than {clock_s:g} s of its own time. "
             "Make it faster, or raise --cell-timeout."
         )
-        self._worker = worker
-        self._sock = worker.sock
+        self._worker, self._sock = worker, worker.sock
         self._sock.setblocking(False)
         self._left_s = clock_s
         self._last = time.monotonic()
@@ -72,7 +72,11 @@ class Channel:
         while True:
             body = self._take()
             if body is not None:
-                message: T = self._decode(body, kind)
+                try:
+                    message: T = frames.decode(body, kind)
+                except WorkerError as bad:
+                    # The decoder quotes what it was sent.
+                    raise WorkerError(f"the worker sent {visible(str(bad), limit=300)}") from None
                 return message
             if not self._read():
                 raise self._gone()
@@ -81,21 +85,9 @@ class Channel:
         """Wait until the worker hangs up, at most `patience_s`. Raises `WorkerError` if it speaks instead."""
         self._left_s = min(self._left_s, patience_s)
         self._last = time.monotonic()
-        if self._buffer:
-            raise WorkerError("the worker sent more after its last message")
-        try:
-            if self._read():
+        with contextlib.suppress(_OutOfTime):
+            if self._buffer or self._read():
                 raise WorkerError("the worker sent more after its last message")
-        except _OutOfTime:
-            return
-
-    def _decode(self, body: bytes, kind: type[T] | Any) -> T:
-        try:
-            message: T = frames.decode(body, kind)
-        except WorkerError as bad:
-            # The decoder quotes what it was sent.
-            raise WorkerError(f"the worker sent {visible(str(bad), limit=300)}") from None
-        return message
 
     def _take(self) -> bytes | None:
         """The first whole frame of what has arrived."""

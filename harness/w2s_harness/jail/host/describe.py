@@ -13,7 +13,6 @@ from w2s_harness.contract.worker.wire.messages import (
     Describe,
     Described,
     MethodInfo,
-    Parameter,
     Raised,
     Source,
 )
@@ -23,9 +22,8 @@ from w2s_harness.jail.policy import Order
 from w2s_harness.jail.showing import raised, visible
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_MAX_METHODS = 64
-_MAX_PARAMETERS = 64
-_LONGEST_NAME = 64
+_MOST = 64
+"""Methods of a module, parameters of a method, characters of a name."""
 
 
 def describe(
@@ -50,8 +48,8 @@ def describe(
         answer: Described | Raised = channel.receive(Described | Raised)
     if isinstance(answer, Raised):
         raise PluginError(f"{shown}: {raised(answer)}")
-    if len(answer.methods) > _MAX_METHODS:
-        raise PluginError(f"{shown} offers {len(answer.methods)} methods; at most {_MAX_METHODS} are allowed")
+    if len(answer.methods) > _MOST:
+        raise PluginError(f"{shown} offers {len(answer.methods)} methods; at most {_MOST} are allowed")
     return tuple(_checked(shown, info) for info in answer.methods)
 
 
@@ -62,13 +60,18 @@ def _checked(shown: str, info: MethodInfo) -> MethodInfo:
             f"{shown}: '{visible(info.name, limit=80)}' is no name for a method. "
             "Use small letters, digits, '-', '_' and '.', at most 64."
         )
-    if len(info.parameters) > _MAX_PARAMETERS:
+    if len(info.parameters) > _MOST:
         raise PluginError(
-            f"{shown}: {info.name} has {len(info.parameters)} parameters; at most {_MAX_PARAMETERS} are "
-            "allowed"
+            f"{shown}: {info.name} has {len(info.parameters)} parameters; at most {_MOST} are allowed"
         )
+    where = f"{shown}: {info.name}"
     for parameter in info.parameters:
-        _check_parameter(f"{shown}: {info.name}", parameter)
+        # The worker has checked this too, but what says so may be the method.
+        if not parameter.name.isidentifier() or len(parameter.name) > _MOST:
+            raise PluginError(f"{where}: '{visible(parameter.name, limit=80)}' is no name for a parameter")
+        why = parameters.problem(parameter.type, parameter.default)
+        if why:
+            raise PluginError(f"{where}: the default of '{parameter.name}' {why}")
     return msgspec.structs.replace(
         info,
         summary=visible(info.summary, limit=200),
@@ -76,12 +79,3 @@ def _checked(shown: str, info: MethodInfo) -> MethodInfo:
         authors=tuple(visible(a, limit=100) for a in info.authors[:50]),
         access=tuple(visible(a, limit=40) for a in info.access[:20]),
     )
-
-
-def _check_parameter(where: str, parameter: Parameter) -> None:
-    """The worker has checked this too, but what says so may be the method."""
-    if not parameter.name.isidentifier() or len(parameter.name) > _LONGEST_NAME:
-        raise PluginError(f"{where}: '{visible(parameter.name, limit=80)}' is no name for a parameter")
-    why = parameters.problem(parameter.type, parameter.default)
-    if why:
-        raise PluginError(f"{where}: the default of '{parameter.name}' {why}")

@@ -1,14 +1,18 @@
-"""How the workers of one run are locked down: the host's choice, one order per method."""
+"""How the workers of one run are locked down, the host's choice, one order per method."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
+from w2s_harness.contract.errors import WorkerError
 from w2s_harness.contract.plan import MethodSource
 from w2s_harness.jail.host import readable
-from w2s_harness.jail.levels import Level
+from w2s_harness.jail.host.launcher import Zygote
+from w2s_harness.jail.levels import LAYERS, Layer, Level
 from w2s_harness.jail.policy import Folders, Mode, Order, ProcessLimits
 
 Choice = Literal["auto", "require", "best", "off"]
@@ -49,11 +53,9 @@ class Jail:
     def order(self, source: MethodSource) -> Order:
         """How the worker of a method is locked down."""
         key = (source.reads, source.folders)
-        folders = self._folders.get(key)
-        if folders is None:
-            folders = readable.of_method(source.reads, source.folders, self._closed)
-            self._folders[key] = folders
-        return Order(mode=self.mode(source), folders=folders, limits=self._limits)
+        if key not in self._folders:
+            self._folders[key] = readable.of_method(*key, self._closed)
+        return Order(mode=self.mode(source), folders=self._folders[key], limits=self._limits)
 
     def accepts(self, asked: str, level: Level) -> bool:
         """Whether a cell that was worked off before, at `level` under the mode `asked`, still counts."""
@@ -61,3 +63,28 @@ class Jail:
         if mode == "require":
             return level != "L0"
         return mode == "off" or asked != "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The layers that a worker of this user on this machine has."""
+
+    system: str
+    user: str
+    level: Level
+    layers: tuple[Layer, ...]
+
+
+def probe() -> Machine:
+    """Start a worker, lock it down as `best` does, read its report, end it."""
+    uname = os.uname()
+    system = f"{uname.sysname} {uname.release} {uname.machine}"
+    user = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+    why = "needs Linux"
+    if sys.platform == "linux":
+        try:
+            with Zygote(readable.worker_path()) as zygote, zygote.spawn(Order(mode="best")) as worker:
+                return Machine(system, user, worker.report.level, worker.report.layers)
+        except WorkerError as bad:
+            why = str(bad)
+    return Machine(system, user, "L0", tuple(Layer(name, False, why) for name in LAYERS))

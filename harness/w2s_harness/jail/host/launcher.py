@@ -13,18 +13,16 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 import msgspec
 
 from w2s_harness.contract.errors import WorkerError
 from w2s_harness.contract.worker.wire import frames
-from w2s_harness.jail import orders
 from w2s_harness.jail.host import readable, scratch
 from w2s_harness.jail.host.watchdog import Watchdog
 from w2s_harness.jail.levels import MAX_REPORT, IsolationError, Report, refusal
-from w2s_harness.jail.policy import Folders, Order, ProcessLimits
+from w2s_harness.jail.policy import PACKET, Folders, Order, sealed
 from w2s_harness.jail.showing import visible
 
 START_TIMEOUT_S = 60.0
@@ -59,7 +57,7 @@ class Worker:
         self.order = order
         self.sock = sock
         """The host's end; the worker speaks the framed protocol on the other."""
-        self.scratch = Path(order.scratch)
+        self.limits, self.scratch = order.limits, Path(order.scratch)
         self.report: Report
         """What it gave up, said before a byte of a method was sent to it."""
         self.output_fd = output
@@ -69,15 +67,14 @@ class Worker:
         self._output = bytearray()
         self._ended: str | None = None
         self._overrun: str | None = None
-        self._watchdog: Watchdog | None = None
+        self.watchdog: Watchdog | None = None
+        """Looks at it until it is closed."""
         self._closing = threading.Lock()
 
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def read_report(self) -> None:
@@ -109,18 +106,17 @@ class Worker:
 
     def how_it_ended(self, timeout_s: float = END_TIMEOUT_S) -> str:
         """`was killed by SIGSEGV`, `ended with exit status 1`, ...; waits for it at most `timeout_s`."""
-        ended = self._wait(timeout_s)
-        return self._overrun or ended
-
-    @property
-    def limits(self) -> ProcessLimits:
-        """What it may use."""
-        return self.order.limits
-
-    def watched_by(self, watchdog: Watchdog) -> None:
-        """Have `watchdog` look at it until it is closed."""
-        self._watchdog = watchdog
-        watchdog.watch(self)
+        if self._ended is None:
+            self._leash.settimeout(timeout_s)
+            try:
+                status = self._leash.recv(4)
+            except TimeoutError:
+                return self._overrun or "closed its connection"
+            except OSError:
+                status = b""
+            code = int.from_bytes(status, "little", signed=True)
+            self._ended = _ending(code) if status else "died with its zygote"
+        return self._overrun or self._ended
 
     def end(self, why: str) -> None:
         """Kill it for `why`, which completes the sentence 'the worker ...'; for the watchdog's thread."""
@@ -129,20 +125,6 @@ class Worker:
         with self._closing, contextlib.suppress(OSError):
             if self._pidfd >= 0:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-
-    def _wait(self, timeout_s: float) -> str:
-        if self._ended is None:
-            self._leash.settimeout(timeout_s)
-            try:
-                status = self._leash.recv(4)
-            except TimeoutError:
-                return "closed its connection"
-            except OSError:
-                status = b""
-            self._ended = (
-                _ending(int.from_bytes(status, "little", signed=True)) if status else "died with its zygote"
-            )
-        return self._ended
 
     def kill(self) -> None:
         """End the worker and every process that it started; returns when they are gone."""
@@ -154,8 +136,8 @@ class Worker:
         """Kill the worker, close what leads to it and remove its scratch folder."""
         if self._pidfd < 0:
             return
-        if self._watchdog is not None:
-            self._watchdog.forget(self)
+        if self.watchdog is not None:
+            self.watchdog.forget(self)
         self.kill()
         with contextlib.suppress(OSError):
             self.drain()
@@ -199,9 +181,7 @@ class Zygote:
         self._process = _Process(self._sys_path, self._base)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, bad: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._watchdog.stop()
         if self._process is not None:
             self._process.close()
@@ -221,20 +201,20 @@ class Zygote:
         A zygote that has died is started again, once per call. Raises `WorkerError` where none can be had,
         `IsolationError` where `order` requires more than this machine gives.
         """
-        if self._scratch is None:
-            raise WorkerError("the zygote is not running: use it as a context manager")
         with self._guard:
-            if not self._running().is_alive():
-                self._running().close()
-                self._process = _Process(self._sys_path, self._base)
             process = self._running()
+            if not process.is_alive():
+                process.close()
+                process = self._process = _Process(self._sys_path, self._base)
             process.wait_ready()
+        assert self._scratch is not None
         worker = _spawn(process, msgspec.structs.replace(order or Order(), scratch=str(self._scratch.new())))
         worker.read_report()
         if worker.order.mode == "require" and worker.report.level == "L0":
             worker.close()
             raise IsolationError(refusal(worker.report))
-        worker.watched_by(self._watchdog)
+        worker.watchdog = self._watchdog
+        worker.watchdog.watch(worker)
         return worker
 
     def _running(self) -> _Process:
@@ -251,7 +231,7 @@ class _Process:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         # The death signal is tied to the thread that starts the child, not to the process.
         tied = threading.current_thread() is threading.main_thread()
-        told = orders.sealed(base)
+        told = sealed(base)
         arguments = [json.dumps(sys_path), str(theirs.fileno()), str(int(tied)), str(told)]
         with theirs, os.fdopen(told, "rb"):
             self._popen = subprocess.Popen(
@@ -275,17 +255,13 @@ class _Process:
         if self._is_ready:
             return
         self.control.settimeout(START_TIMEOUT_S)
-        try:
+        with contextlib.suppress(OSError):
             self._is_ready = bool(self.control.recv(16))
-        except OSError:
-            self._is_ready = False
         if not self._is_ready:
-            raise WorkerError(f"the worker's parent process did not start: {self.last_words()}")
-
-    def last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read(MAX_OUTPUT).decode("utf-8", "replace").strip().splitlines()
-        return visible(lines[-1]) if lines else "it said nothing"
+            self._errors.seek(0)
+            lines = self._errors.read(MAX_OUTPUT).decode("utf-8", "replace").strip().splitlines()
+            words = visible(lines[-1]) if lines else "it said nothing"
+            raise WorkerError(f"the worker's parent process did not start: {words}")
 
     def close(self) -> None:
         self.control.close()
@@ -298,11 +274,8 @@ class _Process:
 
 
 def _spawn(process: _Process, order: Order) -> Worker:
-    told = orders.sealed(order)
-    try:
-        return _asked(process, order, told)
-    finally:
-        os.close(told)
+    with os.fdopen(sealed(order), "rb") as told:
+        return _asked(process, order, told.fileno())
 
 
 def _asked(process: _Process, order: Order, told: int) -> Worker:
@@ -311,21 +284,20 @@ def _asked(process: _Process, order: Order, told: int) -> Worker:
     output, their_output = os.pipe()
     os.set_blocking(output, False)
     try:
-        with their_sock, their_leash:
-            fds = [their_sock.fileno(), their_leash.fileno(), their_output, told]
-            socket.send_fds(process.control, [orders.PACKET], fds)
-        os.close(their_output)
-        their_output = -1
+        try:
+            with their_sock, their_leash:
+                fds = [their_sock.fileno(), their_leash.fileno(), their_output, told]
+                socket.send_fds(process.control, [PACKET], fds)
+        finally:
+            os.close(their_output)
         leash.settimeout(SPAWN_TIMEOUT_S)
         answer, pidfds, _, _ = socket.recv_fds(leash, 4, 1)
         if len(answer) != 4 or len(pidfds) != 1:
             raise ConnectionResetError("the zygote closed the connection")
     except OSError as bad:
-        for end in (sock, leash):
-            end.close()
-        for fd in (output, their_output):
-            if fd >= 0:
-                os.close(fd)
+        sock.close()
+        leash.close()
+        os.close(output)
         scratch.remove(Path(order.scratch))
         raise WorkerError(f"no worker could be started: {bad}") from bad
     os.set_inheritable(pidfds[0], False)

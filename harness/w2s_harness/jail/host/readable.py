@@ -1,4 +1,4 @@
-"""What workers may read: worked out by the host from where things are installed.
+"""What workers may read and import: worked out by the host from where things are installed.
 
 Everything is closed but what is named here, so task packages, their data and the pairs' weights are too.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from w2s_harness.jail.host.paths import worker_path
 from w2s_harness.jail.policy import Folders
 
 LIBRARIES = ("numpy", "scipy", "msgspec", "pluggy")
 """Installed packages that every method may use."""
+PACKAGES = ("w2s_harness", "w2s_plugins", "numpy", "msgspec", "pluggy", "scipy")
+"""What methods may import beside the standard library; missing ones are left out."""
 HARNESS = (
     "__init__.py",
     "contract/__init__.py",
@@ -57,6 +59,19 @@ def base() -> Folders:
         shown=_existing(shown),
         hidden=_existing(closed),
     )
+
+
+def worker_path() -> tuple[str, ...]:
+    """A worker's `sys.path`, without `.pth` files or working directory: each folder once, in this order.
+
+    The standard library's, and those that hold `PACKAGES`.
+    """
+    paths = sysconfig.get_paths()
+    roots = [paths["stdlib"], paths["platstdlib"]]
+    # lib-dynload has no name of its own in sysconfig; it is wherever this interpreter found it.
+    inside = [p for p in sys.path if any(Path(p).parent == Path(r) and "packages" not in p for r in roots)]
+    holding = [str(Path(folder).parent) for name in PACKAGES for folder in _package(name)[::2]]
+    return tuple(dict.fromkeys(str(Path(f)) for f in (*roots, *inside, *holding)))
 
 
 def of_method(paths: Iterable[str], names: Iterable[str], closed: Iterable[str] = ()) -> Folders:

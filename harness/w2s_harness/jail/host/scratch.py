@@ -41,12 +41,8 @@ class Scratch:
 def sweep(root: Path | None = None) -> None:
     """Remove the folders of hosts that have died."""
     for path in (Path(tempfile.gettempdir()) if root is None else root).glob(f"{PREFIX}*"):
-        if (
-            not path.is_symlink()
-            and path.is_dir()
-            and path.stat().st_uid == os.getuid()
-            and _is_free(path / _LOCK)
-        ):
+        is_ours = not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.getuid()
+        if is_ours and _is_free(path / _LOCK):
             remove(path)
 
 
@@ -93,14 +89,11 @@ def _emptied(folder: Path) -> list[str]:
 
 def _is_free(lock: Path) -> bool:
     """Whether no living host holds the lock."""
-    try:
+    with contextlib.suppress(OSError):
         fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        finally:
+            os.close(fd)
+    return False

@@ -25,10 +25,7 @@ class Watched(Protocol):
 
     pid: int
     scratch: Path
-
-    @property
-    def limits(self) -> ProcessLimits:
-        """What it may use."""
+    limits: ProcessLimits
 
     def end(self, why: str) -> None:
         """Kill it; `why` completes the sentence 'the worker ...'."""
@@ -115,8 +112,8 @@ def nameless(pid: int, scratch: Path) -> int:
         # "address perms offset device inode path (deleted)"; a private one takes memory, not disk
         if line.endswith(b" (deleted)") and b"s" in parts[1] and parts[5].startswith(inside):
             start, _, end = parts[0].partition(b"-")
-            held.setdefault(int(parts[4]), 0)
-            held[int(parts[4])] = max(held[int(parts[4])], int(end, 16) - int(start, 16))
+            inode, size = int(parts[4]), int(end, 16) - int(start, 16)
+            held[inode] = max(held.get(inode, 0), size)
     return sum(held.values())
 
 
@@ -127,30 +124,25 @@ class _ScratchUsage:
         self._limits = limits
         self._bytes, self._files = used, 0
 
-    def of(self, folder: Path) -> str | None:
-        """What is too much, or None."""
+    def of(self, folder: Path | str, parent: int | None = None, depth: int = MAX_DEPTH) -> str | None:
+        """What is too much, or None; a folder that is gone holds nothing."""
         try:
-            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         except OSError:
             return None
-        return self._open(fd, MAX_DEPTH) or self._room()
-
-    def _room(self) -> str | None:
-        if self._bytes > self._limits.scratch_bytes:
-            return f"wrote over the {self._limits.scratch_bytes // _MIB} MiB that its scratch folder may hold"
-        return None
-
-    def _open(self, fd: int, depth: int) -> str | None:
         try:
-            with os.scandir(fd) as entries:
+            with contextlib.suppress(OSError), os.scandir(fd) as entries:
                 for entry in entries:
                     why = self._entry(fd, entry.name, depth)
                     if why is not None:
                         return why
-        except OSError:
-            return None
         finally:
             os.close(fd)
+        return self._room()
+
+    def _room(self) -> str | None:
+        if self._bytes > self._limits.scratch_bytes:
+            return f"wrote over the {self._limits.scratch_bytes // _MIB} MiB that its scratch folder may hold"
         return None
 
     def _entry(self, parent: int, name: str, depth: int) -> str | None:
@@ -160,17 +152,13 @@ class _ScratchUsage:
             return None
         self._files += 1
         self._bytes += 512 * status.st_blocks
-        limits = self._limits
-        if self._room() is not None:
-            return self._room()
-        if self._files > limits.scratch_files:
-            return f"made over the {limits.scratch_files} files that its scratch folder may hold"
+        why = self._room()
+        if why is not None:
+            return why
+        if self._files > self._limits.scratch_files:
+            return f"made over the {self._limits.scratch_files} files that its scratch folder may hold"
         if not stat.S_ISDIR(status.st_mode):
             return None
         if depth == 0:
             return f"made folders inside one another deeper than the {MAX_DEPTH} allowed"
-        try:
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        except OSError:
-            return None
-        return self._open(fd, depth - 1)
+        return self.of(name, parent, depth - 1)

@@ -95,13 +95,14 @@ def build(classes: Mapping[str, type[Method]], name: str, values: Mapping[str, A
 
 def described(name: str, cls: type[Method]) -> MethodInfo:
     """What a method class says of itself. Raises `ContractError` where a field is no parameter."""
-    access = (cls.access,) if isinstance(cls.access, str) else tuple(cls.access)
+    # A dataclass without a docstring is given its own signature as one.
+    text = cls.__doc__ or ""
     authors = (cls.authors,) if isinstance(cls.authors, str) else tuple(cls.authors)
     return MethodInfo(
         name=name,
-        summary=_summary(cls),
+        summary="" if text.startswith(f"{cls.__name__}(") else text.strip().partition("\n")[0],
         parameters=_parameters(name, cls),
-        access=access,
+        access=(cls.access,) if isinstance(cls.access, str) else tuple(cls.access),
         track=cls.track,
         by_steps=cls.by_steps,
         authors=authors,
@@ -137,12 +138,6 @@ def _name(item: Any, taken: Mapping[str, type[Method]]) -> str:
     if name in taken:
         raise ContractError(f"two classes are called '{name}': {taken[name].__name__} and {item.__name__}")
     return name
-
-
-def _summary(cls: type[Method]) -> str:
-    # A dataclass without a docstring is given its own signature as one.
-    text = cls.__doc__ or ""
-    return "" if text.startswith(f"{cls.__name__}(") else text.strip().partition("\n")[0]
 
 
 def _parameters(name: str, cls: type[Method]) -> tuple[Parameter, ...]:

@@ -31,7 +31,7 @@ from w2s_harness.contract.worker.student import Handle, Student
 from w2s_harness.contract.worker.wire import frames
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.jail.inside import imports, lockdown, method_classes
+from w2s_harness.jail.inside import lockdown, method_classes
 from w2s_harness.jail.inside.method_classes import ContractError
 from w2s_harness.jail.inside.noticing import AuditListener
 from w2s_harness.jail.kernel.kernel import prctl
@@ -65,7 +65,7 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
     report = lockdown.lock_down(order, base)
     # Only now: the zygote, and whatever it imports, never looks into a method's folders.
     sys.path += [folder for folder in order.folders.names if folder not in sys.path]
-    imports.guard_imports(base.read)
+    lockdown.guard_imports(base.read)
     sock = socket.socket(fileno=SOCKET)
     frames.send(sock, report)
     if order.mode == "require" and report.level == "L0":

@@ -16,18 +16,17 @@ import socket
 import struct
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from w2s_harness.contract.worker.wire import messages
-from w2s_harness.jail import orders
 from w2s_harness.jail.inside import worker
 from w2s_harness.jail.inside.lockdown import count_threads
-from w2s_harness.jail.kernel import seccomp
-from w2s_harness.jail.kernel.kernel import LockdownError, prctl
+from w2s_harness.jail.kernel.kernel import prctl
 from w2s_harness.jail.levels import Report
-from w2s_harness.jail.policy import Folders, Order
+from w2s_harness.jail.policy import PACKET, Folders, Order, opened
 
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -59,9 +58,7 @@ def main(control_fd: int, dies_with_host: bool, base_fd: int) -> None:
     # Built once here, what the decoder knows of the message types is there in every worker.
     msgspec.msgpack.Decoder(messages.ToWorker)
     msgspec.msgpack.encode(Report("L0", ()))
-    with contextlib.suppress(LockdownError):
-        seccomp.fixed(seccomp.machine())
-    loop = _Loop(control, orders.opened(base_fd, Folders))
+    loop = _Loop(control, opened(base_fd, Folders))
     os.close(base_fd)
     gc.freeze()
     control.send(READY)
@@ -75,19 +72,18 @@ def _host(control: socket.socket) -> int:
     return pid
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Child:
-    def __init__(self, pid: int, pidfd: int, leash: socket.socket) -> None:
-        self.pid = pid
-        self.pidfd = pidfd
-        self.leash = leash
+    pid: int
+    pidfd: int
+    leash: socket.socket
 
 
 class _Loop:
     """Waits for orders, leashes and the end of children."""
 
     def __init__(self, control: socket.socket, base: Folders) -> None:
-        self.control = control
-        self.base = base
+        self.control, self.base = control, base
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.by_leash: dict[int, _Child] = {}
@@ -106,14 +102,14 @@ class _Loop:
 
     def _order(self) -> bool:
         try:
-            body, fds, _, _ = socket.recv_fds(self.control, len(orders.PACKET), _DESCRIPTORS)
+            body, fds, _, _ = socket.recv_fds(self.control, len(PACKET), _DESCRIPTORS)
         except ConnectionResetError:
             return False
         if not body or len(fds) != _DESCRIPTORS:
             return False
         *ends, told = fds
         try:
-            order: Order = orders.opened(told, Order)
+            order: Order = opened(told, Order)
         except (ValueError, msgspec.DecodeError, OSError, MemoryError):
             # The host finds its worker's leash closed; the next order may be better.
             for fd in ends:

@@ -14,16 +14,22 @@ class LockdownError(RuntimeError):
     """A step of the lock-down was refused; the message names the call and the kernel's reason."""
 
 
-def call(name: str, *arguments: Argument) -> int:
-    """Call the libc function `name`; return its result. Raises `LockdownError` where that is negative."""
-    done: int = getattr(_libc(), name)(*map(_typed, arguments))
-    return _checked(name, done)
+def call(name: str, *arguments: Argument, shown: str = "") -> int:
+    """Call the libc function `name`; return its result.
+
+    Raises `LockdownError`, of `shown` or the name, where that is negative.
+    """
+    # An int would be passed as a C int; these calls take longs.
+    typed = (ctypes.c_long(a) if isinstance(a, int) else a for a in arguments)
+    done: int = getattr(_libc(), name)(*typed)
+    if done < 0:
+        raise LockdownError(f"{shown or name}: {os.strerror(ctypes.get_errno())}")
+    return done
 
 
 def system_call(name: str, number: int, *arguments: Argument) -> int:
     """Make the system call `number`, called `name` in errors. Raises `LockdownError` where it fails."""
-    done: int = _libc().syscall(ctypes.c_long(number), *map(_typed, arguments))
-    return _checked(name, done)
+    return call("syscall", number, *arguments, shown=name)
 
 
 def prctl(option: int, value: int, more: Argument = 0) -> None:
@@ -34,14 +40,3 @@ def prctl(option: int, value: int, more: Argument = 0) -> None:
 @functools.cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
-
-
-def _typed(argument: Argument) -> object:
-    # An int would be passed as a C int; these calls take longs.
-    return ctypes.c_long(argument) if isinstance(argument, int) else argument
-
-
-def _checked(name: str, done: int) -> int:
-    if done < 0:
-        raise LockdownError(f"{name}: {os.strerror(ctypes.get_errno())}")
-    return done

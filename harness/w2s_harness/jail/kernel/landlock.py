@@ -35,26 +35,21 @@ SCRATCH = READ | WRITE_FILE | TRUNCATE | MAKE_REG | MAKE_DIR | REMOVE_FILE | REM
 DEVICE = READ_FILE | WRITE_FILE
 
 
-def abi() -> int:
-    """The kernel's Landlock version. Raises `LockdownError` where it has none or it is switched off."""
-    try:
-        return system_call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
-    except LockdownError as bad:
-        raise LockdownError(
-            f"{bad}: no Landlock in this kernel (Linux 5.13), or not switched on (lsm=landlock,...)"
-        ) from bad
-
-
 def restrict(rules: Iterable[tuple[str, int]]) -> int:
     """Let this process reach only what `rules` grant: (path, rights). Returns the ABI that was used.
 
     A rule on a folder holds for all that is in it. A path that is not there, or that this user cannot reach,
-    is left out. All other files,
-    TCP, and signals and abstract sockets across the border are closed, as far as the ABI knows them.
-    Needs `no_new_privs`. Raises `LockdownError`.
+    is left out. All other files, TCP, and signals and abstract sockets across the border are closed, as far
+    as the ABI knows them. Needs `no_new_privs`. Raises `LockdownError`, also where there is no Landlock.
     """
-    version = abi()
-    known = _known(version)
+    try:
+        version = system_call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
+    except LockdownError as bad:
+        raise LockdownError(
+            f"{bad}: no Landlock in this kernel (Linux 5.13), or not switched on (lsm=landlock,...)"
+        ) from bad
+    # all file rights up to this ABI: what is not known cannot be refused either
+    known = 2 * max(right for since, right in _BY_ABI.items() if since <= version) - 1
     attributes = struct.pack("=QQQ", known, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = system_call("landlock_create_ruleset", _CREATE, attributes, size, 0)
@@ -65,11 +60,6 @@ def restrict(rules: Iterable[tuple[str, int]]) -> int:
     finally:
         os.close(ruleset)
     return version
-
-
-def _known(version: int) -> int:
-    """All file rights up to an ABI: what is not known cannot be refused either."""
-    return 2 * max(right for since, right in _BY_ABI.items() if since <= version) - 1
 
 
 def _add(ruleset: int, path: str, rights: int) -> None:

@@ -40,7 +40,7 @@ from w2s_harness.scoring.comparisons.starred import Point, Starred
 from w2s_harness.scoring.points import Outcomes
 from w2s_harness.students import control
 from w2s_harness.students.probe.choosing import C_GRID, EPOCH_GRID, HALF_DECADES
-from w2s_harness.students.probe.targets import logit
+from w2s_harness.students.probe.objective import logit
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

@@ -1,6 +1,6 @@
 """What can be told of a model's folder without torch: in a fraction of a second, before anything is prepared.
 
-Whatever passes here is still looked at when it is loaded (`loading`, `weights`).
+Whatever passes here is still looked at when it is loaded (`loading`, `weights.check_keys`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 
 from w2s_harness.contract.errors import DataError, ModelError
 from w2s_harness.data.disk import open_regular
-from w2s_harness.students.checkpoints import shapes
-from w2s_harness.students.checkpoints.wrappers import PREFIXES, without
+from w2s_harness.students.checkpoints import weights
 
 TOKENIZERS = (
     "tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model",
@@ -56,18 +55,19 @@ def check(folder: Path, source: str) -> None:
     safetensors, a missing or damaged shard, layers that lack tensors, no tokenizer, or one with more ids
     than the model has embeddings.
     """
-    config = _config(folder, source)
-    if (folder / "adapter_config.json").is_file():
-        base = (
-            _read(folder / "adapter_config.json", source).get("base_model_name_or_path") or "its base model"
-        )
+    file, adapter = folder / "config.json", folder / "adapter_config.json"
+    if not file.is_file() and not adapter.is_file():
+        raise ModelError(f"'{source}' is no model: the folder holds no config.json")
+    config = _read(file, source) if file.is_file() else {}
+    if adapter.is_file():
+        base = _read(adapter, source).get("base_model_name_or_path") or "its base model"
         raise ModelError(
             f"'{source}' holds an adapter of {base} (adapter_config.json), no whole model; merge it first: "
             "PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(new_folder)"
         )
     _check_kind(config, source)
     names = tensors(folder, source)
-    shapes.check(config, {without(name, PREFIXES.values()): t.shape for name, t in names.items()}, source)
+    weights.check(config, {weights.without(name): t.shape for name, t in names.items()}, source)
     _check_tokenizer(folder, config, source)
     if sum(tensor.stop - tensor.start for tensor in names.values()) <= _LOOKED_THROUGH:
         _check_numbers(names, source)
@@ -101,12 +101,6 @@ def tensors(folder: Path, source: str) -> dict[str, Tensor]:
     return found
 
 
-def _config(folder: Path, source: str) -> dict[str, Any]:
-    if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
-        raise ModelError(f"'{source}' is no model: the folder holds no config.json")
-    return _read(folder / "config.json", source) if (folder / "config.json").is_file() else {}
-
-
 def _read(file: Path, source: str) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
@@ -125,15 +119,16 @@ def _check_kind(config: dict[str, Any], source: str) -> None:
         raise ModelError(
             f"'{source}' is an encoder-decoder ({names[0]}); name a causal language model or an encoder"
         )
-    if "auto_map" in config and not _is_known(str(model_type)):
+    if _is_known(str(model_type)):
+        return
+    if "auto_map" in config:
         raise ModelError(
             f"'{source}' needs code of its own repository (model_type '{model_type}'); none of it runs here"
         )
-    if not _is_known(str(model_type)):
-        raise ModelError(
-            f"'{source}': the installed transformers knows no model_type '{model_type}'; upgrade it, or name "
-            "another model"
-        )
+    raise ModelError(
+        f"'{source}': the installed transformers knows no model_type '{model_type}'; upgrade it, or name "
+        "another model"
+    )
 
 
 def _is_known(model_type: str) -> bool:
@@ -172,25 +167,20 @@ def _header(file: Path, source: str) -> dict[str, Tensor]:
                 raise ValueError("it is cut off")
             stream.seek(8)
             told = json.loads(stream.read(length))
-        return _told(file, told, 8 + length, size)
+        found = {}
+        for name, facts in told.items():
+            if name != "__metadata__":
+                start, stop = (8 + length + at for at in facts["data_offsets"])
+                if stop > size:
+                    raise ValueError("it is cut off")
+                found[name] = Tensor(file, facts["dtype"], tuple(facts["shape"]), start, stop)
+        return found
     except DataError as bad:
         raise ModelError(f"'{source}': {bad}") from bad
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
         raise ModelError(
             f"'{source}': {file.name} cannot be read as safetensors ({bad}); download it again"
         ) from bad
-
-
-def _told(file: Path, told: dict[str, Any], body: int, size: int) -> dict[str, Tensor]:
-    found = {}
-    for name, facts in told.items():
-        if name == "__metadata__":
-            continue
-        start, stop = facts["data_offsets"]
-        if body + stop > size:
-            raise ValueError("it is cut off")
-        found[name] = Tensor(file, facts["dtype"], tuple(facts["shape"]), body + start, body + stop)
-    return found
 
 
 def _check_numbers(names: dict[str, Tensor], source: str) -> None:
@@ -201,14 +191,7 @@ def _check_numbers(names: dict[str, Tensor], source: str) -> None:
         count = (tensor.stop - tensor.start) // np.dtype(kind).itemsize
         values = np.memmap(tensor.file, kind, "r", tensor.start, (count,))
         if bool(((values & ones) == ones).any()):
-            raise ModelError(not_finite(source, name))
-
-
-def not_finite(source: str, name: str, dtype: str | None = None) -> str:
-    """The line of weights that are no numbers; `dtype` where it is that of a conversion."""
-    how = "" if dtype is None else f" as {dtype}; try --dtype float32 or bfloat16"
-    mend = "the file is damaged, or its training diverged" if dtype is None else "or the file is damaged"
-    return f"'{source}': the weights {name} hold NaN or infinite values{how}; {mend}"
+            raise ModelError(weights.not_finite(source, name))
 
 
 def _check_tokenizer(folder: Path, config: dict[str, Any], source: str) -> None:
@@ -220,25 +203,19 @@ def _check_tokenizer(folder: Path, config: dict[str, Any], source: str) -> None:
             "AutoTokenizer.from_pretrained(where_it_came_from).save_pretrained(folder)"
         )
     rows = config.get("vocab_size")
-    _check_room(folder, config, source)
+    file = folder / "tokenizer_config.json"
+    longest = _read(file, source).get("model_max_length") if file.is_file() else None
+    # neither the network nor the tokenizer may bound texts so that none fits
+    for where, limit in (
+        ("max_position_embeddings of config.json", config.get("max_position_embeddings")),
+        ("model_max_length of tokenizer_config.json", longest),
+    ):
+        if isinstance(limit, int) and 0 < limit < SHORTEST:
+            raise ModelError(no_room(source, limit, where))
     if (folder / TOKENIZERS[0]).is_file() and isinstance(rows, int):
         highest = _highest_id(_read(folder / TOKENIZERS[0], source))
         if highest >= rows:
             raise ModelError(too_many_ids(source, highest, rows))
-
-
-def _check_room(folder: Path, config: dict[str, Any], source: str) -> None:
-    """Neither the network nor the tokenizer may bound texts so that none fits."""
-    file = folder / "tokenizer_config.json"
-    told = {
-        "max_position_embeddings of config.json": config.get("max_position_embeddings"),
-        "model_max_length of tokenizer_config.json": (
-            _read(file, source).get("model_max_length") if file.is_file() else None
-        ),
-    }
-    for where, limit in told.items():
-        if isinstance(limit, int) and 0 < limit < SHORTEST:
-            raise ModelError(no_room(source, limit, where))
 
 
 def no_room(source: str, limit: int, where: str) -> str:

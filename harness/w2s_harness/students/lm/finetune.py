@@ -27,9 +27,8 @@ from w2s_harness.students.control import FinetuneSettings
 from w2s_harness.students.lm.loading import Loaded
 from w2s_harness.students.lm.readout import collate, extract, read_batch
 from w2s_harness.students.lm.text import Encoded, batches, encode, texts
+from w2s_harness.students.probe.objective import XENT, Loss, counted, detached_target
 from w2s_harness.students.probe.probe import Floats, sigmoid, standardiser
-from w2s_harness.students.probe.targets import XENT, Loss, detached_target
-from w2s_harness.students.probe.weighting import counted
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +63,10 @@ class Trainer:
     def __init__(self, loaded: Loaded, settings: FinetuneSettings) -> None:
         """Raises `ModelError` for LoRA without peft."""
         self._frozen, self._settings = loaded, settings
-        copied = _with_lora(loaded, settings.rank) if settings.adapter == "lora" else _whole(loaded)
+        if settings.adapter == "lora":
+            copied = _with_lora(loaded, settings.rank)
+        else:
+            copied = copy.deepcopy(loaded.network).float().requires_grad_(True)
         self._work = replace(loaded, network=copied)
         self._trained = {name: p for name, p in copied.named_parameters() if p.requires_grad}
         self._start = _to_cpu(self._trained)
@@ -90,42 +92,33 @@ class Trainer:
         rows never met have the final ones twice. `checkpoint` is shown the student after each whole epoch and
         at the end, with the epochs done. Raises `WorkerError` where the training diverges.
         """
-        keep, v = counted(weight, len(rows))
-        at = np.arange(len(rows))[keep]
-        state, met = self._followed(
-            [rows[i] for i in at], kind, targets[at], v, seed, loss,
-            epochs or self._settings.epochs, lr or self._settings.lr, init, checkpoint,
-        )  # fmt: skip
-        margins = np.full((2, len(rows)), np.nan)
-        margins[:, at] = met
-        return state, self._completed(margins, state, rows, kind)
-
-    def _followed(
-        self, rows: Sequence[TextRow], kind: Kind, targets: Floats, weight: Floats, seed: int, loss: Loss,
-        epochs: float, lr: float, init: TunedState | None,
-        checkpoint: Callable[[float, TunedState], None] | None,
-    ) -> tuple[TunedState, Floats]:  # fmt: skip
-        """The student, and (2, n) log-odds of its rows when they were met, NaN where they never were."""
         import torch
 
-        start = self._begin(rows, kind, seed) if init is None else init
+        epochs, size = epochs or self._settings.epochs, self._settings.batch
+        keep, v = counted(weight, len(rows))
+        at = np.arange(len(rows))[keep]
+        kept, y = [rows[i] for i in at], targets[at]
+        start = self._begin(kept, kind, seed) if init is None else init
         head = [p.to(self._work.device).clone().requires_grad_() for p in (start.weights, start.bias)]
         self._set(start.backbone)
-        data = _ReadRows(self._work, rows, kind)
-        schedule = list(_batches(data.lengths, self._settings.batch, epochs, seed))
-        per_epoch = -(-len(rows) // self._settings.batch)
-        optimizer = self._optimizer(head, lr)
-        met = np.full((2, len(rows)), np.nan)
+        data = _ReadRows(self._work, kept, kind)
+        schedule = list(_batches(data.lengths, size, epochs, seed))
+        rates = (lr or self._settings.lr, self._settings.head_lr)
+        groups = [{"params": p} for p in (list(self._trained.values()), head)]
+        optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        margins = np.full((2, len(rows)), np.nan)
         for step, batch in enumerate(schedule):
             progress = step / len(schedule)
-            self._pace(optimizer, progress)
-            z = self._step(data, batch, targets, weight, start, head, loss, progress, kind)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * (1.0 - progress if self._settings.schedule == "linear" else 1.0)
+            z = self._step(data, batch, y, v, start, head, loss, progress)
             torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
             optimizer.step()
             optimizer.zero_grad()
-            met[0, batch] = np.where(np.isnan(met[0, batch]), z, met[0, batch])
-            met[1, batch] = z
-            done = (step + 1) / per_epoch
+            met = at[batch]
+            margins[0, met] = np.where(np.isnan(margins[0, met]), z, margins[0, met])
+            margins[1, met] = z
+            done = (step + 1) / -(-len(kept) // size)
             if checkpoint is not None and done.is_integer() and step + 1 < len(schedule):
                 checkpoint(done, self._state(start, head))
         state = self._state(start, head)
@@ -133,7 +126,10 @@ class Trainer:
             raise WorkerError("the training diverged; take a smaller lr")
         if checkpoint is not None:
             checkpoint(epochs, state)
-        return state, met
+        unmet = np.flatnonzero(np.isnan(margins[0])).tolist()
+        if unmet:
+            margins[:, unmet] = self.logits(state, [rows[i] for i in unmet], kind)
+        return state, margins
 
     def logits(self, state: TunedState, rows: Sequence[TextRow], kind: Kind) -> Floats:
         """(n,) log-odds of rows under a student."""
@@ -179,23 +175,9 @@ class Trainer:
             for name, parameter in self._trained.items():
                 parameter.copy_(backbone[name])
 
-    def _optimizer(self, head: list[torch.Tensor], lr: float) -> torch.optim.Optimizer:
-        import torch
-
-        groups = [
-            {"params": list(self._trained.values()), "lr": lr, "full": lr},
-            {"params": head, "lr": self._settings.head_lr, "full": self._settings.head_lr},
-        ]
-        return torch.optim.AdamW(groups, weight_decay=0.0)
-
-    def _pace(self, optimizer: torch.optim.Optimizer, progress: float) -> None:
-        share = 1.0 - progress if self._settings.schedule == "linear" else 1.0
-        for group in optimizer.param_groups:
-            group["lr"] = group["full"] * share
-
     def _step(
         self, data: _ReadRows, batch: npt.NDArray[np.int64], targets: Floats, weight: Floats,
-        start: TunedState, head: list[torch.Tensor], loss: Loss, progress: float, kind: Kind,
+        start: TunedState, head: list[torch.Tensor], loss: Loss, progress: float,
     ) -> Floats:  # fmt: skip
         """Add the batch's gradients; returns its (b,) log-odds from before the step."""
         import torch
@@ -212,7 +194,8 @@ class Trainer:
             logits = self._forward(data, batch[part], start, head)
             z[part] = logits.detach().double().cpu().numpy()
             if loss.name != "xent" and part is parts[0]:
-                wanted = detached_target(wanted, sigmoid(z), kind, loss, loss.warmed(progress), weight[batch])
+                share = loss.warmed(progress)
+                wanted = detached_target(wanted, sigmoid(z), data.kind, loss, share, weight[batch])
             aim, v = (torch.from_numpy(a[part]).to(logits) for a in (wanted, weight[batch]))
             each = torch.nn.functional.binary_cross_entropy_with_logits(logits, aim, reduction="none")
             (each * v).sum().div(len(batch)).backward()  # type: ignore[no-untyped-call]
@@ -232,13 +215,6 @@ class Trainer:
         vectors = data.kind.by_row(vectors)
         z = ((vectors.float() - state.mean.to(device)) / state.scale.to(device)) @ head[0]
         return z + head[1] if data.kind.has_bias else z
-
-    def _completed(self, margins: Floats, state: TunedState, rows: Sequence[TextRow], kind: Kind) -> Floats:
-        """The log-odds with those of the finished student for rows that training never met."""
-        unmet = np.flatnonzero(np.isnan(margins[0])).tolist()
-        if unmet:
-            margins[:, unmet] = self.logits(state, [rows[i] for i in unmet], kind)
-        return margins
 
 
 class _ReadRows:
@@ -276,11 +252,6 @@ def _batches(
         for k in random.permutation(len(found))[:left]:
             yield found[k]
         left -= len(found)
-
-
-def _whole(loaded: Loaded) -> Any:
-    network = copy.deepcopy(loaded.network).float()
-    return network.requires_grad_(True)
 
 
 def _with_lora(loaded: Loaded, rank: int) -> Any:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.types import Model
-from w2s_harness.students.checkpoints import folder, weights, wrappers
+from w2s_harness.students.checkpoints import folder, weights
 from w2s_harness.students.checkpoints.places import unpacked
-from w2s_harness.students.lm.chat import Chat, chat_of
-from w2s_harness.students.lm.text import special_ids
+from w2s_harness.students.lm.text import Chat, chat_of, special_ids
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +81,7 @@ def load(settings: Model) -> Loaded:
         notes: tuple[str, ...] = ()
         if not options:
             folder.check(place, settings.source)
-            notes = tuple(wrappers.prefixes(folder.tensors(place, settings.source), settings.source))
+            notes = weights.prefixes(folder.tensors(place, settings.source), settings.source)
         network, tokenizer, info = _read(settings, place, options, notes)
     return _checked(settings, network, tokenizer, info, notes)
 
@@ -111,7 +110,7 @@ def _read(
         if not options:
             where |= {"use_safetensors": True, "ignore_mismatched_sizes": True}
         if stripped:
-            where["key_mapping"] = {wrappers.PREFIXES[prefix]: "" for prefix in stripped}
+            where["key_mapping"] = {weights.PREFIXES[prefix]: "" for prefix in stripped}
         network, info = kind.from_pretrained(
             place, dtype=getattr(torch, settings.dtype), output_loading_info=True, **where
         )
@@ -137,7 +136,6 @@ def _says_causal(config: Any) -> bool:
 def _checked(
     settings: Model, network: Any, tokenizer: Any, info: dict[str, Any], stripped: tuple[str, ...]
 ) -> Loaded:
-
     source = settings.source
     head = network.get_output_embeddings()
     unused = weights.check_keys(network, info, source, is_encoder=head is None)
@@ -149,7 +147,13 @@ def _checked(
     is_causal = head is not None and not looks_ahead
     limit = context(settings.max_tokens, network, tokenizer)
     chat = chat_of(tokenizer, source) if settings.chat_template == "auto" else None
-    _check_room(limit, chat, tokenizer, source)
+    around = sum(map(len, special_ids(tokenizer))) if chat is None else len(chat.lead) + len(chat.tail)
+    if limit - around < folder.SHORTEST:
+        where = (
+            f"--context (max_tokens), the network's positions or the tokenizer's model_max_length ({around} "
+            "are special ones)"
+        )
+        raise ModelError(folder.no_room(source, limit, where))
     if settings.readout == "auto":
         settings = replace(settings, readout="surprise" if is_causal else "mean")
     if settings.readout == "surprise" and not is_causal:
@@ -172,29 +176,16 @@ def _checked(
 
 def context(max_tokens: int, network: Any, tokenizer: Any) -> int:
     """How many tokens a text may have: what is asked for, as far as network and tokenizer go."""
-    limits = [max_tokens, *_positions(network)]
     told = getattr(tokenizer, "model_max_length", None)
-    if isinstance(told, int) and 0 < told <= _LONGEST:
-        limits.append(told)
-    return min(limits)
-
-
-def _check_room(limit: int, chat: Chat | None, tokenizer: Any, source: str) -> None:
-    around = sum(map(len, special_ids(tokenizer))) if chat is None else len(chat.lead) + len(chat.tail)
-    if limit - around < folder.SHORTEST:
-        where = (
-            f"--context (max_tokens), the network's positions or the tokenizer's model_max_length ({around} "
-            "are special ones)"
-        )
-        raise ModelError(folder.no_room(source, limit, where))
+    own = [told] if isinstance(told, int) and 0 < told <= _LONGEST else []
+    return min([max_tokens, *_positions(network), *own])
 
 
 def _positions(network: Any) -> list[int]:
     """The limits that a network's positions have: what its config says, and what its embeddings hold."""
     import torch
 
-    config = network.config.get_text_config()
-    told = getattr(config, "max_position_embeddings", None)
+    told = getattr(network.config.get_text_config(), "max_position_embeddings", None)
     limits = [told] if isinstance(told, int) and told > 0 else []
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.Embedding) and _ABSOLUTE.fullmatch(name.rpartition(".")[2]):

@@ -1,4 +1,9 @@
-"""How a row becomes token ids: the question, a separator, the response."""
+"""How a row becomes token ids: the question, a separator, the response; a chat model's own words around them.
+
+A chat template is rendered once, with a placeholder for the user's message and the header of the answer; what
+stands before and after the placeholder is put around every question, as ids, so that only the question is
+ever cut and the beginning-of-text token comes once, where the template has it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,51 @@ from typing import Any
 from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.kinds import Kind
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.students.lm.chat import Chat
 
 SEPARATOR = "\n"
 """Stands between the question and the response."""
 _PART = 2**24
+_QUESTION = "W2SQUESTION"
+_DATE = "26 Jul 2024"
+"""What templates that tell the date are told, so that the same run gives the same numbers tomorrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What a chat template puts around a question."""
+
+    shown: str
+    """The template around `{question}`."""
+    lead: tuple[int, ...]
+    """Ids before the question, the beginning-of-text token among them where the template has one."""
+    tail: tuple[int, ...]
+    """Ids after it, up to where the answer begins."""
+
+
+def chat_of(tokenizer: Any, source: str) -> Chat | None:
+    """The chat template of a tokenizer, or None where it has none.
+
+    Raises `ModelError` for a template that cannot be rendered or does not repeat what the user says.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    message = [{"role": "user", "content": _QUESTION}]
+    try:
+        text = tokenizer.apply_chat_template(
+            message, tokenize=False, add_generation_prompt=True, date_string=_DATE
+        )
+    except Exception as bad:
+        why = " ".join(f"{type(bad).__name__}: {bad}".split())[:200]
+        raise ModelError(f"'{source}': its chat template fails ({why}); try --chat-template none") from bad
+    if text.count(_QUESTION) != 1:
+        raise ModelError(
+            f"'{source}': its chat template does not repeat the question once; try --chat-template none"
+        )
+    lead, tail = (
+        tuple(tokenizer(part, add_special_tokens=False)["input_ids"]) if part else ()
+        for part in text.split(_QUESTION)
+    )
+    return Chat(text.replace(_QUESTION, "{question}"), lead, tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +118,13 @@ def encode(
         # The end of a chat template's message takes the separator's place.
         questions = _ids(tokenizer, [q if chat is None else q.removesuffix(SEPARATOR) for q, _ in part])
         responses = _ids(tokenizer, [response for _, response in part])
-        out += [_join(lead, q, tail, r, trail, room) for q, r in zip(questions, responses, strict=True)]
+        for question, response in zip(questions, responses, strict=True):
+            kept = response[max(0, len(response) - room + 1) :]
+            before = question[max(0, len(question) + len(kept) - room) :]
+            start = len(lead) + len(before) + len(tail)
+            is_cut = len(question) + len(response) > room
+            ids = (*lead, *before, *tail, *kept, *trail)
+            out.append(Encoded(ids, start, start + len(kept), is_cut))
     return out
 
 
@@ -95,21 +146,6 @@ def _ids(tokenizer: Any, strings: list[str]) -> list[list[int]]:
     encoded = tokenizer(distinct, add_special_tokens=False, verbose=False)["input_ids"]
     ids = dict(zip(distinct, encoded, strict=True))
     return [ids[string] for string in strings]
-
-
-def _join(
-    lead: tuple[int, ...],
-    question: list[int],
-    tail: tuple[int, ...],
-    response: list[int],
-    trail: tuple[int, ...],
-    room: int,
-) -> Encoded:
-    kept = response[max(0, len(response) - room + 1) :]
-    before = question[max(0, len(question) + len(kept) - room) :]
-    start = len(lead) + len(before) + len(tail)
-    is_cut = len(question) + len(response) > room
-    return Encoded((*lead, *before, *tail, *kept, *trail), start, start + len(kept), is_cut)
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

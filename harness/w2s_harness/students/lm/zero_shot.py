@@ -1,9 +1,9 @@
-"""What the frozen student thinks by itself: log-odds margins under a prompt template."""
+"""What the frozen student says by itself: log-odds margins under a template, and notes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from w2s_harness.students.lm.loading import Loaded
     from w2s_harness.students.lm.readout import Batch
+
 
 MAX_TEMPLATE = 2000
 """Characters of a template that a method brings itself."""
@@ -125,7 +126,10 @@ def margins(
     if notes is not None and "{note}" not in template.text:
         raise ModelError("notes need a template with the literal {note}")
     if template.kind == "likelihood":
-        return _likelihood_margins(loaded, template, rows, kind, _right_responses(shots, kind))
+        shown = _right_responses(shots, kind)
+        pairs = [(shown + question, response) for question, response in texts(rows, kind)]
+        encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
+        return kind.by_row(_sums(loaded, encoded, template.column)), _tokens(encoded, len(rows))
     before = "".join(
         render(template, row) + (template.yes if label > 0.5 else template.no) + BETWEEN_SHOTS
         for row, label in shots
@@ -160,14 +164,6 @@ def _right_responses(shots: Sequence[tuple[TextRow, float]], kind: Kind) -> str:
         right = pairs if label > 0.5 else pairs[1:]
         out += "".join(question + response + BETWEEN_SHOTS for question, response in right[:1])
     return out
-
-
-def _likelihood_margins(
-    loaded: Loaded, template: Template, rows: Sequence[TextRow], kind: Kind, before: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    pairs = [(before + question, response) for question, response in texts(rows, kind)]
-    encoded = encode(loaded.tokenizer, pairs, loaded.context, loaded.chat)
-    return kind.by_row(_sums(loaded, encoded, template.column)), _tokens(encoded, len(rows))
 
 
 def _answer_margins(
@@ -217,3 +213,47 @@ def _next_token(loaded: Loaded, encoded: Sequence[Encoded], yes: int, no: int) -
 def _tokens(encoded: Sequence[Encoded], n: int) -> npt.NDArray[np.int64]:
     lengths = np.array([len(e.ids) for e in encoded], np.int64)
     return np.asarray(lengths.reshape(n, -1).sum(1), np.int64)
+
+
+def generate(
+    loaded: Loaded, prompts: Sequence[str], max_tokens: int, charge: Callable[[int], None]
+) -> list[str]:
+    """What the model writes after each prompt, at most `max_tokens` tokens each.
+
+    The likeliest token at every step (of equal ones the first in the vocabulary), until the model ends its
+    text. Each prompt is decoded by itself: in a padded batch the last bits of a score, and so now and then a
+    token, would depend on the company. A prompt too long for the context loses its start. `charge` is told
+    the tokens that are read, prompt and note, before each is. Raises `ModelError` for an encoder and where
+    the context cannot hold the note.
+    """
+    if not loaded.is_causal:
+        raise ModelError(f"'{loaded.settings.source}' is an encoder and writes no text")
+    if loaded.context - max_tokens < 2:
+        raise ModelError(f"notes of {max_tokens} tokens do not fit a context of {loaded.context} tokens")
+    whole = [("", prompt) if loaded.chat is None else (prompt, "") for prompt in prompts]
+    encoded = encode(loaded.tokenizer, whole, loaded.context - max_tokens, loaded.chat)
+    return [_note(loaded, text.ids[: text.stop], max_tokens, charge) for text in encoded]
+
+
+def _note(loaded: Loaded, ids: Sequence[int], max_tokens: int, charge: Callable[[int], None]) -> str:
+    import torch
+
+    named = (loaded.tokenizer.eos_token_id, getattr(loaded.network.config, "eos_token_id", None))
+    ends = {end for told in named for end in (told if isinstance(told, list | tuple) else [told])}
+    written: list[int] = []
+    unread = torch.tensor([list(ids)], device=loaded.device)
+    cache: Any = None
+    with torch.inference_mode():
+        while len(written) < max_tokens:
+            charge(unread.shape[1])
+            kept = {} if cache is None else {"past_key_values": cache}
+            out = loaded.network(input_ids=unread, use_cache=True, **kept)
+            token = int(out.logits[0, -1].argmax())
+            if token in ends:
+                break
+            written.append(token)
+            # A network whose memory has another name (RWKV, Mamba) reads everything again.
+            cache = getattr(out, "past_key_values", None)
+            again = [token] if cache is not None else [*ids, *written]
+            unread = torch.tensor([again], device=loaded.device)
+    return str(loaded.tokenizer.decode(written, skip_special_tokens=True))

@@ -10,7 +10,7 @@ Teacher and ceiling are chosen against their own gold labels, by the least loss:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,28 +72,28 @@ def choose_c(
     fold = folds(groups)
 
     def loss(c: float) -> Floats:
-        def held_out(train: npt.NDArray[np.bool_]) -> Floats:
+        """(K,) summed losses of the held-out rows of each fold."""
+        sums = []
+        for train in (fold != k for k in range(int(fold.max()) + 1)):
             probe = fit_exact(features[train], targets[train], kind, c=c)
-            return cross_entropy(targets[~train], probe.logits(features[~train]))
-
-        return _by_fold(fold, held_out)
+            sums.append(cross_entropy(targets[~train], probe.logits(features[~train])).sum())
+        return np.array(sums)
 
     tried = {float(c): loss(float(c)) for c in (grid or C_GRID)}
-    while not grid and (more := _beyond(tried, fold, rule)):
+    while True:
+        values = sorted(tried)
+        table = np.stack([tried[c] for c in values])
+        more = [] if grid else _beyond(values, table, fold, rule)
+        if not more:
+            return _chosen([{"c": c} for c in values], table, fold, rule)
         tried |= {c: loss(c) for c in more}
-    values = sorted(tried)
-    table = np.stack([tried[c] for c in values])
-    return _chosen([{"c": c} for c in values], table, fold, rule)
 
 
-def _beyond(tried: dict[float, Floats], fold: npt.NDArray[np.int64], rule: Rule) -> list[float]:
+def _beyond(values: list[float], table: Floats, fold: npt.NDArray[np.int64], rule: Rule) -> list[float]:
     """The next half decade on each side whose edge is the least or the chosen one."""
-    values = sorted(tried)
-    table = np.stack([tried[c] for c in values])
     at = {int(np.argmin(_mean(table, fold))), _place(table, fold, rule)}
-    known = [HALF_DECADES.index(c) for c in values]
-    wanted = [known[0] - 1] if 0 in at else []
-    wanted += [known[-1] + 1] if len(values) - 1 in at else []
+    wanted = [HALF_DECADES.index(values[0]) - 1] if 0 in at else []
+    wanted += [HALF_DECADES.index(values[-1]) + 1] if len(values) - 1 in at else []
     return [HALF_DECADES[k] for k in wanted if 0 <= k < len(HALF_DECADES)]
 
 
@@ -138,11 +138,6 @@ def choose_path(
             break
         follow(min(MOST_EPOCHS, 2 * last))
     return _chosen([{"epochs": e, "lr": lr} for lr, e in points], table, fold, rule)
-
-
-def _by_fold(fold: npt.NDArray[np.int64], held_out: Callable[[npt.NDArray[np.bool_]], Floats]) -> Floats:
-    """(K,) summed losses of the held-out rows of each fold."""
-    return np.array([held_out(fold != k).sum() for k in range(int(fold.max()) + 1)])
 
 
 def _mean(table: Floats, fold: npt.NDArray[np.int64]) -> Floats:

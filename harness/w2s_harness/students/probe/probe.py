@@ -3,7 +3,7 @@
 Minimises mean_i v_i CE(y_i, sigmoid(z_i)) + |w|^2 / (2 C n) with z = w . (x - mean) / scale + b, soft
 targets y and row weights v (the objective of scikit-learn's LogisticRegression, divided by C n). The n rows
 are those of positive weight, v has the mean 1 over them, and mean and scale come from them: a constant
-weight is no weight, and a row of weight 0 is no row (`weighting`). A preference's score must change its sign
+weight is no weight, and a row of weight 0 is no row (`objective`). A preference's score must change its sign
 under a swap: no bias, no mean, and the scale is the root mean square.
 """
 
@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from w2s_harness.contract.errors import BudgetError
 from w2s_harness.contract.kinds import Kind
-from w2s_harness.students.probe.targets import XENT, Loss, detached_target
-from w2s_harness.students.probe.weighting import counted
+from w2s_harness.students.probe.objective import XENT, Loss, counted, detached_target
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,18 +46,17 @@ class Probe:
     def logits(self, features: npt.NDArray[np.floating]) -> Floats:
         """(m,) log-odds of (m, d) features."""
         weights = self.weights / self.scale
-        out: Floats = np.asarray(features, np.float64) @ weights + (self.bias - float(self.mean @ weights))
-        return out
+        z = np.asarray(features, np.float64) @ weights + (self.bias - float(self.mean @ weights))
+        return np.asarray(z, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
+class SolvedProbe(Probe):
     """A probe at its optimum, and what it took."""
 
-    probe: Probe
-    solves: int
+    solves: int = 0
     """Optimisations: 1, and one more a round of a loss other than `xent`."""
-    steps: int
+    steps: int = 0
     """Evaluations of the objective and its gradient, over all solves."""
 
 
@@ -70,30 +68,14 @@ def fit_exact(
     c: float,
     weight: Floats | None = None,
     loss: Loss = XENT,
-) -> Probe:
-    """Fit to the optimum by L-BFGS.
+    most: int = MOST_EVALUATIONS,
+) -> SolvedProbe:
+    """Fit to the optimum by L-BFGS, by at most about `most` evaluations of the objective over all solves.
 
     `features` (n, d), `targets` (n,) in [0, 1], `weight` (n,) >= 0 and not all zero, of which only the
     proportions matter. A loss other than `xent` is fitted in rounds: once on the targets, then `ROUNDS` times
     on the detached target of the round before; with a warm-up its coefficient grows to its full value over
-    the first three.
-    """
-    return solve_exact(features, targets, kind, c=c, weight=weight, loss=loss).probe
-
-
-def solve_exact(
-    features: npt.NDArray[np.floating],
-    targets: Floats,
-    kind: Kind,
-    *,
-    c: float,
-    weight: Floats | None = None,
-    loss: Loss = XENT,
-    most: int = MOST_EVALUATIONS,
-) -> Solved:
-    """`fit_exact`, with what it took; at most about `most` evaluations of the objective over all solves.
-
-    Raises `BudgetError` where these do not suffice.
+    the first three. Raises `BudgetError` where `most` do not suffice.
     """
     keep, v = counted(weight, len(features))
     features, y = np.asarray(features)[keep], np.asarray(targets, np.float64)[keep]
@@ -107,49 +89,25 @@ def solve_exact(
         aim = detached_target(y, own, kind, loss, share, v)
         theta, more = _optimum(x, aim, v, kind, c, theta, most - steps)
         steps += more
-    return Solved(replace(probe, weights=theta[:-1], bias=float(theta[-1])), 1 + rounds, steps)
+    return SolvedProbe(probe.mean, probe.scale, theta[:-1], float(theta[-1]), 1 + rounds, steps)
 
 
 def sigmoid(z: Floats) -> Floats:
     """Elementwise 1 / (1 + exp(-z)), without overflow."""
-    out: Floats = np.exp(-np.logaddexp(0.0, -z))
-    return out
+    return np.asarray(np.exp(-np.logaddexp(0.0, -z)), np.float64)
 
 
 def cross_entropy(targets: Floats, z: Floats) -> Floats:
     """Elementwise cross-entropy in nats of soft targets against log-odds z."""
-    out: Floats = np.logaddexp(0.0, z) - targets * z
-    return out
-
-
-def fit_path(
-    features: npt.NDArray[np.floating],
-    targets: Floats,
-    kind: Kind,
-    *,
-    c: float,
-    epochs: float,
-    lr: float,
-    seed: int,
-    weight: Floats | None = None,
-    loss: Loss = XENT,
-    init: Probe | None = None,
-) -> tuple[Probe, Floats]:
-    """Fit by Adam on minibatches; returns the probe and its trace.
-
-    `epochs` may be fractional (steps are rounded up); `init` goes on from a probe, written in the
-    standardisation of these rows: in another one the penalty would be another. `weight` is as in
-    `fit_exact`: rows of weight 0 are in no minibatch. The trace is (2, n): cross-entropy of each row against
-    `targets` when it was first and last met, before the step it took part in; rows never met have the final
-    loss twice.
-    """
-    path = Path(features, targets, kind, c=c, lr=lr, seed=seed, weight=weight, loss=loss, init=init)
-    path.run(epochs, epochs)
-    return path.probe(), path.trace()
+    return np.asarray(np.logaddexp(0.0, z) - targets * z, np.float64)
 
 
 class Path:
-    """One Adam trajectory, which can be followed further and looked at in between."""
+    """One Adam trajectory on minibatches, which can be followed further and looked at in between.
+
+    `init` goes on from a probe, written in the standardisation of these rows: in another one the penalty
+    would be another. `weight` is as in `fit_exact`: rows of weight 0 are in no minibatch.
+    """
 
     def __init__(
         self,
@@ -164,13 +122,13 @@ class Path:
         loss: Loss = XENT,
         init: Probe | None = None,
     ) -> None:
-        self._given, self._told = features, np.asarray(targets, np.float64)
+        self._given = features
         self._keep, self._v = counted(weight, len(features))
         features = np.asarray(features)[self._keep]
         own = standardiser(features, kind)
         self._start = own if init is None else rebased(init, own)
         self._x = np.hstack([_standardised(self._start, features), np.ones((len(features), 1))])
-        self._y = self._told[self._keep]
+        self._y = np.asarray(targets, np.float64)[self._keep]
         n = len(self._y)
         self._kind, self._loss, self._lr = kind, loss, lr
         # a preference has no bias, not even that of a head which a method worked out
@@ -216,14 +174,10 @@ class Path:
         return replace(self._start, weights=self._theta[:-1].copy(), bias=float(self._theta[-1]))
 
     def margins(self) -> Floats:
-        """(2, n) log-odds of each row when it was first and last met; of rows never met the final ones."""
+        """(2, n) log-odds of each row before the steps that first and last met it; if none did, the final."""
         out = np.tile(self.probe().logits(self._given), (2, 1))
         out[:, self._keep] = np.where(np.isnan(self._met), self._x @ self._theta, self._met)
         return out
-
-    def trace(self) -> Floats:
-        """(2, n) first and last loss of each row."""
-        return cross_entropy(self._told, self.margins())
 
 
 def steps_of(n: int, epochs: float, batch: int) -> int:

@@ -23,11 +23,9 @@ from w2s_harness.contract.types import Model
 from w2s_harness.contract.worker.wire.frames import PeerGone, receive, send
 from w2s_harness.contract.worker.wire.messages import pack
 from w2s_harness.students import control
-from w2s_harness.students.service.baseline import fit_predict, tune
-from w2s_harness.students.service.template_margins import read_out
-from w2s_harness.students.service.vanilla_trainings import follow
+from w2s_harness.students.service.baseline import fit_predict, follow, read_out, tune
 from w2s_harness.students.session.serving import CellSession
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import Shelf
 
 _PR_SET_PDEATHSIG = 1
 _MAX_TEXT, _MAX_TRACE = 400, 8000

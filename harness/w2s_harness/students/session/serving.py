@@ -30,13 +30,13 @@ from w2s_harness.students.probe.probe import (
     Path,
     Probe,
     cross_entropy,
+    fit_exact,
     sigmoid,
-    solve_exact,
     steps_of,
 )
 from w2s_harness.students.session import requests
-from w2s_harness.students.session.embedding import Embeddings
-from w2s_harness.students.session.fits import (
+from w2s_harness.students.session.reading import Embeddings, Notebook
+from w2s_harness.students.session.requests import (
     CheckedFit,
     FittedHandle,
     Given,
@@ -45,7 +45,6 @@ from w2s_harness.students.session.fits import (
     steps_asked,
     vanilla_flops,
 )
-from w2s_harness.students.session.notes import Notebook
 from w2s_harness.students.session.trained import (
     EnsembleHandle,
     KeptStudent,
@@ -56,8 +55,7 @@ from w2s_harness.students.session.trained import (
     margins,
     scored,
 )
-from w2s_harness.students.shelf.rung import ChainModel
-from w2s_harness.students.shelf.shelf import Shelf
+from w2s_harness.students.shelf import ChainModel, Shelf
 
 MAX_READINGS = 256
 """Of one row by an ensemble, those of the ensembles in it included."""
@@ -98,12 +96,11 @@ class CellSession:
     @property
     def opened(self) -> Opened:
         """What the worker is told of the student."""
-        size = self._measured(self._rungs[0])
-        own, *smaller = self._rungs
-        strong = tuple(own.templates)
+        strong, *smaller = self._rungs
+        size = self._measured(strong)
         # those of the ladder are not loaded to be asked whether they predict tokens
-        chain = [rung.names for rung in smaller]
-        return Opened(size.layers, size.features, strong, tuple(chain))
+        chain = tuple(rung.names for rung in smaller)
+        return Opened(size.layers, size.features, tuple(strong.templates), chain)
 
     def serve(self, request: wire.Request) -> wire.Reply:
         """Answer one request of the worker."""
@@ -133,8 +130,7 @@ class CellSession:
             kept = self._kept(handle)
             if kept.model:
                 raise WorkerError("fit returned a student of the chain; the strong student is what is scored")
-            chosen = kept.handle
-            return sigmoid(scored(chosen, rows, self._kind, self._account))
+            return sigmoid(scored(kept.handle, rows, self._kind, self._account))
 
     def close(self) -> Meter:
         """What the cell was charged."""
@@ -171,28 +167,31 @@ class CellSession:
                 return wire.Left(fits, self._order.limits.handles - len(self._handles), flops)
 
     def _fit(self, request: wire.Fit) -> wire.Reply:
-        rows = self._rows(request.rows, request.model)
+        rung = self._rung(request.model)
+        rows = self._rows(request.rows, rung)
         targets, weight, loss = requests.fit(request, len(rows), self._order.limits.epochs)
         init = None if request.init is None else self._member("init", request.init, request.model).handle
-        given, solver = Given.of(rows, targets, weight), solver_of(request, self._order.mode)
+        given, solver = Given(rows, targets, weight), solver_of(request, self._order.mode)
         epochs, lr = steps_asked(request, self._order, solver)
         digest = self._digest(given.canonical(request, epochs, lr))
         job = CheckedFit(given, loss, solver, epochs, lr, init, request.model, self._seed(digest))
-        self._charge_fit(job)
+        account = rung.account(self._account)
+        self._charge_fit(job, rung, account)
         if digest not in self._cache:
             self._cache[digest] = self._trained(job)
         found = self._cache[digest]
-        self._note_fit(job, found)
+        if solver == "exact":
+            self._account.solved(len(given.rows), rung.shape.features, found.steps)
+        c = None if solver == "finetune" else self._order.probe.c
+        self._account.trained(facts(job, found, c, len(rung.splits["train"])))
         reply = self._keep(found.handle, digest, request.model)
         if not request.trace or found.met is None:
             return reply
-        account = self._rung(request.model).account(self._account)
         rest = found.handle.logits(given.without, account) if len(given.without) else np.empty(0)
         return wire.Handled(reply.handle, wire.pack(given.losses(found.met, rest)))
 
-    def _charge_fit(self, job: CheckedFit) -> None:
-        rung, rows = self._rung(job.model), job.given.rows
-        account = rung.account(self._account)
+    def _charge_fit(self, job: CheckedFit, rung: ChainModel, account: Account) -> None:
+        rows = job.given.rows
         account.fit(job.solver)
         tokens = rows.split.tokens(rows.index)
         account.read(tokens)
@@ -201,14 +200,6 @@ class CellSession:
         if job.solver == "path":
             account.pass_over(len(rows), rung.shape.features, job.epochs)
 
-    def _note_fit(self, job: CheckedFit, found: FittedHandle) -> None:
-        """Charge what is known only after a fit, and keep what it did."""
-        rung = self._rung(job.model)
-        if job.solver == "exact":
-            self._account.solved(len(job.given.rows), rung.shape.features, found.steps)
-        c = None if job.solver == "finetune" else self._order.probe.c
-        self._account.trained(facts(job, found, c, len(rung.splits["train"])))
-
     def _trained(self, job: CheckedFit) -> FittedHandle:
         if job.solver == "finetune":
             return self._finetuned(job)
@@ -216,10 +207,10 @@ class CellSession:
         x = given.rows.split.features(given.rows.index)
         if job.solver == "exact":
             most = self._account.evaluations_left(*x.shape)
-            solved = solve_exact(
+            solved = fit_exact(
                 x, given.targets, kind, c=settings.c, weight=given.weight, loss=job.loss, most=most
             )
-            return FittedHandle(ProbeHandle(solved.probe), solved.steps, solved.solves)
+            return FittedHandle(ProbeHandle(solved), solved.steps, solved.solves)
         if job.init is not None and not isinstance(job.init, ProbeHandle):
             raise WorkerError("init must be a handle that fit or head gave")
         path = Path(
@@ -255,14 +246,14 @@ class CellSession:
 
     def _logits(self, request: wire.Predict | wire.Losses) -> Floats:
         kept = self._kept(request.handle)
-        rows = self._rows(request.rows, kept.model)
+        rung = self._rung(kept.model)
+        distinct, place = self._rows(request.rows, rung).distinct()
         self._account.predict()
-        distinct, place = rows.distinct()
-        return kept.handle.logits(distinct, self._rung(kept.model).account(self._account))[place]
+        return kept.handle.logits(distinct, rung.account(self._account))[place]
 
     def _zero_shot(self, request: wire.ZeroShotMargins) -> wire.Reply:
         rung = self._reader(request).predicting()
-        rows = self._rows_of(rung, request.rows)
+        rows = self._rows(request.rows, rung)
         template = zero_shot.resolve(rung.templates, request.template, self._kind)
         shots, notes = self._shots(request.shots), self._notes.read(request.notes, len(rows))
         self._account.predict()
@@ -290,7 +281,7 @@ class CellSession:
     def _generate(self, request: wire.Generate) -> wire.Reply:
         if not self._may(request):
             raise WorkerError("the plan does not let this method generate")
-        rows = self._rows(request.rows)
+        rows = self._rows(request.rows, self._rungs[0])
         return self._notes.write(request, self._rungs[0].predicting(), rows, self._kind, self._account)
 
     def _prior(self, request: wire.Prior) -> wire.Reply:
@@ -332,7 +323,8 @@ class CellSession:
     def _embed(self, request: wire.Embed) -> wire.Reply:
         if not self._may(request):
             raise WorkerError("the plan grants no embeddings to this method")
-        rung, rows = self._rung(request.model), self._rows(request.rows, request.model)
+        rung = self._rung(request.model)
+        rows = self._rows(request.rows, rung)
         self._account.embed()
         return self._embeddings.read(request, rung, rows, rung.account(self._account))
 
@@ -349,10 +341,7 @@ class CellSession:
     def _measured(self, rung: ChainModel) -> wire.StudentSize:
         return wire.StudentSize(rung.shape.layers, rung.shape.features if self._order.mode == "probe" else 0)
 
-    def _rows(self, ref: wire.RowsRef, model: int = 0) -> RowSet:
-        return self._rows_of(self._rung(model), ref)
-
-    def _rows_of(self, rung: ChainModel, ref: wire.RowsRef) -> RowSet:
+    def _rows(self, ref: wire.RowsRef, rung: ChainModel) -> RowSet:
         is_early = not self._is_testing and for_test_rows("while fitting") not in self._order.access
         if ref.phase == "test" and is_early:
             raise WorkerError("test rows are not to be had while a method fits")

@@ -14,10 +14,10 @@ from w2s_harness.contract.worker.wire.messages import Combine
 from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_harness.students.lm.zero_shot import Template
 from w2s_harness.students.meter import Account
+from w2s_harness.students.probe.objective import logit
 from w2s_harness.students.probe.probe import Floats, Probe, sigmoid
-from w2s_harness.students.probe.targets import logit
 from w2s_harness.students.session.prompts import Prompts
-from w2s_harness.students.shelf.splits import Index, Split, Swap
+from w2s_harness.students.shelf import Index, Split, Swap
 
 if TYPE_CHECKING:
     from w2s_harness.students.lm.finetune import Trainer, TunedState
@@ -144,13 +144,11 @@ class EnsembleHandle:
     @property
     def readings(self) -> int:
         """Those of its members, twice under a swap unless a member is odd."""
-        twice = self.swap_average
-        return sum(m.readings * (2 if twice and not m.is_odd else 1) for m in self.members)
+        return sum(m.readings * (2 if self.swap_average and not m.is_odd else 1) for m in self.members)
 
     def logits(self, rows: RowSet, account: Account) -> Floats:
         """See `KeptStudent`."""
-        read = odd_logits if self.swap_average else _plain
-        z = np.stack([read(member, rows, account) for member in self.members])
+        z = np.stack([_read(member, rows, account, is_odd=self.swap_average) for member in self.members])
         if self.how == "mean":
             return logit(_trimmed_mean(sigmoid(z), self.trim), _EDGE)
         return _trimmed_mean(z, self.trim)
@@ -180,19 +178,15 @@ def margins(
     return values
 
 
-def odd_logits(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:
-    """(m,) log-odds averaged over both orders of a preference: (z - z of the swap) / 2."""
-    z = handle.logits(rows, account)
-    return z if handle.is_odd else (z - handle.logits(rows.swapped(), account)) / 2
-
-
 def scored(handle: KeptStudent, rows: RowSet, kind: Kind, account: Account) -> Floats:
     """(m,) log-odds of a last prediction: those of a preference are averaged over both orders."""
-    return (odd_logits if kind.is_paired else _plain)(handle, rows, account)
+    return _read(handle, rows, account, is_odd=kind.is_paired)
 
 
-def _plain(handle: KeptStudent, rows: RowSet, account: Account) -> Floats:
-    return handle.logits(rows, account)
+def _read(handle: KeptStudent, rows: RowSet, account: Account, *, is_odd: bool) -> Floats:
+    """(m,) log-odds; where they must be odd, averaged over both orders: (z - z of the swap) / 2."""
+    z = handle.logits(rows, account)
+    return z if handle.is_odd or not is_odd else (z - handle.logits(rows.swapped(), account)) / 2
 
 
 def _trimmed_mean(values: npt.NDArray[np.float64], trim: float) -> Floats:

@@ -14,7 +14,7 @@ from w2s_harness.contract.worker.wire.messages import MethodInfo, Source
 from w2s_harness.jail.host.describe import describe
 from w2s_harness.jail.host.jail import Jail
 from w2s_harness.jail.host.launcher import Zygote
-from w2s_harness.jail.host.paths import worker_path
+from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.run.kept.store import Store, key_of
 from w2s_harness.run.work.code_digest import code_of
 
