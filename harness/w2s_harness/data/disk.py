@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -258,23 +259,36 @@ def add_lines(descriptor: int, lines: bytes, *, cut: bool = False, wait: bool = 
     Such a line is ended. With `cut`, for a file of one process whose every line must be whole, it is cut
     off instead, and so is what a full disk took of `lines`. With `wait` the disk holds them at the end.
     """
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        if cut:
-            size = os.pread(descriptor, size, 0).rfind(b"\n") + 1
-            os.ftruncate(descriptor, size)
-        else:
-            lines = b"\n" + lines
+    with _alone(descriptor):
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            if cut:
+                size = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+                os.ftruncate(descriptor, size)
+            else:
+                lines = b"\n" + lines
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if wait:
+                os.fsync(descriptor)
+        except OSError:
+            if cut:
+                os.ftruncate(descriptor, size)
+            raise
+
+
+@contextmanager
+def _alone(descriptor: int) -> Iterator[None]:
+    """Keep other writers of the file waiting: half a line of theirs would look like a torn one."""
+    with suppress(OSError, ValueError):  # some network file systems have no locks; what is closed fails below
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        rest = memoryview(lines)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        if wait:
-            os.fsync(descriptor)
-    except OSError:
-        if cut:
-            os.ftruncate(descriptor, size)
-        raise
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def whole_lines(path: Path, form: type[T]) -> list[T]:
