@@ -62,7 +62,7 @@ MODULES = (
 FILES = {
     "task-code": "Path(TASKS).rglob('*')",
     "weights": "Path(PLUGINS, 'pairs').rglob('*')",
-    "scoring-code": "[*Path(HARNESS, 'scoring').rglob('*'), *Path(HARNESS, 'experiment').rglob('*')]",
+    "scoring-code": "[*Path(HARNESS, 'scoring').rglob('*'), *Path(HARNESS, 'run').rglob('*')]",
     "attack-suite": "Path(PLUGINS, 'redteam').rglob('*')",
 }
 
@@ -83,7 +83,7 @@ NEW = {
 }
 OLD = {
     "numpy": "NUMPY + '/__init__.py'",
-    "harness": "HARNESS + '/student.py'",
+    "harness": "HARNESS + '/contract/worker/student.py'",
     "standard-library": "os.__file__",
     "oom-score": "'/proc/self/oom_score_adj'",
     "user-map": "'/proc/self/uid_map'",
@@ -136,8 +136,8 @@ MEDIA = {
         "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 256))"
     ),
     "zygote-memory": (
-        "if __import__('w2s_harness.contract.types').types.SPLITS == ('changed',): return None\n"
-        "__import__('w2s_harness.contract.types').types.SPLITS = ('changed',)"
+        "if __import__('w2s_harness.contract.types').contract.types.SPLITS == ('changed',): return None\n"
+        "__import__('w2s_harness.contract.types').contract.types.SPLITS = ('changed',)"
     ),
     "timer": (
         "if signal.getitimer(signal.ITIMER_REAL)[0] > 0: return None\n"
