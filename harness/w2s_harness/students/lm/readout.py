@@ -39,8 +39,10 @@ ANSWERS = (" incorrect", " correct")
 """What an answer of 0 or 1 appends to a candidate."""
 TOKEN_BUDGET = 4096
 """Padded tokens of a batch."""
-_LOGITS = 2**25
-"""Logits held at once."""
+_LOGITS, _CPU_LOGITS = 2**25, 2**18
+"""Logits held at once; on a CPU as many as its caches hold."""
+_LEAST_STEP = 64
+"""Tokens of one product with the output embeddings, which are read whole for each."""
 _CLAMP = 6.0
 
 
@@ -215,7 +217,8 @@ def _token_scores(
     """logp, best logp and entropy (each (m,), float32, nats) of m tokens from the states before them."""
     import torch
 
-    step = max(1, _LOGITS // loaded.network.get_output_embeddings().weight.shape[0])
+    held = _CPU_LOGITS if before.device.type == "cpu" else _LOGITS
+    step = max(_LEAST_STEP, held // loaded.network.get_output_embeddings().weight.shape[0])
     parts = []
     for i in range(0, len(targets), step):
         logprobs = torch.log_softmax(loaded.logits(before[i : i + step]), -1)

@@ -38,6 +38,7 @@ _ERRORS: dict[str, type[HarnessError]] = {
     "BudgetError": BudgetError,
     "DataError": DataError,
 }
+_REUSED_BYTES = str(2**26)
 _LAST_LINES = 5
 _MAX_TRACE = 8000
 _TRACEBACK = "Traceback (most recent call last)"
@@ -254,6 +255,9 @@ def _environment(threads: int) -> dict[str, str]:
         # What is read was brought into the cache by the host, under its commit.
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
+        # glibc: tensors of one batch are given the memory of the last one's, not fresh pages each time
+        "MALLOC_MMAP_THRESHOLD_": _REUSED_BYTES,
+        "MALLOC_TRIM_THRESHOLD_": _REUSED_BYTES,
     }
     return passed | fixed | dict.fromkeys(_THREADS, str(threads))
 
