@@ -181,7 +181,5 @@ def science(folder: Path, against: str | None, figures: str | None, as_json: boo
     other = Path(against) if against else None
     click.echo(showing.science(folder, other, as_json=as_json), nl=False)
     if into is not None:
-        from w2s_studies.agents.science import drawing
-
-        for path in drawing.draw([folder, *([other] if other else [])], into):
+        for path in showing.draw([folder, *([other] if other else [])], into):
             click.echo(f"figure  {path}", err=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +183,5 @@ def _counted(found: Range, noun: str) -> str:
 
 
 def _print_json(found: list[Needs], wanted: Wanted) -> None:
-    import json
-    from dataclasses import asdict
-
     head = {name: value for name, value in asdict(wanted).items() if name not in ("assumed", "ignore_store")}
     click.echo(json.dumps({**head, "answers": [asdict(answer) for answer in found]}, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from w2s_harness.cli.options.flags_of_run import shared
 from w2s_harness.cli.terminal.wide import echo
 
 if TYPE_CHECKING:
-    from w2s_harness.contract.studies.attack import Attack
     from w2s_studies.redteam.trials import Matrix
 
 _OUTCOMES = ("prevented", "detected", "succeeded")
@@ -40,7 +40,8 @@ def command(plugin: tuple[str, ...], store: str | None, names_only: bool, as_jso
     attacks = suite.shipped()
     if names_only:
         chosen = trials.select(attacks, flags["expression"])
-        click.echo(json.dumps([a.name for a in chosen])) if as_json else echo(_listed(chosen))
+        lines = (f"{a.family}/{a.name}: {a.summary}" for a in chosen)
+        click.echo(json.dumps([a.name for a in chosen])) if as_json else echo("\n".join(lines))
         return 0
     settings = trials.Settings(plugins=plugin, store=Path(store) if store else None, **flags)
     with Terminal(0, doing="attacks at work") as terminal:
@@ -49,25 +50,14 @@ def command(plugin: tuple[str, ...], store: str | None, names_only: bool, as_jso
     return 0 if found.is_clean else 1
 
 
-def _listed(attacks: list[Attack]) -> str:
-    return "\n".join(f"{a.family}/{a.name}: {a.summary}" for a in attacks)
-
-
 def _as_json(found: Matrix) -> dict[str, Any]:
     """`{attacks: [{name, family, outcome, by}], honest: [{method, task, outcome, by}]}`."""
     return {
         "attacks": [
-            {
-                "name": tried.attack.name,
-                "family": tried.attack.family,
-                "outcome": tried.outcome.outcome,
-                "by": tried.outcome.by,
-            }
+            {"name": tried.attack.name, "family": tried.attack.family, **asdict(tried.outcome)}
             for tried in found.attacks
         ],
-        "honest": [
-            {"method": h.method, "task": h.task, "outcome": h.outcome, "by": h.by} for h in found.honest
-        ],
+        "honest": [asdict(h) for h in found.honest],
     }
 
 

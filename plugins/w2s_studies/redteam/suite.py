@@ -15,7 +15,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, get_args
 
 from w2s_harness.contract.errors import PluginError
@@ -124,13 +123,12 @@ def method_file(attack: Attack, places: Places) -> str:
 
 def verdict(printed: str) -> tuple[Said, str] | None:
     """The last verdict that a body's method printed, and what it said beside it; None where it said none."""
-    found: tuple[Said, str] | None = None
-    for line in printed.splitlines():
+    for line in reversed(printed.splitlines()):
         first, _, rest = line.partition(" ")
         for word in get_args(Said):
             if first == word:
-                found = (word, rest)
-    return found
+                return word, rest
+    return None
 
 
 PACKAGE = "w2s_plugins.redteam"
@@ -142,7 +140,13 @@ def shipped() -> list[Attack]:
     Raises `PluginError` where a file does not import or lists no `Attack`s, or where two share a name.
     """
     attacks: list[Attack] = []
-    for module in _modules():
+    try:
+        package = importlib.import_module(PACKAGE)
+        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+        modules = [importlib.import_module(f"{PACKAGE}.{name}") for name in names]
+    except ImportError as bad:
+        raise PluginError(f"{PACKAGE}: {bad}. Reinstall w2s-harness.") from bad
+    for module in modules:
         listed = getattr(module, "ATTACKS", None)
         if not listed or not all(isinstance(item, Attack) for item in listed):
             raise PluginError(f"{module.__name__}: ATTACKS must be a list of w2s_harness.Attack objects")
@@ -152,15 +156,6 @@ def shipped() -> list[Attack]:
         if names.count(name) > 1:
             raise PluginError(f"{PACKAGE}: two attacks are called '{name}'. Rename one.")
     return attacks
-
-
-def _modules() -> list[ModuleType]:
-    try:
-        package = importlib.import_module(PACKAGE)
-        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-        return [importlib.import_module(f"{PACKAGE}.{name}") for name in names]
-    except ImportError as bad:
-        raise PluginError(f"{PACKAGE}: {bad}. Reinstall w2s-harness.") from bad
 
 
 _SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")

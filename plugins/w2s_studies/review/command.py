@@ -12,7 +12,6 @@ from w2s_harness.run.plan.flags import made
 from w2s_harness.run.plan.selection import Loading, Options, Selection
 
 if TYPE_CHECKING:
-    from w2s_harness.cli.terminal.listener import Terminal
     from w2s_studies.review.working import Asked
 
 
@@ -52,7 +51,9 @@ def command(method: str, **flags: Any) -> int:
     decision = _decision(flags)
     out = None if flags["out"] is None else folder_for(flags["out"], "--out")
     terminal = Terminal(-1 if flags["quiet"] else 0)
-    asked = _asked(method, flags, terminal)
+    loading, selection = made(Loading, flags), made(Selection, flags, controls=False)
+    options = made(Options, flags, out=None)
+    asked = working.Asked(method, selection, options, lambda: loading.plugins(terminal=terminal))
     if decision is not None:
         return _signed(asked, decision, flags, terminal.say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -80,18 +81,6 @@ def _decision(flags: dict[str, Any]) -> str | None:
         if decision is not None and not (flags[name] or "").strip():
             raise UsageError(f"--{decision} needs --by NAME and --reason TEXT; --{name} is missing or empty.")
     return decision
-
-
-def _asked(method: str, flags: dict[str, Any], terminal: Terminal) -> Asked:
-    from w2s_studies.review.working import Asked
-
-    loading = made(Loading, flags)
-    return Asked(
-        method,
-        made(Selection, flags, controls=False),
-        made(Options, flags, out=None),
-        lambda: loading.plugins(terminal=terminal),
-    )
 
 
 def _signed(asked: Asked, decision: Any, flags: dict[str, Any], say: Any) -> int:

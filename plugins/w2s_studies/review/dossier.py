@@ -141,16 +141,8 @@ def _ablations(place: Place) -> Iterator[Element]:
     for a in place.ablations:
         there = a.row.transfer.mean
         worth = None if mean is None or there is None else mean - there
-        rows.append(
-            (
-                a.parameter,
-                valued(a.value),
-                valued(a.default),
-                share(there, 3),
-                share(a.row.pgr),
-                points(worth),
-            )
-        )
+        values = a.parameter, valued(a.value), valued(a.default)
+        rows.append((*values, share(there, 3), share(a.row.pgr), points(worth)))
     yield Table(("parameter", "value", "default", "transfer there", "PGR there", "the value is worth"), rows)
 
 
@@ -176,25 +168,12 @@ def _subsets(place: Place) -> Iterator[Element]:
     if not place.subsets:
         yield Text("No comparison with vanilla.")
         return
-    ordered = sorted(place.subsets, key=lambda s: -s.difference)
-    yield Table(
-        ("holdout rows", "rows", "accuracy", "vanilla", "difference", ""),
-        [
-            (
-                s.name,
-                str(s.rows),
-                share(s.accuracy, 3),
-                share(s.vanilla, 3),
-                points(s.difference),
-                _outcome(s.difference),
-            )
-            for s in ordered
-        ],
-    )
-
-
-def _outcome(difference: float) -> str:
-    return "won" if difference > 0 else "lost" if difference < 0 else "even"
+    rows = []
+    for s in sorted(place.subsets, key=lambda s: -s.difference):
+        outcome = "won" if s.difference > 0 else "lost" if s.difference < 0 else "even"
+        values = share(s.accuracy, 3), share(s.vanilla, 3), points(s.difference)
+        rows.append((s.name, str(s.rows), *values, outcome))
+    yield Table(("holdout rows", "rows", "accuracy", "vanilla", "difference", ""), rows)
 
 
 def _guards(place: Place) -> Iterator[Element]:
@@ -216,15 +195,13 @@ def _guards(place: Place) -> Iterator[Element]:
     )
 
 
-def _equal(difference: float, row: Row) -> str:
-    """The gain over `vanilla@C`, and where that is no more than vanilla."""
-    return signed(difference, 3) + (f" ({row.vs_compute_note})" if row.vs_compute_note else "")
-
-
 def _cost(place: Place) -> Iterator[Element]:
     row = place.row
     times = MISSING if row.flops_over_vanilla is None else f"{row.flops_over_vanilla:.2f}"
-    equal = row.vs_compute
+    equal = MISSING
+    if row.vs_compute is not None and row.vs_compute.difference is not None:
+        note = f" ({row.vs_compute_note})" if row.vs_compute_note else ""
+        equal = f"{signed(row.vs_compute.difference, 3)}{note}"
     yield Table(
         ("", "value"),
         [
@@ -232,8 +209,7 @@ def _cost(place: Place) -> Iterator[Element]:
             ("tokens", str(row.compute.tokens)),
             ("FLOPs", f"{row.compute.flops:.3g}"),
             ("FLOPs over vanilla's", times),
-            ("accuracy over vanilla students of the same compute",
-             MISSING if equal is None or equal.difference is None else _equal(equal.difference, row)),
+            ("accuracy over vanilla students of the same compute", equal),
             ("seconds of its cells, when they ran", f"{place.seconds:.1f}"),
             ("  of these in the student service", f"{place.service_seconds:.1f}"),
             ("seconds of vanilla's cells", f"{place.vanilla_seconds:.1f}"),

@@ -148,9 +148,10 @@ class _Where:
                     out.append(Ablation(name, value, other.parameters[name], self.row(other)))
         return out
 
-    def evidence(self, ended: Sequence[Ended]) -> list[CellEvidence]:
-        """What guards are shown of cells that ended well."""
-        return [self.gathered.cell(one) for one in ended]
+    def evidence(self, method: str) -> list[CellEvidence]:
+        """What guards are shown of a method's cells; empty where one did not end well."""
+        cells = self.cells.get(method, [])
+        return [self.gathered.cell(e) for e in cells] if all(e.is_well for e in cells) else []
 
     def trained(self, ended: Ended) -> TrainedRows:
         """One seed's training rows; the gold stays in the host."""
@@ -161,22 +162,20 @@ class _Where:
 
     def beside(self) -> list[Overlap]:
         """Beside the teacher, zero-shot and vanilla."""
-        mine = self.evidence(self.cells[self.method.id])
+        mine = self.evidence(self.method.id)
         predictions, gold = [c.predictions for c in mine], self.gathered.view.test.gold
         out = [beside("its teacher", predictions, [c.weak_test for c in mine], gold)]
         for name in (ZERO_SHOT, VANILLA):
-            others = self.cells.get(name, [])
-            if name != self.method.id and others and all(ended.is_well for ended in others):
-                theirs = [c.predictions for c in self.evidence(others)]
+            theirs = [c.predictions for c in self.evidence(name)]
+            if name != self.method.id and theirs:
                 out.append(beside(name, predictions, theirs, gold))
         return out
 
     def subsets(self) -> Any:
         """Parts of the holdout, beside vanilla's accuracy there."""
-        others = self.cells[VANILLA]
-        if self.method.id == VANILLA or not all(ended.is_well for ended in others):
+        mine, theirs = self.evidence(self.method.id), self.evidence(VANILLA)
+        if self.method.id == VANILLA or not theirs:
             return []
-        mine, theirs = self.evidence(self.cells[self.method.id]), self.evidence(others)
         return subsets(
             [c.predictions for c in mine],
             [c.predictions for c in theirs],

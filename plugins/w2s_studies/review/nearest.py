@@ -49,29 +49,15 @@ def nearest(name: str, source: str, known: Mapping[str, str]) -> Nearest | None:
     Similarity is that of `normal_form.alike`; `name` itself is passed over, as the method would be most
     like its own installed self.
     """
-    mine, best = runs(normal_form(source)), None
-    for other, theirs in known.items():
-        if other == name:
-            continue
-        found = alike(mine, runs(normal_form(theirs)))
-        if best is None or found > best[0]:
-            best = (found, other, theirs)
-    if best is None:
+    mine = runs(normal_form(source))
+    likeness = {k: alike(mine, runs(normal_form(text))) for k, text in known.items() if k != name}
+    if not likeness:
         return None
-    similarity, other, theirs = best
-    lines = list(
-        difflib.unified_diff(
-            theirs.splitlines(), source.splitlines(), other, name, lineterm="", n=CONTEXT
-        )
-    )  # fmt: skip
-    changed = lines[2:]
-    return Nearest(
-        other,
-        similarity,
-        "\n".join(lines),
-        sum(line.startswith("+") for line in changed),
-        sum(line.startswith("-") for line in changed),
-    )
+    other = max(likeness, key=lambda k: likeness[k])
+    pair = known[other].splitlines(), source.splitlines()
+    lines = list(difflib.unified_diff(*pair, other, name, lineterm="", n=CONTEXT))
+    added, removed = (sum(line.startswith(sign) for line in lines[2:]) for sign in "+-")
+    return Nearest(other, likeness[other], "\n".join(lines), added, removed)
 
 
 def text_of(files: Mapping[str, bytes], filename: str) -> str:

@@ -130,10 +130,7 @@ def _lines(text: str) -> str:
 
 def to_html(page: Page) -> str:
     """One HTML5 document that loads nothing."""
-    parts = [
-        f"<h1>{_safe(page.title)}</h1>",
-        f"<p>{_safe(page.lead)}</p>",
-    ]
+    parts = [f"<h1>{_safe(page.title)}</h1>", f"<p>{_safe(page.lead)}</p>"]
     for section in page.sections:
         parts.append(f"<h2>{_safe(section.title)}</h2>")
         parts += [_html(block) for block in section.blocks]

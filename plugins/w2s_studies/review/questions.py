@@ -17,13 +17,7 @@ _LEAST = 0.005
 def questions(found: Evidence) -> list[str]:
     """On rows, gain, where the signal comes from, choices, and what could go wrong; of the first place."""
     place = found.places[0]
-    return [
-        _rows(place),
-        _gain(place),
-        _signal(place),
-        _choices(found, place),
-        _worst(found, place),
-    ]
+    return [_rows(place), _gain(place), _signal(place), _choices(found, place), _worst(found, place)]
 
 
 # -- rows -----------------------------------------------------------------------------------------------
@@ -145,9 +139,7 @@ def _signal(place: Place) -> str:
 
 
 def _right(one: Overlap) -> str:
-    if one.right is None:
-        return ""
-    return f" (right on {percent(one.right)} of those where they part)"
+    return "" if one.right is None else f" (right on {percent(one.right)} of those where they part)"
 
 
 # -- choices --------------------------------------------------------------------------------------------

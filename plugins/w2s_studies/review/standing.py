@@ -66,10 +66,9 @@ def subsets(
     marks: Mapping[str, Bools],
 ) -> list[Subset]:
     """The marked parts of the holdout, and the rows that the teacher gets right and wrong, by seed."""
-    wheres = {name: [mask] * len(mine) for name, mask in marks.items()}
     right = [(t > 0.5) == gold for t in teacher]
-    wheres["teacher right"] = right
-    wheres["teacher wrong"] = [~r for r in right]
+    wheres = {name: [mask] * len(mine) for name, mask in marks.items()}
+    wheres |= {"teacher right": right, "teacher wrong": [~r for r in right]}
     out = []
     for name, masks in wheres.items():
         rows = sum(int(m.sum()) for m in masks)

@@ -79,7 +79,9 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
     if method.error:
         raise PluginError(method.error)
     words = {VANILLA: None, ZERO_SHOT: None, asked.method: None}
-    words |= {_spelled(spec, without=name): None for name in method.changed}
+    for name in method.changed:
+        rest = [f":{k}={v}" for k, v in spec.parameters.items() if k != name]
+        words["".join([spec.name, *rest])] = None
     methods = list(words) if method.id not in (VANILLA, ZERO_SHOT) else [VANILLA, ZERO_SHOT]
     selection = replace(asked.selection, methods=",".join(methods))
     plugins = asked.plugins()
@@ -88,33 +90,23 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
         return Written(done.code)
     planned = next(m for m in done.results.plan.methods if m.id == method.id)
     source = planned.source
-    files = sources.files(source)
-    text = likeness.text_of(files, source.filename)
+    own = sources.files(source)
+    text = likeness.text_of(own, source.filename)
     evidence = Evidence(
         method=planned,
         asked=shlex.quote(asked.method),
         source=text,
-        other_files={n: len(d) for n, d in files.items() if Path(n).name != Path(source.filename).name},
+        other_files={n: len(d) for n, d in own.items() if Path(n).name != Path(source.filename).name},
         lines=code_lines(text),
         nearest=likeness.nearest(planned.name, text, likeness.known(plugins.methods)),
         places=places(done.board, done.results, planned),
         command=again.selected(selection, plugins),
     )
     folder = folder or asked.options.store / FOLDER / f"{planned.name}-{source.sha256[:8]}"
-    return Written(done.code, _written(folder, evidence), evidence)
-
-
-def _written(folder: Path, evidence: Evidence) -> tuple[Path, ...]:
     made = page(evidence)
-    out = (folder / "dossier.md", folder / "dossier.html")
+    files = {folder / "dossier.md": markdown(made), folder / "dossier.html": to_html(made)}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(out, (markdown(made), to_html(made)), strict=True):
+        for path, text in files.items():
             replace_file(path, text.encode("utf-8"))
-    return out
-
-
-def _spelled(spec: Spec, *, without: str) -> str:
-    """The method with one parameter left at its default."""
-    rest = {k: v for k, v in spec.parameters.items() if k != without}
-    return spec.name + "".join(f":{k}={v}" for k, v in rest.items())
+    return Written(done.code, tuple(files), evidence)

@@ -13,7 +13,7 @@ from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import Price, Prices, Purse
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.models.models import AnthropicModel
-from w2s_studies.agents.science import drawing, science, showing
+from w2s_studies.agents.science import science, showing
 from w2s_studies.agents.science.science import compare
 
 PRICES = Prices("2026-06", {"claude-test": Price(3.0, 15.0, 0.3, 3.75)})
@@ -115,12 +115,12 @@ def test_text_and_json_say_the_same(tmp_path):
 def test_figures_are_the_same_bytes_each_time(tmp_path):
     pytest.importorskip("matplotlib")
     folder = run_of(tmp_path / "r", *BOOKS)
-    first = {p.name: p.read_bytes() for p in drawing.draw([folder], tmp_path / "one")}
-    again = {p.name: p.read_bytes() for p in drawing.draw([folder], tmp_path / "two")}
+    first = {p.name: p.read_bytes() for p in showing.draw([folder], tmp_path / "one")}
+    again = {p.name: p.read_bytes() for p in showing.draw([folder], tmp_path / "two")}
     assert first == again and set(first) == {"search.pdf", "search.svg"}
     assert b"entropy of families (bits)" in first["search.svg"] and b"plain search" in first["search.svg"]
     with pytest.raises(UsageError, match="nothing was evaluated"):
-        drawing.draw([run_of(tmp_path / "none")], tmp_path / "three")
+        showing.draw([run_of(tmp_path / "none")], tmp_path / "three")
 
 
 def test_a_family_that_nobody_named_is_asked_for_once_and_paid(tmp_path, monkeypatch):

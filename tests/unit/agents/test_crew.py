@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from w2s_studies.agents.books.clock import Clock
 from w2s_studies.agents.books.journal import Journal
+from w2s_studies.agents.books.money import Clock
 from w2s_studies.agents.host import crew as crews
 from w2s_studies.agents.host.crew import Crew
 from w2s_studies.agents.host.referee import InterruptedRunError, ended_by

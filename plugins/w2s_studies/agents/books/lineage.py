@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from w2s_harness.installed.parsed.normal_form import Runs, alike, normal_form, runs
@@ -13,12 +12,6 @@ from w2s_studies.agents.books.journal import Journal
 
 ALIKE = 0.95
 """Similarity from which a method is a copy. Of the shipped methods no two reach it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    lineage: str
-    runs: Runs
 
 
 class Lineages:
@@ -32,7 +25,8 @@ class Lineages:
     def __init__(self, lines: Journal | None = None) -> None:
         self._lines = lines
         self._lock = threading.Lock()
-        self._forms: dict[str, _Known] = {}
+        self._forms: dict[str, tuple[str, Runs]] = {}
+        """Lineage and runs by normal form."""
         self._predictions: dict[str, str] = {}
         self._count: Counter[str] = Counter()
         for line in lines.read() if lines is not None else ():
@@ -43,7 +37,7 @@ class Lineages:
         form = normal_form(source)
         with self._lock:
             known = self._forms.get(form)
-            lineage = known.lineage if known is not None else self._nearest(form)
+            lineage = known[0] if known is not None else self._nearest(form)
             new: dict[str, Any] = {}
             if lineage is None:
                 lineage = f"{who}/{self._count[who] + 1}"
@@ -63,17 +57,15 @@ class Lineages:
             return answer
 
     def _nearest(self, form: str) -> str | None:
-        mine, best, found = runs(form), ALIKE, None
-        for known in self._forms.values():
-            close = alike(mine, known.runs)
-            if close >= best and (found is None or close > best):
-                best, found = close, known.lineage
-        return found
+        mine = runs(form)
+        close = [(alike(mine, theirs), lineage) for lineage, theirs in self._forms.values()]
+        best, lineage = max(close, key=lambda one: one[0], default=(0.0, None))
+        return lineage if best >= ALIKE else None
 
     def _learn(self, line: Mapping[str, Any]) -> None:
         if "begun_by" in line:
             self._count[line["begun_by"]] += 1
         if "form" in line:
-            self._forms[line["form"]] = _Known(line["lineage"], runs(line["form"]))
+            self._forms[line["form"]] = (line["lineage"], runs(line["form"]))
         if "predictions" in line:
             self._predictions[line["predictions"]] = line["lineage"]

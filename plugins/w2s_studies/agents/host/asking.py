@@ -79,17 +79,13 @@ def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
     for name in ("store", "folder"):
         if flags[name] and any(c in str(flags[name]) for c in ",:"):
             raise UsageError(f"{flags[name]}: a path with ',' or ':' cannot name a method file. Use another.")
-    asked = {field.name: flags[field.name] for field in fields(AgentPlan) if field.name in flags}
-    asked |= {"model": _model(flags["agent"], flags["model"]), "directions": _directions(flags)}
-    return AgentPlan(**asked)
-
-
-def _model(agent: str | None, model: str | None) -> str | None:
-    if agent == "search" and model is not None:
+    names = {field.name for field in fields(AgentPlan)} - {"directions"}
+    asked = {name: value for name, value in flags.items() if name in names}
+    if flags["agent"] == "search" and flags["model"] is not None:
         raise UsageError("--agent search asks no model: leave --model out")
-    if agent == "model" and not model:
+    if flags["agent"] == "model" and not flags["model"]:
         raise UsageError("--agent model: name the language model with --model NAME")
-    return model
+    return AgentPlan(**asked, directions=_directions(flags))
 
 
 def _directions(flags: Mapping[str, Any]) -> tuple[str, ...]:

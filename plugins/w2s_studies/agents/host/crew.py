@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from w2s_harness.contract.errors import HarnessError, ModelError, UsageError
-from w2s_studies.agents.books.clock import Clock
+from w2s_studies.agents.books.money import Clock
 from w2s_studies.agents.host.referee import InterruptedRunError
 
 _TICK_S = 2.0
@@ -115,3 +116,42 @@ class Crew:
             self.failures[name] = bad
         finally:
             self._over(name)
+
+
+class Turns:
+    """A round of agents that are programs, so that a run is the same every time.
+
+    `with turns.of(name)` waits until it is that name's turn and passes it on.
+
+    :param names: in the order of the round. :param stop: ends all waiting.
+    """
+
+    def __init__(self, names: Sequence[str], stop: threading.Event) -> None:
+        self._names = list(names)
+        self._at = 0
+        self._stop = stop
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """A context in which it is the turn of `name`, or all is to stop."""
+        with self._changed:
+            while not self._stop.is_set() and self._names[self._at] != name:
+                self._changed.wait(timeout=0.2)
+        try:
+            yield
+        finally:
+            with self._changed:
+                if self._names:
+                    self._at = (self._at + 1) % len(self._names)
+                self._changed.notify_all()
+
+    def leave(self, name: str) -> None:
+        """Take a name out of the round."""
+        with self._changed:
+            index = self._names.index(name)
+            self._names.remove(name)
+            if index < self._at:
+                self._at -= 1
+            self._at = self._at % len(self._names) if self._names else 0
+            self._changed.notify_all()

@@ -16,13 +16,12 @@ from w2s_harness.run.plan.selection import Options
 from w2s_harness.scoring.metered.ledger import Ledger
 from w2s_harness.scoring.metered.oracle import Oracle, OracleLimits
 from w2s_studies.agents.books import plan as planning
-from w2s_studies.agents.books.clock import Clock, Turns
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.lineage import Lineages
-from w2s_studies.agents.books.money import Purse
+from w2s_studies.agents.books.money import Clock, Purse
 from w2s_studies.agents.host import board
 from w2s_studies.agents.host.asking import model_of, plugins_of, selection_of
-from w2s_studies.agents.host.crew import Agent, Crew
+from w2s_studies.agents.host.crew import Agent, Crew, Turns
 from w2s_studies.agents.host.referee import HostReferee, InterruptedRunError
 from w2s_studies.agents.models.loop import LanguageAgent
 from w2s_studies.agents.science import science

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,12 +119,8 @@ class Conversation:
     # -- lines ------------------------------------------------------------------------------------------
 
     def _take(self, line: Mapping[str, Any]) -> None:
-        takers: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "start": self._start, "said": self._said, "asked": self._asked, "reply": self._reply,
-            "lost": self._over, "unpaid": self._over, "result": self._result, "dropped": self._dropped,
-            "compacted": self._compacted, "ended": self._end,
-        }  # fmt: skip
-        takers[line["kind"]](line)
+        kind = "over" if line["kind"] in ("lost", "unpaid") else line["kind"]
+        getattr(self, f"_{kind}")(line)
 
     def _start(self, line: Mapping[str, Any]) -> None:
         self.system, self._opening = line["system"], line["text"]
@@ -141,7 +137,7 @@ class Conversation:
     def _over(self, line: Mapping[str, Any]) -> None:
         self.asked = None
 
-    def _end(self, line: Mapping[str, Any]) -> None:
+    def _ended(self, line: Mapping[str, Any]) -> None:
         self.ended = line["because"]
 
     def _reply(self, line: Mapping[str, Any]) -> None:

@@ -20,7 +20,6 @@ from w2s_harness.run.work.seeds import named_seed
 from w2s_studies.agents.books import plan as planning
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Purse
-from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.models import prompts
 from w2s_studies.agents.tools.contract import FAMILIES
 
@@ -165,15 +164,8 @@ def entropy_through_time(found: Sequence[Idea], seed: int) -> list[dict[str, flo
         picks = rng.integers(len(named), size=(DRAWS, len(named)))
         drawn = [entropy(named[k] for k in pick) for pick in picks]
         low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        out.append(
-            {
-                "agent_hours": idea.agent_hours,
-                "bits": entropy(named),
-                "low": float(low),
-                "high": float(high),
-                "agents": len(named),
-            }
-        )
+        bits = {"bits": entropy(named), "low": float(low), "high": float(high)}
+        out.append({"agent_hours": idea.agent_hours, **bits, "agents": len(named)})
     return out
 
 
@@ -217,30 +209,18 @@ def compare(one: Path, other: Path) -> dict[str, Any]:
     Raises `UsageError` where the runs did not climb the same thing, or one has evaluated nothing.
     """
     plans = [planning.read(folder) for folder in (one, other)]
-    _check_alike(*plans)
-    found = [ideas(folder) for folder in (one, other)]
-    for folder, those in zip((one, other), found, strict=True):
-        if not those:
-            raise UsageError(f"{folder}: nothing was evaluated, so there is nothing to compare")
-    common_s = min(those[-1].compute_s for those in found)
-    points = [
-        {
-            "compute_s": share * common_s,
-            "runs": [
-                _at(folder, those, share * common_s)
-                for folder, those in zip((one, other), found, strict=True)
-            ],
-        }
-        for share in SHARES
-    ]
-    return {"runs": [str(one), str(other)], "models": [plan.model for plan in plans], "points": points}
-
-
-def _check_alike(one: AgentPlan, other: AgentPlan) -> None:
     for name in _ALIKE:
-        a, b = getattr(one, name), getattr(other, name)
+        a, b = (getattr(plan, name) for plan in plans)
         if a != b:
             raise UsageError(f"the runs cannot be compared: their {name} differ ({a!r}, {b!r})")
+    found = {folder: ideas(folder) for folder in (one, other)}
+    for folder, those in found.items():
+        if not those:
+            raise UsageError(f"{folder}: nothing was evaluated, so there is nothing to compare")
+    common_s = min(those[-1].compute_s for those in found.values())
+    shares_s = [share * common_s for share in SHARES]
+    points = [{"compute_s": s, "runs": [_at(*run, s) for run in found.items()]} for s in shares_s]
+    return {"runs": [str(one), str(other)], "models": [plan.model for plan in plans], "points": points}
 
 
 def _at(folder: Path, those: Sequence[Idea], compute_s: float) -> dict[str, Any]:

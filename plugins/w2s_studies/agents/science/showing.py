@@ -1,26 +1,30 @@
-"""What the books of an agent run say, as text or JSON."""
+"""What the books of an agent run say, as text, JSON or a figure."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from w2s_harness.contract.errors import UsageError
+from w2s_harness.data.disk import write_errors
 from w2s_harness.report.document import document
 from w2s_harness.report.notation import counted
+from w2s_harness.report.views.figures import FORMATS, STYLE, save
 from w2s_harness.scoring.metered.ledger import Ledger
 from w2s_harness.scoring.metered.oracle import OracleLimits, rest, spent_by
 from w2s_studies.agents.books import plan as planning
-from w2s_studies.agents.books.clock import Clock
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.money import Purse, Spending, load_prices
+from w2s_studies.agents.books.money import Clock, Purse, Spending, load_prices
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.science import science as studying
 from w2s_studies.agents.science.science import compare
 from w2s_studies.agents.tools import forum
 
+_COLOURS = ("#0072b2", "#d55e00")
+"""Of the run and of the one beside it."""
 NEW = ""
 """The lineage of what nobody asked about yet."""
 
@@ -32,7 +36,10 @@ def status(folder: Path, *, as_json: bool = False) -> str:
     `left_new` what it would say of a new one.
     """
     plan = planning.read(folder)
-    purse, lines = _purse(folder, plan), Ledger(folder / "ledger.jsonl").entries()
+    purse, lines = (
+        Purse(Journal(folder / "money.jsonl"), load_prices(), reading=True),
+        Ledger(folder / "ledger.jsonl").entries(),
+    )
     handed = Journal(folder / "submissions.jsonl").read()
     agents = [_agent(name, plan, lines, handed, purse) for name in plan.names]
     hours = Clock(Journal(folder / "clock.jsonl"), plan.hours).used_s() / 3600
@@ -40,30 +47,26 @@ def status(folder: Path, *, as_json: bool = False) -> str:
         "agents have stopped" if (folder / "done").exists() else "agents at work or stopped midway"
     )  # fmt: skip
     found = {"run": str(folder), "stage": stage, "hours": hours, "of_hours": plan.hours, "agents": agents}
-    if as_json:
-        return json.dumps(found, indent=1) + "\n"
-    head = f"{folder}: {stage}, {hours:.2f} of {plan.hours:g} h\n"
-    rows = [
+    out = [f"{folder}: {stage}, {hours:.2f} of {plan.hours:g} h"]
+    out += [
         f"  {a['who']:9s} queries {a['queries']:3d}  left {a['left']:3d}{_more(a)}  best {_two(a['best'])}  "
         f"submitted {a['submitted']}  ${a['usd']:.2f}"
         for a in agents
     ]
-    return head + "".join(f"{row}\n" for row in rows)
+    return _shown(found, out, as_json)
 
 
 def findings(folder: Path, *, as_json: bool = False) -> str:
     """What agents told each other, in order."""
     planning.read(folder)
     lines = Journal(folder / "findings.jsonl").read()
-    if as_json:
-        return json.dumps(lines, indent=1) + "\n"
-    return "".join(f"{forum.headline(one)}\n{forum.quoted(one['text'])}\n\n" for one in lines)
+    return _shown(lines, [f"{forum.headline(one)}\n{forum.quoted(one['text'])}\n" for one in lines], as_json)
 
 
 def cost(folder: Path, *, as_json: bool = False) -> str:
     """Dollars by agent and kind, per agent-hour, per submission and per significant claim."""
     plan = planning.read(folder)
-    purse = _purse(folder, plan)
+    purse = Purse(Journal(folder / "money.jsonl"), load_prices(), reading=True)
     total = purse.spent()
     hours = Clock(Journal(folder / "clock.jsonl"), plan.hours).used_s() / 3600 * plan.agents
     handed = len(Journal(folder / "submissions.jsonl").read())
@@ -71,17 +74,15 @@ def cost(folder: Path, *, as_json: bool = False) -> str:
     found: dict[str, Any] = {
         "agents": {name: _spent(purse.spent(name)) for name in plan.names},
         "total": _spent(total),
-        "usd_per_agent_hour": _over(total.usd, hours),
-        "usd_per_submission": _over(total.usd, handed),
-        "usd_per_significant_claim": None if claims is None else _over(total.usd, claims),
+        "usd_per_agent_hour": total.usd / hours if hours else None,
+        "usd_per_submission": total.usd / handed if handed else None,
+        "usd_per_significant_claim": total.usd / claims if claims else None,
     }
-    if as_json:
-        return json.dumps(found, indent=1) + "\n"
     out = [_line(name, purse.spent(name)) for name in plan.names] + [_line("all", total)]
     for key in ("usd_per_agent_hour", "usd_per_submission", "usd_per_significant_claim"):
         value = found[key]
-        out.append(f"{key.replace('_', ' '):<27} {'-' if value is None else f'{value:.2f}'}")
-    return "".join(f"{line}\n" for line in out)
+        out.append(f"{key.replace('_', ' '):<27} {_two(value)}")
+    return _shown(found, out, as_json)
 
 
 def science(folder: Path, against: Path | None, *, as_json: bool = False) -> str:
@@ -89,8 +90,6 @@ def science(folder: Path, against: Path | None, *, as_json: bool = False) -> str
     found = studying.of(folder)
     if against is not None:
         found["against"] = compare(folder, against)
-    if as_json:
-        return json.dumps(found, indent=1) + "\n"
     by = found["model"] or "plain search"
     out = [f"{folder}: {counted(found['ideas'], 'idea')} of {counted(found['agents'], 'agent')} ({by})"]
     out += [f"  {count:4d}  {family}" for family, count in found["families"].items()]
@@ -106,7 +105,70 @@ def science(folder: Path, against: Path | None, *, as_json: bool = False) -> str
         for p in found["frontier"]
     ]
     out += _compared(found["against"]) if against is not None else []
-    return "".join(f"{line}\n" for line in out)
+    return _shown(found, out, as_json)
+
+
+def draw(folders: Sequence[Path], into: Path) -> list[Path]:
+    """Write `search.pdf` and `search.svg`; the same books, the same bytes.
+
+    Raises `UsageError` where matplotlib is not installed, nothing was evaluated, or a file cannot be written.
+    """
+    try:
+        import matplotlib.style
+        from matplotlib.figure import Figure
+    except ImportError as bad:
+        raise UsageError("--figures needs matplotlib: pip install 'w2s-harness[plots]'") from bad
+    runs = [studying.of(folder) for folder in folders]
+    if not any(run["ideas"] for run in runs):
+        raise UsageError("--figures: nothing was evaluated, so there is nothing to draw")
+    written = []
+    with write_errors(f"--figures {into}: cannot be written: ", error=UsageError):
+        into.mkdir(parents=True, exist_ok=True)
+        with matplotlib.style.context(["default", STYLE]):
+            figure = Figure(figsize=(8.0, 4.6), layout="constrained")
+            panels = figure.subplots(2, 2)
+            for run, colour in zip(runs, _COLOURS, strict=False):
+                _draw_run(panels, run, colour)
+            _name_axes(panels)
+            figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+            for kind in FORMATS:
+                path = into / f"search.{kind}"
+                save(figure, path, kind)
+                written.append(path)
+    return written
+
+
+def _draw_run(panels: Any, run: dict[str, Any], colour: str) -> None:
+    name = f"{run['model'] or 'plain search'}, {counted(run['agents'], 'agent')}"
+    steps, last = run["frontier"], run["complexity"][-1:]
+    for axes, key in ((panels[0][0], "agent_hours"), (panels[0][1], "usd")):
+        x, y = [p[key] for p in steps], [p["pgr"] for p in steps]
+        if steps and key == "agent_hours":
+            x, y = [*x, last[0]["agent_hours"]], [*y, y[-1]]
+        axes.step(x, y, where="post", color=colour, linewidth=1.2, marker="o", markersize=3, label=name)
+    breadth = run["entropy"]
+    hours = [p["agent_hours"] for p in breadth]
+    panels[1][0].plot(hours, [p["bits"] for p in breadth], color=colour, linewidth=1.2)
+    panels[1][0].fill_between(
+        hours, [p["low"] for p in breadth], [p["high"] for p in breadth], color=colour, alpha=0.2, linewidth=0
+    )
+    length = run["complexity"]
+    panels[1][1].scatter([p["agent_hours"] for p in length], [p["lines"] for p in length], s=6, color=colour)
+
+
+def _name_axes(panels: Any) -> None:
+    for axes, x, y in (
+        (panels[0][0], "agent-hours", "best PGR on feedback"),
+        (panels[0][1], "US dollars", "best PGR on feedback"),
+        (panels[1][0], "agent-hours", "entropy of families (bits)"),
+        (panels[1][1], "agent-hours", "lines of code"),
+    ):
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+
+
+def _shown(found: Any, lines: Sequence[str], as_json: bool) -> str:
+    return json.dumps(found, indent=1) + "\n" if as_json else "".join(f"{line}\n" for line in lines)
 
 
 def _compared(found: Mapping[str, Any]) -> list[str]:
@@ -147,11 +209,6 @@ def _more(agent: Mapping[str, Any]) -> str:
     return "" if agent["left"] == agent["left_new"] else f" (a new idea {agent['left_new']})"
 
 
-def _purse(folder: Path, plan: AgentPlan) -> Purse:
-    table = load_prices()
-    return Purse(Journal(folder / "money.jsonl"), table, rate=plan.compute_usd_per_hour, reading=True)
-
-
 def _claims(folder: Path) -> int | None:
     """How many rows that agents wrote carry a claim; None before the board."""
     path = folder / "leaderboard.json"
@@ -179,10 +236,6 @@ def _line(name: str, one: Spending) -> str:
         f"{name:9s} ${one.usd:.2f}  tokens ${one.tokens_usd:.2f}  lost ${one.lost_usd:.2f}  compute "
         f"${one.compute_usd:.2f} ({one.compute_s:.0f} s)  calls {one.calls}  {tokens}".rstrip()
     )
-
-
-def _over(usd: float, count: float) -> float | None:
-    return usd / count if count else None
 
 
 def _two(value: float | None) -> str:

@@ -136,15 +136,12 @@ def _numbered(root: Path) -> Path:
 
 
 def _asked(desk: Desk, wish: Wish, found: Evaluation, lineage: str) -> Answer:
+    asker = {"who": wish.who, "lineage": lineage, "source": found.sha256, "call": wish.call}
     if found.outcomes is None or found.groups is None:
-        because = f"no score: {found.error[:500]}"
-        return desk.oracle.refuse(
-            who=wish.who, lineage=lineage, source=found.sha256, because=because, call=wish.call
-        )
+        return desk.oracle.refuse(**asker, because=f"no score: {found.error[:500]}")
     return desk.oracle.ask(
-        who=wish.who, lineage=lineage, source=found.sha256, predictions=found.predictions,
-        outcomes=found.outcomes, groups=found.groups, call=wish.call,
-    )  # fmt: skip
+        **asker, predictions=found.predictions, outcomes=found.outcomes, groups=found.groups
+    )
 
 
 def _verdicts(desk: Desk, wish: Wish, found: Evaluation, lineage: str) -> tuple[list[str], int | None]:

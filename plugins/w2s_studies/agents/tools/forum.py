@@ -38,7 +38,7 @@ class Forum:
         self._submissions = Journal(folder / "submissions.jsonl")
         self._lock = threading.Lock()
         for line in self._findings.read():
-            self._show(_finding_file(line), _finding_text(line))
+            self._show_finding(line)
         for line in self._submissions.read():
             self._show_method(line)
 
@@ -50,15 +50,15 @@ class Forum:
         with self._lock:
             lines = self._findings.read()
             known = next((one for one in lines if (one["who"], one["call"]) == (who, call)), None)
-            line = known or {
-                "n": len(lines) + 1, "who": who, "kind": kind, "title": one_line(title),
-                "text": text, "call": call,
-            }  # fmt: skip
             if known is None:
                 if sum(one["who"] == who for one in lines) >= MOST_FINDINGS:
                     raise ForumError(f"an agent shares {MOST_FINDINGS} findings at most")
-                self._findings.append(line)
-            return self._show(_finding_file(line), _finding_text(line))
+                known = {
+                    "n": len(lines) + 1, "who": who, "kind": kind, "title": one_line(title),
+                    "text": text, "call": call,
+                }  # fmt: skip
+                self._findings.append(known)
+            return self._show_finding(known)
 
     def submit(self, line: Mapping[str, Any], code: bytes) -> tuple[int, str]:
         """Keep a method that was handed in and show it; its number and its path in the workspaces.
@@ -89,6 +89,12 @@ class Forum:
         """Every method that was handed in, oldest first."""
         return self._submissions.read()
 
+    def _show_finding(self, line: Mapping[str, Any]) -> str:
+        shown = visible(line["text"], limit=MOST_CHARACTERS, keep="\n\t")
+        text = f"# {one_line(line['title'])}\n\n{line['kind']}, by {line['who']}\n\n{shown}\n"
+        path = f"{SHARED}/findings/{line['n']:03d}-{line['who']}-{_plain(line['title'])}.md"
+        return self._show(path, text)
+
     def _show_method(self, line: Mapping[str, Any]) -> str:
         code = (self.folder / line["file"]).read_text(encoding="utf-8", errors="replace")
         return self._show(f"{SHARED}/methods/{line['n']:03d}-{line['who']}-{_plain(line['name'])}.py", code)
@@ -101,15 +107,6 @@ class Forum:
             if not target.exists():
                 replace_file(target, text.encode("utf-8"))
         return path
-
-
-def _finding_file(line: Mapping[str, Any]) -> str:
-    return f"{SHARED}/findings/{line['n']:03d}-{line['who']}-{_plain(line['title'])}.md"
-
-
-def _finding_text(line: Mapping[str, Any]) -> str:
-    text = visible(line["text"], limit=MOST_CHARACTERS, keep="\n\t")
-    return f"# {one_line(line['title'])}\n\n{line['kind']}, by {line['who']}\n\n{text}\n"
 
 
 def one_line(text: str) -> str:

@@ -28,7 +28,11 @@ class AgentTools:
         self.who, self._desk, self._answers = who, desk, answers
         self._workspace: Workspace = desk.forum.workspaces[who]
         kept = answers.read()
-        self._known = {line["call"]: _kept(line) for line in kept if "text" in line}
+        self._known = {
+            line["call"]: ToolResult(line["text"], line["is_error"], line["facts"])
+            for line in kept
+            if "text" in line
+        }
         self._read: list[str] = [line["read"] for line in kept if "read" in line]
         self._edits: dict[str, str] = {line["call"]: line["edit"] for line in kept if "edit" in line}
         self._tools = {schema["name"]: getattr(self, f"_{schema['name']}") for schema in SCHEMAS}
@@ -194,7 +198,3 @@ def _part(text: str, from_line: int) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _kept(line: Mapping[str, Any]) -> ToolResult:
-    return ToolResult(line["text"], line["is_error"], line["facts"])

@@ -119,9 +119,12 @@ def leaderboard_of(found: Imported) -> document.Leaderboard:
     """The document: isolation `imported`, track `unknown`, every statistic ours, with Holm over all rows."""
     references = [_reference(setting) for setting in found.settings]
     rows = decided(_compared([row for reference in references for row in _rows(reference)]))
+    versions = {name: v for name, v in library_versions().items() if v is not None}
     return document.Leaderboard(
         schema="w2s-leaderboard/1",
-        harness=_harness(),
+        harness=provenance.HarnessRecord(
+            version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=[]
+        ),
         plan={"imported": {"format": found.form, "files": dict(found.files)}, "min_gap": MIN_GAP},
         settings=[_setting(reference) for reference in references],
         rows=rows,
@@ -160,8 +163,8 @@ def _setting(reference: _Reference) -> document.Setting:
         mode="finetune",
         solver=setting.solver,
         n_test=setting.n_rows or 0,
-        weak=_line(reference.weak, setting.weak),
-        ceiling=_line(reference.ceiling, setting.ceiling),
+        weak=_baseline(reference.weak, setting.weak),
+        ceiling=_baseline(reference.ceiling, setting.ceiling),
         weak_label_acc=setting.weak_label_acc,
         gap=reference.gap,
         gap_ci=reference.interval.bounds,
@@ -184,7 +187,7 @@ def _setting(reference: _Reference) -> document.Setting:
     )
 
 
-def _line(value: float, known: BySeed) -> document.Baseline:
+def _baseline(value: float, known: BySeed) -> document.Baseline:
     per_seed = [document.SeedAccuracy(seed=seed, accuracy=a) for seed, a in known.items()]
     return document.Baseline(mean=value, per_seed=per_seed)
 
@@ -222,7 +225,13 @@ def _row(
     own = _own_baselines(reference, row)
     weak, ceiling = own or (reference.weak, reference.ceiling)
     no_gap = under(ceiling - weak, MIN_GAP) if own else reference.no_gap
-    interval = _interval(reference, row, own)
+    known = list(setting.weak.values()), list(setting.ceiling.values())
+    if not all(known):
+        interval = Interval(None, None, None, NO_BASELINES)
+    elif own is not None:
+        interval = Interval(None, None, None, OTHER_BASELINES)
+    else:
+        interval = pgr_interval_of(*known, row.transfer, setting.n_rows)
     per_seed = [recovered(t, weak, ceiling) if ceiling != weak else None for t in values]
     shown = [p for p in per_seed if p is not None] if no_gap is None else []
     other = None if row.method == setting.reference else vanilla
@@ -274,16 +283,6 @@ def _own_baselines(reference: _Reference, row: ImportedRow) -> tuple[float, floa
     return row.baselines if any(differs(a, b) for a, b in pairs) else None
 
 
-def _interval(reference: _Reference, row: ImportedRow, own: tuple[float, float] | None) -> Interval:
-    setting = reference.setting
-    weak, ceiling = list(setting.weak.values()), list(setting.ceiling.values())
-    if not weak or not ceiling:
-        return Interval(None, None, None, NO_BASELINES)
-    if own is not None:
-        return Interval(None, None, None, OTHER_BASELINES)
-    return pgr_interval_of(weak, ceiling, row.transfer, setting.n_rows)
-
-
 def _versus(reference: _Reference, found: Difference, own: tuple[float, float] | None) -> document.Comparison:
     """The comparison before correction; in PGR only over the setting's own gap."""
     gap = reference.gap if reference.no_gap is None and own is None else 0.0
@@ -331,10 +330,3 @@ def _compared(rows: Sequence[document.Row]) -> list[document.Row]:
     family = [i for i, row in enumerate(rows) if (row.task, row.pair, row.method) not in references]
     pairs = zip(rows, corrected(tested, family), strict=True)
     return [msgspec.structs.replace(row, vs_vanilla=c) for row, c in pairs]
-
-
-def _harness() -> provenance.HarnessRecord:
-    versions = {name: v for name, v in library_versions().items() if v is not None}
-    return provenance.HarnessRecord(
-        version=w2s_harness.__version__, sha256=whole(), packages=versions, plugins=[]
-    )

@@ -40,7 +40,12 @@ def read_folder(root: Path) -> Imported:
     A setting is a folder that holds `weak.csv`; each other file but `ceiling.csv` is a method, called as the
     file. Raises `DataError`, one line with file and line, for what is not of this form.
     """
-    folders = sorted({path.parent for path in _found(root, f"{WEAK}.csv") if _depth(root, path) <= 3})
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder. Name a folder that holds {_LAYOUT}.")
+    # not rglob, which passes over a link that leads nowhere
+    walked = os.walk(root, onerror=_refused)
+    found = sorted(Path(folder) for folder, _, names in walked if f"{WEAK}.csv" in names)
+    folders = [folder for folder in found if len(folder.relative_to(root).parts) <= 2]
     if not folders:
         raise DataError(f"{root}: no results in it. Name a folder that holds {_LAYOUT}.")
     files: dict[str, str] = {}
@@ -56,19 +61,8 @@ def read_folder(root: Path) -> Imported:
     return Imported(form="csv", settings=settings, files=files)
 
 
-def _found(root: Path, name: str) -> list[Path]:
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder. Name a folder that holds {_LAYOUT}.")
-    # not rglob, which passes over a link that leads nowhere
-    return [Path(folder) / name for folder, _, files in os.walk(root, onerror=_refused) if name in files]
-
-
 def _refused(bad: OSError) -> None:
     raise DataError(f"{bad.filename}: cannot be read ({bad.strerror}). Check the folder.")
-
-
-def _depth(root: Path, path: Path) -> int:
-    return len(path.relative_to(root).parts)
 
 
 def _setting(root: Path, folder: Path, columns: dict[str, _Column]) -> ImportedSetting:
