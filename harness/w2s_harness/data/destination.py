@@ -31,7 +31,7 @@ def file_for(text: str, flag: str) -> Path:
     if not text:
         raise UsageError(f"{flag}: names no file. Give a path, or leave it out.")
     if text.endswith("/"):
-        raise UsageError(f"{flag} {_shown(text)}: names a folder. Name a file in it.")
+        raise UsageError(f"{flag} {shown(text)}: names a folder. Name a file in it.")
     path = Path(text)
     check_file(path, flag)
     return path
@@ -203,7 +203,3 @@ def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
         waiting.chmod(0o644 if before is None else stat.S_IMODE(before.st_mode))
         waiting.replace(path)
     sync_folder(path.parent)
-
-
-def _shown(text: str) -> str:
-    return text if text.isprintable() else ascii(text)

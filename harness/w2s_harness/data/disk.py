@@ -60,7 +60,7 @@ HEAD = 512
 """Bytes of a file's beginning by which `check_head` knows it."""
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """`path` as text that stays on one line and can be printed."""
     text = str(path)
     return text if text.isprintable() else ascii(text)

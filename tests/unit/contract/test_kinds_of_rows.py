@@ -33,7 +33,7 @@ def test_every_name_has_its_kind():
 def test_a_kind_is_a_value():
     assert len({*KINDS, dataclasses.replace(VERIFY)}) == len(KINDS)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        VERIFY.classes = 3  # type: ignore[misc]
+        VERIFY.gap = ""  # type: ignore[misc]
 
 
 def test_the_columns_of_responses_are_those_of_a_row():
@@ -126,4 +126,4 @@ def test_nobody_compares_the_name_of_a_kind(package):
 def test_the_guide_says_what_the_number_of_each_kind_means():
     guide = (Path(__file__).parents[3] / "docs" / "methods-guide.md").read_text(encoding="utf-8")
     for kind in KINDS:
-        assert f'`"{kind.name}"` ({kind.prediction})' in guide
+        assert f'`"{kind.name}"` (P({kind.means}))' in guide

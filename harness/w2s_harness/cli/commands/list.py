@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from w2s_harness.installed.distributions import metadata, modules
 from w2s_harness.installed.distributions.metadata import Entry
 from w2s_harness.installed.parsed import declared
 
-_HOOK = {"tasks": "w2s_tasks", "pairs": "w2s_pairs"}
 KINDS = ("tasks", "methods", "guards", "pairs", "runs")
 
 
@@ -29,10 +28,10 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     """List what is installed (tasks, methods, guards, pairs) and the runs of the store."""
     trusted = metadata.entries(metadata.TRUSTED)
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "tasks": lambda: [_task(e) for e in trusted if _offers(e, {_HOOK["tasks"]})],
+        "tasks": lambda: [_task(e) for e in trusted if "w2s_tasks" in modules.offered(e)],
         "methods": lambda: [_row(e, "methods") for e in metadata.entries(metadata.METHODS)],
-        "guards": lambda: [_row(e, "guards") for e in trusted if _offers(e, hookspecs.GUARD_HOOKS)],
-        "pairs": lambda: [_row(e, "pairs") for e in trusted if _offers(e, {_HOOK["pairs"]})],
+        "guards": lambda: [_row(e, "guards") for e in trusted if modules.offered(e) & hookspecs.GUARD_HOOKS],
+        "pairs": lambda: [_row(e, "pairs") for e in trusted if "w2s_pairs" in modules.offered(e)],
         "runs": lambda: [past.described(run) for run in past.folders(Path(store))],
     }
     found = {name: make() for name, make in makers.items() if kind in (None, name)}
@@ -42,11 +41,6 @@ def command(kind: str | None, as_json: bool, store: str) -> int:
     for name, rows in found.items():
         _print(name, rows)
     return 0
-
-
-def _offers(entry: Entry, hooks: Set[str]) -> bool:
-    file = modules.module_file(entry)
-    return file is not None and bool(declared.offered_hooks(file) & hooks)
 
 
 def _row(entry: Entry, kind: str) -> dict[str, Any]:

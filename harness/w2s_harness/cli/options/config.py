@@ -16,21 +16,14 @@ from w2s_harness.contract.errors import DataError, UsageError, nearest
 from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.data.reading.quoting import quoted
 
+_At = Callable[..., str]
+"""`file:line` of a key, or of one in the mapping under it."""
 MAX_BYTES = 2**20
 """A longer configuration is refused."""
 _PLUGIN_LEVELS = 8
 _SPELLINGS = ("w2s.yml", ".w2s.yaml", ".w2s.yml", "w2s.toml", ".w2s.toml", "w2s-harness.yaml")
 _REAL = re.compile(r"[-+]?([0-9]+[.]?|[0-9]*[.][0-9]+)([eE][-+]?[0-9]{1,3})?")
-_WORDS = {
-    "true": True,
-    "yes": True,
-    "on": True,
-    "1": True,
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
-}
+_WORDS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +42,7 @@ class Config:
     values: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What `plugins: {NAME: {...}}` says, by name."""
-    at: Callable[..., str] = field(default=lambda *keys: "", compare=False)
-    """`file:line` of a key, or of one in the mapping under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a file holds, and where in it a key stands."""
-
-    values: Any
-    at: Callable[..., str]
-    """`file:line` of a key, or of one in the mapping under it."""
+    at: _At = field(default=lambda *keys: "", compare=False)
 
 
 def find(explicit: Path | None, known: Mapping[str, Key]) -> Config:
@@ -71,7 +54,8 @@ def find(explicit: Path | None, known: Mapping[str, Key]) -> Config:
     for file in [explicit] if explicit else _candidates(Path.cwd()):
         found = _read(file, required=explicit is not None)
         if found is not None:
-            return Config(file, _checked(found, known), _settings(found), found.at)
+            values, at = found
+            return Config(file, _checked(values, at, known), _settings(values, at), at)
     return Config()
 
 
@@ -99,7 +83,7 @@ def _candidates(start: Path) -> list[Path]:
     return found
 
 
-def _read(file: Path, *, required: bool) -> _Found | None:
+def _read(file: Path, *, required: bool) -> tuple[Any, _At] | None:
     needed = required or (os.path.lexists(file) and file.name == "w2s.yaml")
     # a pyproject.toml above that is no file, or somebody else's, is no matter of ours
     if not needed and not os.access(file, os.R_OK):
@@ -114,7 +98,7 @@ def _read(file: Path, *, required: bool) -> _Found | None:
     return _toml(body, file, required=required) if file.suffix == ".toml" else _yaml(body, file)
 
 
-def _toml(body: bytes, file: Path, *, required: bool) -> _Found | None:
+def _toml(body: bytes, file: Path, *, required: bool) -> tuple[Any, _At] | None:
     try:
         text = text_of(body, shown(file))
         tool = tomllib.loads(text).get("tool")
@@ -132,7 +116,7 @@ def _toml(body: bytes, file: Path, *, required: bool) -> _Found | None:
             said = f"; [tool.{near[0]}] is not read" if near else ""
             raise UsageError(f"{file}: there is no table [tool.w2s-harness]{said}. Put the keys under that.")
         return None
-    return _Found(tables["w2s-harness"], lambda *keys: f"{file}:{_line(text, *keys)}")
+    return tables["w2s-harness"], lambda *keys: f"{file}:{_line(text, *keys)}"
 
 
 def _line(text: str, *keys: str) -> int:
@@ -145,22 +129,22 @@ def _line(text: str, *keys: str) -> int:
     return found + 1
 
 
-def _yaml(body: bytes, file: Path) -> _Found:
+def _yaml(body: bytes, file: Path) -> tuple[Any, _At]:
     from w2s_harness.data.reading.yaml_file import parsed
 
     try:
         document = parsed(body, file, may_be_empty=True)
     except DataError as bad:
         raise UsageError(str(bad)) from bad
-    return _Found(document.value, document.at)
+    return document.value, document.at
 
 
-def _checked(found: _Found, known: Mapping[str, Key]) -> dict[str, Any]:
-    if not isinstance(found.values, dict):
-        raise UsageError(f"{found.at('')}: the configuration must be a mapping of flags to values")
+def _checked(values: Any, at: _At, known: Mapping[str, Key]) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise UsageError(f"{at('')}: the configuration must be a mapping of flags to values")
     out: dict[str, Any] = {}
-    for key, value in found.values.items():
-        name, where = str(key).replace("-", "_"), found.at(str(key))
+    for key, value in values.items():
+        name, where = str(key).replace("-", "_"), at(str(key))
         if name not in known:
             raise UsageError(f"{where}: unknown key {quoted(key)}{nearest(name, known)}")
         if name in out:
@@ -198,13 +182,13 @@ def _is_plain(value: Any, levels: int) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-def _settings(found: _Found) -> dict[str, Mapping[str, Any]]:
-    plugins = found.values.get("plugins")
+def _settings(values: Mapping[str, Any], at: _At) -> dict[str, Mapping[str, Any]]:
+    plugins = values.get("plugins")
     out: dict[str, Mapping[str, Any]] = {}
     for name, block in plugins.items() if isinstance(plugins, dict) else ():
         if block is not None and not isinstance(block, dict):
-            where = found.at("plugins")
-            raise UsageError(f"{where}: plugins: '{name}' takes a mapping of its settings, not {block!r}")
+            what = f"'{name}' takes a mapping of its settings, not {block!r}"
+            raise UsageError(f"{at('plugins')}: plugins: {what}")
         if block:
             out[str(name)] = block
     return out

@@ -112,15 +112,13 @@ def _known(kind: str) -> list[str]:
     from w2s_harness.cli import past
     from w2s_harness.contract import hookspecs
     from w2s_harness.installed.distributions import metadata, modules
-    from w2s_harness.installed.parsed import declared
 
     if kind == "runs":
         return ["last", *(run.name for run in past.folders(Path(os.environ.get("W2S_STORE", ".w2s"))))]
     if kind == "methods":
         return [entry.name for entry in metadata.entries(metadata.METHODS)]
     hooks = hookspecs.GUARD_HOOKS if kind == "guards" else frozenset({f"w2s_{kind}"})
-    found = [(entry.name, modules.module_file(entry)) for entry in metadata.entries(metadata.TRUSTED)]
-    return [name for name, file in found if file is not None and declared.offered_hooks(file) & hooks]
+    return [entry.name for entry in metadata.entries(metadata.TRUSTED) if modules.offered(entry) & hooks]
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:

@@ -204,23 +204,19 @@ class Connection(Protocol):
 class Handle:
     """A trained student, or a combination of students, kept by the service until the cell ends."""
 
-    __slots__ = ("_connection", "_id", "_model", "_trace")
+    __slots__ = ("_connection", "_id", "_model", "trace")
 
     def __init__(
         self, connection: Connection, handle: int, trace: Float | None = None, model: int = 0
     ) -> None:
         self._connection = connection
         self._id = handle
-        self._trace = trace
-        self._model = model
-
-    @property
-    def trace(self) -> Float | None:
+        self.trace = trace
         """(2, m) loss of each training row after the first and after the last epoch.
 
         `None` unless the student was fitted with `trace=True`.
         """
-        return self._trace
+        self._model = model
 
     def predict(self, rows: Rows) -> Float:
         """(m,) P(label = 1) of each row, in [0, 1].

@@ -57,16 +57,32 @@ class Student:
         self._kind = kind
         self._model = 0
         self._size: wire.StudentSize | None = wire.StudentSize(layers, features)
-        self._templates = tuple(templates)
-        self._abilities = tuple(abilities)
-        self._epochs, self._lr = epochs, lr
-        self._chain = tuple(self._smaller(k, names) for k, names in enumerate(chain, 1))
+        self.templates = tuple(templates)
+        """Names of the pair's zero-shot templates; the first is the default."""
+        self.abilities = tuple(abilities)
+        """What the pair can do that not every pair can: of `"generate"` and `"few-shot"`.
+
+        `"few-shot"`: examples in the prompt were measured to make the untrained student better.
+        """
+        self.epochs = epochs
+        """Passes over the rows of a fit by steps that names none: the same for all methods."""
+        self.lr = lr
+        """Learning rate of a fit by steps that names none."""
+        self.chain = tuple(self._smaller(k, names) for k, names in enumerate(chain, 1))
+        """Smaller students that read the same rows, smallest first; empty where the pair has no ladder."""
 
     def _smaller(self, model: int, templates: Sequence[str]) -> Student:
         """The `model`-th student of the chain; how large it is is asked when it matters."""
-        smaller = Student(self._connection, kind=self._kind, layers=0, features=0, templates=templates)
+        smaller = Student(
+            self._connection,
+            kind=self._kind,
+            layers=0,
+            features=0,
+            templates=templates,
+            epochs=self.epochs,
+            lr=self.lr,
+        )
         smaller._model, smaller._size = model, None
-        smaller._epochs, smaller._lr = self._epochs, self._lr
         return smaller
 
     @property
@@ -84,34 +100,6 @@ class Student:
     def features(self) -> int:
         """Width d of the probe's own vector (`embed(layer="features")`); 0 where the pair's mode has none."""
         return self._measured.features
-
-    @property
-    def epochs(self) -> float:
-        """Passes over the rows of a fit by steps that names none: the same for all methods."""
-        return self._epochs
-
-    @property
-    def lr(self) -> float:
-        """Learning rate of a fit by steps that names none."""
-        return self._lr
-
-    @property
-    def abilities(self) -> tuple[str, ...]:
-        """What the pair can do that not every pair can: of `"generate"` and `"few-shot"`.
-
-        `"few-shot"`: examples in the prompt were measured to make the untrained student better.
-        """
-        return self._abilities
-
-    @property
-    def chain(self) -> tuple[Student, ...]:
-        """Smaller students that read the same rows, smallest first; empty where the pair has no ladder."""
-        return self._chain
-
-    @property
-    def templates(self) -> tuple[str, ...]:
-        """Names of the pair's zero-shot templates; the first is the default."""
-        return self._templates
 
     @property
     def budget(self) -> wire.Left:

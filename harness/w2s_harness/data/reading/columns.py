@@ -132,17 +132,32 @@ class Columns:
         if "label" in row and "label" not in (*self.names.values(), self.group):
             what = f"a label stands beside column '{column}'"
             raise DataError(f"{at}: {what}. The votes are a judged row's gold; remove the label.")
-        return _read_votes(row[column], column, at)
+        value = row[column]
+        if not isinstance(value, list):
+            what = f"column '{column}' holds {described(value)}"
+            raise DataError(f"{at}: {what}. Write a list of votes: [1, 0, 1].")
+        for number, vote in enumerate(value, 1):
+            # 1.0 == 1 and True == 1, so the type is asked for as well
+            if vote is not None and (type(vote) is not int or vote not in (0, 1)):
+                what = f"vote {number} of column '{column}' is {described(vote)}"
+                raise DataError(f"{at}: {what}. Write 0 or 1, or null for a named voter who did not vote.")
+        return tuple(value)
 
     def _voters(self, row: Mapping[str, Any], at: str) -> tuple[str, ...] | None:
         column = self.names.get(VOTERS, VOTERS)
-        if self.panel and column in row:
+        if column not in row:
+            return self.panel or None
+        if self.panel:
             raise DataError(
                 f"{at}: column '{column}' where the task names its voters. Remove one of the two."
             )
-        if self.panel:
-            return self.panel
-        return _read_voters(row[column], column, at) if column in row else None
+        value, what = row[column], "a name that is no text"
+        if not isinstance(value, list):
+            what = described(value)
+        elif all(isinstance(name, str) and name for name in value):
+            return tuple(value)
+        mend = 'Write the name of each vote\'s voter: ["ann", "bo"].'
+        raise DataError(f"{at}: column '{column}' holds {what}. {mend}")
 
     def _answer(self, row: Mapping[str, Any], at: str) -> str:
         column = self.names.get("answer", "answer")
@@ -176,29 +191,3 @@ def _text(row: Mapping[str, Any], column: str, at: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{at}: column '{column}' holds {described(value)}. Write a text.")
     return value
-
-
-def _read_votes(value: object, column: str, at: str) -> tuple[int | None, ...]:
-    """The votes in a file's column. Raises `DataError` at `at` for what is no list of 0, 1 and null."""
-    if not isinstance(value, list):
-        raise DataError(
-            f"{at}: column '{column}' holds {described(value)}. Write a list of votes: [1, 0, 1]."
-        )
-    for number, vote in enumerate(value, 1):
-        # 1.0 == 1 and True == 1, so the type is asked for as well
-        if vote is not None and (type(vote) is not int or vote not in (0, 1)):
-            what = f"vote {number} of column '{column}' is {described(vote)}"
-            raise DataError(f"{at}: {what}. Write 0 or 1, or null for a named voter who did not vote.")
-    return tuple(value)
-
-
-def _read_voters(value: object, column: str, at: str) -> tuple[str, ...]:
-    """The voters' names in a file's column. Raises `DataError` at `at` for what is no list of texts."""
-    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        what = (
-            f"column '{column}' holds {described(value)}"
-            if not isinstance(value, list)
-            else (f"column '{column}' holds a name that is no text")
-        )
-        raise DataError(f'{at}: {what}. Write the name of each vote\'s voter: ["ann", "bo"].')
-    return tuple(value)

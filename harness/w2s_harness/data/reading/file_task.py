@@ -89,13 +89,10 @@ class FolderTask(FileTask):
 
 def three_files(folder: Path) -> dict[Split | None, Path]:
     """The files of the published layout in `folder`. Raises `DataError` that names the first one missing."""
-    found: dict[Split | None, Path] = {}
-    for split in SPLITS:
-        path = folder / f"{split}.jsonl"
-        if missing(path):
-            needs = "train_label.jsonl, train_unlabel.jsonl and test.jsonl"
-            raise DataError(f"{shown(path)}: no such file{near(path)}. A task folder holds {needs}.")
-        found[split] = path
+    found: dict[Split | None, Path] = {split: folder / f"{split}.jsonl" for split in SPLITS}
+    for path in filter(missing, found.values()):
+        needs = "train_label.jsonl, train_unlabel.jsonl and test.jsonl"
+        raise DataError(f"{shown(path)}: no such file{near(path)}. A task folder holds {needs}.")
     return found
 
 
@@ -131,17 +128,9 @@ def near(path: Path) -> str:
 
 _SOURCES = ("folder", "files", "file")
 _KEYS = (
-    "name",
-    "kind",
-    *_SOURCES,
-    "splits",
-    "columns",
-    "voters",
-    "exposure",
-    "guards",
-    "holds_code",
+    "name", "kind", *_SOURCES, "splits", "columns", "voters", "exposure", "guards", "holds_code",
     "share_true",
-)
+)  # fmt: skip
 _KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
 _EXPOSURES: tuple[Exposure, ...] = ("public", "private")
 
@@ -175,14 +164,12 @@ class YamlTask(FileTask):
         _known(document, _KEYS)
         name = task_name(_text(document, "name"), document.at("name"), "Give it another name.")
         kind = _choice(document, "kind", _KINDS)
-        exposure = _choice(document, "exposure", _EXPOSURES, default="public")
-        files = _files(document)
         settings: dict[str, Any] = {
             "path": path,
             "name": name,
             "kind": kind,
-            "exposure": exposure,
-            "files": files,
+            "exposure": _choice(document, "exposure", _EXPOSURES, default="public"),
+            "files": (files := _files(document)),
             "columns": _task_columns(document, kind, files),
             "sizes": _sizes(document),
             "guards": _mapping(document, "guards"),
@@ -217,13 +204,10 @@ def _choice(document: Document, key: str, allowed: tuple[_T, ...], default: _T |
     if default is not None and key not in document.value:
         return default
     value = _text(document, key)
-    for one in allowed:
-        if value == one:
-            return one
-    near = hint(value, allowed)
-    raise DataError(
-        f"{document.at(key)}: {key} {quoted(value)} is unknown{near}. Write {' or '.join(allowed)}."
-    )
+    if value in allowed:
+        return allowed[allowed.index(value)]
+    what = f"{key} {quoted(value)} is unknown{hint(value, allowed)}"
+    raise DataError(f"{document.at(key)}: {what}. Write {' or '.join(allowed)}.")
 
 
 def _flag(document: Document, key: str) -> bool:

@@ -63,8 +63,13 @@ def parsed(body: bytes, path: Path, *, may_be_empty: bool = False) -> Document:
     text = text_of(body, shown(path))
     lines: dict[tuple[str, ...], int] = {}
     try:
-        node = _composed(_Loader(text), path)
+        loader = _Loader(text)
+        node: yaml.Node | None = loader.get_single_node()
         value = _YamlValues(path, lines).of(node, ()) if node is not None else None
+    except (ValueError, OverflowError):
+        # PyYAML passes the digits of "\UFFFFFFFF" or of `%YAML 1.999...` to chr() and int() as they are
+        what = "an escape or a version is out of range"
+        raise DataError(f"{shown(path)}:{loader.line + 1}: not YAML: {what}. Mend that line.") from None
     except yaml.YAMLError as bad:
         raise DataError(_syntax(bad, text, path)) from None
     except RecursionError:
@@ -74,16 +79,6 @@ def parsed(body: bytes, path: Path, *, may_be_empty: bool = False) -> Document:
     if not isinstance(value, dict):
         raise DataError(f"{shown(path)}:1: the YAML is no mapping. Write `key: value` lines.")
     return Document(path, value, lines)
-
-
-def _composed(loader: yaml.SafeLoader, path: Path) -> yaml.Node | None:
-    try:
-        node: yaml.Node | None = loader.get_single_node()
-    except (ValueError, OverflowError):
-        # PyYAML passes the digits of "\UFFFFFFFF" or of `%YAML 1.999...` to chr() and int() as they are
-        what = "an escape or a version is out of range"
-        raise DataError(f"{shown(path)}:{loader.line + 1}: not YAML: {what}. Mend that line.") from None
-    return node
 
 
 def _syntax(bad: yaml.YAMLError, text: str, path: Path) -> str:

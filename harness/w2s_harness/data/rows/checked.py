@@ -33,13 +33,7 @@ def _generated(task: Task) -> Iterator[Located]:
         rows: Any = task.load()
         if not isinstance(rows, Iterable):
             raise TaskError(f"task {task.name}: load() returned {described(rows)}. Yield Examples.")
-        iterator = iter(rows)
-        while True:
-            try:
-                example = next(iterator)
-            except StopIteration:
-                return
-            number += 1
+        for number, example in enumerate(rows, 1):
             if number > MOST_ROWS:
                 raise TaskError(f"task {task.name}: load() yields over {MOST_ROWS:,} rows. Does it end?")
             yield f"task {task.name}, row {number}", example

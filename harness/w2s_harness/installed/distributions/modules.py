@@ -20,7 +20,7 @@ from pathlib import Path
 
 from w2s_harness.installed import small_files
 from w2s_harness.installed.distributions import metadata, redirecting
-from w2s_harness.installed.parsed import syntax
+from w2s_harness.installed.parsed import declared, syntax
 
 _SYSTEM = (
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
@@ -267,3 +267,9 @@ def _is_inside(candidate: Path, folder: Path, entry: metadata.Entry) -> bool:
         return False
     home = os.path.realpath(folder)
     return entry.is_shipped or os.path.realpath(candidate).startswith(home.rstrip("/") + "/")
+
+
+def offered(entry: metadata.Entry) -> frozenset[str]:
+    """The hooks that an installed plugin's module defines, read without importing it."""
+    file = module_file(entry)
+    return declared.offered_hooks(file) if file is not None else frozenset()

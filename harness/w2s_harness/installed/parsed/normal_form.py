@@ -134,11 +134,10 @@ class _Bare(ast.NodeTransformer):
             node.annotation = _name(VALUE)
         return node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+    def visit_Constant(self, node: ast.Constant | ast.JoinedStr) -> ast.AST:
         return _name(VALUE)
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        return _name(VALUE)
+    visit_JoinedStr = visit_Constant
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
@@ -189,18 +188,11 @@ class _Numbered(ast.NodeTransformer):
                 keyword.arg = keyword.arg and self._number(keyword.arg, self._own.names)
         return self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._definition(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._definition(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        return self._definition(node)
-
-    def _definition(self, node: _Definition) -> ast.AST:
+    def visit_ClassDef(self, node: _Definition) -> ast.AST:
         node.name = self._number(node.name, self._own.names)
         return self.generic_visit(node)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef
 
     def _number(self, name: str, own: frozenset[str]) -> str:
         return self._numbers.setdefault(name, f"{OWN}{len(self._numbers)}") if name in own else name

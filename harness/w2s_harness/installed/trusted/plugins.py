@@ -28,8 +28,7 @@ from w2s_harness.installed import sources
 from w2s_harness.installed.distributions import metadata, modules, site_folders
 from w2s_harness.installed.distributions.metadata import Entry
 from w2s_harness.installed.parsed import declared
-from w2s_harness.installed.trusted import hooks, wrong_names
-from w2s_harness.installed.trusted.wrong_names import offered
+from w2s_harness.installed.trusted import refusals
 
 
 class Plugins:
@@ -81,7 +80,12 @@ class Plugins:
         Raises `UsageError` for an unknown name, `PluginError` for a plugin that does not load.
         """
         if spec.startswith("no:"):
-            self._switch_off(spec[3:])
+            name, known = spec[3:], {*self.trusted, *self.loaded}
+            if name not in known | self.blocked and not self.manager.has_plugin(name):
+                hint = f"{nearest(name, known)}. `w2s-harness list` shows what is there."
+                raise UsageError(f"-p {spec}: no such plugin{hint}")
+            self.blocked.add(name)
+            self._unload(name)
         elif spec.endswith(".py"):
             self._load_file(Path(spec))
         elif spec in self.trusted:
@@ -92,15 +96,6 @@ class Plugins:
                 "`w2s-harness list` shows what is installed."
             )
 
-    def _switch_off(self, name: str) -> None:
-        if name not in self.trusted and not self.manager.has_plugin(name) and name not in self.blocked:
-            known = {*self.trusted, *self.loaded}
-            raise UsageError(
-                f"-p no:{name}: no such plugin{nearest(name, known)}. `w2s-harness list` shows what is there."
-            )
-        self.blocked.add(name)
-        self._unload(name)
-
     def _unload(self, name: str) -> None:
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
@@ -109,7 +104,7 @@ class Plugins:
     def _load_file(self, path: Path) -> None:
         if path.stem in self.trusted or self.manager.has_plugin(path.stem):
             raise PluginError(f"{path}: the name '{path.stem}' is taken by another plugin. Rename the file.")
-        hooks.check_file(path)
+        refusals.check_file(path)
         self._register(path.stem, _import_file(path), path)
         self._files[path.stem] = path
 
@@ -126,11 +121,11 @@ class Plugins:
 
     def shipped(self, hook: str) -> list[str]:
         """Names of shipped trusted plugins whose module defines `hook`."""
-        return [e.name for e in self.trusted.values() if e.is_shipped and hook in offered(e)]
+        return [e.name for e in self.trusted.values() if e.is_shipped and hook in modules.offered(e)]
 
     def offering(self, hook: str) -> list[str]:
         """Names of installed trusted plugins whose module defines `hook`, read without importing them."""
-        return sorted(name for name, entry in self.trusted.items() if hook in offered(entry))
+        return sorted(name for name, entry in self.trusted.items() if hook in modules.offered(entry))
 
     # -- guards -----------------------------------------------------------------------------------------
 
@@ -143,7 +138,8 @@ class Plugins:
         words = list(dict.fromkeys(word.strip() for word in spec.split(",") if word.strip()))
         if not words or ("none" in words and len(words) > 1):
             raise UsageError(f"--guards {spec}: give default, all, none, or names (NAME,NAME)")
-        names = [name for word in words for name in self._named_by(word)]
+        groups = {"default": self.shipped_guards, "none": (), "all": _guards_of(self.trusted.values())}
+        names = [name for word in words for name in groups.get(word, (word,))]
         for name in self.shipped_guards:
             if name not in names:
                 self._unload(name)
@@ -152,12 +148,10 @@ class Plugins:
                 self._load_file(Path(name))
             else:
                 self._load(self._guard_entry(name))
-            self._want_guard(name)
-
-    def _named_by(self, word: str) -> Sequence[str]:
-        if word in ("default", "none"):
-            return self.shipped_guards if word == "default" else ()
-        return _guards_of(self.trusted.values()) if word == "all" else (word,)
+            plugin = Path(name).stem if name.endswith(".py") else name
+            if self.manager.has_plugin(plugin) and plugin not in self.guards:
+                has = ", ".join(sorted(hookspecs.GUARD_HOOKS))
+                raise UsageError(f"--guards {name}: that plugin is no guard: it has none of the hooks {has}")
 
     def _guard_entry(self, name: str) -> Entry:
         if name not in self.trusted:
@@ -167,12 +161,6 @@ class Plugins:
                 "is installed; a guard in a file is named by its path (./mine.py)."
             )
         return self.trusted[name]
-
-    def _want_guard(self, name: str) -> None:
-        plugin = Path(name).stem if name.endswith(".py") else name
-        if self.manager.has_plugin(plugin) and plugin not in self.guards:
-            hooks = ", ".join(sorted(hookspecs.GUARD_HOOKS))
-            raise UsageError(f"--guards {name}: that plugin is no guard: it has none of the hooks {hooks}")
 
     @cached_property
     def shipped_guards(self) -> tuple[str, ...]:
@@ -216,7 +204,7 @@ class Plugins:
                     f"plugins: '{name}' has no setting '{key}'{nearest(str(key), known)}. "
                     f"It has: {', '.join(known) or 'none'}"
                 )
-            if known is not None and wrong_names.is_other(value, known[key]):
+            if known is not None and refusals.is_other(value, known[key]):
                 raise UsageError(f"plugins: '{name}': {key} is {value!r}, and {known[key]!r} by default")
 
     def settings_for(self, name: str, task: Task) -> Mapping[str, Any]:
@@ -243,7 +231,7 @@ class Plugins:
         """The entry of a method, from metadata. Raises `UsageError` for an unknown name."""
         entry = self.methods.get(name)
         if entry is None:
-            raise UsageError(wrong_names.method(name, self.methods, self.trusted.values()))
+            raise UsageError(refusals.method(name, self.methods, self.trusted.values()))
         return entry
 
     def pair_if_known(self, name: str) -> Pair | None:
@@ -254,7 +242,7 @@ class Plugins:
     def _known(self, hook: str, name: str) -> dict[str, Any]:
         """What loaded plugins offer, after the one that is called `name` was loaded."""
         known = self._offers(hook)
-        if name not in known and name in self.trusted and hook in offered(self.trusted[name]):
+        if name not in known and name in self.trusted and hook in modules.offered(self.trusted[name]):
             self._load(self.trusted[name])
             known = self._offers(hook)
         return known
@@ -264,12 +252,10 @@ class Plugins:
         if name not in known and name in self.blocked:
             raise UsageError(f"{noun} '{name}': its plugin is switched off. Take -p no:{name} away.")
         if name not in known:
-            own = [item.name for impl in self._impls(hook, name) for item in _listed(impl, hook)]
-            raise UsageError(wrong_names.thing(name, noun, known, own, self.trusted, self.methods))
+            impls = [i for i in getattr(self.hook, hook).get_hookimpls() if i.plugin_name == name]
+            own = [item.name for impl in impls for item in _listed(impl, hook)]
+            raise UsageError(refusals.thing(name, noun, known, own, self.trusted, self.methods))
         return known[name]
-
-    def _impls(self, hook: str, plugin: str) -> list[pluggy.HookImpl]:
-        return [i for i in getattr(self.hook, hook).get_hookimpls() if i.plugin_name == plugin]
 
     def _offers(self, hook: str) -> dict[str, Any]:
         found: dict[str, tuple[str, Any]] = {}
@@ -278,13 +264,13 @@ class Plugins:
                 self._refuse_ours(item.name, impl.plugin_name, hook)
                 other, first = found.setdefault(item.name, (impl.plugin_name, item))
                 if first is not item:
-                    raise PluginError(wrong_names.twins(item.name, hook[4:-1], other, impl.plugin_name))
+                    raise PluginError(refusals.twins(item.name, hook[4:-1], other, impl.plugin_name))
         return {name: item for name, (_, item) in found.items()}
 
     def _refuse_ours(self, name: str, plugin: str, hook: str) -> None:
         """A shipped name cannot be taken, whether or not its own plugin is loaded."""
         entry = self.trusted.get(name)
-        if entry is not None and entry.is_shipped and plugin != name and hook in offered(entry):
+        if entry is not None and entry.is_shipped and plugin != name and hook in modules.offered(entry):
             raise PluginError(
                 f"plugin '{plugin}': the {hook[4:-1]} '{name}' is w2s-harness's own. Give yours another name."
             )
@@ -298,7 +284,7 @@ class Plugins:
         self.loaded[entry.name] |= {"distribution": entry.distribution, "version": entry.version}
 
     def _register(self, name: str, module: ModuleType, file: Path | None) -> None:
-        hooks.check_module(module)
+        refusals.check_module(module)
         try:
             self.manager.register(module, name)
         except (pluggy.PluginValidationError, ValueError) as bad:
@@ -317,7 +303,7 @@ def _guards_of(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 def _is_guard(entry: Entry) -> bool:
-    hooks = offered(entry)
+    hooks = modules.offered(entry)
     return bool(hooks & hookspecs.GUARD_HOOKS) or (entry.is_shipped and not hooks)
 
 

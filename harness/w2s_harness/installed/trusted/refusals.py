@@ -1,15 +1,51 @@
-"""What is said of a name that is not there: the near one, or the other words that were meant."""
+"""What is refused of trusted plugins, and what is said of a name that is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from w2s_harness.contract import hookspecs
-from w2s_harness.contract.errors import nearest
+from w2s_harness.contract.errors import PluginError, UsageError, nearest
 from w2s_harness.installed.distributions import modules
 from w2s_harness.installed.distributions.metadata import Entry
 from w2s_harness.installed.parsed import declared
+
+_METHODS = "w2s_methods"
+
+
+def check_file(path: Path) -> None:
+    """Refuse a method file before the host runs it. Raises `UsageError`."""
+    if declared.offered_hooks(path) == {_METHODS}:
+        raise UsageError(f"{path}: it offers methods, which never run in the host. Give --methods {path}.")
+
+
+def check_module(module: ModuleType) -> None:
+    """Refuse hooks that nobody calls, and a module without any. Raises `PluginError`."""
+    marked = {name for name, value in vars(module).items() if _is_marked(value)}
+    for name in sorted(marked - hookspecs.NAMES):
+        raise PluginError(
+            f"{module.__file__}: there is no hook '{name}'{nearest(name, hookspecs.NAMES)}. hookspecs.py "
+            "lists all."
+        )
+    bare = [name for name in sorted(hookspecs.NAMES - marked) if callable(vars(module).get(name))]
+    if bare:
+        raise PluginError(f"{module.__file__}: {bare[0]}() lacks its decorator: put @hookimpl above it.")
+    if not marked - {_METHODS}:
+        has = f"no hook but {_METHODS}, which the host never calls" if marked else "no hook"
+        raise PluginError(f"{module.__file__}: it has {has}, so it does nothing as a plugin.")
+
+
+def _is_marked(value: object) -> bool:
+    """Whether `hookimpl` marked it; what answers to any name, or raises at one, is not."""
+    try:
+        return isinstance(getattr(value, f"{hookspecs.PROJECT}_impl", None), dict)
+    except Exception:  # noqa: BLE001 (boundary: an object of a plugin's)
+        return False
+
+
+# -- names --------------------------------------------------------------------------------------------------
 
 
 def method(name: str, known: Iterable[str], trusted: Iterable[Entry] = ()) -> str:
@@ -50,15 +86,9 @@ def thing(
     return f"unknown {noun} '{name}'{near}. `w2s-harness list {noun}s` shows all."
 
 
-def offered(entry: Entry) -> frozenset[str]:
-    """The hooks that an installed plugin's module defines, read without importing it."""
-    file = modules.module_file(entry)
-    return declared.offered_hooks(file) if file is not None else frozenset()
-
-
 def _offers(entry: Entry) -> list[str]:
     """The kinds of things that a trusted plugin offers."""
-    hooks = offered(entry)
+    hooks = modules.offered(entry)
     guard = ["guard"] if hooks & hookspecs.GUARD_HOOKS else []
     return [noun for noun in ("task", "pair") if f"w2s_{noun}s" in hooks] + guard
 
