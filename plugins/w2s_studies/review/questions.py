@@ -5,9 +5,8 @@ from __future__ import annotations
 from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
 from w2s_harness.report.document.document import label
 from w2s_harness.report.notation import counted, share, signed, span
-from w2s_studies.review.measuring import Evidence, Place
+from w2s_studies.review.measuring import Evidence, Overlap, Place
 from w2s_studies.review.page import amount, percent, points, valued
-from w2s_studies.review.standing import Overlap
 from w2s_studies.review.treatment import Treatment
 
 _LEAST = 0.005

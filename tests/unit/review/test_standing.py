@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from w2s_studies.review.standing import beside, subsets
+from w2s_studies.review.measuring import beside, subsets
 
 GOLD = np.array([1, 1, 0, 0], bool)
 MINE = np.array([0.9, 0.4, 0.3, 0.5])

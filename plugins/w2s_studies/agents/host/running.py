@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from w2s_harness.contract.errors import ExitCode, HarnessError, ModelError
 from w2s_harness.jail.showing import visible
@@ -148,7 +148,8 @@ class AgentRun:
         def stopped() -> bool:
             return self.stop.is_set() or not self.purse.can_compute(name)
 
-        return SearchAgent(name, _InTurn(tools, turns, name), self.plan.root_seed, transcript, stopped)
+        turn = partial(turns.of, name)
+        return SearchAgent(name, tools, self.plan.root_seed, transcript, stopped, turn)
 
     # -- the board --------------------------------------------------------------------------------------
 
@@ -178,23 +179,6 @@ class _Told:
             score = visible(line.get("error") or "") or f"feedback PGR {_two(line.get('pgr'))}"
             self._say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
         self._n = len(lines)
-
-
-class _InTurn:
-    """A toolbox whose evaluations wait for their agent's turn."""
-
-    def __init__(self, tools: AgentTools, turns: Turns, name: str) -> None:
-        self._tools, self._turns, self._name = tools, turns, name
-
-    @property
-    def schemas(self) -> Any:
-        """Of the tools behind it."""
-        return self._tools.schemas
-
-    def call(self, name: str, arguments: Any, call_id: str) -> Any:
-        """The tool's answer, in turn."""
-        with self._turns.of(self._name):
-            return self._tools.call(name, arguments, call_id)
 
 
 def _named(bad: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from w2s_harness.report.notation import counted
@@ -28,9 +29,16 @@ class SearchAgent:
     """
 
     def __init__(
-        self, who: str, toolbox: Toolbox, seed: int, transcript: Journal, stop: Callable[[], bool]
+        self,
+        who: str,
+        toolbox: Toolbox,
+        seed: int,
+        transcript: Journal,
+        stop: Callable[[], bool],
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.who, self._toolbox, self._stop = who, toolbox, stop
+        """`turn`: entered around each call of a tool."""
+        self.who, self._toolbox, self._stop, self._turn = who, toolbox, stop, turn
         self._rng = random.Random(named_seed("search", seed, who))
         self._transcript = transcript
         self._replayed = len(transcript.read())
@@ -105,4 +113,5 @@ class SearchAgent:
         call_id = f"{self.who}/{self._calls}"
         if self._calls > self._replayed:
             self._transcript.append({"call": call_id, "tool": name, "arguments": arguments})
-        return self._toolbox.call(name, arguments, call_id)
+        with self._turn():
+            return self._toolbox.call(name, arguments, call_id)
