@@ -249,3 +249,29 @@ def test_equal_works_are_one(make):
     told = run(make(), [Toy(1), Toy(1), Toy(2, (Toy(1),))])
     assert [work.number for work in sorted(Toy.ran, key=lambda w: w.number)] == [1, 2]
     assert told.started == [("toy", 2)]
+
+
+def test_memory_holds_the_arrays_that_were_used_last(make, monkeypatch):
+    monkeypatch.setattr("w2s_harness.run.work.results.HELD_BYTES", 3 * 8 * 2)
+    made, read = make(1), []
+    run(made, [Toy(n) for n in range(4)])
+    kept = made.bench.results.store.array_of
+    monkeypatch.setattr(made.bench.results.store, "array_of", lambda *a: read.append(a) or kept(*a))
+    found = [made.bench.of(Toy(n)).values.values.tolist() for n in (3, 2, 0, 0, 3)]
+    assert found == [[3] * 3, [2] * 3, [0] * 3, [0] * 3, [3] * 3]
+    assert len(read) == 2  # 0, which 2 and 3 had put out, and 3, which 0 had
+
+
+def test_what_a_run_is_told_is_what_the_store_holds(make):
+    made, told = make(), []
+    listener = Told()
+    listener.ends = lambda work, outcome, *, kept: told.append(outcome)
+    run(made, [Toy(1)], listener)
+    assert told[0] is made.bench.of(Toy(1))
+
+
+def test_a_result_ends_the_failure_before_it(make):
+    made, work = make(), Toy(1)
+    made.bench.results.fail(work, Failure("busy"))
+    run(made, [work])
+    assert made.bench.results.failure(work) is None

@@ -281,9 +281,12 @@ class LocalEngine:
             services.give(client)
 
     def _kept(self, work: AnyWork, outcome: Result | Failure) -> Result | Failure:
-        if isinstance(outcome, Result):
-            self.bench.results.put(work, outcome)
-        return outcome
+        """What came of a work, its result as it stands in the store: memory holds no more than is used."""
+        if not isinstance(outcome, Result):
+            return outcome
+        self.bench.results.put(work, outcome)
+        found: Result = self.bench.results.of(work)
+        return found
 
 
 _DONE: set[str] = set()

@@ -11,9 +11,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-_HELD = 2**22
-"""Bytes of an array up to which it stays in memory once it was read."""
-
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -64,11 +61,7 @@ class ResultArray:
         if self._values is not None:
             return self._values
         assert self._read is not None
-        found = self._read()
-        if found.nbytes <= _HELD:
-            found.flags.writeable = False
-            self._values = found
-        return found
+        return self._read()
 
     @property
     def floats(self) -> npt.NDArray[np.float64]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from typing import Any, TypeVar
+
+import numpy.typing as npt
 
 from w2s_harness.contract.errors import StoreError
 from w2s_harness.run.kept.store import Kept, Store
@@ -10,6 +14,8 @@ from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.work import Failure, Work
 
 R = TypeVar("R", bound=Result)
+HELD_BYTES = 2**27
+"""What arrays of results may hold of memory, beside the one at hand."""
 GONE = "the result of {} ({}) is gone from the store; run the same command again"
 
 
@@ -19,6 +25,7 @@ class Results:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._known: dict[str, Result] = {}
+        self._arrays = _Arrays()
         self._failed: dict[str, Failure] = {}
 
     def has(self, work: Work[Any]) -> bool:
@@ -52,13 +59,16 @@ class Results:
         return found
 
     def put(self, work: Work[R], result: R) -> None:
-        """Keep a result: its arrays, then one line that names them. Raises `StoreError` on a full disk."""
+        """Keep a result: its arrays, then one line that names them. Raises `StoreError` on a full disk.
+
+        A failure of the work before is forgotten.
+        """
         arrays = {name: array.values for name, array in result.arrays().items()}
         self.store.put_record(work.key, result.facts(), arrays, apart=work.gives.apart)
-        if work.gives.apart:
-            self._known.pop(work.key, None)
-        else:
-            self._known[work.key] = result
+        self._known.pop(work.key, None)
+        self._failed.pop(work.key, None)
+        for name, values in arrays.items():
+            self._arrays.hold((work.key, name), values)
 
     def fail(self, work: Work[Any], failure: Failure) -> None:
         """Remember why a work has no result."""
@@ -82,7 +92,41 @@ class Results:
                 raise StoreError(GONE.format(work.kind, work.name()))
             return what
 
+        def read() -> npt.NDArray[Any]:
+            held = self._arrays.of((work.key, name))
+            if held is None:
+                held = found(self.store.array_of(kept, name))
+                self._arrays.hold((work.key, name), held)
+            return held
+
         return ResultArray(
-            read=lambda: found(self.store.array_of(kept, name)),
+            read=read,
             path=lambda: found(self.store.file_of(kept, name)),
         )
+
+
+class _Arrays:
+    """The arrays that were used last, read-only, up to `HELD_BYTES`. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[str, str], npt.NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def of(self, name: tuple[str, str]) -> npt.NDArray[Any] | None:
+        """An array that is held, now the last one used."""
+        with self._lock:
+            found = self._held.get(name)
+            if found is not None:
+                self._held.move_to_end(name)
+            return found
+
+    def hold(self, name: tuple[str, str], values: npt.NDArray[Any]) -> None:
+        """Hold an array, and let go of those that were not used for longest."""
+        values.flags.writeable = False
+        with self._lock:
+            old = self._held.pop(name, None)
+            self._bytes += values.nbytes - (0 if old is None else old.nbytes)
+            self._held[name] = values
+            while self._bytes > HELD_BYTES:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
