@@ -1,18 +1,19 @@
-"""The real command line in a subprocess."""
+"""The real command line: in a fork of a warm process where that is the same, else in a subprocess."""
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CLI = Path(sys.executable).with_name("w2s-harness")
+from warm import CLI, Warm
+
 WORDS = [f"{a}{b}{c}" for a in "bdkm" for b in "aeiou" for c in "nst"]
 GOOD = set(WORDS[::3]) | set(WORDS[1::6])
 METHODS = "vanilla,confident:margin=.3,zero-shot,./mine.py"
@@ -64,6 +65,14 @@ class Done:
     seconds: float
 
 
+@functools.cache
+def warm_cli() -> Warm:
+    """The warm command line of the running environment; kept to the end of this process."""
+    running = Warm(Place(Path()).environment())
+    atexit.register(running.close)
+    return running
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder in which `w2s-harness run` is called, with the flags that all calls share."""
@@ -72,9 +81,17 @@ class Place:
     flags: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
 
-    def command(self, *arguments: str) -> list[str]:
+    def words(self, *arguments: str) -> list[str]:
+        """What the program is given."""
         shared = self.flags if arguments[:1] == ("run",) else ()
-        return [str(CLI), *arguments[:1], *shared, *arguments[1:]]
+        return [*arguments[:1], *shared, *arguments[1:]]
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(CLI), *self.words(*arguments)]
+
+    def warm(self) -> Warm | None:
+        """What stands for a new process of `command`."""
+        return warm_cli()
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("W2S_") and k != "PYTHONPATH"}
@@ -86,6 +103,15 @@ class Place:
         return kept | ours | self.env
 
     def __call__(self, *arguments: str, timeout: float = 300.0) -> Done:
+        began = time.monotonic()
+        running, environment = self.warm(), self.environment()
+        if running is None or not running.takes(environment):
+            return self.cold(*arguments, timeout=timeout)
+        told = running.call(self.words(*arguments), self.folder, environment, timeout)
+        return Done(*told, time.monotonic() - began)
+
+    def cold(self, *arguments: str, timeout: float = 300.0) -> Done:
+        """The command as a user starts it: in a new process, whose services are new ones too."""
         began = time.monotonic()
         done = subprocess.run(
             self.command(*arguments),

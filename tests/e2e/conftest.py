@@ -107,11 +107,11 @@ def place(tmp_path, flags) -> Place:
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory, flags) -> tuple[Place, Done]:
-    """One undisturbed run from nothing. Tests read it, none writes into it."""
+    """One undisturbed run from nothing, in new processes. Tests read it, none writes into it."""
     folder = tmp_path_factory.mktemp("first")
     (folder / "mine.py").write_text(MINE)
     place = Place(folder, flags)
-    return place, place("run", "--methods", METHODS, "-o", "board.json")
+    return place, place.cold("run", "--methods", METHODS, "-o", "board.json")
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm import forked_services
 
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.selection import Selection
@@ -16,6 +18,12 @@ from w2s_studies.agents.tools.workspace import Workspace
 
 CANCEL = threading.Event()
 """Ends what the referee works on."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forked() -> Iterator[None]:
+    with forked_services():
+        yield
 
 
 @pytest.fixture(scope="module")

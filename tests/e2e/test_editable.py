@@ -89,7 +89,10 @@ def place(environment, warm) -> Place:
     class Inside(Place):
         def command(self, *arguments: str) -> list[str]:
             start = "import sys; from w2s_harness.cli import main; sys.argv[0] = 'w2s-harness'; main()"
-            return [str(home / "bin" / "python"), "-c", start, *super().command(*arguments)[1:]]
+            return [str(home / "bin" / "python"), "-c", start, *self.words(*arguments)]
+
+        def warm(self) -> None:
+            """There is one run of each environment."""
 
     return Inside(warm.folder, warm.flags)
 

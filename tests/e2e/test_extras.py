@@ -34,6 +34,9 @@ class Apart(Place):
         """Run by that environment's interpreter."""
         return [str(self.home / "bin" / "python"), "-P", "-m", "w2s_harness", *arguments]
 
+    def warm(self) -> None:
+        """Every run is of another environment."""
+
     def environment(self) -> dict[str, str]:
         """That of a user, without what the tests set for this environment."""
         passed = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import Place
 from environments import share
+from warm import Warm
 
 EXAMPLES = Path(__file__).parents[1] / "plugin_example"
 pytestmark = pytest.mark.skipif(
@@ -45,14 +47,25 @@ def environment(tmp_path_factory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module")
+def installed(environment) -> Iterator[Warm]:
+    """The warm command line of that environment."""
+    running = Warm(Place(environment).environment(), str(environment / "bin" / "python"))
+    yield running
+    running.close()
+
+
 @pytest.fixture
-def packaged(environment, warm) -> Place:
+def packaged(environment, installed, warm) -> Place:
     """The command line of that environment."""
 
     class Inside(Place):
         def command(self, *arguments: str) -> list[str]:
             start = "import sys; from w2s_harness.cli import main; sys.argv[0] = 'w2s-harness'; main()"
-            return [str(environment / "bin" / "python"), "-c", start, *super().command(*arguments)[1:]]
+            return [str(environment / "bin" / "python"), "-c", start, *self.words(*arguments)]
+
+        def warm(self) -> Warm:
+            return installed
 
     return Inside(warm.folder, warm.flags)
 
