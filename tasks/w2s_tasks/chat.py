@@ -212,10 +212,11 @@ def spoil(request: Request, fault: Fault, rng: random.Random) -> list[str] | Non
 
 def _spoiled(request: Request, fault: Fault, rng: random.Random) -> list[str]:
     if fault == "topic":
-        return _off_topic(request, rng)
-    if fault == "order":
-        opposite: Order = "up" if request.order == "down" else "down"
-        return respond(replace(request, order=rng.choice((opposite, "any"))), rng)
+        # One word is from another topic, put where the order has it.
+        topic = _other(request.topic, TOPICS, rng)
+        items = [*rng.sample(TOPICS[request.topic], request.count - 1), rng.choice(TOPICS[topic])]
+        rng.shuffle(items)
+        return _framed(request, items, rng)
     return respond(_misread(request, fault, rng), rng)
 
 
@@ -227,17 +228,11 @@ def _misread(request: Request, fault: Fault, rng: random.Random) -> Request:
         return replace(request, capitals=not request.capitals)
     if fault == "tone":
         return replace(request, tone=_other(request.tone, MARKERS, rng))
+    if fault == "order":
+        return replace(request, order=rng.choice(("up" if request.order == "down" else "down", "any")))
     if fault == "start":
         return replace(request, start=_other(request.start, STARTS, rng))
     return replace(request, end=_other(request.end, ENDS, rng))
-
-
-def _off_topic(request: Request, rng: random.Random) -> list[str]:
-    """One word from another topic, put where the order has it."""
-    topic = _other(request.topic, TOPICS, rng)
-    items = [*rng.sample(TOPICS[request.topic], request.count - 1), rng.choice(TOPICS[topic])]
-    rng.shuffle(items)
-    return _framed(request, items, rng)
 
 
 def _other(word: Word, words: Iterable[Word], rng: random.Random) -> Word:

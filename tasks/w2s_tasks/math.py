@@ -83,10 +83,10 @@ class Working:
     lines: tuple[tuple[int, Operator, int, int], ...]
     final: int
 
-    def sentences(self, thing: str) -> list[str]:
+    def account(self, thing: str) -> verify.Solution:
         """The solution, a sentence a line."""
         said = [f"{left}{operator}{right}={result}." for left, operator, right, result in self.lines]
-        return [*said, f"So {self.final} {thing}."]
+        return verify.Solution([*said, f"So {self.final} {thing}."], str(self.final))
 
 
 def draw(level: int, rng: random.Random) -> WordProblem:
@@ -170,17 +170,13 @@ def _spoiled(problem: WordProblem, right: Working, fault: str, rng: random.Rando
 
 def right(problem: WordProblem) -> verify.Solution:
     """The right solution."""
-    return _account(problem, solve(problem))
+    return solve(problem).account(problem.thing)
 
 
 def wrong(problem: WordProblem, rng: random.Random) -> verify.Solution | None:
     """A wrong solution; `None` where no try brings one."""
     working = spoil(problem, rng)
-    return None if working is None else _account(problem, working)
-
-
-def _account(problem: WordProblem, working: Working) -> verify.Solution:
-    return verify.Solution(working.sentences(problem.thing), str(working.final))
+    return None if working is None else working.account(problem.thing)
 
 
 FAMILY = verify.Family("math", draw, right, wrong, FILLERS)

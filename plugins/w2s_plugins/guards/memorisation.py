@@ -67,17 +67,12 @@ def w2s_inspect_method(
         return None
     if method.source.is_shipped:
         return Verdict(NAME, "ok", "labels are public; the method ships with w2s-harness and carries none")
-    found = {
-        split: carried_data.search(
-            files, [list(filter(None, row.texts().values())) for row in part.rows], part.groups.tolist()
-        )
-        for split, part in (("training", setting.train), ("holdout", setting.test))
-    }
-    traces = max(
-        ((split, t) for split, t in found.items() if t is not None),
-        key=lambda item: item[1].rows / item[1].of,
-        default=None,
-    )
+    found = []
+    for split, part in (("training", setting.train), ("holdout", setting.test)):
+        texts = [list(filter(None, row.texts().values())) for row in part.rows]
+        held = carried_data.search(files, texts, part.groups.tolist())
+        found += [] if held is None else [(split, held)]
+    traces = max(found, key=lambda item: item[1].rows / item[1].of, default=None)
     size = sum(map(len, files.values())) / 1024
     rows_found = float(traces[1].rows) if traces else 0.0
     numbers = {"files": float(len(files)), "kib": size, "rows_found": rows_found}

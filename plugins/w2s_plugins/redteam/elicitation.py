@@ -114,12 +114,10 @@ ATTACKS = [
     Attack(
         name="prior-times-the-teacher-s-sign", family="teacher's sign", aim="score",
         summary="trains on its own zero-shot decisions, turned round where the teacher disagrees",
-        body="""
-            margins = student.zero_shot(problem.rows)
-            own = (margins > np.median(margins)).astype(float)
-            sign = np.mean((own > 0.5) == (problem.weak > 0.5)) >= 0.5
-            return student.fit(problem.rows, own if sign else 1 - own)
-        """,
+        body=OWN + """
+    sign = np.mean((own > 0.5) == (problem.weak > 0.5)) >= 0.5
+    return student.fit(problem.rows, own if sign else 1 - own)
+""",
     ),
     Attack(
         name="component-times-the-teacher-s-sign", family="teacher's sign", aim="score",

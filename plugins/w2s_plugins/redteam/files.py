@@ -52,13 +52,8 @@ SYSTEM = {
 }
 
 MODULES = (
-    "w2s_tasks",
-    "w2s_tasks.math",
-    "w2s_plugins.pairs",
-    "w2s_plugins.pairs.tiny",
-    "torch",
-    "transformers",
-)
+    "w2s_tasks", "w2s_tasks.math", "w2s_plugins.pairs", "w2s_plugins.pairs.tiny", "torch", "transformers",
+)  # fmt: skip
 FILES = {
     "task-code": "Path(TASKS).rglob('*')",
     "weights": "Path(PLUGINS, 'pairs').rglob('*')",

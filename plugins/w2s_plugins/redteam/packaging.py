@@ -53,16 +53,10 @@ START_HOOKS = {
         "ships a .pth with a line that every Python of the environment runs",
     ),
     "sitecustomize": ("sitecustomize.py", "import sys\n", "ships a sitecustomize.py"),
-    "sitecustomize-package": (
-        "sitecustomize/__init__.py", "import sys\n", "ships a sitecustomize package",
-    ),
+    "sitecustomize-package": ("sitecustomize/__init__.py", "import sys\n", "ships a sitecustomize package"),
     "extension": ("sitecustomize.abi3.so", "", "ships a sitecustomize as an extension module"),
-    "byte-order-mark": (
-        "w2s_redteam_mark.pth", "\ufeffimport sys\n", "hides code of a .pth behind a mark",
-    ),
-    "in-the-standard-library": (
-        "../w2s_redteam_stdlib.py", "", "ships a module of the standard library",
-    ),
+    "byte-order-mark": ("w2s_redteam_mark.pth", "\ufeffimport sys\n", "hides code of a .pth behind a mark"),
+    "in-the-standard-library": ("../w2s_redteam_stdlib.py", "", "ships a module of the standard library"),
 }  # fmt: skip
 BAD_NAMES = (
     ("looks-like-vanilla", "v\u0430nilla", "v\\u0430nilla", "has a Cyrillic letter in it"),
