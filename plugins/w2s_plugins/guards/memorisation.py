@@ -70,14 +70,17 @@ def w2s_inspect_method(
     found = []
     for split, part in (("training", setting.train), ("holdout", setting.test)):
         texts = [list(filter(None, row.texts().values())) for row in part.rows]
-        held = carried_data.search(files, texts, part.groups.tolist())
-        found += [] if held is None else [(split, held)]
+        rows = carried_data.search(files, texts, part.groups.tolist())
+        found += [] if rows is None else [(split, rows)]
     traces = max(found, key=lambda item: item[1].rows / item[1].of, default=None)
     size = sum(map(len, files.values())) / 1024
     rows_found = float(traces[1].rows) if traces else 0.0
     numbers = {"files": float(len(files)), "kib": size, "rows_found": rows_found}
     if traces is not None and traces[1].texts >= TRACED:
-        return _of_traces(*traces, numbers)
+        split, held = traces
+        is_carried = held.rows >= max(CARRIED_ROWS, CARRIED_SHARE * held.of)
+        because = f"{held.file} holds the {held.how}s of {split} rows: {held.rows} of {held.of} are found"
+        return Verdict(NAME, "disqualify" if is_carried else "flag", because, numbers, finding=FINDING)
     big = carried_data.biggest(files, **limits)
     if big is not None:
         because = f"labels are public, and {' '.join(big)}: a table of them may hide there"
@@ -85,12 +88,6 @@ def w2s_inspect_method(
     because = f"labels are public; its source (files: {len(files)}, {size:.0f} KiB) holds no big table and "
     because += f"{traces[1].texts} texts of the task" if traces else "no row of the task"
     return Verdict(NAME, "ok", because, numbers)
-
-
-def _of_traces(split: str, traces: carried_data.Traces, numbers: dict[str, float]) -> Verdict:
-    is_carried = traces.rows >= max(CARRIED_ROWS, CARRIED_SHARE * traces.of)
-    because = f"{traces.file} holds the {traces.how}s of {split} rows: {traces.rows} of {traces.of} are found"
-    return Verdict(NAME, "disqualify" if is_carried else "flag", because, numbers, finding=FINDING)
 
 
 @hookimpl

@@ -67,7 +67,6 @@ SUBINTERPRETER = """
         return int(open("answer").read())
 """
 EVAL = "    def VALUE(left): return eval(left)\n"
-EXEC = "    RUN = exec\n"
 
 BY_CONFLICTS = """
     def commonest(rows):
@@ -112,7 +111,7 @@ CLUSTER = """
 ATTACKS = [
     Attack(
         name="run-the-candidates", family="running candidates", task="code", aim="score", access=("text",),
-        summary="runs the programs that the candidates are about", body=EXEC + PROGRAM + TRAIN,
+        summary="runs the programs that the candidates are about", body="    RUN = exec\n" + PROGRAM + TRAIN,
     ),
     Attack(
         name="interpret-the-candidates", family="running candidates", task="code", access=("text",),
