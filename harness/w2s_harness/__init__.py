@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from w2s_harness.contract.hookspecs import hookimpl
     from w2s_harness.contract.kinds import Kind, kind_of
     from w2s_harness.contract.plan import Cell, Plan, PlannedMethod
-    from w2s_harness.contract.studies.attack import Attack
-    from w2s_harness.contract.studies.dialogue import (
+    from w2s_harness.contract.studies import (
         AgentModel,
+        Attack,
         BrokenReplyError,
         ContextExceededError,
         Reply,
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "AgentModel": "contract.studies.dialogue",
-    "Attack": "contract.studies.attack",
-    "BrokenReplyError": "contract.studies.dialogue",
+    "AgentModel": "contract.studies",
+    "Attack": "contract.studies",
+    "BrokenReplyError": "contract.studies",
     "Cell": "contract.plan",
     "CellEvidence": "contract.guards.evidence",
-    "ContextExceededError": "contract.studies.dialogue",
+    "ContextExceededError": "contract.studies",
     "DataError": "contract.errors",
     "Example": "contract.types",
     "Handle": "contract.worker.student",
@@ -51,7 +51,7 @@ _HOME = {
     "PlannedMethod": "contract.plan",
     "PluginError": "contract.errors",
     "Problem": "contract.types",
-    "Reply": "contract.studies.dialogue",
+    "Reply": "contract.studies",
     "Rows": "contract.worker.student",
     "Seen": "contract.guards.evidence",
     "SettingView": "contract.guards.evidence",
@@ -59,7 +59,7 @@ _HOME = {
     "Student": "contract.worker.student",
     "StudentError": "contract.worker.student",
     "Task": "contract.types",
-    "Usage": "contract.studies.dialogue",
+    "Usage": "contract.studies",
     "UsageError": "contract.errors",
     "Verdict": "contract.types",
     "World": "contract.types",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, Seen, SettingView
     from w2s_harness.contract.plan import Cell, Plan, PlannedMethod
-    from w2s_harness.contract.studies.dialogue import AgentModel
+    from w2s_harness.contract.studies import AgentModel
     from w2s_harness.contract.types import Method, Pair, Task, Verdict, World
 
 PROJECT = "w2s_harness"

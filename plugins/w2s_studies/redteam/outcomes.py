@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from w2s_harness.contract.plan import VANILLA
-from w2s_harness.contract.studies.attack import Attack
+from w2s_harness.contract.studies import Attack
 from w2s_harness.contract.types import Exposure
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, largest
 from w2s_harness.report.document.records import VerdictRecord

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from w2s_harness.contract.errors import PluginError
-from w2s_harness.contract.studies.attack import Attack
+from w2s_harness.contract.studies import Attack
 
 HEAD = '''
 import ctypes, errno, fcntl, mmap, os, resource, signal, socket, stat, struct, sys, threading, time

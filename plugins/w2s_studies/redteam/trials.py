@@ -11,7 +11,7 @@ from pathlib import Path
 
 from w2s_harness.contract.access import DEFAULT_GRANTS
 from w2s_harness.contract.errors import ExitCode, HarnessError, NothingSelectedError, PluginError
-from w2s_harness.contract.studies.attack import Attack
+from w2s_harness.contract.studies import Attack
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.jail import Jail
 from w2s_harness.report.document import document

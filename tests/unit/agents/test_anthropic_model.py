@@ -9,7 +9,7 @@ import pytest
 from messages_server import MessagesServer, broken, in_stream_error, nonsense, play, say, status, tools
 
 from w2s_harness.contract.errors import ExitCode, ModelError, UsageError
-from w2s_harness.contract.studies.dialogue import BrokenReplyError, ContextExceededError
+from w2s_harness.contract.studies import BrokenReplyError, ContextExceededError
 from w2s_studies.agents.models.models import AnthropicModel
 
 REQUEST = {

@@ -1,7 +1,7 @@
 import pytest
 
 from w2s_harness.contract.errors import DataError, UsageError
-from w2s_harness.contract.studies.dialogue import Usage
+from w2s_harness.contract.studies import Usage
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Price, Prices, Purse, load_prices
 from w2s_studies.agents.books.plan import AgentPlan

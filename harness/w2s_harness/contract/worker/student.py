@@ -327,12 +327,9 @@ def _loss(loss: Loss) -> tuple[wire.Loss, dict[str, float]]:
 
 
 def _shots(shots: Sequence[Shot]) -> tuple[tuple[int, float], ...]:
-    return tuple(_shot(row, label) for row, label in shots)
-
-
-def _shot(row: Rows, label: float) -> tuple[int, float]:
-    if len(rows_of(row)) != 1 or row._phase != "train" or row._swap.any():
-        raise StudentError("a shot is one training row, not swapped, and its label: (rows[3], 1.0)")
-    if not 0.0 <= arguments.number("a shot's label", label) <= 1.0:
-        raise StudentError(f"a shot's label is {label}, expected a number in [0, 1]")
-    return int(row._index[0]), float(label)
+    for row, label in shots:
+        if len(rows_of(row)) != 1 or row._phase != "train" or row._swap.any():
+            raise StudentError("a shot is one training row, not swapped, and its label: (rows[3], 1.0)")
+        if not 0.0 <= arguments.number("a shot's label", label) <= 1.0:
+            raise StudentError(f"a shot's label is {label}, expected a number in [0, 1]")
+    return tuple((int(row._index[0]), float(label)) for row, label in shots)

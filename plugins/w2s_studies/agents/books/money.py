@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.contract.studies.dialogue import Usage
+from w2s_harness.contract.studies import Usage
 from w2s_harness.data.reading.yaml_file import Document, read_yaml
 from w2s_studies.agents.books.journal import Journal
 

@@ -14,7 +14,7 @@ import yaml
 
 from w2s_harness.contract.access import NOT_FOR_AGENTS
 from w2s_harness.contract.errors import DataError, UsageError
-from w2s_harness.contract.studies.dialogue import AgentModel
+from w2s_harness.contract.studies import AgentModel
 from w2s_harness.data.destination import folder_for
 from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.installed import sources

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from w2s_harness.contract.errors import HarnessError, ModelError
-from w2s_harness.contract.studies.dialogue import (
+from w2s_harness.contract.studies import (
     AgentModel,
     Block,
     BrokenReplyError,

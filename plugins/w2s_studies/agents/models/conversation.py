@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from w2s_harness.contract.studies.dialogue import Block, Message, Reply, Usage
+from w2s_harness.contract.studies import Block, Message, Reply, Usage
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.models import prompts
 

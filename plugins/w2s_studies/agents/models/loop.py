@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from w2s_harness.contract.errors import ModelError, UsageError
-from w2s_harness.contract.studies.dialogue import AgentModel, ContextExceededError
+from w2s_harness.contract.studies import AgentModel, ContextExceededError
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Purse
 from w2s_studies.agents.models import prompts

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from w2s_harness.contract.errors import HarnessError, ModelError, PluginError, UsageError
-from w2s_harness.contract.studies.dialogue import (
+from w2s_harness.contract.studies import (
     AgentModel,
     Block,
     BrokenReplyError,
@@ -68,7 +68,7 @@ class AnthropicModel:
         tools: Sequence[Mapping[str, Any]],
         max_tokens: int,
     ) -> Reply:
-        """One streamed call, its prefix marked for prompt caching; see `dialogue.AgentModel`."""
+        """One streamed call, its prefix marked for prompt caching; see `studies.AgentModel`."""
         import anthropic
 
         request: dict[str, Any] = {
@@ -275,7 +275,7 @@ class _PluginModel:
         tools: Sequence[Mapping[str, Any]],
         max_tokens: int,
     ) -> Reply:
-        """See `dialogue.AgentModel`. Raises `PluginError` beside what that names."""
+        """See `studies.AgentModel`. Raises `PluginError` beside what that names."""
         try:
             reply = self._model.reply(system=system, messages=messages, tools=tools, max_tokens=max_tokens)
         except HarnessError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from w2s_harness.contract.errors import ModelError, UsageError
-from w2s_harness.contract.studies.dialogue import AgentModel, BrokenReplyError
+from w2s_harness.contract.studies import AgentModel, BrokenReplyError
 from w2s_harness.report.document import document
 from w2s_harness.run.work.seeds import named_seed
 from w2s_studies.agents.books import plan as planning
