@@ -84,21 +84,23 @@ def test_what_a_method_printed_of_itself():
     assert verdict("not SUCCEEDED") is None
 
 
-def test_two_attacks_of_one_name_are_refused(monkeypatch):
-    class Module:
-        __name__ = "m"
-        ATTACKS = [Attack(name="a", family="f", summary="s", body="pass")] * 2
+def one_file(package, listed, tmp_path, monkeypatch):
+    """A suite of one file that lists this."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    (tmp_path / package / "one.py").write_text(f"from w2s_harness import Attack\nATTACKS = {listed}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(suite, "PACKAGE", package)
 
-    monkeypatch.setattr(suite, "_modules", lambda: [Module])
+
+def test_two_attacks_of_one_name_are_refused(tmp_path, monkeypatch):
+    twice = "[Attack(name='a', family='f', summary='s', body='pass')] * 2"
+    one_file("w2s_names_twice", twice, tmp_path, monkeypatch)
     with pytest.raises(PluginError, match="two attacks are called 'a'"):
         suite.shipped()
 
 
-def test_a_file_that_lists_no_attacks_is_refused(monkeypatch):
-    class Module:
-        __name__ = "m"
-        ATTACKS = ("x",)
-
-    monkeypatch.setattr(suite, "_modules", lambda: [Module])
+def test_a_file_that_lists_no_attacks_is_refused(tmp_path, monkeypatch):
+    one_file("w2s_no_attacks", "('x',)", tmp_path, monkeypatch)
     with pytest.raises(PluginError, match="ATTACKS must be a list"):
         suite.shipped()
