@@ -19,6 +19,8 @@ READ_DEVICES = ("/dev/zero", "/dev/urandom", "/dev/random")
 WRITE_DEVICES = ("/dev/null",)
 READ_PROC = ("/proc/self/maps",)
 """Its own address map: thread pools look there for the libraries that they are to bound."""
+ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of a worker, beside its folders."""
 MOST = 64 * 2**20
 """Bytes of an order; it names every file that is open to a worker."""
 PACKET = b"order"

@@ -76,8 +76,7 @@ class Account:
 
     def afford(self, tokens: int) -> None:
         """Raise `BudgetError` where the reading of `tokens` tokens would be over the limit."""
-        if self._spent.flops + FORWARD * self._parameters * tokens > self._most:
-            raise BudgetError(self._over())
+        self._refuse_spent(FORWARD * self._parameters * tokens)
 
     def advance(self, tokens: int) -> Callable[[int], None]:
         """Charge what a reading will come to about; the answer is told what it came to, which then counts.
@@ -102,7 +101,7 @@ class Account:
         """How many evaluations of a probe's objective may still be made. Raises `BudgetError` for none."""
         left = (self._most - self._spent.flops) / max(1.0, HEAD * rows * features)
         if left < 1:
-            raise BudgetError(self._over())
+            raise self._over()
         return int(min(left, MOST_EVALUATIONS))
 
     def solved(self, rows: int, features: int, times: float) -> None:
@@ -113,12 +112,12 @@ class Account:
         """Keep what a fit did."""
         self._spent.trained.append(facts)
 
-    def _refuse_spent(self) -> None:
-        if self._spent.flops > self._most:
-            raise BudgetError(self._over())
+    def _refuse_spent(self, more: float = 0.0) -> None:
+        if self._spent.flops + more > self._most:
+            raise self._over()
 
-    def _over(self) -> str:
-        return f"the cell asked for more than {self._most:.3g} FLOPs of the student service"
+    def _over(self) -> BudgetError:
+        return BudgetError(f"the cell asked for more than {self._most:.3g} FLOPs of the student service")
 
     def left(self) -> tuple[int, float]:
         """Fits and FLOPs that are left."""

@@ -141,49 +141,40 @@ class Split:
         n = len(ref.rows)
         if not n and ref.features is not None:
             n = len(_mapped(ref.features))
-        self._order = np.arange(n) if order is None else order
-        if len(self._order) and not (self._order.min() >= 0 and self._order.max() < n):
+        self.order = np.arange(n) if order is None else order
+        """(n,) each row's place in the data."""
+        if len(self.order) and not (self.order.min() >= 0 and self.order.max() < n):
             raise ModelError("a split's order names rows that the split does not have")
-        self._sorted = np.argsort(self._order, kind="stable")
-        self._rank = np.argsort(self._sorted)
+        self.sorted = np.argsort(self.order, kind="stable")
+        """(n,) the rows in the order of the data, which is the same in every cell's order."""
+        self.rank = np.argsort(self.sorted)
+        """(n,) each row's place among them."""
 
     def __len__(self) -> int:
-        return len(self._order)
-
-    def rank(self, index: Index) -> Index:
-        """(m,) places of rows among the cell's, in the order of the data: the same in every cell's order."""
-        return self._rank[index]
-
-    def ranked(self, rank: Index) -> Index:
-        """(m,) the rows at these places."""
-        return self._sorted[rank]
-
-    def positions(self, index: Index) -> Index:
-        """(m,) places of rows in the data."""
-        return self._order[index]
+        return len(self.order)
 
     def features(self, index: Index, swap: Swap = None) -> npt.NDArray[np.float32]:
         """(m, d) probe vectors; a swapped preference has the sign reversed."""
         file = self._ref.features
         every = self._extraction.features if file is None else _mapped(file)
-        return _signed(every[self._order[index]], swap)
+        return _signed(every[self.order[index]], swap)
 
     def likelihoods(self, index: Index, swap: Swap = None) -> npt.NDArray[np.float64]:
         """(m, 3) sum, mean and min of the response's logp."""
         file = self._ref.likelihoods
         every = self._extraction.likelihoods if file is None else _mapped(file)
-        return _signed(every[self._order[index]], swap)
+        return _signed(every[self.order[index]], swap)
 
     def tokens(self, index: Index) -> int:
         """Tokens that reading these rows once takes."""
         told = self._ref.tokens
         every = self._extraction.tokens if told is None else np.asarray(unpack(told, dtype="i8", ndim=1))
-        return int(every[self._order[index]].sum())
+        return int(every[self.order[index]].sum())
 
     def texts(self, index: Index, swap: Swap = None) -> list[TextRow]:
         """The rows' texts. Raises `ModelError` where the split came without."""
         every = self._texts()
-        rows = [every[i] for i in self._order[index]]
+        rows = [every[i] for i in self.order[index]]
         if swap is None:
             return rows
         return [row.swapped() if is_swapped else row for row, is_swapped in zip(rows, swap, strict=True)]
@@ -197,7 +188,7 @@ class Split:
         if not -layers <= layer < layers:
             raise ModelError(f"layer {layer} is out of range: the model has layers 0 to {layers - 1}")
         means = self._shelf.layer(self._model, self._texts(), self._kind, layer % layers, answer)
-        return _signed(means[self._order[index]], swap)
+        return _signed(means[self.order[index]], swap)
 
     def answered(self, index: Index, answer: Answer) -> States:
         """(m, d) probe vectors of verify rows with " correct" or " incorrect" after the candidate."""
@@ -207,7 +198,7 @@ class Split:
             msgspec.structs.replace(row, candidate=(row.candidate or "") + ANSWERS[answer])
             for row in self._texts()
         ]
-        return self._shelf.extraction(self._model, rows, self._kind).features[self._order[index]]
+        return self._shelf.extraction(self._model, rows, self._kind).features[self.order[index]]
 
     def _texts(self) -> Sequence[TextRow]:
         """All rows of the split: they are read at once, so a row's bits never depend on who asks."""

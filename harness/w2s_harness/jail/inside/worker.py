@@ -35,12 +35,11 @@ from w2s_harness.jail.inside import lockdown, method_classes
 from w2s_harness.jail.inside.method_classes import ContractError
 from w2s_harness.jail.inside.noticing import AuditListener
 from w2s_harness.jail.kernel.kernel import prctl
-from w2s_harness.jail.policy import Folders, Order
+from w2s_harness.jail.policy import ENVIRONMENT, Folders, Order
 from w2s_harness.jail.showing import visible
 
 SOCKET = 3
 """The descriptor of the worker's end of the socket to the host."""
-ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PR_SET_PDEATHSIG = 1
 _MAX_FRAMES = 6
 _PLAIN = re.compile(r"\w[\w.-]*")
@@ -61,7 +60,10 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
         os._exit(1)
     os.setsid()
     _descriptors(sock_fd, output_fd)
-    _surroundings(order.scratch)
+    os.umask(0o077)
+    os.chdir(order.scratch)
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT, HOME=order.scratch, TMPDIR=order.scratch)
     report = lockdown.lock_down(order, base)
     # Only now: the zygote, and whatever it imports, never looks into a method's folders.
     sys.path += [folder for folder in order.folders.names if folder not in sys.path]
@@ -75,7 +77,10 @@ def main(sock_fd: int, output_fd: int, order: Order, base: Folders, zygote: int)
     except frames.PeerGone:
         os._exit(1)
     finally:
-        _flush()
+        for stream in (sys.stdout, sys.stderr):
+            # A method may have put anything in their place.
+            with contextlib.suppress(Exception):
+                stream.flush()
     os._exit(0)
 
 
@@ -138,20 +143,6 @@ def _descriptors(sock_fd: int, output_fd: int) -> None:
         stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # A method may have put anything in their place.
-        with contextlib.suppress(Exception):
-            stream.flush()
-
-
-def _surroundings(scratch: str) -> None:
-    os.umask(0o077)
-    os.chdir(scratch)
-    os.environ.clear()
-    os.environ.update(ENVIRONMENT, HOME=scratch, TMPDIR=scratch)
 
 
 def _serve(sock: socket.socket) -> None:
@@ -236,7 +227,7 @@ def _listener(start: wire.Start, connection: SocketConnection) -> AuditListener 
     listener = AuditListener(connection.notice, start.source.code, os.getcwd())  # noqa: PTH109
     for released in (start.train, start.test):
         listener.know((released.texts if released else None) or ())
-    listener.install()
+    sys.addaudithook(listener.hook)
     return listener
 
 

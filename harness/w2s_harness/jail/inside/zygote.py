@@ -31,8 +31,8 @@ from w2s_harness.jail.policy import PACKET, Folders, Order, opened
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 READY = b"ready"
-PID = struct.Struct("<i")
-STATUS = struct.Struct("<i")
+NUMBER = struct.Struct("<i")
+"""A pid, an exit status."""
 _DESCRIPTORS = 4
 _CREDENTIALS = struct.Struct("=3i")
 
@@ -143,7 +143,7 @@ class _Loop:
         self.poll.register(child.pidfd, select.POLLIN)
         # A host that has gone away shows on the leash and on the control socket.
         with contextlib.suppress(OSError):
-            socket.send_fds(leash, [PID.pack(pid)], [child.pidfd])
+            socket.send_fds(leash, [NUMBER.pack(pid)], [child.pidfd])
 
     def _tug(self, child: _Child) -> None:
         """The host wants the worker gone, or is gone itself."""
@@ -164,7 +164,7 @@ class _Loop:
         os.close(child.pidfd)
         _kill_orphans({c.pid for c in self.by_pidfd.values()})
         with contextlib.suppress(OSError):
-            child.leash.send(STATUS.pack(os.waitstatus_to_exitcode(status)))
+            child.leash.send(NUMBER.pack(os.waitstatus_to_exitcode(status)))
         child.leash.close()
 
     def _end(self) -> None:

@@ -3,14 +3,13 @@
     z = head((readout(text) - mean) / scale)      a preference: readout(first) - readout(second), no bias
     loss = mean_i v_i CE(target_i, sigmoid(z_i))  AdamW, two learning rates, gradient norm at most 1
 
-The rows are those of positive weight, and v has the mean 1 over them, as in the probe (`weighting`). The mean
+The rows are those of positive weight, and v has the mean 1 over them, as in the probe (`objective`). The mean
 and scale are those of the frozen features of the training rows (a preference: mean 0), so that the head
 starts on the probe's own footing. The network stays in evaluation mode: no dropout, same answer twice.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -43,18 +42,14 @@ _HEAD_STD = 0.01
 
 @dataclass(frozen=True, slots=True)
 class TunedState:
-    """A fine-tuned student: what training changed, on the CPU."""
+    """What training changed of a student, on the CPU; mean, scale and weights are (d,), the bias ()."""
 
     backbone: dict[str, torch.Tensor]
     """The trained parameters by name."""
     mean: torch.Tensor
-    """(d,)"""
     scale: torch.Tensor
-    """(d,)"""
     weights: torch.Tensor
-    """(d,)"""
     bias: torch.Tensor
-    """()"""
 
 
 class Trainer:
@@ -209,8 +204,11 @@ class Trainer:
         head: list[torch.Tensor],
     ) -> torch.Tensor:
         """(b,) log-odds of rows."""
+        import torch
+
         device = self._work.device
-        with _autocast(self._work):
+        is_mixed = device.type == "cuda" or self._work.settings.dtype == "bfloat16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_mixed):
             vectors, _ = read_batch(self._work, collate(data.texts(part), device))
         vectors = data.kind.by_row(vectors)
         z = ((vectors.float() - state.mean.to(device)) / state.scale.to(device)) @ head[0]
@@ -272,10 +270,3 @@ def _with_lora(loaded: Loaded, rank: int) -> Any:
 
 def _to_cpu(parameters: dict[str, Any]) -> dict[str, torch.Tensor]:
     return {name: p.detach().cpu().clone() for name, p in parameters.items()}
-
-
-def _autocast(loaded: Loaded) -> contextlib.AbstractContextManager[Any]:
-    import torch
-
-    wanted = loaded.device.type == "cuda" or loaded.settings.dtype == "bfloat16"
-    return torch.autocast(loaded.device.type, dtype=torch.bfloat16, enabled=wanted)

@@ -44,7 +44,7 @@ class ChosenSettings:
     """(settings, mean held-out log loss in nats), from the strongest regularisation to the weakest."""
 
 
-def folds(groups: Sequence[object], n_folds: int = FOLDS) -> npt.NDArray[np.int64]:
+def folds(groups: Sequence[object]) -> npt.NDArray[np.int64]:
     """(n,) fold of each row; rows of a group share one, and the draw is always the same.
 
     Raises `ModelError` for fewer than two groups.
@@ -52,7 +52,7 @@ def folds(groups: Sequence[object], n_folds: int = FOLDS) -> npt.NDArray[np.int6
     codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
     if len(codes) < 2:
         raise ModelError("cross-validation needs rows of at least two questions")
-    fold_of = np.random.Generator(np.random.PCG64(0)).permutation(len(codes)) % min(n_folds, len(codes))
+    fold_of = np.random.Generator(np.random.PCG64(0)).permutation(len(codes)) % min(FOLDS, len(codes))
     return np.array([fold_of[codes[group]] for group in groups], np.int64)
 
 

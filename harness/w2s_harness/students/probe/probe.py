@@ -33,14 +33,11 @@ _EPSILON = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A linear head on standardised features."""
+    """A linear head on standardised features: mean, scale and weights are (d,)."""
 
     mean: Floats
-    """(d,)"""
     scale: Floats
-    """(d,)"""
     weights: Floats
-    """(d,)"""
     bias: float = 0.0
 
     def logits(self, features: npt.NDArray[np.floating]) -> Floats:

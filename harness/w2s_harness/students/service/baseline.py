@@ -26,7 +26,7 @@ from w2s_harness.students.control import (
     Tuned,
     TuneProbe,
 )
-from w2s_harness.students.lm.finetune import Trainer, TunedState
+from w2s_harness.students.lm.finetune import TunedState
 from w2s_harness.students.meter import TRAINING, Account
 from w2s_harness.students.probe.choosing import choose_c, choose_path
 from w2s_harness.students.probe.probe import Floats, Path, fit_exact, sigmoid
@@ -146,14 +146,11 @@ def _probes(
 def _finetuned(
     order: Follow, shelf: Shelf, rows: RowSet, targets: Floats, predict: Callable[[int, KeptStudent], None]
 ) -> None:
-    kind = kind_of(order.kind)
+    kind, trainer = kind_of(order.kind), shelf.trainer(order.model, order.finetune)
     for lr, places in _by_rate(order.points):
-        trainer = shelf.trainer(order.model, order.finetune)
         wanted = {order.points[at].epochs or 0.0: at for at in places}
 
-        def checkpoint(
-            epochs: float, state: TunedState, trainer: Trainer = trainer, wanted: dict[float, int] = wanted
-        ) -> None:
+        def checkpoint(epochs: float, state: TunedState, wanted: dict[float, int] = wanted) -> None:
             if epochs in wanted:
                 predict(wanted[epochs], TunedHandle(state, lambda: trainer, kind))
 

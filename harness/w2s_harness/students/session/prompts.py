@@ -68,21 +68,21 @@ class Prompts:
 
     def _before(self) -> int:
         """Characters of the shots."""
-        literals = _Literals.of(self.template.text)
-        return sum(self._shot(literals, row, label) + len(BETWEEN_SHOTS) for row, label in self.shots)
-
-    def _shot(self, literals: _Literals, row: TextRow, label: float) -> int:
-        if self.template.kind == "answer":
-            word = self.template.yes if label > 0.5 else self.template.no
-            return literals.length(row, None) + len(word)
-        return max(_responses(row, self.kind)) + len(row.prompt) + len(SEPARATOR)
+        literals, total = _Literals(self.template.text), 0
+        for row, label in self.shots:
+            if self.template.kind == "answer":
+                word = self.template.yes if label > 0.5 else self.template.no
+                total += literals.length(row, None) + len(word)
+            else:
+                total += max(_responses(row, self.kind)) + len(row.prompt) + len(SEPARATOR)
+        return total + len(self.shots) * len(BETWEEN_SHOTS)
 
     def _lengths(self) -> Iterator[int]:
         """Characters of each row's own prompt, after the shots; a preference's two likelihoods are two."""
         if self.template.kind == "likelihood":
             yield from self._own()
             return
-        literals = _Literals.of(self.template.text)
+        literals = _Literals(self.template.text)
         notes: Sequence[str | None] = [None] * len(self.rows) if self.notes is None else self.notes
         word = max(len(self.template.yes), len(self.template.no))
         for row, note in zip(self.rows, notes, strict=True):
@@ -94,23 +94,17 @@ class Prompts:
             yield sum(len(row.prompt) + len(SEPARATOR) + n for n in _responses(row, self.kind))
 
 
-@dataclass(frozen=True, slots=True)
 class _Literals:
     """A template's text as numbers."""
 
-    plain: int
-    """Characters that are no literal."""
-    counts: Counter[str]
-
-    @classmethod
-    def of(cls, text: str) -> _Literals:
-        return cls(len(LITERAL.sub("", text)), Counter(LITERAL.findall(text)))
+    def __init__(self, text: str) -> None:
+        self._plain, self._counts = len(LITERAL.sub("", text)), Counter(LITERAL.findall(text))
 
     def length(self, row: TextRow, note: str | None) -> int:
         """Characters of the template with the row's text in it."""
-        noted = self.counts["note"] * len("{note}" if note is None else note)
-        shown = (self.counts[name] * len(getattr(row, column) or "") for name, column in COLUMNS.items())
-        return self.plain + noted + sum(shown)
+        noted = self._counts["note"] * len("{note}" if note is None else note)
+        shown = (self._counts[name] * len(getattr(row, column) or "") for name, column in COLUMNS.items())
+        return self._plain + noted + sum(shown)
 
 
 def _responses(row: TextRow, kind: Kind) -> tuple[int, ...]:

@@ -98,8 +98,8 @@ class Given:
         # unswapped copies first, since 1 - (1 - y) is y but for its last bits
         order = np.argsort(swap, kind="stable")
         read = np.where(swap, 1 - targets, targets)
-        found = merged(rows.split.rank(rows.index)[order], read[order], weight[order])
-        index, counts = rows.split.ranked(found.keys), found.weight > 0
+        found = merged(rows.split.rank[rows.index][order], read[order], weight[order])
+        index, counts = rows.split.sorted[found.keys], found.weight > 0
         self.rows = RowSet(rows.split, index[counts])
         """The n rows that are trained on."""
         self.without = RowSet(rows.split, index[~counts])
@@ -116,7 +116,7 @@ class Given:
 
     def canonical(self, request: Fit, epochs: float, lr: float) -> Fit:
         """The request whose content stands for all that train the same student; 0 where nothing is asked."""
-        positions = self.rows.split.positions(self.rows.index)
+        positions = self.rows.split.order[self.rows.index]
         return msgspec.structs.replace(
             request,
             rows=RowsRef(request.rows.phase, pack(positions, "i8")),
