@@ -21,6 +21,8 @@ LEAST_CHARS = 20
 """Characters of the shortest text that is looked for; shorter ones stand in any file."""
 MOST_BYTES = 2 * 2**20
 """Bytes of one file that are looked through; a larger one is flagged for its size."""
+MOST_PLACES = 200_000
+"""Places of one file that are looked at more closely; a file with more is too large to be overlooked."""
 _ANCHOR = 16
 """Bytes of a folded text by which it is found; a text that folds to less is not looked for."""
 _HEX_PREFIX = 12
@@ -180,7 +182,7 @@ def _places(data: bytes, starts: Words) -> list[int]:
         return []
     words = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
     nearest = np.minimum(np.searchsorted(starts, words), len(starts) - 1)
-    return np.flatnonzero(starts[nearest] == words).tolist()
+    return np.flatnonzero(starts[nearest] == words)[:MOST_PLACES].tolist()
 
 
 # -- big tables -----------------------------------------------------------------------------------------
