@@ -13,7 +13,6 @@ import click
 
 from w2s_harness.contract.errors import HarnessError, PluginError, nearest
 from w2s_harness.installed import small_files
-from w2s_harness.installed.distributions import modules
 from w2s_harness.installed.distributions.site_folders import info_folders, site_folders
 
 GROUP = "w2s_harness.commands"
@@ -77,7 +76,7 @@ class Offer:
         """Its line in the help: the first of its module's docstring, which is read without importing it."""
         if self.is_shipped and self.name in SHIPPED:
             return SHIPPED[self.name]
-        from w2s_harness.installed.distributions import metadata
+        from w2s_harness.installed.distributions import metadata, modules
         from w2s_harness.installed.parsed import declared
 
         module = self.value.partition(":")[0].strip()
