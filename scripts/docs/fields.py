@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from msgspec import UnsetType
 
 from w2s_harness.report.document import document, records
-from w2s_harness.report.document.json_schema import descriptions
+from w2s_harness.report.document.canonical import descriptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "leaderboard.md"
 BEGIN, END = "<!-- fields -->", "<!-- /fields -->"

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.report.document.arithmetic import check
 from w2s_harness.report.document.document import decode
+from w2s_harness.report.sentences.rescoring import check
 
 BOARD = Path(__file__).parents[3] / "docs" / "readme-leaderboard.json"
 

@@ -7,8 +7,7 @@ import pytest
 
 from w2s_harness.contract.errors import UsageError
 from w2s_harness.report.document.provenance import Fits
-from w2s_harness.report.views.figures import write_figures
-from w2s_harness.report.views.regularisation import c_effective
+from w2s_harness.report.views.figures import c_effective, write_figures
 
 NAMES = [f"{name}.{kind}" for name in ("pgr", "accuracy", "regularisation") for kind in ("pdf", "svg")]
 

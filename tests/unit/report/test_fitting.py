@@ -6,8 +6,7 @@ import pytest
 from w2s_harness.report.formats import render
 from w2s_harness.report.tables.column import placed
 from w2s_harness.report.tables.fitting import fitted, phrases, table, wrapped
-from w2s_harness.report.tables.method_columns import COLUMNS, UNTESTED
-from w2s_harness.report.tables.tables import setting_tables
+from w2s_harness.report.tables.method_columns import COLUMNS, UNTESTED, setting_tables
 
 ROWS = [("method", "own", "guards"), ("mine[margin=0.3,soft=true]", "-.36 (-.58 to -.13)", "ok, 1 off")]
 

@@ -10,8 +10,7 @@ from w2s_harness.report.formats import render
 from w2s_harness.report.sentences.comparing import against
 from w2s_harness.report.sentences.rescoring import compared_with, scored, with_best
 from w2s_harness.report.tables.column import lines
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.tables import setting_tables
+from w2s_harness.report.tables.method_columns import COLUMNS, setting_tables
 
 
 @pytest.fixture(scope="module")

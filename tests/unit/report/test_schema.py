@@ -5,8 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from w2s_harness.cli.commands.schema import command
-from w2s_harness.report.document.canonical import document_bytes
-from w2s_harness.report.document.json_schema import descriptions, schema, schema_text
+from w2s_harness.report.document.canonical import descriptions, document_bytes, schema, schema_text
 
 
 def test_the_command_prints_what_the_types_give():

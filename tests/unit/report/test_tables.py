@@ -8,15 +8,12 @@ import pytest
 
 from w2s_harness.contract.errors import UsageError
 from w2s_harness.report.document import document
-from w2s_harness.report.document.canonical import document_bytes
-from w2s_harness.report.document.json_schema import descriptions
+from w2s_harness.report.document.canonical import descriptions, document_bytes
 from w2s_harness.report.formats import FORMATS, render
 from w2s_harness.report.notation import NOT_ISOLATED
 from w2s_harness.report.tables.column import lines, placed
-from w2s_harness.report.tables.legend import basis, brief
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.remarks import UNVERIFIED
-from w2s_harness.report.tables.tables import SettingTable, setting_tables
+from w2s_harness.report.tables.legend import UNVERIFIED, basis, brief
+from w2s_harness.report.tables.method_columns import COLUMNS, SettingTable, setting_tables
 from w2s_harness.report.views.csv_table import CSV_COLUMNS
 
 GOLDENS = Path(__file__).parent / "goldens"

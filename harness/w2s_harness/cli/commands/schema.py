@@ -9,7 +9,7 @@ import click
 @click.argument("document", type=click.Choice(["leaderboard"]))
 def command(document: str) -> int:
     """Print the JSON Schema (2020-12) of DOCUMENT."""
-    from w2s_harness.report.document.json_schema import schema_text
+    from w2s_harness.report.document.canonical import schema_text
 
     click.echo(schema_text(), nl=False)
     return 0

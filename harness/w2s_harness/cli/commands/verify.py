@@ -59,8 +59,9 @@ def _check_head(board: Path, ledger: Path) -> None:
 
 
 def _leaderboard(path: Path) -> str:
-    from w2s_harness.report.document import arithmetic, document
+    from w2s_harness.report.document import document
+    from w2s_harness.report.sentences.rescoring import check
 
     board = document.read(path)
-    held = arithmetic.check(board, str(path))
+    held = check(board, str(path))
     return f"{path}: {len(board.rows)} rows, {held} numbers follow from those under them"

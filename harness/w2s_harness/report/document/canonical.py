@@ -1,10 +1,13 @@
-"""The one way a document is written: the same document, the same bytes."""
+"""The one way a document is written (the same document, the same bytes), and the JSON Schema of it."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,12 @@ import msgspec
 from w2s_harness.contract.errors import DataError
 from w2s_harness.data import destination
 from w2s_harness.data.disk import write_errors
+from w2s_harness.report.document import document as types
+from w2s_harness.report.document import provenance, records
 from w2s_harness.report.document.document import Leaderboard
 
 UNSTABLE = ("machine", "timing")
 """Top-level fields that differ between two runs of one plan."""
-_UNTYPED = ("plan", *UNSTABLE)
-"""Top-level fields that the schema leaves open; it holds all other keys to be strings."""
 
 
 def encode(value: Any) -> bytes:
@@ -27,19 +30,9 @@ def encode(value: Any) -> bytes:
     Floats are the shortest text that reads back to the same double. Raises `DataError` with the JSON path
     for NaN, an infinity, a key that is no string, or text that UTF-8 cannot carry.
     """
-    return _written(value, untyped=value)
-
-
-def _written(value: Any, untyped: Any) -> bytes:
-    """`encode`, where only keys inside `untyped` may be no strings."""
-    try:
-        if _has_odd_key(untyped):
-            raise TypeError("a key is no string")
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode("utf-8") + b"\n"
-    except (TypeError, ValueError):
-        _refuse(value, "$")  # finds where, which the encoder does not tell
-        raise
+    _refuse(value, "$")
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
 
 
 def document_bytes(document: Leaderboard) -> bytes:
@@ -47,8 +40,7 @@ def document_bytes(document: Leaderboard) -> bytes:
 
     Raises `DataError` with the JSON path where it breaks it.
     """
-    plain = _checked(document)
-    return _written(plain, untyped=[plain[name] for name in _UNTYPED])
+    return encode(_checked(document))
 
 
 def render(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:
@@ -85,20 +77,6 @@ def _checked(document: Leaderboard) -> dict[str, Any]:
     return checked
 
 
-def _has_odd_key(value: Any) -> bool:
-    """Whether some key is no string: the encoder would write a number as one."""
-    left = [[value]]
-    while left:
-        for one in left.pop():
-            if isinstance(one, dict):
-                if not all(isinstance(key, str) for key in one):
-                    return True
-                left.append(list(one.values()))
-            elif isinstance(one, list | tuple):
-                left.append(list(one))
-    return False
-
-
 def _refuse(value: Any, path: str) -> None:
     """Raise for what canonical JSON cannot hold."""
     if isinstance(value, dict):
@@ -121,3 +99,44 @@ def _refuse_text(text: str, path: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as bad:
         raise DataError(f"text that UTF-8 cannot carry: {text!r} - at `{path}`") from bad
+
+
+# -- the schema ------------------------------------------------------------------------------------------
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of `Leaderboard`; each field is described by its docstring."""
+    made = msgspec.json.schema(Leaderboard)
+    described = descriptions()
+    for name, part in made["$defs"].items():
+        for field, rule in part.get("properties", {}).items():
+            # beside "$ref" is legal since 2019-09
+            rule["description"] = described[name][field]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:{types.SCHEMA.replace('/', ':')}",
+        "title": types.SCHEMA,
+        **made,
+    }
+
+
+def schema_text() -> str:
+    """The schema as it is printed."""
+    return json.dumps(schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def descriptions() -> dict[str, dict[str, str]]:
+    """The docstring of every field of every type of the document, by type and field."""
+    found: dict[str, dict[str, str]] = {}
+    for module in (records, provenance, types):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = dict(_fields(node))
+    return found
+
+
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, text in pairwise(node.body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=said)):
+                yield name, inspect.cleandoc(str(said))

@@ -17,12 +17,11 @@ from w2s_harness.report.document.document import Comparison, Row, label
 from w2s_harness.report.document.records import Claim, Own, RowClaim
 from w2s_harness.report.notation import counted, least_own, signed, span
 from w2s_harness.report.sentences.comparing import ALPHA
+from w2s_harness.scoring.spread.interval import LEAST_SEEDS
 
 VANILLA_STAR, ZERO_SHOT_STAR = f"{VANILLA}*", f"{ZERO_SHOT}*"
 Needed = Callable[[Row], str]
 """What would decide a row's comparison with `vanilla*`, such as `needs 14 seeds`; empty if nobody knows."""
-LEAST_SEEDS = 3
-"""Of fewer seeds no spread is known well enough for a claim."""
 
 
 def decided(
@@ -61,15 +60,12 @@ def claims_of(rows: Sequence[Row]) -> list[Claim]:
 
 def _p(row: Row) -> float | None:
     """The larger p against the two references; 1 where it is not above one, None where one is untested."""
-    found = [_one_p(c) for c in (row.vs_vanilla_star, row.vs_zero_shot_star)]
-    known = [p for p in found if p is not None]
-    return max(known) if len(known) == len(found) else None
-
-
-def _one_p(found: Comparison | None) -> float | None:
-    if found is None or found.p_pool is None or found.difference is None:
-        return None
-    return found.p_pool if found.difference > 0 else 1.0
+    tested = []
+    for found in (row.vs_vanilla_star, row.vs_zero_shot_star):
+        if found is None or found.p_pool is None or found.difference is None:
+            return None
+        tested.append(found.p_pool if found.difference > 0 else 1.0)
+    return max(tested)
 
 
 def _decided(row: Row, p: float | None, p_holm: float | None, needed: Needed) -> RowClaim:
@@ -91,7 +87,7 @@ def _against(row: Row) -> str:
         untested = row.pgr_ci is None or (row.vs_vanilla is not None and row.vs_vanilla.p is None)
         return f"imported: {f'no certainty ({row.reason}); ' if untested and row.reason else ''}{unknown}"
     if label(row) == VANILLA:
-        return f"the reference{_of_the_gap(row, '; recovers ')}"
+        return f"the reference{_of_the_gap(row)}"
     if row.unverified:
         return f"unverified: {row.unverified}"
     if row.unreliable:
@@ -118,7 +114,7 @@ def _not_better(row: Row, needed: Needed) -> str:
             return f"not compared with {name}"
         if found.difference <= 0:
             return f"not above {name} ({_size(found)})"
-        if _holds_on_new_pools(found):
+        if found.ci_pool is not None and found.ci_pool[0] > 0 and found.p_pool is not None:
             continue
         if found.ci is not None and found.ci[0] > 0:
             return f"above {name} on this training pool, not shown on new ones ({_size(found)})"
@@ -133,37 +129,28 @@ def _not_own(row: Row, p_holm: float | None) -> str:
         why = row.own.reason if row.own is not None and row.own.reason else "no counterfactual cells ran"
         return f"how much is the teacher's own was not measured: {why}"
     if row.own.verdict != "weak supervision":
-        return f"{row.own.verdict}: {_own(row.own)}{_more(row.own)}"
+        more = row.own.seeds_more
+        may = "" if more is None else f"; {counted(more, 'seed')} more may tell"
+        return f"{row.own.verdict}: {_own(row.own)}{may}"
     if p_holm is None or p_holm > ALPHA:
         return "above both references, but not after Holm over the plan"
     return ""
-
-
-def _holds_on_new_pools(found: Comparison) -> bool:
-    return found.ci_pool is not None and found.ci_pool[0] > 0 and found.p_pool is not None
-
-
-def _more(own: Own) -> str:
-    return "" if own.seeds_more is None else f"; {counted(own.seeds_more, 'seed')} more may tell"
 
 
 # -- what is said -----------------------------------------------------------------------------------------
 
 
 def _shown(row: Row) -> str:
-    parts = [
-        f"{_size(found)} over {found.against}"
-        for found in (row.vs_vanilla_star, row.vs_zero_shot_star)
-        if found is not None
-    ]
-    return f"{', '.join(parts)}{_of_the_gap(row, '; recovers ')}"
+    known = (found for found in (row.vs_vanilla_star, row.vs_zero_shot_star) if found is not None)
+    sizes = ", ".join(f"{_size(found)} over {found.against}" for found in known)
+    return f"{sizes}{_of_the_gap(row)}"
 
 
-def _of_the_gap(row: Row, before: str) -> str:
+def _of_the_gap(row: Row) -> str:
     """What was recovered and how much of it is the teacher's; empty without a PGR."""
     if row.pgr is None:
         return ""
-    text = f"{before}{signed(row.pgr).removeprefix('+')} of the gap"
+    text = f"; recovers {signed(row.pgr).removeprefix('+')} of the gap"
     text += f" (new pools {span(row.pgr_ci_pool)})" if row.pgr_ci_pool else ""
     own = None if row.own is None else least_own(row.own)
     if own is None or own.pgr is None or row.own is None:
@@ -200,13 +187,13 @@ def _sentence(name: str, rows: Sequence[Row]) -> Claim:
     one_pair = len({row.task for row in rows}) == len(rows)
     won = [row for row in rows if row.claim is not None and row.claim.holds]
     rest = [row for row in rows if row not in won]
-    parts = []
+    parts = [f"{name}: no claim"]
     if won:
         shown = [f"{_where(row, one_pair)} ({row.claim.because})" for row in won if row.claim is not None]
-        parts.append(f"{name} is weak supervision that beats {VANILLA_STAR} on {listed(shown)}")
-        parts[-1] += f", {_seeds(won)}, Holm-adjusted"
-    else:
-        parts.append(f"{name}: no claim")
+        counts = sorted({len(row.transfer.per_seed) for row in won})
+        seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        beats = f"{name} is weak supervision that beats {VANILLA_STAR} on {listed(shown)}"
+        parts = [f"{beats}, {seeds} seeds, Holm-adjusted"]
     reasons = by_reason(rest, lambda row: row.claim.because if row.claim else "", one_pair=one_pair)
     parts += [f"{listed(where)}: {because}" for because, where in reasons.items()]
     return Claim(
@@ -216,11 +203,6 @@ def _sentence(name: str, rows: Sequence[Row]) -> Claim:
         significant=bool(won),
         settings=[f"{row.task}/{row.pair}" for row in won],
     )
-
-
-def _seeds(rows: Sequence[Row]) -> str:
-    counts = {len(row.transfer.per_seed) for row in rows}
-    return f"{min(counts)} seeds" if len(counts) == 1 else f"{min(counts)} to {max(counts)} seeds"
 
 
 def _where(row: Row, one_pair: bool) -> str:

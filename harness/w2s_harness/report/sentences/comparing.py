@@ -61,11 +61,10 @@ def against(
     }
     blocks = {**(beside or {}), **found}
     family = [i for i, s in enumerate(rows) if label(s.row) != reference]
-    others: list[Block | None] = [None] * len(rows)
-    for i in family:
-        others[i] = same_solver(rows[i].setting, rows[i].row.solver, blocks)
-    tested = _tested(rows, reference, others)
-    return corrected(tested, family, attempts)
+    others = [
+        None if label(s.row) == reference else same_solver(s.setting, s.row.solver, blocks) for s in rows
+    ]
+    return corrected(_tested(rows, reference, others), family, attempts)
 
 
 def against_each(
@@ -101,18 +100,12 @@ def corrected(
 
     `pools`: of their p-values for new training pools.
     """
-
-    def p_of(comparison: Comparison | None) -> float | None:
-        if comparison is None:
-            return None
-        return comparison.p_pool if pools else comparison.p
-
-    known = [p_of(tested[i]) for i in family]
+    known = [None if (c := tested[i]) is None else c.p_pool if pools else c.p for i in family]
     adjusted = compare.holm([1.0 if p is None else p for p in (*known, *attempts)])
     out = list(tested)
-    for i, p_holm in zip(family, adjusted, strict=False):
+    for i, p, p_holm in zip(family, known, adjusted, strict=False):
         comparison = tested[i]
-        if comparison is not None and p_of(comparison) is not None:
+        if comparison is not None and p is not None:
             out[i] = msgspec.structs.replace(comparison, p_holm=p_holm, significant=p_holm <= ALPHA)
     return out
 
@@ -147,9 +140,9 @@ def _tested(rows: Sequence[Scored], name: str, references: Sequence[Block | None
 def _with_one(rows: Sequence[Scored], name: str, reference: Block) -> list[Comparison]:
     """The comparisons of rows over the same baselines with one reference."""
     own = [s.transfer for s in rows if s.transfer is not None]
-    base, has_gap = rows[0].base, rows[0].has_gap and rows[0].base is not None
+    base = rows[0].base if rows[0].has_gap else None
     bounds: list[tuple[float, float] | None] = [None] * len(rows)
-    if base is not None and has_gap:
+    if base is not None:
         found = interval.difference_intervals(base, own, reference, min_gap=rows[0].min_gap)
         bounds = [each.bounds for each in found]
     pools = pool.difference_pools(own, reference)
@@ -160,7 +153,7 @@ def _with_one(rows: Sequence[Scored], name: str, reference: Block) -> list[Compa
             ci=difference.ci,
             ci_pool=None if (new := pools[i]) is None else new.bounds,
             p_pool=None if new is None else new.p,
-            pgr=difference.estimate / base.gap if base is not None and has_gap else None,
+            pgr=None if base is None else difference.estimate / base.gap,
             pgr_ci=bounds[i],
             p=difference.p,
             p_holm=None,

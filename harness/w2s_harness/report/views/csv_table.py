@@ -12,8 +12,7 @@ from msgspec import UNSET
 from w2s_harness.report.document.document import Leaderboard, Row, Setting
 from w2s_harness.report.notation import printable
 from w2s_harness.report.tables.column import Value
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.tables import setting_tables
+from w2s_harness.report.tables.method_columns import COLUMNS, setting_tables
 
 _READERS = {name: reader for column in COLUMNS for name, reader in column.csv.items()}
 CSV_COLUMNS = tuple(_READERS)

@@ -1,8 +1,13 @@
-"""The figures of a paper from a leaderboard: PGR with intervals, and transfer accuracies by seed."""
+"""The figures of a paper from a leaderboard: PGR with intervals, accuracies by seed, and regularisation.
+
+The last has PGR against C: the vanilla path, with methods as points. A method on the path does what another C
+does.
+"""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +15,9 @@ from typing import Any
 from w2s_harness.contract.errors import UsageError
 from w2s_harness.data import destination
 from w2s_harness.data.disk import write_errors
-from w2s_harness.report.document.document import Leaderboard, Row, label
+from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import printable
-from w2s_harness.report.tables.tables import SettingTable, setting_tables
-from w2s_harness.report.views.regularisation import regularisation as _regularisation
+from w2s_harness.report.tables.method_columns import SettingTable, setting_tables
 
 FORMATS = ("pdf", "svg")
 METADATA: dict[str, dict[str, None]] = {
@@ -36,6 +40,7 @@ COLOURS = {"w2s": "#0072b2", "elicitation": "#e69f00", "out": "#7f7f7f"}
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
 _LINES = (":", "--")
 """Of the weak floor and the ceiling."""
+_PATH, _READOUT = "#000000", COLOURS["elicitation"]
 _MARKS = {"w2s": "o", "elicitation": "D", "out": "x"}
 
 
@@ -51,7 +56,8 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
         import matplotlib.style
     except ImportError as bad:
         raise UsageError("--figures needs matplotlib: pip install 'w2s-harness[plots]'") from bad
-    panels = [table for table in setting_tables(document) if table.rows]
+    tables = setting_tables(document)
+    panels = [table for table in tables if table.rows]
     if not panels:
         raise UsageError("--figures: the leaderboard has no rows to draw")
     written = []
@@ -59,7 +65,7 @@ def write_figures(document: Leaderboard, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with matplotlib.style.context(["default", STYLE]):
             figures = [(name, _figure(panels, draw)) for name, draw in _BY_ROW.items()]
-            for name, figure in [*figures, *_regularisation(document)]:
+            for name, figure in [*figures, *_regularisation(tables)]:
                 for kind in FORMATS:
                     path = folder / f"{name}.{kind}"
                     save(figure, path, kind)
@@ -162,6 +168,60 @@ def _legend(figure: Any, kinds: set[str]) -> None:
     for style, name in zip(_LINES, ("weak", "ceiling"), strict=True):
         marks.append(Line2D([], [], color="black", linewidth=0.6, linestyle=style, label=name))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
+
+
+def _regularisation(tables: Sequence[SettingTable]) -> list[tuple[str, Any]]:
+    """`("regularisation", figure)`; nothing where no setting has a path over C."""
+    from matplotlib.figure import Figure
+
+    panels = [table for table in tables if _path(table.setting)]
+    if not panels:
+        return []
+    figure = Figure(figsize=(2.8 * len(panels), 2.6), layout="constrained")
+    for axes, table in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _path_panel(axes, table)
+        axes.set_title(table.title, parse_math=False)
+    return [("regularisation", figure)]
+
+
+def _path(setting: Setting) -> list[tuple[float, float]]:
+    """(C, accuracy) of vanilla, by C."""
+    star = setting.vanilla_star.get("exact")
+    points = [] if star is None else star.points
+    return sorted((p.settings["C"], p.accuracy) for p in points if "C" in p.settings)
+
+
+def _path_panel(axes: Any, table: SettingTable) -> None:
+    setting = table.setting
+    weak, gap = setting.weak.mean, None if table.gap else setting.gap
+
+    def height(accuracy: float) -> float:
+        return accuracy if gap is None or weak is None else (accuracy - weak) / gap
+
+    path = _path(setting)
+    axes.plot([c for c, _ in path], [height(a) for _, a in path], color=_PATH, linewidth=1.0, marker=".")
+    if setting.zero_shot_star is not None:
+        axes.axhline(height(setting.zero_shot_star.accuracy), color=_READOUT, linewidth=0.8, linestyle="--")
+        axes.annotate(
+            "zero-shot*", (0.02, height(setting.zero_shot_star.accuracy)), color=_READOUT,
+            xycoords=("axes fraction", "data"), va="bottom",
+        )  # fmt: skip
+    for row in table.above:
+        x = c_effective(row)
+        if x is not None and row.transfer.mean is not None and row.track == "w2s":
+            at = (x, height(row.transfer.mean))
+            axes.scatter(*zip(at, strict=True), s=14, color=COLOURS["w2s"], zorder=3)
+            axes.annotate(printable(label(row)), at, textcoords="offset points", xytext=(4, 2), fontsize=6)
+    axes.set_xscale("log")
+    axes.set_xlabel("effective C")
+    axes.set_ylabel("transfer accuracy" if gap is None else "PGR")
+
+
+def c_effective(row: Row) -> float | None:
+    """The geometric middle of what the row's fits by `exact` made of C; None without one."""
+    found = [f.c_effective for f in row.fits if f.solver == "exact" and f.c_effective is not None]
+    values = [c for pair in found for c in pair if c > 0]
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
 
 _BY_ROW: dict[str, Callable[[Any, SettingTable], None]] = {"pgr": _pgr_panel, "accuracy": _accuracy_panel}

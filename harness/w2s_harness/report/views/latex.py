@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
 from w2s_harness.report.notation import MISSING, printable, share, span
 from w2s_harness.report.tables.column import Placed, placed
-from w2s_harness.report.tables.legend import basis, explained_columns, stars
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.remarks import corrected
-from w2s_harness.report.tables.tables import SettingTable, setting_tables
+from w2s_harness.report.tables.legend import basis, corrected, explained_columns, stars
+from w2s_harness.report.tables.method_columns import COLUMNS, SettingTable, setting_tables
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from w2s_harness.report.document.document import Leaderboard
 from w2s_harness.report.notation import printable, share, span
 from w2s_harness.report.tables.column import lines
-from w2s_harness.report.tables.legend import basis, explained, stars
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.remarks import alarms, notes
-from w2s_harness.report.tables.tables import SettingTable, outcome, setting_tables
+from w2s_harness.report.tables.legend import alarms, basis, explained, notes, stars
+from w2s_harness.report.tables.method_columns import COLUMNS, SettingTable, outcome, setting_tables
 
 
 def render(document: Leaderboard, width: int | None = None, asked: Sequence[str] = ()) -> str:

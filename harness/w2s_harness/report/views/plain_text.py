@@ -8,10 +8,8 @@ from w2s_harness.report.document.document import Leaderboard, Setting
 from w2s_harness.report.notation import printable, share
 from w2s_harness.report.tables.column import Placed, lines, placed
 from w2s_harness.report.tables.fitting import is_wide, phrases, table, wrapped
-from w2s_harness.report.tables.legend import basis, explained, stars
-from w2s_harness.report.tables.method_columns import COLUMNS
-from w2s_harness.report.tables.remarks import alarms, notes
-from w2s_harness.report.tables.tables import SettingTable, outcome, setting_tables
+from w2s_harness.report.tables.legend import alarms, basis, explained, notes, stars
+from w2s_harness.report.tables.method_columns import COLUMNS, SettingTable, outcome, setting_tables
 
 _HEAD_WIDTH, _RULE = 18, 20
 
