@@ -23,7 +23,7 @@ from w2s_harness.report.document.document import (
 )
 from w2s_harness.report.sentences.comparing import Scored, against, picked
 from w2s_harness.scoring.points import accuracy, counted
-from w2s_harness.scoring.spread.blocks import Block, block
+from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.interval import WeakAndCeiling, baselines, no_gap
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,17 @@ def scored(document: Leaderboard) -> list[Scored]:
     """
     settings = {(s.task, s.pair): s for s in document.settings}
     lines = {key: _baselines(setting) for key, setting in settings.items()}
-    return [_scored(row, settings.get((row.task, row.pair)), lines) for row in document.rows]
+    out = []
+    for row in document.rows:
+        setting = settings.get((row.task, row.pair))
+        if setting is None:
+            raise DataError(f"row {label(row)}: there is no setting {row.task}, {row.pair}")
+        base = lines[row.task, row.pair]
+        has_gap = base is not None and no_gap(base, min_gap=setting.min_gap) is None
+        seeds, found = [s.seed for s in row.transfer.per_seed], _outcomes(setting, row.transfer.per_seed)
+        transfer = None if found is None else block(seeds, found, np.asarray(setting.clusters))
+        out.append(Scored(row, transfer, base, has_gap, setting.min_gap))
+    return out
 
 
 def compared_with(document: Leaderboard, references: Sequence[str]) -> Leaderboard:
@@ -55,11 +65,11 @@ def compared_with(document: Leaderboard, references: Sequence[str]) -> Leaderboa
         if not any(label(s.row) == name and s.transfer is not None for s in rows):
             raise UsageError(f"--against {name}: the leaderboard does not hold its outcomes row by row")
         columns.append(against(rows, name))
-    kept = [[c for c in row.versus if c.against not in references] for row in document.rows]
-    made = [
-        msgspec.structs.replace(row, versus=[*kept[i], *(c for column in columns if (c := column[i]))])
-        for i, row in enumerate(document.rows)
-    ]
+    made = []
+    for i, row in enumerate(document.rows):
+        kept = [c for c in row.versus if c.against not in references]
+        versus = [*kept, *(c for column in columns if (c := column[i]))]
+        made.append(msgspec.structs.replace(row, versus=versus))
     return msgspec.structs.replace(document, rows=made)
 
 
@@ -82,24 +92,11 @@ def with_best(document: Leaderboard) -> Leaderboard:
     return msgspec.structs.replace(document, rows=made)
 
 
-def _scored(row: Row, setting: Setting | None, lines: dict[tuple[str, str], WeakAndCeiling | None]) -> Scored:
-    if setting is None:
-        raise DataError(f"row {label(row)}: there is no setting {row.task}, {row.pair}")
-    base = lines[(row.task, row.pair)]
-    has_gap = base is not None and no_gap(base, min_gap=setting.min_gap) is None
-    return Scored(row, _block(setting, row.transfer.per_seed), base, has_gap, setting.min_gap)
-
-
 def _baselines(setting: Setting) -> WeakAndCeiling | None:
     weak, top = _outcomes(setting, setting.weak.per_seed), _outcomes(setting, setting.ceiling.per_seed)
     if weak is None or top is None:
         return None
     return baselines([s.seed for s in setting.weak.per_seed], weak, top, np.asarray(setting.clusters))
-
-
-def _block(setting: Setting, lines: Sequence[SeedTransfer]) -> Block | None:
-    found = _outcomes(setting, lines)
-    return None if found is None else block([s.seed for s in lines], found, np.asarray(setting.clusters))
 
 
 def _outcomes(setting: Setting, lines: Sequence[SeedAccuracy] | Sequence[SeedTransfer]) -> Floats | None:

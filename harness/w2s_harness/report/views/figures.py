@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +86,18 @@ def _figure(panels: Sequence[SettingTable], draw: Callable[[Any, SettingTable], 
 
     most = max(len(table.rows) for table in panels)
     figure = Figure(figsize=(_COLUMN_IN * len(panels), 1.0 + _ROW_IN * most), layout="constrained")
-    for axes, table in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, table in _panels(figure, panels):
         draw(axes, table)
-        axes.set_title(table.title, parse_math=False)
         _name_rows(axes, _sorted(table))
     _legend(figure, {_kind(row) for table in panels for row in _sorted(table)})
     return figure
+
+
+def _panels(figure: Any, tables: Sequence[SettingTable]) -> Iterator[tuple[Any, SettingTable]]:
+    """Axes side by side, each with its table and under its title."""
+    for axes, table in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables, strict=True):
+        axes.set_title(table.title, parse_math=False)
+        yield axes, table
 
 
 def _sorted(table: SettingTable) -> list[Row]:
@@ -140,7 +146,8 @@ def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
 
     What became of a row below the line stands beside its name, where nothing is drawn.
     """
-    axes.set_yticks(range(len(rows)), [_named(row) for row in rows])
+    names = [f"{label(row)} ({row.status})" if _kind(row) == "out" else label(row) for row in rows]
+    axes.set_yticks(range(len(rows)), [printable(name) for name in names])
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_parse_math(False)
         if _kind(row) == "out":
@@ -149,11 +156,6 @@ def _name_rows(axes: Any, rows: Sequence[Row]) -> None:
     for y in range(1, len(rows)):
         if _kind(rows[y]) != _kind(rows[y - 1]):
             axes.axhline(y - 0.5, color="#bfbfbf", linewidth=0.6)
-
-
-def _named(row: Row) -> str:
-    name = printable(label(row))
-    return f"{name} ({row.status})" if _kind(row) == "out" else name
 
 
 def _legend(figure: Any, kinds: set[str]) -> None:
@@ -178,9 +180,8 @@ def _regularisation(tables: Sequence[SettingTable]) -> list[tuple[str, Any]]:
     if not panels:
         return []
     figure = Figure(figsize=(2.8 * len(panels), 2.6), layout="constrained")
-    for axes, table in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, table in _panels(figure, panels):
         _path_panel(axes, table)
-        axes.set_title(table.title, parse_math=False)
     return [("regularisation", figure)]
 
 

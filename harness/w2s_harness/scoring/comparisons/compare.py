@@ -79,10 +79,8 @@ def compare_all(blocks: Sequence[Block | None]) -> dict[tuple[int, int], tuple[f
             for a, found in enumerate(all_between(have[:b], other))
         ]
         return {(a, b): (found.estimate, found.p) for a, b, found in pairs if found.p is not None}
-    i, j = np.triu_indices(len(have), 1)
-    means = np.array([float(np.mean(block.values)) for block in have])
-    lead = means[i] - means[j]
-    p = p_values(lead, *_spread(have, i, j))
+    i, j, lead, spread = _pairs(have)
+    p = p_values(lead, *spread)
     return {(known[a], known[b]): (float(d), float(q)) for a, b, d, q in zip(i, j, lead, p, strict=True)}
 
 
@@ -96,10 +94,8 @@ def better_and_worse(blocks: Sequence[Block], *, alpha: float) -> tuple[Counts, 
     if len(blocks) < 2 or countable(blocks) or len({frozenset(block.seeds) for block in blocks}) > 1:
         return None
     m = len(blocks)
-    i, j = np.triu_indices(m, 1)
-    means = np.array([float(np.mean(block.values)) for block in blocks])
-    lead = means[i] - means[j]
-    reaches = critical(lead, *_spread(blocks, i, j))
+    i, j, lead, spread = _pairs(blocks)
+    reaches = critical(lead, *spread)
     rejected, known = np.zeros(len(lead), dtype=np.bool_), -1
     while rejected.sum() > known:
         known = int(rejected.sum())
@@ -109,10 +105,13 @@ def better_and_worse(blocks: Sequence[Block], *, alpha: float) -> tuple[Counts, 
     return np.bincount(second, minlength=m), np.bincount(first, minlength=m)
 
 
-def _spread(
-    blocks: Sequence[Block], i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]
-) -> tuple[Floats, Floats, float, float]:
-    """(V_S, V - V_S, seed df, question df) of the differences of blocks i and j, as `Moments.spread`'s."""
+def _pairs(blocks: Sequence[Block]) -> tuple[Counts, Counts, Floats, tuple[Floats, Floats, float, float]]:
+    """Positions i < j of all pairs, the differences of their means, and of these what `Moments.spread` has.
+
+    That is (V_S, V - V_S, seed df, question df).
+    """
+    i, j = np.triu_indices(len(blocks), 1)
+    means = np.array([float(np.mean(block.values)) for block in blocks])
     found = moments([[block] for block in blocks])
     seeds = found.sizes[0]
 
@@ -123,10 +122,10 @@ def _spread(
     v_s, v_sq, v_q = of(found.means[0, 0]) / seeds, of(found.cells[0, 0]) / seeds, of(found.questions)
     v_q += _floors(found.by_question, i, j)
     total = combined(v_s, v_q, v_sq)
-    return v_s, total - v_s, seeds - 1.0, found.question_df
+    return i, j, means[i] - means[j], (v_s, total - v_s, seeds - 1.0, found.question_df)
 
 
-def _floors(y: Floats, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats:
+def _floors(y: Floats, i: Counts, j: Counts) -> Floats:
     """`twoway.floor` of y_i - y_j, out of sums of products: pairs are too many to be looked at one by one."""
     squares = y * y
     of_two, of_three = y @ y.T, squares @ y.T
@@ -159,13 +158,9 @@ def status(*, disqualified: bool, failed: bool, skipped: bool, no_gap: bool) -> 
 
     One failed seed fails the row; else crashing would be a way to pick seeds.
     """
-    held: tuple[tuple[bool, Status], ...] = (
-        (disqualified, "disqualified"),
-        (failed, "failed"),
-        (skipped, "skipped"),
-        (no_gap, "no-gap"),
-    )
-    return next((name for holds, name in held if holds), "ok")
+    if disqualified:
+        return "disqualified"
+    return "failed" if failed else "skipped" if skipped else "no-gap" if no_gap else "ok"
 
 
 def order(entries: Sequence[RankedRow]) -> list[int]:
@@ -176,7 +171,8 @@ def order(entries: Sequence[RankedRow]) -> list[int]:
 
     def key(i: int) -> tuple[int, int, float, float, str]:
         e = entries[i]
-        return (_GROUP[e.status], _TRACK[e.track], _falling(e.pgr), _falling(e.accuracy), e.name)
+        pgr, accuracy = (math.inf if x is None else -x for x in (e.pgr, e.accuracy))
+        return (_GROUP[e.status], _TRACK[e.track], pgr, accuracy, e.name)
 
     return sorted(range(len(entries)), key=key)
 
@@ -188,17 +184,16 @@ def ranks(entries: Sequence[RankedRow], *, alpha: float = ALPHA) -> list[tuple[i
     p = 1.
     """
     ranked = [i for i, e in enumerate(entries) if e.status == "ok" and e.track == "w2s"]
-    found = dict(zip(ranked, _intervals([entries[i].transfer for i in ranked], alpha), strict=True))
-    return [found.get(i) for i in range(len(entries))]
-
-
-def _intervals(transfers: Sequence[Block | None], alpha: float) -> list[tuple[int, int]]:
+    transfers = [entries[i].transfer for i in ranked]
     known = [transfer for transfer in transfers if transfer is not None]
     counts = better_and_worse(known, alpha=alpha) if len(known) == len(transfers) else None
     if counts is None:
-        return intervals(len(transfers), compare_all(transfers), alpha=alpha)
-    better, worse = (count.tolist() for count in counts)
-    return [(1 + b, len(known) - w) for b, w in zip(better, worse, strict=True)]
+        found = intervals(len(transfers), compare_all(transfers), alpha=alpha)
+    else:
+        better, worse = (count.tolist() for count in counts)
+        found = [(1 + b, len(known) - w) for b, w in zip(better, worse, strict=True)]
+    places = dict(zip(ranked, found, strict=True))
+    return [places.get(i) for i in range(len(entries))]
 
 
 def intervals(
@@ -224,10 +219,6 @@ def intervals(
     return [(1 + better[i], count - worse[i]) for i in range(count)]
 
 
-def _falling(value: float | None) -> float:
-    return float("inf") if value is None else -value
-
-
 # -- the best of several ----------------------------------------------------------------------------------
 
 
@@ -245,16 +236,11 @@ class Best(NamedTuple):
 def best_of(blocks: Sequence[Block], *, name: str = "best of k", draws: int = DRAWS) -> Best:
     """The largest of k transfer accuracies, and by how much it flatters.
 
-    Optimism is the mean over crossed bootstrap draws (`bootstrap.replicates`, one draw of seeds and questions
-    for all k) of what the draw adds to the method that is the largest in it: what choosing adds (Efron and
-    Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 17, the bootstrap estimate of optimism). Two
-    things are mended. Crossed draws vary by (S - 1) / S of what seeds do and count the interaction twice
-    over, so what a draw adds is scaled to the two-way variance of the methods about their mean. And observed
-    accuracies lie further apart than true ones, so that too few draws have another winner: those to which
-    draws are added are shrunk to their mean by 1 - k / (k - 1) (variance of errors) / (variance), at least
-    0 (Efron and Morris 1973, "Stein's estimation rule and its competitors", JASA 68; the factor is for few
-    methods, whose variance is often large by chance). Raises `ValueError` for fewer than two blocks, and as
-    `replicates`.
+    Optimism is the mean over crossed bootstrap draws (`bootstrap.replicates`, one draw for all k) of what the
+    draw adds to the method that is the largest in it (Efron and Tibshirani 1993, chapter 17), scaled to the
+    two-way variance, and with accuracies shrunk to their mean as Efron and Morris (1973) do, by a factor for
+    few methods, whose variance is often large by chance (docs/statistics.md). Raises `ValueError` for fewer
+    than two blocks, and as `replicates`.
     """
     if len(blocks) < 2:
         raise ValueError(f"{len(blocks)} methods have no best of several")

@@ -26,13 +26,11 @@ ALIKE = f"the seeds differ all by the same: {NO_SPREAD}"
 def accuracy_test(a: Mapping[int, float], b: Mapping[int, float], n_rows: int | None) -> Difference:
     """The t test of mean accuracy a minus b, by seed.
 
-    With s the standard deviation over S seeds and p a mean accuracy, V = s_a^2 / S_a + s_b^2 / S_b
-    - 2 k cov / (S_a S_b) + R, where k >= 2 seeds in both pair their numbers (`twoway.spread`), else the
-    covariance counts as 0 (Welch 1947). R = p_a (1 - p_a) / n + p_b (1 - p_b) / n is the binomial variance of
-    n shared rows, which no number of seeds makes smaller; it is cautious, since rows that both find hard
-    would make it smaller, and left out where n is None. df is Satterthwaite's (1946), with n - 1 for each
-    binomial. Has a reason instead of interval and p where `uncertain` has one of a side, or where V is 0.
-    Raises `ValueError` for accuracies outside [0, 1] or n < 2.
+    Paired by seed number where two or more are in both, else as of independent seeds (Welch 1947), with the
+    binomial variance of n shared rows of each side, which no number of seeds makes smaller; cautious, since
+    rows that both find hard would make it smaller, and left out where n is None (docs/statistics.md,
+    "Imported results"). df is Satterthwaite's. Has a reason instead of interval and p where `uncertain` has
+    one of a side, or where the variance is 0. Raises `ValueError` for accuracies outside [0, 1] or n < 2.
     """
     checked(a.values(), n_rows)
     checked(b.values(), n_rows)
@@ -82,11 +80,9 @@ def pgr_interval_of(
 ) -> Interval:
     """The interval of PGR = (t - w) / (c - w) of mean accuracies, by the delta method on the ratio.
 
-    With gap = c - w the derivatives are 1 / gap for t, -(1 - PGR) / gap for w and -PGR / gap for c, so
     V = (V_t + (1 - PGR)^2 V_w + PGR^2 V_c) / gap^2, each V_x as in `gap_interval_of`: seeds and rows as
-    independent terms, since neither can be paired. df is Satterthwaite's (1946) over all terms. Has a reason
-    instead of bounds where `no_gap_of` has one, or `uncertain` of any of the three. Raises
-    `ValueError` as `checked`.
+    independent terms, since neither can be paired. df is Satterthwaite's over all terms. Has a reason instead
+    of bounds where `no_gap_of` has one, or `uncertain` of any of the three. Raises `ValueError` as `checked`.
     """
     why = no_gap_of(weak, ceiling, n_rows)
     if why is not None:

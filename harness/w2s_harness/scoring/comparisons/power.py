@@ -1,16 +1,8 @@
 """How many seeds and questions a difference needs to be seen, and which one a plan can see.
 
-The test is that of `compare.all_between`: a two-way t test of the mean of a difference D(s, q) over S seeds
-and Q questions. Under the balanced crossed model with random effects
-
-    D(s, q) = difference + seed(s) + question(q) + cell(s, q)
-
-the mean has variance seed / S + question / Q + cell / (S Q) and is independent of the mean squares S V_S,
-Q V_Q and S Q V_SQ, which are independent multiples of chi-square with S - 1, Q - 1 and (S - 1) (Q - 1)
-degrees of freedom (Searle, Casella and McCulloch 1992, *Variance Components*, section 4.3).
-
-A claim also holds for new training pools: there the mean varies by f / (1 - f) seed more, which no number of
-seeds makes smaller, and the test is that of `pool.difference_pools`.
+docs/power.md has the model, its sources and how well it holds. The test is that of `compare.all_between` over
+S seeds and Q questions; for new training pools that of `pool.difference_pools`. The mean of a difference has
+variance seed / S + question / Q + cell / (S Q), and its mean squares are independent multiples of chi-square.
 """
 
 from __future__ import annotations
@@ -24,7 +16,7 @@ import numpy.typing as npt
 
 from w2s_harness.scoring.spread.blocks import Block
 from w2s_harness.scoring.spread.pool import SCALE, pivot
-from w2s_harness.scoring.spread.twoway import combined, spread
+from w2s_harness.scoring.spread.twoway import Spread, combined, spread
 
 ALPHA = 0.05
 POWER = 0.8
@@ -96,13 +88,11 @@ class Holdout:
 def components(a: Block, b: Block) -> Components:
     """What the difference of two blocks of outcomes says of its components, by the method of moments.
 
-    With V_S, V_Q and V_SQ of `twoway.spread` (variances of the mean): E V_S = seed / S + cell / (S Q),
-    E V_Q = question / Q + cell / (S Q) and E V_SQ = cell / (S Q), so seed = S (V_S - V_SQ),
-    question = Q (V_Q - V_SQ) and cell = S Q V_SQ, cut at 0 (Searle et al. 1992, section 4.3). Where the
-    blocks have other seeds, S is the smaller count. Raises `ValueError` with under two seeds or questions.
+    With V_S, V_Q and V_SQ of `twoway.spread`: seed = S (V_S - V_SQ), question = Q (V_Q - V_SQ) and
+    cell = S Q V_SQ, cut at 0. Where the blocks have other seeds, S is the smaller count. Raises `ValueError`
+    with under two seeds or questions.
     """
-    v = spread([a, b.scaled(-1.0)])
-    s, q = _counts(a, b)
+    v, s, q = _two_way(a, b)
     return Components(
         max(0.0, s * (v.seeds - v.cells)), max(0.0, q * (v.questions - v.cells)), s * q * max(0.0, v.cells)
     )
@@ -111,16 +101,13 @@ def components(a: Block, b: Block) -> Components:
 def component_ranges(a: Block, b: Block, *, level: float = 0.8) -> tuple[Components, Components]:
     """The low and high ends of an interval of each component, each at `level`.
 
-    cell: exact, df x / chi-square. seed and question are differences of two mean squares: modified large
-    sample intervals (Ting et al. 1990; Burdick and Graybill 1992, *Confidence Intervals on Variance
-    Components*, section 3.3, without the cross term), which have a width where the estimate is cut to 0.
-    Satterthwaite's chi-square has none there. Raises `ValueError` as `components`, and for a level outside
-    (0, 1).
+    Exact for cell; of the others modified large sample intervals (Ting et al. 1990; Burdick and Graybill
+    1992, section 3.3, without the cross term), which have a width where the estimate is cut to 0, as
+    Satterthwaite's has not. Raises `ValueError` as `components`, and for a level outside (0, 1).
     """
     if not 0 < level < 1:
         raise ValueError(f"the level {level} is not between 0 and 1")
-    v = spread([a, b.scaled(-1.0)])
-    s, q = _counts(a, b)
+    v, s, q = _two_way(a, b)
     cells = (s - 1) * (q - 1)
     seed = _difference(s * v.seeds, s - 1, s * v.cells, cells, level)
     question = _difference(q * v.questions, q - 1, q * v.cells, cells, level)
@@ -142,11 +129,10 @@ def power_of(
 
     :param new_pools: for new training pools too, as a claim needs it.
 
-    The expectation of P(|mean| > t(df) sqrt(V)) over the mean squares, with V and df of `twoway.spread`.
-    A noncentral t with Satterthwaite's df at the expected V would take V and df as if they were known: with
-    2 to 5 seeds it promises 1 to 13 points too much at alpha = .05, and more at a level that Holm shares
-    (`docs/power.md`). Under Holm over m comparisons, alpha / m is the level that the first has to pass.
-    Raises `ValueError` for fewer than two seeds or questions and for an alpha outside (0, 1).
+    The expectation of P(|mean| > t(df) sqrt(V)) over the mean squares, V and df as `twoway.spread` has them;
+    a noncentral t takes both as if they were known and promises too much with few seeds (docs/power.md).
+    Under Holm over m comparisons, alpha / m is the level that the first has to pass. Raises `ValueError` for
+    fewer than two seeds or questions and for an alpha outside (0, 1).
     """
     return _Test(c, seeds, questions, alpha, new_pools=new_pools).power(difference)
 
@@ -165,7 +151,7 @@ def minimum_detectable(
     `new_pools` as in `power_of`. Above 1 where no difference of accuracies would do. Raises `ValueError` as
     `power_of`, and for a power that is not above alpha and under 1.
     """
-    _check_power(alpha, power)
+    _check(alpha, power)
     test = _Test(c, seeds, questions, alpha, new_pools=new_pools)
     if test.se == 0.0:
         return 0.0
@@ -180,39 +166,23 @@ def minimum_detectable(
 
 
 def seeds_needed(
-    c: Components,
-    difference: float,
-    questions: int,
-    *,
-    alpha: float = ALPHA,
-    power: float = POWER,
-    most: int = MOST_SEEDS,
+    c: Components, difference: float, questions: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
     """The fewest seeds, from 2 up, with which a difference over these questions has `power`.
 
-    None where `most` are too few: no number of seeds makes the questions' part smaller. Raises `ValueError`
-    as `minimum_detectable`, and for a difference of 0.
+    None where `MOST_SEEDS` are too few: no number of seeds makes the questions' part smaller. Raises
+    `ValueError` as `minimum_detectable`, and for a difference of 0.
     """
     _check(alpha, power, difference)
-    return _fewest(lambda s: power_of(c, difference, s, questions, alpha) >= power, most)
+    return _fewest(lambda s: power_of(c, difference, s, questions, alpha) >= power, MOST_SEEDS)
 
 
 def questions_needed(
-    c: Components,
-    difference: float,
-    seeds: int,
-    *,
-    alpha: float = ALPHA,
-    power: float = POWER,
-    most: int = MOST_QUESTIONS,
+    c: Components, difference: float, seeds: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
-    """The fewest holdout questions, from 2 up, with which a difference over these seeds has `power`.
-
-    None where `most` are too few: no number of questions makes the seeds' part smaller. Raises `ValueError`
-    as `seeds_needed`.
-    """
+    """The fewest holdout questions, from 2 up, likewise; None where `MOST_QUESTIONS` are too few."""
     _check(alpha, power, difference)
-    return _fewest(lambda q: power_of(c, difference, seeds, q, alpha) >= power, most)
+    return _fewest(lambda q: power_of(c, difference, seeds, q, alpha) >= power, MOST_QUESTIONS)
 
 
 class _Test:
@@ -224,34 +194,12 @@ class _Test:
         if not 0 < alpha < 1:
             raise ValueError(f"alpha {alpha} is not between 0 and 1")
         self.se = math.sqrt(c.variance(seeds, questions) + (SCALE * c.seed if new_pools else 0.0))
-        self.halves = self._half_widths(c, seeds, questions, alpha)
+        self.halves = _half_widths(c, seeds, questions, alpha)
         if new_pools:
-            pools = self._of_pools(c, seeds, questions, alpha)
+            pools = _pool_half_widths(c, seeds, questions, alpha)
             # both by the mean square between seeds; what questions make of it varies little beside that
             here = self.halves.reshape(len(pools), -1).mean(axis=1) if len(self.halves) > 1 else self.halves
             self.halves = np.maximum(here, pools)
-
-    def _half_widths(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
-        from scipy.special import stdtrit
-
-        cell = c.cell / (seeds * questions)
-        v_s = (c.seed / seeds + cell) * _mean_squares(seeds - 1)[:, None, None]
-        v_q = (c.question / questions + cell) * _mean_squares(questions - 1)[None, :, None]
-        v_sq = cell * _mean_squares((seeds - 1) * (questions - 1))[None, None, :]
-        total = combined(v_s, v_q, v_sq)
-        if not np.any(total > 0):
-            return np.zeros(1)
-        of_seeds, of_questions = stdtrit([seeds - 1, questions - 1], 1 - alpha / 2) ** 2
-        found: Floats = np.sqrt(of_seeds * v_s + of_questions * (total - v_s)).ravel()
-        return found
-
-    def _of_pools(self, c: Components, seeds: int, questions: int, alpha: float) -> Floats:
-        """Half widths over the mean squares between seeds; questions are known well beside them."""
-        noise = c.cell / questions
-        met = (c.seed + noise) * _mean_squares(seeds - 1)
-        rest = np.full(len(met), (c.question + c.cell / seeds) / questions)
-        found = pivot(met, np.full(len(met), noise), rest, SCALE + 1 / seeds, seeds - 1.0)
-        return np.asarray(found.halves(1 - alpha))
 
     def power(self, difference: float) -> float:
         """P(|mean| > half width), the mean normal around `difference`."""
@@ -264,19 +212,41 @@ class _Test:
         return float(np.mean(above + below))
 
 
+def _half_widths(c: Components, seeds: int, questions: int, alpha: float) -> Floats:
+    from scipy.special import stdtrit
+
+    cell = c.cell / (seeds * questions)
+    v_s = (c.seed / seeds + cell) * _mean_squares(seeds - 1)[:, None, None]
+    v_q = (c.question / questions + cell) * _mean_squares(questions - 1)[None, :, None]
+    v_sq = cell * _mean_squares((seeds - 1) * (questions - 1))[None, None, :]
+    total = combined(v_s, v_q, v_sq)
+    if not np.any(total > 0):
+        return np.zeros(1)
+    of_seeds, of_questions = stdtrit([seeds - 1, questions - 1], 1 - alpha / 2) ** 2
+    return np.asarray(np.sqrt(of_seeds * v_s + of_questions * (total - v_s)).ravel())
+
+
+def _pool_half_widths(c: Components, seeds: int, questions: int, alpha: float) -> Floats:
+    """Half widths over the mean squares between seeds; questions are known well beside them."""
+    noise = c.cell / questions
+    met = (c.seed + noise) * _mean_squares(seeds - 1)
+    rest = np.full(len(met), (c.question + c.cell / seeds) / questions)
+    found = pivot(met, np.full(len(met), noise), rest, SCALE + 1 / seeds, seeds - 1.0)
+    return np.asarray(found.halves(1 - alpha))
+
+
 def _mean_squares(df: int) -> Floats:
     """Values of chi-square / df at the middles of equal shares of probability, fewer where it varies less."""
     from scipy.special import chdtri
 
     n = 100 if df <= 10 else 40 if df <= 40 else 6 if df <= 300 else 3
     upper = 1 - (np.arange(n) + 0.5) / n
-    found: Floats = chdtri(df, upper) / df
-    return found
+    return np.asarray(chdtri(df, upper) / df)
 
 
 def _fewest(does: Callable[[int], bool], most: int) -> int | None:
     """The smallest number from 2 to `most` that does, by doubling and bisection."""
-    if most < 2 or not does(most):
+    if not does(most):
         return None
     low, high = 1, 2
     while not does(high):
@@ -285,6 +255,11 @@ def _fewest(does: Callable[[int], bool], most: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if does(middle) else (middle, high)
     return high
+
+
+def _two_way(a: Block, b: Block) -> tuple[Spread[float], int, int]:
+    """The spread of a - b, and over how many seeds and questions."""
+    return spread([a, b.scaled(-1.0)]), min(len(a.seeds), len(b.seeds)), a.values.shape[1]
 
 
 def _difference(x: float, df_x: int, y: float, df_y: int, level: float) -> tuple[float, float]:
@@ -304,16 +279,8 @@ def _factors(df: int, level: float) -> tuple[float, float]:
     return df / float(chdtri(df, tail)), df / float(chdtri(df, 1 - tail))
 
 
-def _counts(a: Block, b: Block) -> tuple[int, int]:
-    return min(len(a.seeds), len(b.seeds)), a.values.shape[1]
-
-
-def _check_power(alpha: float, power: float) -> None:
+def _check(alpha: float, power: float, difference: float = 1.0) -> None:
     if not alpha < power < 1:
         raise ValueError(f"a power of {power} is not between alpha {alpha} and 1")
-
-
-def _check(alpha: float, power: float, difference: float) -> None:
-    _check_power(alpha, power)
     if not math.isfinite(difference) or difference == 0:
         raise ValueError(f"a difference of {difference} cannot be detected")

@@ -82,8 +82,7 @@ def centred(train: npt.ArrayLike, rows: npt.ArrayLike, share_true: float | None)
     m, x = np.asarray(train, np.float64), np.asarray(rows, np.float64)
     zero = np.array([threshold(row, share_true) for row in m])
     spread = np.sqrt(np.mean((m - zero[:, None]) ** 2, axis=1))
-    scaled: Floats = (x - zero[:, None]) / np.where(spread > 0, spread, 1.0)[:, None]
-    return scaled
+    return np.asarray((x - zero[:, None]) / np.where(spread > 0, spread, 1.0)[:, None])
 
 
 def decided(z: Floats) -> Floats:

@@ -69,14 +69,6 @@ class Book(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Best:
-    """An agent's best that was answered."""
-
-    outcomes: Floats
-    told: float
-
-
 class Oracle:
     """Meters PGR on the feedback part through a ladder per agent; thread-safe.
 
@@ -94,7 +86,8 @@ class Oracle:
         self._ledger = ledger
         self._lock = threading.RLock()
         self._spent: Counter[tuple[str, str]] = Counter()
-        self._best: dict[str, _Best] = {}
+        self._best: dict[str, tuple[Floats, float]] = {}
+        """By agent its best that was answered: outcomes and the PGR told."""
         self._answered: dict[tuple[str, str, str], Answer] = {}
         self._open()
 
@@ -123,19 +116,19 @@ class Oracle:
             left = self.left(who, lineage) - 1
             if left < 0:
                 return self._none_left("query", told)
-            best = self._best.get(who)
-            if best is not None and best.outcomes.shape[1] != outcomes.shape[1]:
+            best, told_before = self._best.get(who, (None, -math.inf))
+            rows = outcomes.shape[1]
+            if best is not None and best.shape[1] != rows:
                 raise OracleError(
-                    f"{who} was answered about {best.outcomes.shape[1]} rows, not {outcomes.shape[1]}: "
+                    f"{who} was answered about {best.shape[1]} rows, not {rows}: "
                     "the ledger belongs to another run. Start a new one."
                 )
-            found = rung(outcomes, groups, None if best is None else best.outcomes, self.weak)
-            rows = outcomes.shape[1]
+            found = rung(outcomes, groups, best, self.weak)
             facts: dict[str, Any] = {"accuracy": found.accuracy, "step": found.step, "rows": rows}
             if not found.is_better:
                 answer = Answer(None, False, left, _sentence(NOT_BETTER, left))
             else:
-                answer = self._new_number(found, best, left)
+                answer = self._new_number(found, told_before, left)
                 facts["outcomes"] = [list(pack(seed)) for seed in outcomes]
             return self._settle("query", told | facts, answer)
 
@@ -182,12 +175,10 @@ class Oracle:
         with self._lock:
             return self._spent["lineage", lineage]
 
-    def _new_number(self, found: LadderStep, best: _Best | None, left: int) -> Answer:
+    def _new_number(self, found: LadderStep, before: float, left: int) -> Answer:
         """A new number, never under the one before it, which was rounded too."""
         to = grid(found.step, self.ceiling - self.weak)
-        pgr = rounded(recovered(found.accuracy, self.weak, self.ceiling), to)
-        if best is not None:
-            pgr = max(pgr, best.told)
+        pgr = max(before, rounded(recovered(found.accuracy, self.weak, self.ceiling), to))
         head = f"PGR {pgr:.2f} on feedback, rounded to {to:.2f}: better than your best by more than the step"
         return Answer(pgr, True, left, _sentence(head, left))
 
@@ -207,7 +198,7 @@ class Oracle:
         self._spent += spent_by(line)
         if answer.pgr is not None:
             values = unpack_all([(right, ties) for right, ties in line["outcomes"]], line["rows"])
-            self._best[who] = _Best(values, answer.pgr)
+            self._best[who] = values, answer.pgr
 
     def _open(self) -> None:
         """Rebuild the state; the first line says what this oracle was set to."""

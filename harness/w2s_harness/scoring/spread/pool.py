@@ -6,13 +6,10 @@ replacement, has f / (1 - f) times the variance between draws as its variance be
 and Wu 1989, "A general theory for jackknife variance estimation", Annals of Statistics 17).
 
 A draw's variance is known from few seeds, behind the noise of questions. The mean square M between S seeds
-estimates A + B: A is what a seed's draw does, B the noise of its questions, which is known well. Given M,
-A + B is M (S - 1) over chi-square on S - 1 degrees of freedom: its generalized pivotal quantity, and that of
-A is what is left above B (Tsui and Weerahandi 1989, "Generalized p-values in significance testing of
-hypotheses in the presence of nuisance parameters", JASA 84; Weerahandi 1993, "Generalized confidence
-intervals", JASA 88). An estimate with variance R + k A is then a mixture over chi-square of normals:
-Student's t on S - 1 degrees of freedom where the draws are all, the normal where they do nothing, and in the
-far tail, where Holm over many methods looks, what lies between.
+estimates A + B: A is what a seed's draw does, B the noise of its questions, which is known well. The
+generalized pivotal quantity of A is what M (S - 1) over chi-square on S - 1 degrees of freedom leaves above B
+(Tsui and Weerahandi 1989; Weerahandi 1993; docs/statistics.md), so an estimate with variance R + k A is a
+mixture over chi-square of normals.
 """
 
 from __future__ import annotations

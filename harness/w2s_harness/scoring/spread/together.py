@@ -142,12 +142,9 @@ def p_values(
     """Two-sided p (m,) of estimates (m,) with variances `seeds` + `rest` (m,): no effect against some.
 
     Each part is known from few degrees of freedom; `seed_df` is one number or (m,). The p at which estimate^2
-    = t(seed_df, 1 - p/2)^2 seeds + t(question_df, 1 - p/2)^2 rest. A confidence set of that half width holds
-    the truth with at least its level, whatever the two true variances are (Banerjee 1960, "On confidence
-    interval for two-means problem based on separate estimates of variances", Sankhya 22). An approximate df,
-    such as Satterthwaite's, is exact enough at p = .05 and too liberal in the far tail, where Holm over many
-    methods looks: with 3 to 5 seeds it finds something in up to .28 of the plans in which there is nothing
-    (docs/power.md). 1 for an estimate of 0, 0 for another without error.
+    = t(seed_df, 1 - p/2)^2 seeds + t(question_df, 1 - p/2)^2 rest, which keeps its level whatever the two
+    true variances are (Banerjee 1960, Sankhya 22), where an approximate df is too liberal in the far tail, in
+    which Holm over many methods looks (docs/power.md). 1 for an estimate of 0, 0 for another without error.
     """
     from scipy.special import stdtr, stdtrit
 

@@ -53,7 +53,7 @@ class Spread(Generic[Number]):
 
 
 def spread(blocks: Sequence[Block]) -> Spread[float]:
-    """The two-way variance of the sum of blocks over the same questions.
+    """The two-way variance of the sum of blocks over the same questions (reasons: docs/statistics.md).
 
     With one set of seeds, X (S, Q) the sum of the blocks, X_s and X_q its seed and question means:
     V_S = sum (X_s - X)^2 / (S (S-1)), V_Q = sum (X_q - X)^2 / (Q (Q-1)),
@@ -63,18 +63,7 @@ def spread(blocks: Sequence[Block]) -> Spread[float]:
     V_S = sum_i s_ii / S_i + 2 sum_{i<j} k_ij s_ij / (S_i S_j), with s_ii the variance of block i's seed means
     and s_ij their covariance over the shared seeds, cut to |s_ij| <= sqrt(s_ii s_jj) and 0 where k_ij < 2:
     disjoint sets are independent components. V_SQ likewise from the interactions, V_Q from the sum of the
-    question means.
-
-    V = V_S + max(0, V_Q - V_SQ), and never under V_Q / 2, so that seeds whose means happen to tie do not
-    make an estimate certain. V_Q itself is no lower bound: where seeds hardly matter, V_S and V_Q estimate
-    the same variance, and the larger of two estimates is biased up (coverage .98 for .95).
-
-    V_Q has two corrections for few questions that decide. Where they differ in size, the square of question
-    q is divided by 1 - h_q, h_q its share of the rows, in the place of 1 - 1 / Q, and its degrees of freedom
-    are `question_df`'s (Bell and McCaffrey 2002, "Bias reduction in standard errors for linear regression
-    with multi-stage samples", Survey Methodology 28). And `floor` is added to it in V.
-
-    Raises `ValueError` where `countable` has a reason.
+    question means. Raises `ValueError` where `countable` has a reason.
     """
     return moments([blocks]).spread([1.0])
 
@@ -82,11 +71,9 @@ def spread(blocks: Sequence[Block]) -> Spread[float]:
 def floor(y: Matrix) -> Matrix:
     """(M,) what V_Q gains so that questions which nearly all came out alike make nothing certain.
 
-    y (M, Q) are the question means, in accuracy, less their mean. Agresti and Coull (1998, "Approximate is
-    better than 'exact' for interval estimation of binomial proportions", American Statistician 52) add two
-    successes and two failures: where nearly all is right, that adds 2 step^2 / Q^2, step the size of an
-    error. Here it is |sum y^3| / sum y^2, to both of which one question that comes out the other way is
-    added. For outcomes that fall to both sides alike it is next to nothing, as theirs is.
+    y (M, Q) are the question means, in accuracy, less their mean. It is what two successes and two failures
+    add where nearly all is right (Agresti and Coull 1998, American Statistician 52), 2 step^2 / Q^2, with the
+    step |sum y^3| / sum y^2, to both of which one question that comes out the other way is added.
     """
     squares = y * y
     return floor_of(squares.sum(axis=1), (squares * y).sum(axis=1), y.shape[1])
@@ -127,11 +114,8 @@ def combined(seeds: npt.ArrayLike, questions: npt.ArrayLike, cells: npt.ArrayLik
 def degrees(share: npt.ArrayLike, seed_df: npt.ArrayLike, question_df: float) -> Matrix:
     """The df whose 97.5 % quantile t has t^2 = u^2 t(seed_df)^2 + (1 - u^2) t(question_df)^2, u = V_S / V.
 
-    `share` is u, of one estimate or (M,). Welch (1947, "The generalization of 'Student's' problem when
-    several different population variances are involved", Biometrika 34) expands the quantile in sum_i (V_i /
-    V)^2 / df_i: to first order t^2 is linear in that, as it is with the df of Satterthwaite (1946). Linear in
-    u^2, and exact at both ends where one component is all, it keeps .94 to .96 from three seeds on;
-    Satterthwaite's df falls to .92.
+    `share` is u, of one estimate or (M,). To first order that is the quantile of Welch (1947, Biometrika 34),
+    exact at both ends where one component is all; Satterthwaite's df falls short (docs/statistics.md).
     """
     from scipy.special import stdtridf, stdtrit
 

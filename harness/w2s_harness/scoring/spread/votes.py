@@ -40,9 +40,7 @@ def noise_ceiling(ones: npt.ArrayLike, counts: npt.ArrayLike) -> float:
 def voter_agreement(ones: npt.ArrayLike, counts: npt.ArrayLike) -> float | None:
     """Mean over rows of the chance that two different voters agree; None where no row has two votes.
 
-    Of a row with a votes for 1 among c: (a (a - 1) + (c - a) (c - a - 1)) / (c (c - 1)), the P_i of Fleiss
-    (1971, "Measuring nominal scale agreement among many raters", Psychological Bulletin 76). Rows with one
-    vote are left out.
+    The P_i of Fleiss (1971, Psychological Bulletin 76). Rows with one vote are left out.
     """
     a, c = _paired(ones, counts)
     if not c.size:
@@ -54,10 +52,8 @@ def voter_agreement(ones: npt.ArrayLike, counts: npt.ArrayLike) -> float | None:
 def krippendorff_alpha(ones: npt.ArrayLike, counts: npt.ArrayLike) -> float | None:
     """Krippendorff's alpha, nominal: 1 - D_o / D_e; None where no two votes can be paired or all are alike.
 
-    With a_u votes for 1 and b_u for 0 among the c_u on row u, N the votes on rows of two or more and n_1, n_0
-    those of each class among them: D_o = sum_u 2 a_u b_u / (c_u - 1) / N, D_e = 2 n_1 n_0 / (N (N - 1))
-    (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C). 1: voters agree on all rows,
-    0: no more than votes thrown together would. Rows with one vote are left out.
+    The disagreement observed and expected on rows of two votes or more (Krippendorff 2011, section C;
+    formulas in docs/statistics.md). 1: voters agree on all rows, 0: no more than votes thrown together would.
     """
     a, c = _paired(ones, counts)
     n, n1 = float(c.sum()), float(a.sum())
@@ -71,7 +67,7 @@ def _counted(ones: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Floats, Floats
     a, c = np.asarray(ones, np.float64), np.asarray(counts, np.float64)
     if a.ndim != 1 or a.shape != c.shape or not a.size:
         raise ValueError(f"votes of shape {a.shape} and counts of shape {c.shape} do not match, or are none")
-    if not bool(np.all((c >= 1) & (a >= 0) & (a <= c))):
+    if not np.all((c >= 1) & (a >= 0) & (a <= c)):
         raise ValueError("a row has no vote, or more votes for 1 than votes")
     return a, c
 
@@ -138,20 +134,13 @@ class Panel:
         """The two-way t interval, over voters and questions, of `mean`: over rows, of their votes' mean.
 
         Scores x (K,), one for each vote. On a full panel it is that of `twoway.spread` with voters in the
-        place of seeds. With holes, a vote weighs w = 1 / (n c), c the votes on its row, and with the cell of
-        voter v and question q W_vq = sum of w, z_vq the mean of x in it and theta the estimate,
-        V = s2_v sum_v W_v.^2 + s2_i sum_vq W_vq^2 and V_Q = Q / (Q - 1) sum_q (sum of w (x - theta) in q)^2
-        take the places of V_S and V_Q, s2_i sum_vq W_vq^2 that of V_SQ. The components s2_v of voters and
-        s2_i of the interaction come from z_vq = question + voter + rest by Henderson's method III (Searle,
-        Casella & McCulloch 1992, *Variance Components*, section 5.5); V_Q and the sum of the three as in a
-        two-way clustered mean (Owen 2007, "The pigeonhole bootstrap"; Cameron, Gelbach & Miller 2011). Where
-        no two voters share a question, voters hold questions and are the clusters: V_S = V / (V - 1)
-        sum_v (sum of w (x - theta) of v)^2 and V_SQ = V_Q. Where voters are not known it is the interval
-        over questions alone, V = V_Q.
+        place of seeds; with holes it has the components of Henderson's method III (docs/statistics.md, with
+        sources). Where no two voters share a question, voters hold questions and are the clusters; where
+        voters are not known it is the interval over questions alone.
         """
         x = np.asarray(scores, np.float64)
         n_questions = self.questions.counts.size
-        if x.shape != self.rows.shape or not bool(np.all(np.isfinite(x))):
+        if x.shape != self.rows.shape or not np.all(np.isfinite(x)):
             raise ValueError(f"scores of shape {x.shape} for {self.rows.size} votes, or not finite")
         if n_questions < 2:
             return Interval(None, None, None, "one question: an interval needs at least two")
