@@ -185,9 +185,8 @@ def under(gap: float, min_gap: float) -> str | None:
 def brier(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> float:
     """Mean of (p - y)^2 + y (1 - y) over rows and seeds (Brier 1950, Monthly Weather Review 78).
 
-    Predictions (S, N), gold (N,). The second term is 0 for labels; for y the share of a row's votes, the sum
-    is the mean of (p - vote)^2 over its voters. Raises `ValueError` for arrays that do not match, are empty,
-    or hold a value outside [0, 1].
+    Predictions (S, N), gold (N,); for y the share of a row's votes it is the mean of (p - vote)^2. Raises
+    `ValueError` for arrays that do not match, are empty, or hold a value outside [0, 1].
     """
     p, y = _checked(predictions, gold)
     return float(np.mean((p - y) ** 2)) + float(np.mean(y * (1 - y)))
@@ -196,10 +195,8 @@ def brier(predictions: npt.ArrayLike, gold: npt.ArrayLike) -> float:
 def ece(predictions: npt.ArrayLike, gold: npt.ArrayLike, *, bins: int = BINS) -> float:
     """Sum over bins of (rows in the bin / N) |mean p - mean y|, averaged over seeds (Guo et al. 2017).
 
-    Predictions (S, N) of P(label = 1), gold (N,); bin k of `bins` holds ((k - 1) / bins, k / bins], the first
-    also 0. Naeini et al. (2015) bin P(label = 1) of a binary problem so; Guo et al. bin the confidence of
-    the predicted label, with which two halves of [0, 1] would share their bins. Of votes, y is their share,
-    the chance that a voter says 1. Raises as `brier`.
+    Predictions (S, N) of P(label = 1), binned as Naeini et al. (2015) do, gold (N,) or the share of votes;
+    bin k of `bins` holds ((k - 1) / bins, k / bins], the first also 0. Raises as `brier`.
     """
     p, y = _checked(predictions, gold)
     at = np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
@@ -212,12 +209,11 @@ def teacher_errors(
 ) -> float | None:
     """Share of the teacher's errors on which the method errs too: sum_n e_t e_m / sum_n e_t per seed.
 
-    Outcomes (S, N) of the method and of the teacher of the same seed; an error is 1 minus the outcome, so
-    that a tie is half of one. The mean over the seeds on which the teacher errs; None where it errs on none.
-    1 means that every error is imitated (Burns et al. 2023, section 5.1). With `largest` (N,), the majority's
-    share m of a row's votes, an error is one against a voter drawn at random: outcomes o are against the
-    majority, and e_t e_m becomes m e_t e_m + (1 - m) o_t o_m, e_t likewise. Raises `ValueError` for shapes
-    that do not match and for outcomes outside [0, 1].
+    Outcomes (S, N) of the method and of the teacher of the same seed; a tie is half an error. The mean over
+    the seeds on which the teacher errs, None where it errs on none; 1: every error is imitated (Burns et al.
+    2023, section 5.1). With `largest` (N,), the majority's share m of a row's votes, e_t e_m becomes m e_t
+    e_m + (1 - m) o_t o_m, e_t likewise: an error is one against a voter drawn at random. Raises `ValueError`
+    for shapes that do not match and for outcomes outside [0, 1].
     """
     ours, theirs = (1 - np.asarray(x, dtype=np.float64) for x in (outcomes, teacher))
     if ours.ndim != 2 or ours.shape != theirs.shape:

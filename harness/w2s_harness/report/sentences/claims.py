@@ -29,10 +29,9 @@ def decided(
 ) -> list[Row]:
     """The rows, each with its `claim`.
 
-    A row is tested once, by the larger of its p-values against `vanilla*` and `zero-shot*`: both must be
-    beaten (an intersection-union test: Berger 1982, "Multiparameter hypothesis testing and acceptance
-    sampling", Technometrics 24). Holm runs over every row of the plan but vanilla's own, and over the
-    recorded attempts; what was not tested counts as p = 1.
+    A row is tested once, by the larger of its two p-values (an intersection-union test: Berger 1982). Holm
+    runs over every row of the plan but vanilla's own, and over the attempts; what was not tested counts as p
+    = 1.
 
     :param attempts: p-values of the recorded attempts, None for one without a test.
     """

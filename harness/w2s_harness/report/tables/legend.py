@@ -168,7 +168,8 @@ def notes(document: Leaderboard) -> list[str]:
         found += [printable(f"{where}: {warning}.") for warning in row.warnings]
         if row.best_of is not None:
             found.append(printable(f"{where}: {corrected(row.best_of)}."))
-    found += dict.fromkeys(_signed(row) for row in document.rows if row.review)
+    signed = ((label(row), row.review) for row in document.rows if row.review)
+    found += dict.fromkeys(printable(f"{who}: {r.decision}ed by {r.by}: {r.reason}") for who, r in signed)
     found += [printable(f"Mismatch: {line}") for line in document.mismatches]
     return [*found, *claims(document)]
 
@@ -177,11 +178,6 @@ def corrected(found: BestOf) -> str:
     """What is left of the best of several rows."""
     at = f"PGR {share(found.pgr)}" if found.pgr is not None else f"accuracy {share(found.accuracy, 3)}"
     return f"the best of {found.k}; less the {share(found.optimism, 3)} that picking is worth, {at}"
-
-
-def _signed(row: Row) -> str:
-    found = row.review
-    return printable(f"{label(row)}: {found.decision}ed by {found.by}: {found.reason}") if found else ""
 
 
 def _judged(found: Judged) -> str:

@@ -100,6 +100,8 @@ def setting_tables(document: Leaderboard, asked: Sequence[str] = ()) -> list[Set
 
     :param asked: references that a column was asked for; zero-shot has none else, since claims speak of it.
     """
+    versus = dict.fromkeys(c.against for row in document.rows for c in row.versus)
+    others = tuple(name for name in versus if name != ZERO_SHOT or name in asked)
     made = []
     for setting in document.settings:
         mine = [r for r in document.rows if (r.task, r.pair) == (setting.task, setting.pair)]
@@ -109,19 +111,13 @@ def setting_tables(document: Leaderboard, asked: Sequence[str] = ()) -> list[Set
         shown = ("ok", "no-gap") if gap else ("ok",)
         above = [r for r in ordered if r.status in shown]
         below = [r for r in ordered if r.status not in shown]
-        made.append(SettingTable(setting, gap, above, below, _references(document, asked)))
+        made.append(SettingTable(setting, gap, above, below, others))
     return made
 
 
 def outcome(row: Row) -> tuple[str, str]:
     """A row below the line: who, and what became of it."""
     return printable(label(row)), printable(f"{row.status}: {row.reason}")
-
-
-def _references(document: Leaderboard, asked: Sequence[str]) -> tuple[str, ...]:
-    """Whom rows are compared with beside vanilla, and beside zero-shot, which speaks in the claims."""
-    names = dict.fromkeys(c.against for row in document.rows for c in row.versus)
-    return tuple(name for name in names if name != ZERO_SHOT or name in asked)
 
 
 def _missing_gap(setting: Setting) -> str | None:

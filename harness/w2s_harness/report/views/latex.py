@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.document.document import Leaderboard, Row, label
 from w2s_harness.report.notation import MISSING, printable, share, span
 from w2s_harness.report.tables.column import Placed, placed
 from w2s_harness.report.tables.legend import basis, corrected, explained_columns, stars
@@ -56,11 +56,13 @@ def escaped(text: str) -> str:
 
 def _table(table: SettingTable, failed: Sequence[str]) -> list[str]:
     columns = placed(COLUMNS, table)
+    # LaTeX reads what is neither letter, digit nor - as marks
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{table.setting.task}-{table.setting.pair}").strip("-")
     found = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{_caption(table, failed)}}}",
-        rf"\label{{tab:{_key(table.setting)}}}",
+        rf"\label{{tab:{key}}}",
         rf"\begin{{tabular}}{{{''.join('r' if one.column.is_number else 'l' for one in columns)}}}",
         r"\toprule",
         _line([escaped(one.head) for one in columns]),
@@ -102,11 +104,6 @@ def _caption(table: SettingTable, failed: Sequence[str]) -> str:
         text += f"; {escaped(known)}"
     alarm = f" \\textbf{{Failed controls: {escaped(', '.join(failed))}.}}" if failed else ""
     return f"{text}.{best}{alarm}"
-
-
-def _key(setting: Setting) -> str:
-    """A label of letters, digits and `-`, since LaTeX reads others as marks."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", f"{setting.task}-{setting.pair}").strip("-")
 
 
 def _placed(one: Placed[SettingTable], row: Row) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from w2s_harness.report.document.document import Leaderboard, Setting
+from w2s_harness.report.document.document import Leaderboard
 from w2s_harness.report.notation import printable, share
 from w2s_harness.report.tables.column import Placed, lines, placed
 from w2s_harness.report.tables.fitting import is_wide, phrases, table, wrapped
@@ -72,15 +72,11 @@ def _less(rows: list[list[str]], columns: Sequence[int]) -> list[list[str]]:
 
 def _head_line(mine: SettingTable, width: int | None) -> str:
     """Task and pair, weak and ceiling with a rule between them that a narrow terminal shortens."""
-    setting = mine.setting
+    setting, hyper = mine.setting, mine.setting.hyper
+    chosen = {"C": hyper.C, "epochs": hyper.epochs, "lr": hyper.lr}
+    shown = ", ".join(f"{name} {value:g}" for name, value in chosen.items() if value is not None)
+    said = f"   {shown}" if shown else ""
     start = f"{mine.title.ljust(_HEAD_WIDTH)}  weak {share(setting.weak.mean, 3)} "
-    end = f" ceiling {share(setting.ceiling.mean, 3)}{_hyper(setting)}"
+    end = f" ceiling {share(setting.ceiling.mean, 3)}{said}"
     room = _RULE if width is None else min(_RULE, width - len(start) - len(end))
     return f"{start}{'-' * max(4, room)}{end}"
-
-
-def _hyper(setting: Setting) -> str:
-    """The student's settings that were chosen or stood, such as `   C 0.03`."""
-    chosen = {"C": setting.hyper.C, "epochs": setting.hyper.epochs, "lr": setting.hyper.lr}
-    shown = ", ".join(f"{name} {value:g}" for name, value in chosen.items() if value is not None)
-    return f"   {shown}" if shown else ""

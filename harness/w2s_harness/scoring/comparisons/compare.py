@@ -201,11 +201,9 @@ def intervals(
 ) -> list[tuple[int, int]]:
     """Rank intervals [1 + number significantly better, M - number significantly worse] of M = `count` things.
 
-    `tests` has (first minus second, two-sided p) by pair of positions; a missing pair counts as p = 1.
-    Mogstad, Romano, Shaikh and Wilhelm (2024): all intervals hold at once with confidence 1 - alpha where the
-    one-sided hypotheses "i is at most j", both of each pair, are tested with family-wise error alpha. Here by
-    Holm over the M (M - 1) of them: p / 2 for the one that the difference speaks against, 1 - p / 2 for its
-    opposite.
+    `tests` has (first minus second, two-sided p) by pair of positions; a missing pair counts as p = 1. Holm
+    runs over the M (M - 1) one-sided hypotheses "i is at most j", with p / 2 for the one that the difference
+    speaks against and 1 - p / 2 for its opposite, so all hold at once with 1 - alpha (Mogstad et al. 2024).
     """
     pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
     found = [tests.get(pair, (0.0, 1.0)) for pair in pairs]

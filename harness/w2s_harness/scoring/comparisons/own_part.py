@@ -271,9 +271,8 @@ def draws_variance(accuracies: Floats) -> float:
     """The variance over draws of one row, of accuracies (S, J, K) by seed, draw and member of the draw.
 
     The members of a draw (K = 2: a pair of decoys) are one another's opposite, so they are spread about their
-    mean without a degree of freedom lost; their means are spread over the draws of a seed. Of one draw a seed
-    without pairs (an echo) the variance between seeds stands in, which holds that of the seeds' training rows
-    too and so is on the cautious side. 0 where there is nothing to tell it from.
+    mean without a degree of freedom lost. Of one draw a seed without pairs (an echo) the variance between
+    seeds stands in, which holds that of their training rows too. 0 where there is nothing to tell it from.
     """
     s, j, k = accuracies.shape
     within = float(np.mean(np.var(accuracies, axis=2)))

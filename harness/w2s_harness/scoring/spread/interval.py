@@ -82,9 +82,8 @@ def gap_interval(base: WeakAndCeiling) -> Interval:
 def no_gap(base: WeakAndCeiling, *, min_gap: float = MIN_GAP) -> str | None:
     """Why the setting has no gap to recover, or None where it has one.
 
-    Fieller's set {r : |T - r C| <= t(r) se(r)}, with T and C the means of t - w and c - w and t(r), se(r)
-    of the two-way variance of (t - w) - r (c - w), is bounded just where r -> infinity lies outside it: where
-    |C| > t se(C). That is where the gap's own two-way interval does not hold 0; it depends on no method.
+    Fieller's set {r : |T - r C| <= t(r) se(r)}, with T and C the means of t - w and c - w, is bounded just
+    where the gap's own two-way interval does not hold 0; that depends on no method (docs/statistics.md).
     """
     return without_gap(base.gap, min_gap, lambda: gap_interval(base).bounds)
 

@@ -113,11 +113,9 @@ class PoolDifference:
 def pgr_pools(base: WeakAndCeiling, transfers: Sequence[Block], *, min_gap: float = MIN_GAP) -> list[PoolPgr]:
     """Each PGR of a setting and its interval for new pools.
 
-    There P = f / (1 - f) A, where A is what a draw does to one seed. A is known from the mean square between
-    seeds, S V_S, less the noise of their questions, S V_SQ, so that V_Q + (1 / S + f / (1 - f)) A has the
-    generalized pivot of `pivot`; V_S, V_Q and V_SQ are those of `interval.pgr_intervals`, and so is the least
-    half width. S is the smaller number where baselines have seeds of their own. `se` is the root of
-    V + f / (1 - f) max(0, S (V_S - V_SQ)). It has a reason just where `pgr_intervals` has one.
+    Its variance is V_Q + (1 / S + f / (1 - f)) A, by the pivot of A = S V_S - S V_SQ, and no half width is
+    under that of `interval.pgr_intervals`. S is the smaller number where baselines have seeds of their own.
+    `se` is the root of V + f / (1 - f) max(0, A). It has a reason just where `pgr_intervals` has one.
     """
     why = no_gap(base, min_gap=min_gap)
     if why is not None:
