@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2s_harness.contract.plan import Plan
@@ -62,23 +62,16 @@ class PlanWork:
 
     def results(self) -> RunResults:
         """What all of it came to."""
-        bench, seeds = self.bench, self.plan.seeds
-        shared = {s.id: shared_results(self.shared, s) for s in self.settings}
-        found = {s.id: zero_shot_starred(bench, s.ref, seeds) for s in self.settings}
-        readouts = {name: star for name, star in found.items() if star is not None}
-        return RunResults(
-            plan=self.plan,
-            settings=self.settings,
-            shared=shared,
-            work=self.cells,
-            controls=judged_controls(self.shared, shared, readouts),
-            readouts=readouts,
-            calibrated={
-                s.id: calibrated(bench, s.ref, seeds, self.shared.worlds)
-                for s in self.settings
-                if self.shared.is_calibrated(s)
-            },
-        )
+        found, bench, seeds = self.scores(), self.bench, self.plan.seeds
+        stars = {s.id: zero_shot_starred(bench, s.ref, seeds) for s in self.settings}
+        readouts = {name: star for name, star in stars.items() if star is not None}
+        controls = judged_controls(self.shared, found.shared, readouts)
+        in_worlds = {
+            s.id: calibrated(bench, s.ref, seeds, self.shared.worlds)
+            for s in self.settings
+            if self.shared.is_calibrated(s)
+        }
+        return replace(found, controls=controls, readouts=readouts, calibrated=in_worlds)
 
     def beside(self, engine: Engine, found: RunResults) -> Beside:
         """The vanilla students that the rows are compared with beside the plan's own.
@@ -86,21 +79,19 @@ class PlanWork:
         A setting one of whose students could not be trained has none: it takes a comparison from its rows and
         must not take the run.
         """
-        refs, results = {s.id: s.ref for s in self.settings}, self.bench.results
+        refs, seeds = {s.id: s.ref for s in self.settings}, self.plan.seeds
         asked = sorted(wanted(unjudged(found)))
-        works = {
-            one: [
-                member for seed in self.plan.seeds for member in members(refs[one[0]], one[1], seed, one[2])
-            ]
-            for one in asked
-        }
-        if asked:
-            engine.run([member for each in works.values() for member in each], self.stages)
-        bad = {one[0] for one, each in works.items() if any(results.failure(member) for member in each)}
+        works = [
+            (name, work)
+            for name, solver, m in asked
+            for seed in seeds
+            for work in members(refs[name], solver, seed, m)
+        ]
+        if works:
+            engine.run([work for _, work in works], self.stages)
+        bad = {name for name, work in works if self.bench.results.failure(work)}
         outcomes = {
-            (name, solver, m): {
-                seed: together(self.bench, refs[name], solver, seed, m) for seed in self.plan.seeds
-            }
+            (name, solver, m): {seed: together(self.bench, refs[name], solver, seed, m) for seed in seeds}
             for name, solver, m in asked
             if name not in bad
         }

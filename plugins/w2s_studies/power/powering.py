@@ -15,7 +15,7 @@ from w2s_harness.run.plan.choose_pairs import choose_pairs
 from w2s_harness.run.plan.choose_tasks import choose_tasks
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.plan.specs import parse_specs
-from w2s_harness.run.session.pilots import Pilot, Pilots, boards_of, items, names, pilots
+from w2s_harness.run.session.estimate import Pilot, Pilots, boards_of, items, names, pilots
 from w2s_harness.scoring.comparisons.power import (
     Assumed,
     Components,

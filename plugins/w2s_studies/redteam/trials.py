@@ -15,7 +15,6 @@ from w2s_harness.contract.studies import Attack
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.jail import Jail
 from w2s_harness.report.document import document
-from w2s_harness.run.cell.worker.describing import Describer
 from w2s_harness.run.kept import runs
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.plan.choose_methods import choose_methods
@@ -23,7 +22,7 @@ from w2s_harness.run.plan.selection import Loading, Options, Selection
 from w2s_harness.run.plan.specs import parse_seeds, parse_specs
 from w2s_harness.run.session import session
 from w2s_harness.run.session.choice import matches_expression
-from w2s_harness.run.session.workshop import closed_paths
+from w2s_harness.run.session.workshop import Describer, closed_paths
 from w2s_studies.redteam import outcomes
 from w2s_studies.redteam.outcomes import Honest, Outcome
 from w2s_studies.redteam.suite import Laid, lay, places, together

@@ -13,7 +13,7 @@ from w2s_harness.data.disk import replace_file, writing
 from w2s_harness.installed import sources
 from w2s_harness.installed.parsed.syntax import code_lines
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.run.judge import again
+from w2s_harness.run.judge.judging import selected
 from w2s_harness.run.plan.selection import Options, Selection
 from w2s_harness.run.plan.specs import Spec, parse_specs
 from w2s_harness.run.session import session
@@ -100,7 +100,7 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
         lines=code_lines(text),
         nearest=likeness.nearest(planned.name, text, likeness.known(plugins.methods)),
         places=places(done.board, done.results, planned),
-        command=again.selected(selection, plugins),
+        command=selected(selection, plugins),
     )
     folder = folder or asked.options.store / FOLDER / f"{planned.name}-{source.sha256[:8]}"
     made = page(evidence)

@@ -12,7 +12,7 @@ import pytest
 
 from w2s_harness.cli.commands import run
 from w2s_harness.cli.options.flags_of_run import FLAGS, option
-from w2s_harness.run.judge.again import selected
+from w2s_harness.run.judge.judging import selected
 from w2s_harness.run.plan.flags import flag, flags_of, made
 from w2s_harness.run.plan.selection import Loading, Options, Selection, deciding
 

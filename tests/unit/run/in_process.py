@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.stages.features import READS, Features, SplitFeatures
 from w2s_harness.run.stages.readouts import Margins, ReadMargins
+from w2s_harness.run.stages.service_orders import READS, Features, SplitFeatures
 from w2s_harness.run.stages.teachers import Teacher, WeakFloor
 from w2s_harness.run.stages.tuning import Chosen, ChosenPath, Tune, TunePath
 from w2s_harness.run.work.engine import Bench, LocalEngine

@@ -9,7 +9,7 @@ import pytest
 from w2s_harness.cli.commands import run
 from w2s_harness.contract.plan import Limits, MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import Model, Pair
-from w2s_harness.run.judge.again import Commands, selected
+from w2s_harness.run.judge.judging import command, selected
 from w2s_harness.run.plan.flags import made
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.plan.specs import parse_seeds, parse_specs
@@ -66,7 +66,7 @@ def words(plan: Plan, beside=(), plugins=None, seeds=None) -> dict[str, list[str
         SimpleNamespace(setting=setting, method=plan.methods[2], cell=SimpleNamespace(seed=s))
         for s in seeds or plan.seeds
     ]
-    first, second, *rest = shlex.split(Commands(plan, [setting], plugins or Loaded()).of(cells, beside))
+    first, second, *rest = shlex.split(command(plan, setting, plugins or Loaded(), cells, beside))
     assert (first, second) == ("w2s-harness", "run")
     found: dict[str, list[str]] = {}
     for flag, value in zip(rest[::2], rest[1::2], strict=True):

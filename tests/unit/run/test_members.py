@@ -12,7 +12,7 @@ from w2s_harness.contract.plan import PlannedTask
 from w2s_harness.data.reading.file_task import data_task
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.board.rows.scored import SLACK
-from w2s_harness.run.stages.features import Features
+from w2s_harness.run.stages.service_orders import Features
 from w2s_harness.run.stages.teachers import weak_labels
 from w2s_harness.run.stages.vanilla import VanillaMember, bag, members, together
 from w2s_harness.run.work.seeds import named_seed
@@ -117,7 +117,7 @@ def test_members_differ_and_a_smaller_ensemble_is_the_start_of_a_larger(place):
         found = place.run(large)
         assert place.count("Serve") - fits == 2 * len(SEEDS)
         assert {work.key for work in small} < {work.key for work in large}
-        assert len({one.values.values.tobytes() for one in found[:4]}) == 4
+        assert len({one.predictions.values.tobytes() for one in found[:4]}) == 4
 
 
 def test_everything_kept_asks_nobody(place):

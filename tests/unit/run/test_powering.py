@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from w2s_harness.contract.errors import NothingSelectedError, UsageError
 from w2s_harness.report.document import canonical, document
-from w2s_harness.run.session.pilots import boards_of, items, names, pilots
+from w2s_harness.run.session.estimate import boards_of, items, names, pilots
 from w2s_harness.scoring.comparisons.power import Assumed, components, minimum_detectable, seeds_needed
 from w2s_harness.scoring.points import pack
 from w2s_harness.scoring.spread.blocks import block

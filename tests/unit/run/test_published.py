@@ -11,6 +11,7 @@ from w2s_harness.contract.plan import MethodSource, Plan, PlannedMethod, Planned
 from w2s_harness.contract.types import Model, Pair
 from w2s_harness.data.rows.gold import Gold
 from w2s_harness.data.rows.texts import TaskData
+from w2s_harness.run.board.assemble import RunResults
 from w2s_harness.run.board.rows.rows import reference
 from w2s_harness.run.board.shared import SharedResults
 from w2s_harness.run.session.published import Aside, compare_published, twin
@@ -103,7 +104,7 @@ def results(plan: Plan, accuracies: dict[str, float], *, ceiling: float = 0.9, s
         found = failed("no") if broken.get(cell.method) == cell.seed else well(right)
         rows.setdefault((setting.id, cell.method), []).append(ended(cell.seed, found))
     work = SimpleNamespace(ended=lambda: rows)
-    return SimpleNamespace(plan=plan, settings=[setting], shared={setting.id: baseline}, work=work)
+    return RunResults(plan, [setting], {setting.id: baseline}, work)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from w2s_harness.run.cell.given import GivenCell
 from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.run.kept.secret import of_method
 from w2s_harness.run.stages.controls import GoldOracle, Noise, WeakAsStrong
-from w2s_harness.run.stages.features import Features
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads
+from w2s_harness.run.stages.service_orders import Features
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher
 from w2s_harness.run.stages.tuning import Tune, TunePath
 from w2s_harness.run.stages.vanilla import VanillaMember, VanillaPath

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from types import MappingProxyType
 from typing import Any, Literal
@@ -44,7 +45,7 @@ from w2s_harness.scoring.points import Outcomes, pack
 from w2s_harness.scoring.spread import interval
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RunResults:
     """What a run computed."""
 
@@ -59,13 +60,15 @@ class RunResults:
     calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
     """Vanilla in many draws of echo and decoy, by setting id."""
 
+    @cached_property
+    def references(self) -> dict[str, rowing.Reference]:
+        """Weak floor and ceiling by setting id."""
+        seeds, least = self.plan.baseline_seeds, self.plan.min_gap
+        return {s.id: rowing.reference(s, self.shared[s.id], seeds, least) for s in self.settings}
+
     def ended(self) -> list[Ended]:
         """The real cells, in the order of the plan."""
         return [ended for row in self.work.ended().values() for ended in row]
-
-    def scored(self) -> set[str]:
-        """The ids of those that ended well."""
-        return {ended.work.cell.id for ended in self.ended() if ended.is_well}
 
 
 def assemble(
@@ -84,10 +87,9 @@ def assemble(
     :param beside: vanilla by other solvers and at the compute of other rows.
     """
     voters = judge(found.work, attempts=attempts, published=published)
-    references = _references(found)
     tallies = {
         name: with_own(made, found.work.own, found.readouts.get(name), found.calibrated.get(name))
-        for name, made in _tallies(found, references, voters, attempts).items()
+        for name, made in _tallies(found, voters, attempts).items()
     }
     pairs = [pair for setting in found.settings for pair in rowing.ranked(tallies[setting.id])]
     own = vanilla_of(tally for _, tally in pairs)
@@ -99,10 +101,7 @@ def assemble(
         schema="w2s-leaderboard/1",
         harness=_harness(plugins),
         plan=describe_plan(found.plan),
-        settings=[
-            _setting(references[s.id], found.shared[s.id], found, tallies[s.id], beside)
-            for s in found.settings
-        ],
+        settings=[_setting(found.references[s.id], found, tallies[s.id], beside) for s in found.settings],
         rows=done,
         controls=list(found.controls),
         claims=claims_of(done),
@@ -113,23 +112,12 @@ def assemble(
 
 def unjudged(found: RunResults) -> list[rowing.Tally]:
     """The rows of all settings, without their verdicts and without what is the teacher's own in them."""
-    tallies = _tallies(found, _references(found), {}, {})
+    tallies = _tallies(found, {}, {})
     return [tally for setting in found.settings for tally in tallies[setting.id]]
 
 
-def _references(found: RunResults) -> dict[str, rowing.Reference]:
-    plan = found.plan
-    return {
-        s.id: rowing.reference(s, found.shared[s.id], plan.baseline_seeds, plan.min_gap)
-        for s in found.settings
-    }
-
-
 def _tallies(
-    found: RunResults,
-    references: Mapping[str, rowing.Reference],
-    judged: Mapping[RowKey, RowVerdicts],
-    attempts: Mapping[RowKey, int],
+    found: RunResults, judged: Mapping[RowKey, RowVerdicts], attempts: Mapping[RowKey, int]
 ) -> dict[str, list[rowing.Tally]]:
     """The rows in the making by setting, in the order of the plan's methods."""
     cells = found.work.ended()
@@ -137,22 +125,17 @@ def _tallies(
     for setting, method in product(out, found.plan.methods):
         row = (setting, method.id)
         if row in cells:
-            said = judged.get(row, RowVerdicts())
-            tally = rowing.Tally(
-                method, references[setting], cells[row], list(said.verdicts), attempts.get(row, 1), said.again
-            )
-            out[setting].append(tally)
+            said, base = judged.get(row, RowVerdicts()), found.references[setting]
+            verdicts, seen = list(said.verdicts), attempts.get(row, 1)
+            out[setting].append(rowing.Tally(method, base, cells[row], verdicts, seen, said.again))
     return out
 
 
 def _setting(
-    reference: rowing.Reference,
-    baseline: SharedResults,
-    found: RunResults,
-    tallies: Sequence[rowing.Tally],
-    beside: Beside,
+    reference: rowing.Reference, found: RunResults, tallies: Sequence[rowing.Tally], beside: Beside
 ) -> document.Setting:
     setting, plan = reference.setting, found.plan
+    baseline = found.shared[setting.id]
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
     is_open = setting.task.exposure != "private"
@@ -172,7 +155,7 @@ def _setting(
         hyper=_hyper(setting, baseline),
         exposure=setting.task.exposure,
         data_digest=setting.data.digest,
-        n_cut=baseline.n_cut,
+        n_cut=sum(baseline.cut.values()),
         subsets=_subsets(reference),
         clusters=[int(g) for g in setting.test.groups] if is_open else None,
         min_gap=plan.min_gap,

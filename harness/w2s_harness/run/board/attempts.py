@@ -71,7 +71,10 @@ class AttemptLog:
             method = by_name[row.method, canonical(row.parameters)]
             if is_reference(method) or all(cell.accuracy is None for cell in row.transfer.per_seed):
                 continue
-            p = _p(row)
+            # before Holm, that of a claim; else of the test against vanilla
+            p = row.claim.p if row.claim is not None else None
+            if p is None and row.vs_vanilla is not None:
+                p = row.vs_vanilla.p
             line = _line(*where[row.task, row.pair], method, p)
             before = self._known.get(line.key)
             if before is None or before.p != p:
@@ -99,7 +102,11 @@ class AttemptLog:
                 if key not in own
                 and (line.holdout == here or (line.models == models and line.holdout in near))
             ]  # fmt: skip
-        return tuple(sorted(found, key=_order))
+        return tuple(
+            sorted(
+                found, key=lambda a: (a.task, a.pair, a.sha256, a.method, canonical(a.parameters), a.holdout)
+            )
+        )
 
     def _append(self, lines: Sequence[AttemptLine]) -> None:
         if not lines:
@@ -161,13 +168,6 @@ def _models(setting: Setting) -> str:
     return key_of("holdout-models", [setting.weights("weak"), setting.weights("strong"), setting.pair.mode])
 
 
-def _p(row: Row) -> float | None:
-    """The p that a claim about the row rests on, before Holm; else that of the test against vanilla."""
-    if row.claim is not None and row.claim.p is not None:
-        return row.claim.p
-    return row.vs_vanilla.p if row.vs_vanilla is not None else None
-
-
 def holdouts(settings: Sequence[Setting]) -> dict[str, str]:
     """The holdout of every setting, as `plan.json` holds them."""
     return {s.id: holdout(s) for s in settings}
@@ -200,8 +200,3 @@ def _line(setting: Setting, where: str, method: PlannedMethod, p: float | None) 
         p=p,
         models=_models(setting),
     )
-
-
-def _order(attempt: Attempt) -> tuple[str, ...]:
-    names = (attempt.task, attempt.pair, attempt.sha256, attempt.method)
-    return (*names, canonical(attempt.parameters), attempt.holdout)

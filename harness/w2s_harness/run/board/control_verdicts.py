@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from w2s_harness.contract.types import Split
 from w2s_harness.data.rows.gold import gold_of
@@ -119,7 +118,9 @@ def noise_control(name: str, setting: Setting, draws: Sequence[NoiseDraws], *, e
         f"{'within' if ok else 'not within'} {factor:.3g} sd of .5 (sd {sd:.3f})"
     ]
     if abs(true - 0.5) >= _UNBALANCED:
-        because.append(f"accuracy {plain:.3f}, for {_prior(true)} and labels without content still tell that")
+        share, word = (true, "true") if true > 0.5 else (1 - true, "false")
+        prior = f"{100 * share:.0f} % of the holdout is {word}"
+        because.append(f"accuracy {plain:.3f}, for {prior} and labels without content still tell that")
     if n < enough:
         because.append(
             f"{n} draws are fewer than {enough}, so Student's quantile for {n - 1} df stands in for {LIMIT:g}"
@@ -187,14 +188,6 @@ def _control(
     )  # fmt: skip
 
 
-def _prior(true: float) -> str:
-    share, word = (true, "true") if true > 0.5 else (1 - true, "false")
-    return f"{100 * share:.0f} % of the holdout is {word}"
-
-
-Floats = npt.NDArray[np.float64]
-
-
 def oracle_control(
     setting: Setting, kept: Mapping[int, ControlStudents], starred: Starred, no_gap: str | None
 ) -> Control:
@@ -245,7 +238,7 @@ def own_ceiling(controls: Sequence[Control], setting: Setting) -> float | None:
     return None
 
 
-def _outcomes(setting: Setting, kept: Mapping[int, ControlStudents], names: Sequence[str]) -> Floats:
+def _outcomes(setting: Setting, kept: Mapping[int, ControlStudents], names: Sequence[str]) -> Outcomes:
     """(S, J, n_test) outcomes of the students of those names."""
     told = [[found.students[name] for name in names] for found in kept.values()]
     return np.stack([setting.agreement(setting.unpacked(students)) for students in told])

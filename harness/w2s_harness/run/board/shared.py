@@ -13,8 +13,8 @@ import numpy.typing as npt
 from w2s_harness.contract.plan import Plan
 from w2s_harness.contract.types import World
 from w2s_harness.run.stages import controls, vanilla
-from w2s_harness.run.stages.features import READS, Features, Role
 from w2s_harness.run.stages.readouts import ReadMargins, ReadoutHeads
+from w2s_harness.run.stages.service_orders import READS, Features, Role
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher
 from w2s_harness.run.stages.tuning import Tune, tuned
 from w2s_harness.run.stages.worlds import own
@@ -42,19 +42,22 @@ class SharedWork:
 
     def gold(self) -> list[AnyWork]:
         """What comes first, on services that may see gold."""
-        return [work for _, works in self.stages() for work in works]
+        return [work for works in self.stages().values() for work in works]
 
-    def stages(self) -> list[tuple[str, list[AnyWork]]]:
+    def stages(self) -> dict[str, list[AnyWork]]:
         """The works of `gold` by stage; the features are among them where they are read."""
-        settings, seeds, plan = self.settings, self.teachers(), self.plan
-        return [
-            ("features", [*self.features()] if self.reads_features else []),
-            ("tune", [work for s in settings for work in tuned(s.ref, by_steps=self.by_steps)]),
-            ("weak", [Teacher(s.ref, seed) for s in settings for seed in seeds]),
-            ("ceiling", [self.ceiling(s, seed) for s in settings for seed in plan.baseline_seeds]),
-            ("vanilla*", [work for s in settings for work in self.paths(s)]),
-            (ReadMargins.kind, [ReadMargins(s.ref) for s in settings]),
-        ]
+        settings, plan, by_steps = self.settings, self.plan, self.by_steps
+        # counterfactual cells may need another teacher
+        seeds = [*self.seeds(), OTHER_TEACHER] if self._is_audited else self.seeds()
+        paths = [(s.ref, solver) for s in settings for solver in vanilla.solvers(s.ref, by_steps=by_steps)]
+        return {
+            "features": [*self.features()] if self.reads_features else [],
+            "tune": [work for s in settings for work in tuned(s.ref, by_steps=by_steps)],
+            "weak": [Teacher(s.ref, seed) for s in settings for seed in seeds],
+            "ceiling": [self.ceiling(s, seed) for s in settings for seed in plan.baseline_seeds],
+            "vanilla*": [vanilla.VanillaPath(*path, seed) for path in paths for seed in plan.seeds],
+            ReadMargins.kind: [ReadMargins(s.ref) for s in settings],
+        }
 
     def features(self) -> list[Features]:
         """One for each (model, split) of the plan, biggest first; none where students are fine-tuned."""
@@ -119,21 +122,9 @@ class SharedWork:
         """A seed's ceiling, with where it errs if counterfactual cells may ask."""
         return Ceiling(setting.ref, seed, with_train=self._is_audited)
 
-    def paths(self, setting: Setting) -> list[vanilla.VanillaPath]:
-        """The vanilla path of every seed and solver."""
-        return [
-            vanilla.VanillaPath(setting.ref, solver, seed)
-            for solver in vanilla.solvers(setting.ref, by_steps=self.by_steps)
-            for seed in self.plan.seeds
-        ]
-
     def seeds(self) -> list[int]:
         """The seeds whose teacher is scored."""
         return sorted({*self.plan.seeds, *self.plan.baseline_seeds})
-
-    def teachers(self) -> list[int]:
-        """The seeds that a teacher is fitted for; one more where counterfactual cells may need another."""
-        return [*self.seeds(), OTHER_TEACHER] if self._is_audited else self.seeds()
 
     @property
     def _is_audited(self) -> bool:
@@ -157,23 +148,17 @@ class SharedResults:
     vanilla: Mapping[str, Starred] = field(default_factory=dict)
     """Vanilla at every point of its settings, over the plan's seeds, by solver."""
 
-    @property
-    def n_cut(self) -> int:
-        """Rows that were cut, of both models together."""
-        return sum(self.cut.values())
-
 
 def shared_results(work: SharedWork, setting: Setting) -> SharedResults:
     """What they came to. Raises `StoreError` where one is gone."""
     bench, ref = work.bench, setting.ref
     weak = {seed: bench.of(Teacher(ref, seed)) for seed in work.seeds()}
     top = {seed: bench.of(work.ceiling(setting, seed)) for seed in work.plan.baseline_seeds}
-    is_probe = setting.pair.mode == "probe"
     return SharedResults(
         weak={seed: setting.unpacked([found.scored])[0] for seed, found in weak.items()},
         ceiling={seed: setting.unpacked([found.scored])[0] for seed, found in top.items()},
         weak_label_acc={seed: found.weak_label_acc for seed, found in weak.items()},
-        chosen=msgspec.to_builtins(bench.of(Tune(ref))) if is_probe else {},
+        chosen=msgspec.to_builtins(bench.of(Tune(ref))) if ref.mode == "probe" else {},
         cut={
             "weak": _n_cut(bench, setting, "weak", [found.n_cut for found in weak.values()]),
             "strong": _n_cut(bench, setting, "strong", [found.n_cut for found in top.values()]),

@@ -76,17 +76,8 @@ class CellResult(Result):
 
     def told(self) -> dict[str, Any]:
         """What listeners and the log of events are told of it."""
-        return {
-            **msgspec.to_builtins(self.scored),
-            "compute": msgspec.to_builtins(self.compute),
-            "fits": msgspec.to_builtins(self.fits),
-            "solvers": list(self.solvers),
-            "isolation": msgspec.to_builtins(self.isolation),
-            "seen": msgspec.to_builtins(self.seen),
-            "output": self.output,
-            "seconds": self.seconds,
-            "service_seconds": self.service_seconds,
-        }
+        known = {name: value for name, value in self.facts().items() if value is not None}
+        return {**known.pop("scored"), **known, "solvers": list(self.solvers)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,21 +41,16 @@ class Ended:
         return self.outcome
 
     @property
-    def failure(self) -> CellFailure | None:
-        """None of a cell that ended well."""
-        return self.outcome if isinstance(self.outcome, CellFailure) else None
-
-    @property
     def error(self) -> str | None:
         """Why it failed."""
-        found = self.failure
-        return None if found is None or found.skipped else found.why
+        found = self.outcome
+        return found.why if isinstance(found, CellFailure) and not found.skipped else None
 
     @property
     def skipped(self) -> str | None:
         """Why it was skipped."""
-        found = self.failure
-        return found.why if found is not None and found.skipped else None
+        found = self.outcome
+        return found.why if isinstance(found, CellFailure) and found.skipped else None
 
     @property
     def isolation(self) -> CellIsolation | None:

@@ -15,21 +15,18 @@ from w2s_harness.data.rows.texts import row_ids
 from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsolation, CellResult
 from w2s_harness.run.cell.method_cell import CELLS
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY, Predictions, parse
-from w2s_harness.run.work.result import Result, ResultArray
+from w2s_harness.run.work.result import ResultArray
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Place, Work, address
+from w2s_harness.run.work.work import At, Work, address
 
 _ISOLATION = CellIsolation(PREDICTIONS_ONLY, PREDICTIONS_ONLY)
 
 
 @dataclass(frozen=True, eq=False)
-class GivenCell(Work[CellResult]):
+class GivenCell(Work[CellResult], kind=CELLS, place="host", gives=CellResult):
     """A file of predictions on one setting and seed."""
 
-    kind: ClassVar[str] = CELLS
-    place: ClassVar[Place] = "host"
-    gives: ClassVar[type[Result]] = CellResult
     world: ClassVar[None] = None
     access: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[str] = ""
@@ -81,9 +78,16 @@ def check(plan: Plan, settings: Sequence[Setting]) -> None:
         found = parse(method.source.code or b"", method.source.filename)
         _check_seeds(found, plan.seeds)
         _check_ids(found, holdouts)
+        asked = {name for _, name in found.lines}
         for task, ids in holdouts.items():
             for seed in plan.seeds:
-                _check_whole(found, task, ids, seed)
+                missing = ids - found.of(seed).keys()
+                if missing and asked & ids:
+                    part = "" if None in found.by_seed else f" for seed {seed}"
+                    raise DataError(
+                        f"{found.name}: {len(missing)} of the {len(ids)} holdout rows of {task} have no "
+                        f"prediction{part}, such as {min(missing)!r}. Add them."
+                    )
 
 
 def _check_seeds(found: Predictions, seeds: Sequence[int]) -> None:
@@ -109,13 +113,3 @@ def _check_ids(found: Predictions, holdouts: Mapping[str, frozenset[str]]) -> No
                 f"{found.name}:{number}: no holdout row of the plan has the id {name[:40]!r}. `w2s-harness "
                 "export-rows` gives the ids for the same --tasks and --limit."
             )
-
-
-def _check_whole(found: Predictions, task: str, ids: frozenset[str], seed: int) -> None:
-    missing = ids - found.of(seed).keys()
-    if missing and any(name in ids for _, name in found.lines):
-        part = "" if None in found.by_seed else f" for seed {seed}"
-        raise DataError(
-            f"{found.name}: {len(missing)} of the {len(ids)} holdout rows of {task} have no prediction{part}"
-            f", such as {min(missing)!r}. Add them."
-        )

@@ -6,14 +6,14 @@ import contextlib
 import time
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.access import ASK_WEAK, columns_of, for_test_rows, opens
 from w2s_harness.contract.errors import ModelError, Skip, StoreError, WorkerError
-from w2s_harness.contract.plan import Cell, Limits, PlannedMethod
+from w2s_harness.contract.plan import Cell, Limits, MethodSource, PlannedMethod
 from w2s_harness.contract.types import World
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.jail.host.launcher import Worker
@@ -26,21 +26,19 @@ from w2s_harness.run.cell.cell_result import (
 )
 from w2s_harness.run.cell.trained_on import TrainedOn
 from w2s_harness.run.cell.worker.conversation import Finished, converse
-from w2s_harness.run.cell.worker.describing import wire_source
 from w2s_harness.run.cell.worker.releasing import released
 from w2s_harness.run.kept import secret
 from w2s_harness.run.kept.store import npy
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
-from w2s_harness.run.stages.features import STUDENT, reads
 from w2s_harness.run.stages.readouts import share_true
-from w2s_harness.run.stages.service_orders import opening
+from w2s_harness.run.stages.service_orders import STUDENT, opening, reads
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import Staged, stage, told_by
 from w2s_harness.run.work.code_digest import code_of
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Place, Work, address
+from w2s_harness.run.work.work import At, Lookup, Work, address
 from w2s_harness.students import control
 from w2s_harness.students.service.client import ServiceClient
 
@@ -53,12 +51,8 @@ OUTPUT_LINES = 20
 
 
 @dataclass(frozen=True, eq=False)
-class CellRun(Work[CellResult]):
+class CellRun(Work[CellResult], kind=CELLS, place="jail", gives=CellResult):
     """A method's code on one setting and seed."""
-
-    kind: ClassVar[str] = CELLS
-    place: ClassVar[Place] = "jail"
-    gives: ClassVar[type[Result]] = CellResult
 
     cell: Cell
     setting: SettingRef
@@ -133,7 +127,7 @@ class CellRun(Work[CellResult]):
         except OSError as bad:
             return CellFailure(f"its files cannot be opened to a worker: {bad}")
         staged = stage(at, self.setting, self.cell, self.world, self.secret)
-        watcher = _Watcher(at.client, staged.train.order)
+        watcher = _Watcher(at.client, TrainedOn(staged.train.order))
         try:
             with at.zygote.spawn(order) as worker:
                 isolation = CellIsolation(order.mode, worker.report.level, tuple(worker.report.on))
@@ -258,22 +252,22 @@ class CellRun(Work[CellResult]):
         )  # fmt: skip
 
 
+def wire_source(source: MethodSource) -> wire.Source:
+    """A method's source as a worker is told it."""
+    return wire.Source(module=source.module, filename=source.filename, code=source.code)
+
+
 @dataclass(slots=True)
 class _Watcher:
     """Passes requests on and keeps what a guard may want to know of them."""
 
     client: ServiceClient
-    order: npt.NDArray[np.int64]
-    """(m,) the worker's training row p is position `order[p]` of the seed's draw."""
+    trained: TrainedOn
     requests: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     notices: list[str] = field(default_factory=list)
-    trained: TrainedOn = field(init=False)
     returned: int | None = None
     """The handle that `fit` returned; None where the method predicted by itself."""
-
-    def __post_init__(self) -> None:
-        self.trained = TrainedOn(self.order)
 
     def serve(self, request: wire.Request) -> wire.Reply:
         """The service's reply."""

@@ -8,7 +8,7 @@ positions in the order of the seed's draw.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,32 +32,24 @@ class Trained:
     fits are taken for behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _MadeOf:
-    """Something that a handle is made of."""
-
-    kind: str
-    """fit, head, prior, or on_test: a fit on test rows, which the access `transductive` allows."""
-    number: int
+_MadeOf = tuple[str, int]
+"""What a handle is made of: fit, head, prior or on_test (a fit on test rows, which the access `transductive`
+allows), and its number."""
 
 
-@dataclass(slots=True, eq=False)
 class TrainedOn:
     """Follows the requests of a cell that the service granted."""
 
-    order: npt.NDArray[np.int64]
-    """(m,) the worker's training row p is position `order[p]` of the seed's draw."""
-    _weights: list[Floats] = field(default_factory=list)
-    _told: list[Floats] = field(default_factory=list)
-    """Per fit: total weights, and weight x target read unswapped."""
-    _shot_weight: npt.NDArray[np.float64] = field(init=False)
-    _shot_told: npt.NDArray[np.float64] = field(init=False)
-    """Of all shots of the cell together: how often each row was one, and its labels summed."""
-    _losses: list[str] = field(default_factory=list)
-    _made: dict[int, frozenset[_MadeOf]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._shot_weight, self._shot_told = np.zeros(len(self.order)), np.zeros(len(self.order))
+    def __init__(self, order: npt.NDArray[np.int64]) -> None:
+        """`order` (m,): the worker's training row p is position `order[p]` of the seed's draw."""
+        self.order = order
+        self._weights: list[Floats] = []
+        self._told: list[Floats] = []
+        """Per fit: total weights, and weight x target read unswapped."""
+        self._shot_weight, self._shot_told = np.zeros(len(order)), np.zeros(len(order))
+        """Of all shots of the cell together: how often each row was one, and its labels summed."""
+        self._losses: list[str] = []
+        self._made: dict[int, frozenset[_MadeOf]] = {}
 
     def served(self, request: wire.Request, reply: wire.Reply) -> None:
         """Take note of a granted request."""
@@ -71,14 +63,14 @@ class TrainedOn:
         parts: frozenset[_MadeOf] = frozenset()
         if isinstance(request, wire.Fit):
             on_train = request.rows.phase == "train"
-            parts = self._fitted(request) if on_train else frozenset({_MadeOf("on_test", reply.handle)})
+            parts = self._fitted(request) if on_train else frozenset({("on_test", reply.handle)})
             if request.init is not None:
                 parts |= self._made.get(request.init, frozenset())
         elif isinstance(request, wire.EnsembleOf):
             parts = frozenset().union(*(self._made.get(h, frozenset()) for h in request.handles))
         elif isinstance(request, wire.Head | wire.Prior):
             kind = "head" if isinstance(request, wire.Head) else "prior"
-            parts = frozenset({_MadeOf(kind, reply.handle)})
+            parts = frozenset({(kind, reply.handle)})
         self._made[reply.handle] = parts
 
     def _fitted(self, request: wire.Fit) -> frozenset[_MadeOf]:
@@ -97,13 +89,13 @@ class TrainedOn:
         self._weights.append((total / mean).astype(np.float32))
         self._told.append((told / mean).astype(np.float32))
         self._losses.append(request.loss)
-        return frozenset({_MadeOf("fit", len(self._weights) - 1)})
+        return frozenset({("fit", len(self._weights) - 1)})
 
     def behind(self, handle: int | None) -> Trained:
         """What stands behind a returned handle; with None, the method predicted by itself."""
         every = range(len(self._weights))
         parts = self._made.get(handle, frozenset()) if handle is not None else frozenset()
-        fits = sorted(p.number for p in parts if p.kind == "fit") if handle is not None else list(every)
+        fits = sorted(n for kind, n in parts if kind == "fit") if handle is not None else list(every)
         weight, told = self._sum(self._weights, fits), self._sum(self._told, fits)
         return Trained(
             np.stack([weight, _mean(weight, told), self._sum(self._weights, every)]).astype(np.float32),
@@ -111,9 +103,9 @@ class TrainedOn:
                 "fits": len(self._weights),
                 "behind": len(fits),
                 "losses": sorted({self._losses[i] for i in fits}),
-                "heads": sum(p.kind == "head" for p in parts),
-                "priors": sum(p.kind == "prior" for p in parts),
-                "on_test": sum(p.kind == "on_test" for p in parts),
+                "heads": sum(kind == "head" for kind, _ in parts),
+                "priors": sum(kind == "prior" for kind, _ in parts),
+                "on_test": sum(kind == "on_test" for kind, _ in parts),
                 "own": handle is None,
             },
         )

@@ -37,7 +37,7 @@ class Cells:
     """All cells of a plan."""
 
     def __init__(self, plan: Plan, settings: Sequence[Setting], bench: Bench, guards: Guards) -> None:
-        self.plan, self.bench, self.guards = plan, bench, guards
+        self.plan, self.settings, self.bench, self.guards = plan, settings, bench, guards
         self.gathered = {s.id: Gathered(bench, s) for s in settings}
         self.inspected: dict[RowKey, list[Verdict]] = {}
         """What guards said of a method's source, by (setting, method)."""
@@ -52,12 +52,9 @@ class Cells:
         self._settings = {s.id: s for s in settings}
         self._methods = {m.id: m for m in plan.methods}
         self._columns = {s.task.id: guards.columns(s.task.task) for s in settings}
-        self.real = self._real()
-
-    @property
-    def settings(self) -> Sequence[Setting]:
-        """The plan's."""
-        return list(self._settings.values())
+        cells = [((f"{cell.task}/{cell.pair}", cell.method), cell) for cell in plan.cells()]
+        made = {row: self._of_row(row) for row in dict.fromkeys(row for row, _ in cells)}
+        self.real = [made[row](cell) for row, cell in cells]
 
     def is_kept(self, cell: AnyCell) -> bool:
         """Whether its result is in the store."""
@@ -103,11 +100,6 @@ class Cells:
         self.outcomes = {cell.cell.id: progress.outcomes.get(cell.key, why) for cell in self.real}
 
     # -- which cells ------------------------------------------------------------------------------------
-
-    def _real(self) -> list[AnyCell]:
-        cells = [((f"{cell.task}/{cell.pair}", cell.method), cell) for cell in self.plan.cells()]
-        made = {row: self._of_row(row) for row in dict.fromkeys(row for row, _ in cells)}
-        return [made[row](cell) for row, cell in cells]
 
     def _of_row(self, row: RowKey, world: World | None = None) -> Callable[[Cell], AnyCell]:
         """Makes each cell of a row; what they share is found out once."""
@@ -212,7 +204,7 @@ class Cells:
         if missing:
             engine.run(missing, progress)
         for ref, nulls in parts.items():
-            null_z = np.concatenate([self.bench.of(null).z.floats for null in nulls])
+            null_z = np.concatenate([self.bench.of(null).values.floats for null in nulls])
             self.gathered[ref.id] = Gathered(self.bench, self._settings[ref.id], null_z)
 
 

@@ -22,9 +22,8 @@ from w2s_harness.contract.guards.evidence import (
 from w2s_harness.contract.plan import PlannedMethod
 from w2s_harness.contract.types import Split
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.cell.cell_result import CellResult
 from w2s_harness.run.cell.ended import Ended
-from w2s_harness.run.stages.features import Features
+from w2s_harness.run.stages.service_orders import Features
 from w2s_harness.run.stages.teachers import Ceiling, Teacher
 from w2s_harness.run.stages.worlds.worlds import tell
 from w2s_harness.run.work.engine import Bench
@@ -82,18 +81,14 @@ class Gathered:
 
     def cell(self, ended: Ended) -> CellEvidence:
         """One cell that ended well."""
-        key = ended.work.key
-        if key not in self._cells:
-            self._cells[key] = self._cell(ended, ended.well)
-        return self._cells[key]
-
-    def _cell(self, ended: Ended, found: CellResult) -> CellEvidence:
-        ref, work = self.setting.ref, ended.work
+        ref, work, found = self.setting.ref, ended.work, ended.well
+        if work.key in self._cells:
+            return self._cells[work.key]
         told = tell(self.bench, ref, ended.seed, work.world, work.secret)
         ceiling = self.bench.results.get(Ceiling(ref, ended.seed, with_train=True))
         train = None if ceiling is None else ceiling.train
         no_fits = np.empty((0, len(told.drawn)), np.float32)
-        return CellEvidence(
+        self._cells[work.key] = CellEvidence(
             setting=self.view,
             seed=ended.seed,
             world=work.world,
@@ -116,6 +111,7 @@ class Gathered:
                 level=found.isolation.level,
             ),
         )
+        return self._cells[work.key]
 
     def method(self, case: Case) -> MethodEvidence:
         """All that a method did on the setting."""

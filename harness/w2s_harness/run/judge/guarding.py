@@ -15,7 +15,7 @@ from w2s_harness.contract.access import COLUMNS
 from w2s_harness.contract.errors import PluginError, nearest
 from w2s_harness.contract.guards.evidence import CellEvidence, MethodEvidence, SettingView
 from w2s_harness.contract.plan import Cell, PlannedMethod
-from w2s_harness.contract.types import OFF, Level, Task, Track, Verdict, World
+from w2s_harness.contract.types import Level, Task, Track, Verdict, World
 from w2s_harness.installed.distributions.modules import module_file
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.showing import visible
@@ -113,10 +113,6 @@ class Guards:
         """What guards say of all that a method did on a setting."""
         known = {"method": method, "evidence": evidence}
         return self._verdicts("w2s_judge_method", evidence.setting.task, known)
-
-    def off(self) -> list[Verdict]:
-        """A note for every guard of ours that the plan goes without."""
-        return [Verdict(name, "note", OFF) for name in self.plugins.guards_off]
 
     def before(self, task: Task, method: PlannedMethod) -> list[Verdict]:
         """The verdicts of guards that failed before the method ran on the task."""

@@ -79,7 +79,7 @@ def survey(
         for path in sorted((root / "objects").glob("??/*"))
         if _OBJECT.fullmatch(path.name) and path.name.partition(".")[0] not in wanted and not path.is_dir()
     ]
-    leftovers = list(_leftovers(root, now))
+    leftovers = list(_leftovers(root))
     folders = [run.folder for run in going]
     size = sum(map(_size, (*folders, *results, *leftovers)))
     if log is not None:
@@ -154,7 +154,7 @@ def _log(root: Path, needed: set[str] | None) -> tuple[bytes | None, int, set[st
     return (b"".join(line + b"\n" for line in last.values()) if gone else None), gone, wanted
 
 
-def _leftovers(root: Path, now: datetime.datetime) -> Iterator[Path]:
+def _leftovers(root: Path) -> Iterator[Path]:
     """Files and folders that a killed writer left, old enough that none is at work on them."""
     hidden = [p for p in (root / "runs").glob(".*") if p.is_dir()] if (root / "runs").is_dir() else []
     for path in sorted({*root.glob("objects/*/.tmp-*"), *root.glob(".tmp-*"), *hidden}):

@@ -260,9 +260,9 @@ class Store:
     def _check_format(self) -> None:
         file = self.root / "store.json"
         if os.path.lexists(self.root) and not self.root.is_dir():
-            kind = (
-                (kind_of(self.root.stat().st_mode) or "a file") if self.root.exists() else "a link to nowhere"
-            )
+            kind = "a link to nowhere"
+            if self.root.exists():
+                kind = kind_of(self.root.stat().st_mode) or "a file"
             raise StoreError(
                 f"{self.root}: not a store of w2s-harness but {kind}. Name a folder with --store."
             )

@@ -26,6 +26,9 @@ from w2s_harness.run.plan.choose_tasks import choose_tasks
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.plan.specs import merged, parse_seeds, parse_specs
 
+_AS_THEY_ARE = ("root_seed", "limit", "min_gap", "counterfactuals", "own_draws", "controls")
+_LISTS = ("seeds", "baseline_seeds", "against", "guards", "guards_off")
+
 
 def build_plan(
     wanted: Selection, plugins: Plugins, describe: Describe, drawn: Mapping[str, str] | None = None
@@ -163,19 +166,10 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             {"id": m.id, "name": m.name, "parameters": dict(m.parameters), "sha256": m.source.sha256 or None}
             for m in plan.methods
         ],
-        "seeds": list(plan.seeds),
-        "baseline_seeds": list(plan.baseline_seeds),
-        "root_seed": plan.root_seed,
-        "limit": plan.limit,
+        **{name: getattr(plan, name) for name in _AS_THEY_ARE},
+        **{name: list(getattr(plan, name)) for name in _LISTS},
         "grants": sorted(plan.grants),
         "limits": dataclasses.asdict(plan.limits),
-        "min_gap": plan.min_gap,
-        "counterfactuals": plan.counterfactuals,
-        "own_draws": plan.own_draws,
-        "controls": plan.controls,
-        "against": list(plan.against),
-        "guards": list(plan.guards),
-        "guards_off": list(plan.guards_off),
         "plugin_settings": {name: dict(block) for name, block in sorted(plan.plugin_settings.items())},
         "selected": sorted(plan.selected) if plan.selected is not None else None,
         "attempts": [dataclasses.asdict(attempt) for attempt in plan.attempts],

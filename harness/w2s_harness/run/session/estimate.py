@@ -1,23 +1,40 @@
-"""What a plan would do, what it could detect and about what it would cost, without running it."""
+"""What a plan would do and cost, and what it could detect, as the runs that a store holds tell."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.plan import VANILLA, Plan
+from w2s_harness.report.document import document
+from w2s_harness.report.document.document import Leaderboard, label
 from w2s_harness.report.sentences.comparing import ALPHA
+from w2s_harness.report.sentences.rescoring import scored
 from w2s_harness.run.board.attempts import AttemptLog
 from w2s_harness.run.cell.cell_result import CellResult
 from w2s_harness.run.graph import PlanWork
+from w2s_harness.run.kept import runs
 from w2s_harness.run.kept.store import Store
-from w2s_harness.run.session.pilots import Pilots, boards_of, pilots
-from w2s_harness.run.stages.features import READS, Features
 from w2s_harness.run.stages.readouts import STAGE, ReadMargins
+from w2s_harness.run.stages.service_orders import READS, Features
 from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.run.work.work import Work
-from w2s_harness.scoring.comparisons.power import POWER, Assumed, Holdout, minimum_detectable
+from w2s_harness.scoring.comparisons.power import (
+    POWER,
+    Assumed,
+    Components,
+    Holdout,
+    component_ranges,
+    components,
+    minimum_detectable,
+)
+from w2s_harness.scoring.spread.blocks import countable
 
 _CHARACTERS_PER_TOKEN = 3.0
 
@@ -49,7 +66,7 @@ def published(work: PlanWork) -> str:
 def _stages(work: PlanWork) -> list[str]:
     """A line for each stage and one for what is to be read."""
     shared, bench, cells = work.shared, work.bench, work.cells
-    by_stage = dict(shared.stages()) | {"features": [*shared.features()]}
+    by_stage = shared.stages() | {"features": [*shared.features()]}
     readouts = [*by_stage.pop(ReadMargins.kind), *shared.heads()]
     lines = [_line(name, works, bench.has) for name, works in {**by_stage, STAGE: readouts}.items()]
     if controls := [*shared.golden_controls(), *shared.noise()]:
@@ -149,3 +166,85 @@ def _size(low: float, high: float, gap: float | None) -> str:
 
 def _span(ends: Sequence[str]) -> str:
     return ends[0] if ends[0] == ends[-1] else f"{ends[0]} to {ends[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """What a run says of the difference of a method and a reference."""
+
+    method: str
+    """With parameters, as on the leaderboard."""
+    run: str
+    seeds: int
+    components: Components
+    low: Components
+    """The low ends of the components' 80 % intervals."""
+    high: Components
+
+
+@dataclass(frozen=True, slots=True)
+class Pilots:
+    """What a store says of one task on one pair."""
+
+    gap: float | None
+    """Ceiling minus weak of the newest run that has a gap, accuracy."""
+    gap_run: str | None
+    found: tuple[Pilot, ...]
+    """The newest run's word on each method, in the order of its leaderboard."""
+
+    def of(self, wanted: str) -> list[Pilot]:
+        """Those that an item of `--methods` names: a label, a name or a glob."""
+        return [p for p in self.found if names(wanted, p.method)]
+
+
+def names(wanted: str, method: str) -> bool:
+    """Whether an item of `--methods` means a row's label: `confident[margin=0.3]`, `confident`, `conf*`."""
+    return wanted == method or fnmatchcase(method.partition("[")[0], wanted)
+
+
+def items(text: str) -> list[str]:
+    """`a,b[x=1,y=2]` parted at the commas that stand outside brackets."""
+    return [item.strip() for item in re.split(r",(?![^\[]*\])", text) if item.strip()]
+
+
+def pilots(boards: Sequence[tuple[str, Leaderboard]], task: str, pair: str, against: str) -> Pilots:
+    """What `boards` (run and leaderboard, newest first) say of a task on a pair, by ids.
+
+    A run speaks where it holds its outcomes row by row, with two seeds at least and some that differ. Raises
+    `DataError` for outcomes that do not fit their setting.
+    """
+    gap: tuple[float | None, str | None] = (None, None)
+    found: dict[str, Pilot] = {}
+    for run, board in boards:
+        mine = next((s for s in board.settings if (s.task, s.pair) == (task, pair)), None)
+        if mine is None:
+            continue
+        size = mine.gap
+        if gap[0] is None and size is not None and size > 0 and size >= mine.min_gap:
+            gap = size, run
+        blocks = {
+            label(s.row): s.transfer
+            for s in scored(board)
+            if s.setting == (task, pair) and s.transfer is not None and s.row.status in ("ok", "no-gap")
+        }
+        for method, block in blocks.items():
+            if method != against and against in blocks and countable([block, blocks[against]]) is None:
+                other = blocks[against]
+                seeds = min(len(block.seeds), len(other.seeds))
+                made = Pilot(method, run, seeds, components(block, other), *component_ranges(block, other))
+                # one whose every prediction is the reference's tells nothing of how far a difference varies
+                if made.components.variance(1, 1) > 0:
+                    found.setdefault(method, made)
+    return Pilots(*gap, tuple(found.values()))
+
+
+def boards_of(store: Path) -> list[tuple[str, Leaderboard]]:
+    """The finished runs of a store, newest first; leaderboards of another format are left out."""
+    found = []
+    for run in reversed(runs.all_runs(store / "runs")):
+        if run.leaderboard.is_file():
+            try:
+                found.append((run.id, document.read(run.leaderboard)))
+            except DataError:
+                continue  # written by another version: it says nothing here, and nothing hangs on it
+    return found

@@ -97,7 +97,9 @@ class _Session:
         unfinished = None if self.options.plan_only else runs.unfinished(self.store, name)
         plan, settings = self._planned(unfinished)
         if self.options.plan_only:
-            self.listeners.show(self._estimate(plan, settings))
+            own, twin = self._works(plan, settings)
+            text = estimate.describe(own) + ("" if twin is None else estimate.published(twin))
+            self.listeners.show(text)
             return Done(ExitCode.OK)
         # those of an unfinished run stand while it is the same
         kept = frozen_before(unfinished.plan(), plan, settings) if unfinished else None
@@ -139,11 +141,6 @@ class _Session:
             raise TaskError(next(iter(lost.values())))
         check_predictions(plan, settings)
         return plan, settings
-
-    def _estimate(self, plan: Plan, settings: list[Setting]) -> str:
-        """What the run would do and cost; of a `--fresh` one, its published twin too."""
-        own, twin = self._works(plan, settings)
-        return estimate.describe(own) + ("" if twin is None else estimate.published(twin))
 
     def _works(self, plan: Plan, settings: list[Setting]) -> tuple[PlanWork, PlanWork | None]:
         """The works of the plan, and of the published twin of a `--fresh` one."""
@@ -242,9 +239,10 @@ class _Session:
             "run": run_.id, "store": str(self.store.root), "slots": self.slots, "engine": "local",
             "platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count(),
         }  # fmt: skip
+        scored = {ended.work.cell.id for ended in results.ended() if ended.is_well}
         board = assemble(
             results, self.plugins, timing=self.timing, machine=machine,
-            attempts=counts(results.plan, results.scored()), published=published, beside=beside,
+            attempts=counts(results.plan, scored), published=published, beside=beside,
         )  # fmt: skip
         board = self.sign_offs.shown_on(board)
         self.timing["seconds"]["total"] = time.monotonic() - self.started

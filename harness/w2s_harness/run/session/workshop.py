@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
-from w2s_harness.contract.plan import Plan
+import msgspec
+
+from w2s_harness.contract.plan import MethodSource, Plan
+from w2s_harness.contract.worker.wire.messages import MethodInfo
 from w2s_harness.installed.distributions import worker_files
 from w2s_harness.installed.trusted.plugins import Plugins
+from w2s_harness.jail.host.describe import describe
 from w2s_harness.jail.host.jail import Choice, Jail
-from w2s_harness.run.cell.worker.describing import Describer
-from w2s_harness.run.kept.store import Store
+from w2s_harness.jail.host.launcher import Zygote
+from w2s_harness.jail.host.readable import worker_path
+from w2s_harness.run.cell.method_cell import wire_source
+from w2s_harness.run.kept.store import Store, key_of
 from w2s_harness.run.plan.planning import build_plan
 from w2s_harness.run.plan.selection import Selection
+from w2s_harness.run.work.code_digest import code_of
 from w2s_harness.run.work.engine import Bench, LocalEngine
 from w2s_harness.run.work.results import Results
 from w2s_harness.run.work.setting.looking import Looks
@@ -26,6 +34,44 @@ from w2s_harness.students.checkpoints import hub
 from w2s_harness.students.checkpoints.places import is_hub_id, locate
 from w2s_harness.students.service.bounds import memory_share
 from w2s_harness.students.service.client import ServiceClient
+
+_DESCRIBING_S = 30.0
+
+
+class Describer:
+    """Holds the run's zygote, which starts when a worker is first needed."""
+
+    def __init__(self, store: Store, jail: Jail) -> None:
+        self.jail = jail
+        self._store = store
+        self._zygote: Zygote | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *bad: Any) -> None:
+        if self._zygote is not None:
+            self._zygote.__exit__(*bad)
+
+    def __call__(self, source: MethodSource) -> Sequence[MethodInfo]:
+        """The methods that a module offers. Raises `WorkerError` where it does not load."""
+        code = [code_of("w2s_harness.jail.inside.zygote"), code_of("w2s_harness")]
+        key = key_of("describe", [source.sha256, source.module, source.editable, *code])
+        known: Sequence[MethodInfo] | None = None
+        with suppress(msgspec.ValidationError):  # it said what it may not
+            known = msgspec.convert(self._store.get(key), tuple[MethodInfo, ...])
+        if known is None:
+            known = describe(self.zygote(), wire_source(source), _DESCRIBING_S, order=self.jail.order(source))
+            self._store.put(key, msgspec.to_builtins(known))
+        return known
+
+    def zygote(self) -> Zygote:
+        """The zygote. It knows no folder of a method's: workers add theirs when they are locked down."""
+        with self._lock:
+            if self._zygote is None:
+                self._zygote = Zygote(worker_path()).__enter__()
+            return self._zygote
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from w2s_harness.contract.errors import ModelError, WorkerError
 from w2s_harness.contract.guards.measures import balanced_accuracy
 from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.stages.features import STUDENT, Role, reads
 from w2s_harness.run.stages.readouts import ReadMargins
-from w2s_harness.run.stages.service_orders import training
+from w2s_harness.run.stages.service_orders import STUDENT, Role, reads, training
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.vanilla import HostCell
@@ -29,7 +28,7 @@ from w2s_harness.run.work.result import Result
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting import OnHoldout
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Failure, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Failure, SettingWork, Work
 from w2s_harness.scoring.points import accuracy
 
 Floats = npt.NDArray[np.float64]
@@ -61,12 +60,8 @@ class ControlStudents(Result):
 
 
 @dataclass(frozen=True)
-class Noise(SettingWork[NoiseDraws]):
+class Noise(SettingWork[NoiseDraws], kind=STAGE, place="student", gives=NoiseDraws):
     """A seed's draws of `shuffled` or `random teacher`."""
-
-    kind: ClassVar[str] = STAGE
-    place: ClassVar[Place] = "student"
-    gives: ClassVar[type[Result]] = NoiseDraws
 
     setting: SettingRef
     control: str
@@ -90,7 +85,7 @@ class Noise(SettingWork[NoiseDraws]):
                     fits.append(cell.fit(noise, seed=draw))
         except (WorkerError, ModelError) as bad:
             return Failure(str(bad))
-        right = [setting.right(found.predictions) for found in fits]
+        right = [setting.right(found.predictions.floats) for found in fits]
         return NoiseDraws(
             [accuracy(setting.agreement(each)) for each in right],
             [balanced_accuracy(each, labels) for each in right],
@@ -100,19 +95,12 @@ class Noise(SettingWork[NoiseDraws]):
 
 
 @dataclass(frozen=True)
-class WeakAsStrong(SettingWork[ControlStudents]):
+class WeakAsStrong(SettingWork[ControlStudents], kind=STAGE, place="gold", gives=ControlStudents):
     """The ceiling of the weak model: as the setting's own ceiling, but for the model."""
 
-    kind: ClassVar[str] = STAGE
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = ControlStudents
-
+    control: ClassVar[str] = WEAK_STRONG
     setting: SettingRef
     seed: int
-
-    def name(self) -> str:
-        """`math/tiny weak = strong s0`."""
-        return f"{self.setting.id} {WEAK_STRONG} s{self.seed}"
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The weak model's features and settings."""
@@ -123,23 +111,16 @@ class WeakAsStrong(SettingWork[ControlStudents]):
         setting = at.setting(self.setting)
         index = setting.draw("train_unlabel", self.seed)
         gold = gold_of(setting.data, "train_unlabel").targets[index]
-        return _trained(at, self.setting, "weak", index, {"gold": gold}, WEAK_STRONG, self.seed)
+        return _trained(at, self, "weak", index, {"gold": gold})
 
 
 @dataclass(frozen=True)
-class GoldOracle(SettingWork[ControlStudents]):
+class GoldOracle(SettingWork[ControlStudents], kind=STAGE, place="gold", gives=ControlStudents):
     """Students of a seed that are told gold, an echo and a pair of decoys of gold."""
 
-    kind: ClassVar[str] = STAGE
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = ControlStudents
-
+    control: ClassVar[str] = ORACLE
     setting: SettingRef
     seed: int
-
-    def name(self) -> str:
-        """`math/tiny gold oracle s0`."""
-        return f"{self.setting.id} {ORACLE} s{self.seed}"
 
     def needs(self) -> tuple[Work[Result], ...]:
         """The readouts and the student's features and settings."""
@@ -154,26 +135,21 @@ class GoldOracle(SettingWork[ControlStudents]):
         for world in pair_and_echo(0):
             named = named_seed(ref.root_seed, ref.data, ORACLE, self.seed, world.teacher)
             told[world.name] = own_labels(at, ref, self.seed, world, gold, named)
-        return _trained(at, ref, "strong", index, told, ORACLE, self.seed)
+        return _trained(at, self, "strong", index, told)
 
 
 def _trained(
-    at: At,
-    ref: SettingRef,
-    role: Role,
-    index: npt.NDArray[np.int64],
-    told: dict[str, Floats],
-    control_name: str,
-    seed: int,
+    at: At, work: WeakAsStrong | GoldOracle, role: Role, index: npt.NDArray[np.int64], told: dict[str, Floats]
 ) -> ControlStudents | Failure:
     """A student of a role for each of the labels (m,) that it is told of rows `index` (m,)."""
-    setting, students, tokens, flops = at.setting(ref), {}, 0, 0.0
+    ref, setting = work.setting, at.setting(work.setting)
+    students, tokens, flops = {}, 0, 0.0
     try:
         for name, targets in told.items():
             asked = training(
                 at, ref, role, "train_unlabel", index, targets, ["test"],
                 probe=probe_settings(at, ref, role),
-                seed=named_seed(ref.root_seed, ref.data, control_name, seed),
+                seed=named_seed(ref.root_seed, ref.data, work.control, work.seed),
             )  # fmt: skip
             found = at.client.fit_predict(asked)
             students[name] = setting.scored(unpack(found.values[0]))

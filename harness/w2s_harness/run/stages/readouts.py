@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,13 @@ import numpy.typing as npt
 from w2s_harness.contract.access import for_test_rows
 from w2s_harness.contract.kinds import kind_of
 from w2s_harness.contract.worker.wire.messages import unpack
-from w2s_harness.run.stages.features import STUDENT, reads
-from w2s_harness.run.stages.service_orders import opening
+from w2s_harness.run.stages.service_orders import STUDENT, OneArray, opening, reads
 from w2s_harness.run.stages.tuning import tuned
 from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.results import Results
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.scoring.comparisons.starred import ALL, TRAINED, Point, Starred, centred, decided, labels
 from w2s_harness.students import control
 
@@ -47,21 +45,9 @@ class Margins(Result):
     """(T, n_test)."""
 
 
-@dataclass(frozen=True, eq=False)
-class HeadValues(Result):
-    """What the heads of one seed say."""
-
-    values: ResultArray
-    """(R, n_test) P(label = 1) of a head for each readout; none where there are none."""
-
-
 @dataclass(frozen=True)
-class ReadMargins(SettingWork[Margins]):
+class ReadMargins(SettingWork[Margins], kind="readouts", place="gold", gives=Margins):
     """The untrained student asked under all templates."""
-
-    kind: ClassVar[str] = "readouts"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = Margins
 
     setting: SettingRef
 
@@ -87,12 +73,11 @@ class ReadMargins(SettingWork[Margins]):
 
 
 @dataclass(frozen=True)
-class ReadoutHeads(SettingWork[HeadValues]):
-    """Heads trained on a seed's labels by each readout; none where each would be a whole fine-tuning."""
+class ReadoutHeads(SettingWork[OneArray], kind=STAGE, place="student", gives=OneArray):
+    """Heads trained on a seed's labels by each readout; none where each would be a whole fine-tuning.
 
-    kind: ClassVar[str] = STAGE
-    place: ClassVar[Place] = "student"
-    gives: ClassVar[type[Result]] = HeadValues
+    (R, n_test) P(label = 1) by each of R heads.
+    """
 
     setting: SettingRef
     seed: int
@@ -101,7 +86,7 @@ class ReadoutHeads(SettingWork[HeadValues]):
         """The margins."""
         return (ReadMargins(self.setting), *reads(self.setting, *STUDENT), *tuned(self.setting))
 
-    def run(self, at: At) -> HeadValues:
+    def run(self, at: At) -> OneArray:
         """Train a head for each readout."""
         out: list[Floats] = [np.empty((0, len(at.setting(self.setting).test)))]
         if self.setting.mode == "probe" and at.of(ReadMargins(self.setting)).names:
@@ -109,8 +94,8 @@ class ReadoutHeads(SettingWork[HeadValues]):
             with HostCell(at, self.setting, self.seed) as cell:
                 for row in z:
                     kept, y = labels(row, share_true(self.setting))
-                    out.append(cell.fit(y, rows=kept).predictions[None])
-        return HeadValues(ResultArray(np.vstack(out).astype(np.float32)))
+                    out.append(cell.fit(y, rows=kept).predictions.floats[None])
+        return OneArray(ResultArray(np.vstack(out).astype(np.float32)))
 
 
 def share_true(setting: SettingRef) -> float | None:

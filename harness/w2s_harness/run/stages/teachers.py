@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +10,13 @@ import numpy.typing as npt
 from w2s_harness.contract.types import Split
 from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.stages.features import STUDENT, Role, reads
-from w2s_harness.run.stages.service_orders import training
+from w2s_harness.run.stages.service_orders import STUDENT, Role, reads, training
 from w2s_harness.run.stages.tuning import Fits, probe_settings, tuned
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting import OnHoldout
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.scoring.points import accuracy, agreement, outcomes
 from w2s_harness.students import control
 
@@ -55,12 +53,8 @@ class Top(Result):
 
 
 @dataclass(frozen=True)
-class Teacher(SettingWork[WeakFloor]):
+class Teacher(SettingWork[WeakFloor], kind="weak", place="gold", gives=WeakFloor):
     """The weak model, trained on a seed's draw of gold."""
-
-    kind: ClassVar[str] = "weak"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = WeakFloor
 
     setting: SettingRef
     seed: int
@@ -88,12 +82,8 @@ class Teacher(SettingWork[WeakFloor]):
 
 
 @dataclass(frozen=True)
-class Ceiling(SettingWork[Top]):
+class Ceiling(SettingWork[Top], kind="ceiling", place="gold", gives=Top):
     """The strong model, trained on a seed's draw of gold."""
-
-    kind: ClassVar[str] = "ceiling"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = Top
 
     setting: SettingRef
     seed: int

@@ -8,7 +8,7 @@ chosen against their own gold labels, each at its best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,10 @@ import numpy.typing as npt
 from w2s_harness.contract.types import Split
 from w2s_harness.contract.worker.wire.messages import pack, unpack
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.stages.features import READS, Role, reads
-from w2s_harness.run.stages.service_orders import all_rows, model_of, split_ref, training
+from w2s_harness.run.stages.service_orders import READS, Role, all_rows, model_of, reads, split_ref, training
 from w2s_harness.run.work.result import Result
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.students import control
 
 Fits = Literal["weak", "strong", "ceiling"]
@@ -52,12 +51,8 @@ class ChosenPath(Result):
 
 
 @dataclass(frozen=True)
-class Tune(SettingWork[Chosen]):
+class Tune(SettingWork[Chosen], kind="tune", place="gold", gives=Chosen):
     """The choice of C."""
-
-    kind: ClassVar[str] = "tune"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = Chosen
 
     setting: SettingRef
 
@@ -86,12 +81,8 @@ class Tune(SettingWork[Chosen]):
 
 
 @dataclass(frozen=True)
-class TunePath(SettingWork[ChosenPath]):
+class TunePath(SettingWork[ChosenPath], kind="tune", place="gold", gives=ChosenPath):
     """The choice of the student's epochs and learning rate under the solver `path`."""
-
-    kind: ClassVar[str] = "tune"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = ChosenPath
 
     setting: SettingRef
 

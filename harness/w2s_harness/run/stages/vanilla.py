@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +28,21 @@ from msgspec.structs import replace
 
 from w2s_harness.contract.errors import ModelError, WorkerError
 from w2s_harness.contract.worker.wire import messages as wire
-from w2s_harness.run.stages.features import STUDENT, reads
-from w2s_harness.run.stages.service_orders import all_rows, finetune_settings, model_of, opening, split_ref
+from w2s_harness.run.stages.service_orders import (
+    STUDENT,
+    all_rows,
+    finetune_settings,
+    model_of,
+    opening,
+    reads,
+    split_ref,
+)
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Failure, Lookup, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Failure, Lookup, SettingWork, Work
 from w2s_harness.scoring.comparisons.starred import Point, Starred
 from w2s_harness.scoring.points import Outcomes
 from w2s_harness.students import control
@@ -46,16 +53,16 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+@dataclass(frozen=True, eq=False)
+class Fitted(Result):
     """A student's predictions and what they cost."""
 
-    predictions: Floats
-    """(n_test,) P(label = 1) on the holdout, in the task's own row order."""
     tokens: int
     """Tokens that this fit and its prediction were charged, as if nothing were cached."""
     flops: float
     """Their FLOPs."""
+    predictions: ResultArray
+    """(n_test,) P(label = 1) on the holdout, in the task's own row order."""
 
 
 class HostCell:
@@ -109,9 +116,9 @@ class HostCell:
         found = self._client.predict_test(reply.handle)
         before, self._spent = self._spent, found.meter
         return Fitted(
-            np.asarray(wire.unpack(found.values[0]), np.float64),
             tokens=found.meter.tokens - before.tokens,
             flops=found.meter.flops - before.flops,
+            predictions=ResultArray(np.asarray(wire.unpack(found.values[0]), np.float64)),
         )
 
 
@@ -135,12 +142,8 @@ class PathOutcomes(Result):
 
 
 @dataclass(frozen=True)
-class VanillaPath(SettingWork[PathOutcomes]):
+class VanillaPath(SettingWork[PathOutcomes], kind="vanilla*", place="gold", gives=PathOutcomes):
     """The path of one seed by one solver."""
-
-    kind: ClassVar[str] = "vanilla*"
-    place: ClassVar[Place] = "gold"
-    gives: ClassVar[type[Result]] = PathOutcomes
 
     setting: SettingRef
     solver: str
@@ -241,23 +244,9 @@ _LEAST = 1e-15
 """P(label = 1) at least, so that its log-odds are finite."""
 
 
-@dataclass(frozen=True, eq=False)
-class MemberValues(Result):
-    """What a member says and cost."""
-
-    tokens: int
-    flops: float
-    values: ResultArray
-    """(n_test,) P(label = 1)."""
-
-
 @dataclass(frozen=True)
-class VanillaMember(SettingWork[MemberValues]):
+class VanillaMember(SettingWork[Fitted], kind=AT_COMPUTE, place="student", gives=Fitted):
     """One vanilla student of a seed."""
-
-    kind: ClassVar[str] = AT_COMPUTE
-    place: ClassVar[Place] = "student"
-    gives: ClassVar[type[Result]] = MemberValues
 
     setting: SettingRef
     solver: str
@@ -273,15 +262,14 @@ class VanillaMember(SettingWork[MemberValues]):
         """As of the path."""
         return _needs(self.setting, self.solver, self.seed)
 
-    def run(self, at: At) -> MemberValues | Failure:
+    def run(self, at: At) -> Fitted | Failure:
         """Train it. One that cannot be trained takes a comparison from its rows and must not take the run."""
         weak = weak_labels(at, self.setting, self.seed)
         try:
             with HostCell(at, self.setting, self.seed, by_steps=self.solver == "path") as cell:
-                found = self._student(at, cell, weak)
+                return self._student(at, cell, weak)
         except (WorkerError, ModelError) as bad:
             return Failure(str(bad))
-        return MemberValues(found.tokens, found.flops, ResultArray(found.predictions))
 
     def _student(self, at: At, cell: HostCell, weak: Floats) -> Fitted:
         ref, is_path = self.setting, self.solver == "path"
@@ -305,7 +293,7 @@ def members(setting: SettingRef, solver: str, seed: int, m: int) -> list[Vanilla
 
 def together(at: Lookup, setting: SettingRef, solver: str, seed: int, m: int) -> Outcomes:
     """(n_test,) outcomes of the mean log-odds of a seed's m members."""
-    found = [at.of(member).values.floats for member in members(setting, solver, seed, m)]
+    found = [at.of(member).predictions.floats for member in members(setting, solver, seed, m)]
     mean = np.mean([logit(p, _LEAST) for p in found], axis=0)
     decided = np.where(mean == 0, 0.5, (mean > 0).astype(np.float64))
     here = at.setting(setting)

@@ -54,6 +54,14 @@ class Work(ABC, Generic[R_co]):
     gives: ClassVar[type[Result]]
     """The type of its result."""
 
+    def __init_subclass__(
+        cls, *, kind: str = "", place: Place | None = None, gives: type[Result] | None = None, **more: Any
+    ) -> None:
+        """A class of works says in its first line what they are."""
+        super().__init_subclass__(**more)
+        if kind and place is not None and gives is not None:
+            cls.kind, cls.place, cls.gives = kind, place, gives
+
     @property
     def stage(self) -> str:
         """What it is counted under, where that is not its kind."""

@@ -144,20 +144,17 @@ def settled(verdicts: Sequence[Verdict], own: records.Own) -> list[Verdict]:
     A guard's note on that (it holds how much changes under a flipped teacher) sends no row to another track
     because of one bit, and asks for a review only where echo and decoy are unclear.
     """
-    if own.verdict is None:
-        return list(verdicts)
-    return [
-        v if (changed := v.teacher_dependence) is None else _settled(v, changed, own.verdict)
-        for v in verdicts
-    ]
-
-
-def _settled(said: Verdict, changed: float, word: own_part.OwnVerdict) -> Verdict:
-    one_bit = said.track == "elicitation" and changed > DRIVEN
-    if said.level != "note" or word == "elicitation" or not (one_bit or said.needs_review):
-        return said
-    if word == "unclear":
-        because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
-        return replace(said, needs_review=True, track=None, because=because)
-    because = f"{said.because}; echo and decoy say: {word}"
-    return replace(said, finding="", needs_review=False, track=None, because=because)
+    word, out = own.verdict, []
+    for said in verdicts:
+        changed = said.teacher_dependence
+        is_asked = said.level == "note" and changed is not None and word not in (None, "elicitation")
+        one_bit = said.track == "elicitation" and changed is not None and changed > DRIVEN
+        if is_asked and (one_bit or said.needs_review):
+            if word == "unclear":
+                because = f"{said.because}; echo and decoy do not tell, so a person or a second task decides"
+                said = replace(said, needs_review=True, track=None, because=because)
+            else:
+                because = f"{said.because}; echo and decoy say: {word}"
+                said = replace(said, finding="", needs_review=False, track=None, because=because)
+        out.append(said)
+    return out

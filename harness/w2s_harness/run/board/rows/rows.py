@@ -296,7 +296,7 @@ def _reason(tally: Tally, bounds: interval.Interval | None) -> str | None:
     if tally.status == "disqualified":
         return next(v.because for v in tally.verdicts if v.level == "disqualify")
     # With -x the seeds that were not run stand before the one that failed, as often as not.
-    for ended in sorted(tally.cells, key=lambda e: e.failure is not None and not e.failure.was_run):
+    for ended in sorted(tally.cells, key=lambda e: not getattr(e.outcome, "was_run", True)):
         if ended.error is not None:
             return f"seed {ended.seed}: {ended.error.partition(chr(10))[0]}"
         if ended.skipped is not None:

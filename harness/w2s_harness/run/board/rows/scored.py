@@ -13,7 +13,7 @@ import numpy.typing as npt
 from w2s_harness.contract.plan import VANILLA, Plan
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.report.document.document import Row, label
-from w2s_harness.report.document.records import BestOf, Calibration
+from w2s_harness.report.document.records import Calibration
 from w2s_harness.report.sentences.claims import VANILLA_STAR, ZERO_SHOT_STAR, seeds_sentence
 from w2s_harness.report.sentences.comparing import (
     ALPHA,
@@ -101,7 +101,11 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, be
     tallies = [tally for _, tally in pairs]
     vanillas = vanilla_of(tallies)
     bases = [vanillas.get(tally.reference.setting.id) for tally in tallies]
-    scored = [_scored(row, tally) for row, tally in pairs]
+    scored = [
+        Scored(row, tally.block, of.base, of.no_gap is None, of.min_gap)
+        for row, tally in pairs
+        for of in [tally.reference]
+    ]
     # vanilla by solvers that no row of vanilla used
     single = {
         (row.task, row.pair, row.solver): found
@@ -117,8 +121,15 @@ def completed(plan: Plan, pairs: Sequence[tuple[Row, Tally]], beside: Beside, be
     ]
     equal = against_each(scored, AT_COMPUTE, ensembles)
     best_vanilla = against_best(scored, VANILLA_STAR, _best_vanilla(tallies, beside.vanilla), attempts)
-    best_zero_shot = against_best(scored, ZERO_SHOT_STAR, _best_readout(tallies, beside.zero_shot), attempts)
-    best, warnings, calibrations = _best(pairs), _warnings(pairs), _calibrations(tallies, bench)
+    clusters = {t.reference.setting.id: t.reference.clusters for t in tallies}
+    stars = {name: star.block(clusters[name]) for name, star in beside.zero_shot.items() if name in clusters}
+    readouts = [stars.get(tally.reference.setting.id) for tally in tallies]
+    best_zero_shot = against_best(scored, ZERO_SHOT_STAR, readouts, attempts)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, (row, _) in enumerate(pairs):
+        groups.setdefault((row.task, row.pair, row.method), []).append(i)
+    # of the best of several rows that share setting and name: what picking it is worth
+    best, warnings, calibrations = picked(scored, groups), _warnings(pairs), _calibrations(tallies, bench)
     return [
         msgspec.structs.replace(
             row,
@@ -165,13 +176,6 @@ def _best_vanilla(tallies: Sequence[Tally], known: Mapping[str, Mapping[str, Sta
             made[setting, solver] = None if star is None else star.block(tally.reference.clusters)
         out.append(made[setting, solver])
     return out
-
-
-def _best_readout(tallies: Sequence[Tally], known: Mapping[str, Starred]) -> list[Block | None]:
-    """`zero-shot*` of each row's setting."""
-    clusters = {t.reference.setting.id: t.reference.clusters for t in tallies}
-    made = {name: star.block(clusters[name]) for name, star in known.items() if name in clusters}
-    return [made.get(tally.reference.setting.id) for tally in tallies]
 
 
 def needed(pairs: Sequence[tuple[Row, Tally]], beside: Beside) -> Callable[[Row], str]:
@@ -224,19 +228,6 @@ def _is_vanilla(tally: Tally) -> bool:
     return tally.method.name == VANILLA and not tally.method.changed
 
 
-def _scored(row: Row, tally: Tally) -> Scored:
-    reference = tally.reference
-    return Scored(row, tally.block, reference.base, reference.no_gap is None, reference.min_gap)
-
-
-def _best(pairs: Sequence[tuple[Row, Tally]]) -> dict[int, BestOf]:
-    """For the best of several rows that share setting and name, by its position: what picking it is worth."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for i, (row, _) in enumerate(pairs):
-        groups.setdefault((row.task, row.pair, row.method), []).append(i)
-    return picked([_scored(row, tally) for row, tally in pairs], groups)
-
-
 def _calibrations(tallies: Sequence[Tally], bench: Bench) -> list[Calibration | None]:
     """None where a seed is missing."""
 
@@ -267,10 +258,11 @@ def _warnings(pairs: Sequence[tuple[Row, Tally]]) -> list[list[str]]:
         if tally.is_whole and tally.reference.no_gap is None:
             settings.setdefault(tally.reference.setting.id, []).append(i)
     for name, places in settings.items():
-        reference = pairs[places[0]][1].reference
+        reference, intervals = pairs[places[0]][1].reference, [pairs[i][0].pgr_ci for i in places]
         blocks = [whole for i in places if (whole := pairs[i][1].block) is not None]
-        intervals, least = [pairs[i][0].pgr_ci for i in places], reference.min_gap
-        said = bootstrap.disagreements(reference.base, blocks, intervals, name=name, min_gap=least)
+        said = bootstrap.disagreements(
+            reference.base, blocks, intervals, name=name, min_gap=reference.min_gap
+        )
         for i, words in zip(places, said, strict=True):
             out[i] = [] if words is None else [words]
     return out

@@ -72,11 +72,10 @@ def converse(
     :param noticed: told what the worker's audit hook saw, at most `MAX_NOTICES` times. It proves
         nothing that there is none: the method's code can silence the hook.
 
-    Raises `Skip` where the method skips, in its own words, and
-    `WorkerError` where the method raised (with its own frames), broke the contract, died, ran out of
-    time, said what is malformed, asked on after it was done, predicted nonsense, or where the service
-    refused for good; and where what is released to it is too long for a message. What `serve`, `noticed` and
-    `begin_test` raise passes through.
+    Raises `Skip` where the method skips, in its own words, and `WorkerError` where it raised (with its own
+    frames), broke the contract, died, ran out of time, said what is malformed, asked on after it was done or
+    predicted nonsense, where the service refused for good, and where what is released is too long for a
+    message. What `serve`, `noticed` and `begin_test` raise passes through.
     """
     channel = Channel(worker, clock_s, cancelled)
     _tell(channel, start)

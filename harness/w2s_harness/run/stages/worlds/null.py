@@ -8,7 +8,7 @@ kinds of targets that honest methods send, and its predictions are scored as a m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,15 +19,14 @@ from w2s_harness.contract.guards.measures import balanced_z
 from w2s_harness.contract.types import World
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.stages.features import STUDENT, reads
-from w2s_harness.run.stages.service_orders import opening
+from w2s_harness.run.stages.service_orders import STUDENT, OneArray, opening, reads
 from w2s_harness.run.stages.teachers import Teacher
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import rows_of, tell
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, SettingWork, Work
 from w2s_harness.students import control
 
 DRAWS = 200
@@ -36,21 +35,9 @@ _CONFIDENT = 0.25
 _FEW = 20
 
 
-@dataclass(frozen=True, eq=False)
-class NullScores(Result):
-    """One part of a null."""
-
-    z: ResultArray
-    """(DRAWS / PARTS,) z scores."""
-
-
 @dataclass(frozen=True)
-class Null(SettingWork[NullScores]):
-    """A part of the empirical null of a setting, in the mode `probe`."""
-
-    kind: ClassVar[str] = "null"
-    place: ClassVar[Place] = "student"
-    gives: ClassVar[type[Result]] = NullScores
+class Null(SettingWork[OneArray], kind="null", place="student", gives=OneArray):
+    """(DRAWS / PARTS,) z scores: a part of the empirical null of a setting, in the mode `probe`."""
 
     setting: SettingRef
     seeds: tuple[int, ...]
@@ -66,20 +53,20 @@ class Null(SettingWork[NullScores]):
         teachers = [Teacher(self.setting, seed) for seed in self.seeds]
         return (*teachers, *reads(self.setting, *STUDENT), *tuned(self.setting))
 
-    def run(self, at: At) -> NullScores:
+    def run(self, at: At) -> OneArray:
         """Fit and score every draw."""
         count = DRAWS // PARTS
         order = opening(at, self.setting, [], [], probe=probe_settings(at, self.setting, "strong"), seed=0)
         draws = range(self.part * count, (self.part + 1) * count)
-        return NullScores(ResultArray(np.array([self._draw(at, order, draw) for draw in draws])))
+        return OneArray(ResultArray(np.array([self._draw(at, order, draw) for draw in draws])))
 
     def _draw(self, at: At, order: control.OpenCell, draw: int) -> float:
         ref = self.setting
-        seed, texts = self.seeds[draw % len(self.seeds)], at.setting(ref).data.texts
+        seed, setting = self.seeds[draw % len(self.seeds)], at.setting(ref)
         world = World(name="null", teacher="permuted", inputs="scrambled", draw=draw)
         told = tell(at, ref, seed, world)
-        train, _ = rows_of(texts["train_unlabel"], told.drawn, ref, seed, world, "train_unlabel")
-        test, _ = rows_of(texts["test"], np.arange(len(texts["test"])), ref, seed, world, "test")
+        train, _ = rows_of(at, ref, "train_unlabel", told.drawn, seed, world)
+        test, _ = rows_of(at, ref, "test", np.arange(len(setting.test)), seed, world)
         rows = {"train_order": wire.pack(train, "i8"), "test_order": wire.pack(test, "i8")}
         named = named_seed(ref.root_seed, ref.data, "null", draw)
         at.client.open_cell(msgspec.structs.replace(order, **rows, seed=named))
@@ -90,7 +77,6 @@ class Null(SettingWork[NullScores]):
             (packed,) = at.client.predict_test(reply.handle).values
         finally:
             at.client.close_cell()
-        setting = at.setting(ref)
         return balanced_z(wire.unpack(packed), gold_of(setting.data, "test").labels, setting.test.groups)
 
 

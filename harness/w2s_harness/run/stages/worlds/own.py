@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.plan import Counterfactuals
 from w2s_harness.contract.types import World
-from w2s_harness.run.stages.features import STUDENT, reads, space
 from w2s_harness.run.stages.readouts import ReadMargins, share_true
+from w2s_harness.run.stages.service_orders import STUDENT, OneArray, reads, space
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import tuned
 from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.result import Result, ResultArray
 from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Place, SettingWork, Work
+from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared, strict_basis
 from w2s_harness.scoring.comparisons.starred import centred
 
@@ -41,29 +41,9 @@ _IN_A_CELL = 48
 """Fits of one cell, which has a limit."""
 
 
-@dataclass(frozen=True, eq=False)
-class ToldLabels(Result):
-    """What a world's teacher says."""
-
-    labels: ResultArray
-    """(m,) weak labels in the order of the seed's draw."""
-
-
-@dataclass(frozen=True, eq=False)
-class VanillaRight(Result):
-    """Vanilla in the worlds of one seed."""
-
-    right: ResultArray
-    """(W, n_test) what it gets right."""
-
-
 @dataclass(frozen=True)
-class OwnLabels(SettingWork[ToldLabels]):
-    """The weak labels of an echo, strict or not, or a decoy."""
-
-    kind: ClassVar[str] = "own labels"
-    place: ClassVar[Place] = "host"
-    gives: ClassVar[type[Result]] = ToldLabels
+class OwnLabels(SettingWork[OneArray], kind="own labels", place="host", gives=OneArray):
+    """(m,) the weak labels of an echo, strict or not, or a decoy, in the order of the seed's draw."""
 
     setting: SettingRef
     seed: int
@@ -78,22 +58,18 @@ class OwnLabels(SettingWork[ToldLabels]):
         features = reads(self.setting, ("strong", "train_unlabel"))
         return (Teacher(self.setting, self.seed), ReadMargins(self.setting), *features)
 
-    def run(self, at: At) -> ToldLabels:
+    def run(self, at: At) -> OneArray:
         """Draw them."""
         ref, world = self.setting, self.world
         # a pair of decoys shares its draw, so the sign names nothing
         named = named_seed(ref.root_seed, ref.data, "world", self.seed, world.teacher, str(world.draw))
         weak = weak_labels(at, ref, self.seed)
-        return ToldLabels(ResultArray(own_labels(at, ref, self.seed, world, weak, named)))
+        return OneArray(ResultArray(own_labels(at, ref, self.seed, world, weak, named)))
 
 
 @dataclass(frozen=True)
-class WorldCalibration(SettingWork[VanillaRight]):
-    """Vanilla in many draws of the worlds of one seed, in the mode `probe`."""
-
-    kind: ClassVar[str] = "own"
-    place: ClassVar[Place] = "student"
-    gives: ClassVar[type[Result]] = VanillaRight
+class WorldCalibration(SettingWork[OneArray], kind="own", place="student", gives=OneArray):
+    """(W, n_test) what vanilla gets right in many draws of the worlds of one seed, in the mode `probe`."""
 
     setting: SettingRef
     seed: int
@@ -104,15 +80,15 @@ class WorldCalibration(SettingWork[VanillaRight]):
         own = [OwnLabels(self.setting, self.seed, world) for world in self.worlds]
         return (*own, *reads(self.setting, *STUDENT), *tuned(self.setting))
 
-    def run(self, at: At) -> VanillaRight:
+    def run(self, at: At) -> OneArray:
         """Train vanilla in each world."""
         setting, right = at.setting(self.setting), []
         for start in range(0, len(self.worlds), _IN_A_CELL):
             with HostCell(at, self.setting, self.seed) as cell:
                 for world in self.worlds[start : start + _IN_A_CELL]:
-                    told = at.of(OwnLabels(self.setting, self.seed, world)).labels.floats
-                    right.append(setting.right(cell.fit(told).predictions))
-        return VanillaRight(ResultArray(np.stack(right).astype(np.float32)))
+                    told = at.of(OwnLabels(self.setting, self.seed, world)).values.floats
+                    right.append(setting.right(cell.fit(told).predictions.floats))
+        return OneArray(ResultArray(np.stack(right).astype(np.float32)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +120,7 @@ class Calibrated:
 def calibrated(at: Lookup, ref: SettingRef, seeds: Sequence[int], worlds: tuple[World, ...]) -> Calibrated:
     """What the calibrations of all seeds show."""
     setting = at.setting(ref)
-    found = {seed: at.of(WorldCalibration(ref, seed, worlds)).right.floats for seed in seeds}
+    found = {seed: at.of(WorldCalibration(ref, seed, worlds)).values.floats for seed in seeds}
     return Calibrated(worlds, {seed: setting.agreement(right) for seed, right in found.items()})
 
 

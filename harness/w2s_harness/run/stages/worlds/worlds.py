@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from w2s_harness.contract.plan import Cell
 from w2s_harness.contract.types import Split, World
-from w2s_harness.data.rows.texts import Texts, order_key, release_order
-from w2s_harness.run.stages.features import space
+from w2s_harness.data.rows.texts import order_key, release_order
+from w2s_harness.run.stages.service_orders import space
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, canary, weak_labels
 from w2s_harness.run.stages.worlds.own import TEACHERS, OwnLabels
 from w2s_harness.run.work.result import Result
@@ -121,7 +121,7 @@ def stage(at: Lookup, ref: SettingRef, cell: Cell, world: World | None, secret: 
     texts = at.setting(ref).data.texts
 
     def phase(split: Split, index: Codes) -> PhaseRows:
-        reads, shows = rows_of(texts[split], index, ref, cell.seed, world, split, secret)
+        reads, shows = rows_of(at, ref, split, index, cell.seed, world, secret)
         return PhaseRows(reads, shows, release_order(texts[split], shows, key=key))
 
     test = phase("test", np.arange(len(texts["test"])))
@@ -142,20 +142,15 @@ def _seed(ref: SettingRef, seed: int, *names: str) -> int:
 
 
 def rows_of(
-    texts: Texts,
-    index: Codes,
-    ref: SettingRef,
-    seed: int,
-    world: World | None,
-    split: Split,
-    secret: str = "",
+    at: Lookup, ref: SettingRef, split: Split, index: Codes, seed: int, world: World | None, secret: str = ""
 ) -> tuple[Codes, Codes]:
     """(n,) rows that the student reads and (n,) rows that a worker is shown in the place of `index` (n,)."""
     inputs = "kept" if world is None else world.inputs
     if inputs == "kept":
         return index, index
     rng = np.random.default_rng(_seed(ref, seed, _name(world), split, secret))
-    reads = index[other_questions(texts.groups[index], rng)]
+    groups = at.setting(ref).data.texts[split].groups[index]
+    reads = index[other_questions(groups, rng)]
     return reads, reads if inputs == "scrambled" else index
 
 
@@ -202,7 +197,7 @@ def _told(
             weak, missed = canary(at, ref, seed, drawn, own)
             return weak, missed, test_region
         case "echo" | "decoy" | "strict":
-            weak = at.of(OwnLabels(ref, seed, world)).labels.floats
+            weak = at.of(OwnLabels(ref, seed, world)).values.floats
         case _:
             weak = 1 - own
     return weak, weak != own, test_region
