@@ -22,6 +22,8 @@ class Kind:
     name: KindName
     columns: tuple[str, ...]
     """The columns of a row that hold its responses; those of other kinds are None in it."""
+    classes: int = 2
+    """How many labels a row can have."""
     means: str
     """What the label 1 says of a row."""
     is_paired: bool
@@ -49,6 +51,16 @@ class Kind:
     """The responses that a prompt has shown, as it goes on to speak of them."""
     asks: str
     """The question that a prompt asks of them."""
+
+    @property
+    def prediction(self) -> str:
+        """What a student's number says of a row."""
+        return f"P({self.means})"
+
+    @property
+    def weak_label(self) -> str:
+        """What the weak teacher's number says of a row."""
+        return f"the teacher's {self.prediction}"
 
     def responses(self, row: object) -> tuple[str | None, ...]:
         """The responses of a row (`Example` or `TextRow`); None where it lacks one."""

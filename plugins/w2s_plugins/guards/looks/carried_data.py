@@ -182,7 +182,7 @@ def _places(data: bytes, starts: Words) -> list[int]:
         return []
     words = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
     nearest = np.minimum(np.searchsorted(starts, words), len(starts) - 1)
-    return np.flatnonzero(starts[nearest] == words)[:MOST_PLACES].tolist()
+    return list(map(int, np.flatnonzero(starts[nearest] == words)[:MOST_PLACES]))
 
 
 # -- big tables -----------------------------------------------------------------------------------------

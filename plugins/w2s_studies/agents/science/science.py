@@ -213,13 +213,13 @@ def compare(one: Path, other: Path) -> dict[str, Any]:
         a, b = (getattr(plan, name) for plan in plans)
         if a != b:
             raise UsageError(f"the runs cannot be compared: their {name} differ ({a!r}, {b!r})")
-    found = {folder: ideas(folder) for folder in (one, other)}
-    for folder, those in found.items():
+    found = [(folder, ideas(folder)) for folder in (one, other)]
+    for folder, those in found:
         if not those:
             raise UsageError(f"{folder}: nothing was evaluated, so there is nothing to compare")
-    common_s = min(those[-1].compute_s for those in found.values())
+    common_s = min(those[-1].compute_s for _, those in found)
     shares_s = [share * common_s for share in SHARES]
-    points = [{"compute_s": s, "runs": [_at(*run, s) for run in found.items()]} for s in shares_s]
+    points = [{"compute_s": s, "runs": [_at(*run, s) for run in found]} for s in shares_s]
     return {"runs": [str(one), str(other)], "models": [plan.model for plan in plans], "points": points}
 
 
