@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from w2s_harness.contract.types import Model
 from w2s_harness.contract.worker.wire import frames
 from w2s_harness.contract.worker.wire import messages as wire
-from w2s_harness.jail.host import describe
+from w2s_harness.jail.host import channel
 from w2s_harness.jail.host.channel import Channel
 from w2s_harness.jail.levels import MAX_REPORT, Report, report
 from w2s_harness.run.cell.worker.conversation import converse
@@ -251,7 +251,7 @@ def test_mutated_conversations(count, opening):
 def test_mutated_descriptions(count):
     def read(body: bytes) -> None:
         said = frames.HEADER.pack(len(body)) + body
-        infos = describe.describe(TalkingZygote(said), wire.Source("m"), 10.0)
+        infos = channel.describe(TalkingZygote(said), wire.Source("m"), 10.0)
         assert all(text.isprintable() for info in infos for text in (info.name, info.summary, info.reference))
 
     values = [msgspec.msgpack.decode(encode(m)) for m in LAST[3:]]

@@ -15,7 +15,6 @@ from w2s_harness.data import disk
 from w2s_harness.installed.distributions import (
     metadata,
     modules,
-    redirecting,
     worker_files,
 )
 from w2s_harness.installed.distributions.metadata import Entry
@@ -191,6 +190,6 @@ def _is_of_the_interpreter(site: Path, name: str) -> bool:
 
 
 def _executes(path: Path) -> bool:
-    lines = redirecting.pth_lines(path)
+    lines = modules.pth_lines(path)
     # one that cannot be read now may be read when the next interpreter starts
-    return path.exists() if lines is None else any(map(redirecting.executes, lines))
+    return path.exists() if lines is None else any(map(modules.executes, lines))

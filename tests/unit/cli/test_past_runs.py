@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from w2s_harness.cli import past
+from w2s_harness.cli.commands import list as listing
 from w2s_harness.cli.commands.list import command
 
 PLAN = {
@@ -51,5 +51,5 @@ def test_the_same_as_json(store):
 
 
 def test_a_store_that_is_not_there(tmp_path):
-    assert past.folders(tmp_path / "gone") == []
+    assert listing.folders(tmp_path / "gone") == []
     assert CliRunner().invoke(command, ["runs", "--store", str(tmp_path / "gone")]).output == "runs: none\n"

@@ -6,7 +6,7 @@ import pytest
 
 from w2s_harness.contract.errors import PluginError, WorkerError
 from w2s_harness.contract.worker.wire.messages import MethodInfo, Parameter, Source
-from w2s_harness.jail.host.describe import describe
+from w2s_harness.jail.host.channel import describe
 
 TEMPLATE = """
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ import pytest
 
 from w2s_harness.contract.errors import PluginError
 from w2s_harness.contract.worker.wire.messages import Source
-from w2s_harness.jail.host.describe import describe
+from w2s_harness.jail.host.channel import describe
 from w2s_harness.jail.policy import Folders, Order
 
 CODE = """

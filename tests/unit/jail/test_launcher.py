@@ -18,7 +18,7 @@ import pytest
 from worker_cells import Service, method, start
 
 from w2s_harness.contract.errors import WorkerError
-from w2s_harness.jail.host import scratch
+from w2s_harness.jail.host import launcher
 from w2s_harness.jail.host.launcher import Zygote
 from w2s_harness.jail.host.readable import worker_path
 from w2s_harness.jail.policy import Folders, Order
@@ -167,14 +167,14 @@ def test_a_host_that_is_killed_leaves_no_process_and_the_next_one_removes_its_sc
         host.kill()
     assert wait_dead(int(zygote)) and wait_dead(int(worker))
     assert Path(folder).is_dir()
-    scratch.sweep(tmp_path)
+    launcher.sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_scratch_of_a_living_host_is_not_swept(tmp_path):
-    mine = scratch.Scratch(tmp_path)
+    mine = launcher.Scratch(tmp_path)
     folder = mine.new()
-    scratch.sweep(tmp_path)
+    launcher.sweep(tmp_path)
     assert folder.is_dir()
     mine.close()
     assert list(tmp_path.iterdir()) == []

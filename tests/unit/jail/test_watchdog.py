@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from w2s_harness.jail.host import scratch
+from w2s_harness.jail.host import launcher
 from w2s_harness.jail.host.watchdog import overrun
 from w2s_harness.jail.policy import ProcessLimits
 
@@ -81,5 +81,5 @@ def test_a_folder_is_removed_however_deep_and_whatever_its_permissions(tmp_path)
     (top / "shut" / "inner").mkdir()
     (top / "shut" / "inner").chmod(0)
     (top / "shut").chmod(0)
-    scratch.remove(top)
+    launcher.remove(top)
     assert not top.exists() and Path("/etc/passwd").exists()

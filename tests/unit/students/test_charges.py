@@ -13,9 +13,8 @@ from w2s_harness.contract.kinds import KINDS, VERIFY
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
 from w2s_harness.students.lm.text import encode, texts
-from w2s_harness.students.lm.zero_shot import Template, margins, render
+from w2s_harness.students.lm.zero_shot import PER_TOKEN, Prompts, Template, margins, render
 from w2s_harness.students.session import reading
-from w2s_harness.students.session.prompts import PER_TOKEN, Prompts
 from w2s_harness.students.session.serving import MAX_READINGS, CellSession
 from w2s_harness.students.shelf import Shelf
 
@@ -139,7 +138,7 @@ def test_notes_count_for_a_prompts_length(open_cell):
 
 
 def test_the_whole_of_a_requests_prompts_is_bounded(open_cell, monkeypatch):
-    monkeypatch.setattr("w2s_harness.students.session.prompts.MOST_ADDED", 1000)
+    monkeypatch.setattr("w2s_harness.students.lm.zero_shot.MOST_ADDED", 1000)
     refused(open_cell().serve(wire.ZeroShotMargins(rows(), "{question}" * 9 + ASK)), "prompts of one request")
 
 

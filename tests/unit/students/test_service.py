@@ -21,8 +21,7 @@ from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students import control
 from w2s_harness.students.probe.choosing import C_GRID
 from w2s_harness.students.probe.probe import fit_exact, sigmoid
-from w2s_harness.students.service.bounds import held_bytes, memory_share
-from w2s_harness.students.service.client import ServiceClient
+from w2s_harness.students.service.client import ServiceClient, held_bytes, memory_share
 from w2s_harness.students.service.service import Service
 from w2s_harness.students.session.serving import CellSession
 from w2s_harness.students.shelf import Shelf
@@ -221,7 +220,7 @@ def test_a_service_that_holds_too_much_is_ended(features):
 
 
 def test_each_slot_has_its_share_of_the_memory(monkeypatch):
-    monkeypatch.setattr("w2s_harness.students.service.bounds._memory_bytes", lambda: 100 * 2**30)
+    monkeypatch.setattr("w2s_harness.students.service.client._memory_bytes", lambda: 100 * 2**30)
     assert memory_share(4) == 20 * 2**30
     assert memory_share(1000) == 2 * 2**30
     assert held_bytes(os.getpid()) > 2**24 and held_bytes(2**22 + 1) == 0

@@ -109,12 +109,12 @@ def names(*kinds: str) -> _Complete:
 
 
 def _known(kind: str) -> list[str]:
-    from w2s_harness.cli import past
+    from w2s_harness.cli.commands.list import folders
     from w2s_harness.contract import hookspecs
     from w2s_harness.installed.distributions import metadata, modules
 
     if kind == "runs":
-        return ["last", *(run.name for run in past.folders(Path(os.environ.get("W2S_STORE", ".w2s"))))]
+        return ["last", *(run.name for run in folders(Path(os.environ.get("W2S_STORE", ".w2s"))))]
     if kind == "methods":
         return [entry.name for entry in metadata.entries(metadata.METHODS)]
     hooks = hookspecs.GUARD_HOOKS if kind == "guards" else frozenset({f"w2s_{kind}"})

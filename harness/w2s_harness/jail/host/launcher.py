@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,7 +21,7 @@ import msgspec
 
 from w2s_harness.contract.errors import WorkerError
 from w2s_harness.contract.worker.wire import frames
-from w2s_harness.jail.host import readable, scratch
+from w2s_harness.jail.host import readable
 from w2s_harness.jail.host.watchdog import Watchdog
 from w2s_harness.jail.levels import MAX_REPORT, IsolationError, Report, refusal
 from w2s_harness.jail.policy import ENVIRONMENT, PACKET, Folders, Order, sealed
@@ -138,7 +140,7 @@ class Worker:
         with self._closing:
             os.close(self._pidfd)
             self._pidfd = -1
-        scratch.remove(self.scratch)
+        remove(self.scratch)
 
 
 class Zygote:
@@ -156,14 +158,14 @@ class Zygote:
         self._base = readable.base()
         self._guard = threading.Lock()
         self._process: _Process | None = None
-        self._scratch: scratch.Scratch | None = None
+        self._scratch: Scratch | None = None
         self._watchdog = Watchdog()
 
     def __enter__(self) -> Zygote:
-        scratch.sweep(self._root)
+        sweep(self._root)
         self._watchdog = Watchdog()
         self._watchdog.start()
-        self._scratch = scratch.Scratch(self._root)
+        self._scratch = Scratch(self._root)
         # Its imports take some tenths of a second; they run while the host does something else.
         self._process = _Process(self._sys_path, self._base)
         return self
@@ -287,7 +289,7 @@ def _asked(process: _Process, order: Order, told: int) -> Worker:
         sock.close()
         leash.close()
         os.close(output)
-        scratch.remove(Path(order.scratch))
+        remove(Path(order.scratch))
         raise WorkerError(f"no worker could be started: {bad}") from bad
     os.set_inheritable(pidfds[0], False)
     return Worker(int.from_bytes(answer, "little", signed=True), pidfds[0], sock, leash, output, order)
@@ -300,3 +302,95 @@ def _ending(status: int) -> str:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
         return f"was killed by signal {-status}"
+
+
+# -- folders that workers may write in, made by the host and removed by the host ----------------------------
+
+PREFIX = "w2s-scratch-"
+_LOCK = "lock"
+
+
+class Scratch:
+    """One folder per zygote, with a folder per worker inside.
+
+    The host holds a lock on it as long as it lives, so that the next host can tell what a dead one left.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = Path(tempfile.gettempdir()) if root is None else root
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._root))
+        # Locked before it has its name: a sweep never finds it free.
+        unnamed = self.path / f"{_LOCK}.new"
+        self._lock = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unnamed.rename(self.path / _LOCK)
+
+    def new(self) -> Path:
+        """An empty folder for one worker."""
+        return Path(tempfile.mkdtemp(prefix="cell-", dir=self.path))
+
+    def close(self) -> None:
+        """Remove everything."""
+        remove(self.path)
+        os.close(self._lock)
+
+
+def sweep(root: Path | None = None) -> None:
+    """Remove the folders of hosts that have died."""
+    for path in (Path(tempfile.gettempdir()) if root is None else root).glob(f"{PREFIX}*"):
+        is_ours = not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.getuid()
+        if is_ours and _is_free(path / _LOCK):
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder and what is in it, whatever permissions the worker gave it; follows no link.
+
+    Folders inside folders are moved to the top first, so their depth does not matter.
+    """
+    token, count, todo = secrets.token_hex(8), 0, [path]
+    while todo:
+        folder = todo.pop()
+        for name in _emptied(folder):
+            inner = folder / name
+            if folder != path:
+                count += 1
+                moved = path / f"{token}-{count}"
+                with contextlib.suppress(OSError):
+                    # Moving a folder writes into it.
+                    inner.chmod(0o700)
+                    inner.rename(moved)
+                inner = moved
+            todo.append(inner)
+        if folder != path:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    with contextlib.suppress(OSError):
+        path.rmdir()
+
+
+def _emptied(folder: Path) -> list[str]:
+    """Remove the files of a folder; return the names of its folders."""
+    try:
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return []
+    for entry in found:
+        if not entry.is_dir(follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)  # noqa: PTH108 (a Path each is slow)
+    return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+
+
+def _is_free(lock: Path) -> bool:
+    """Whether no living host holds the lock."""
+    with contextlib.suppress(OSError):
+        fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        finally:
+            os.close(fd)
+    return False

@@ -12,8 +12,10 @@ and byte code without source, or in an archive, is refused.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import stat
 import struct
 import sys
 import zipimport
@@ -22,7 +24,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, Source
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from w2s_harness.jail.kernel import landlock, namespaces, seccomp
+from w2s_harness.jail.kernel import namespaces, seccomp
 from w2s_harness.jail.kernel.kernel import LockdownError, prctl, system_call
 from w2s_harness.jail.levels import Layer, Report, report
 from w2s_harness.jail.policy import READ_DEVICES, READ_PROC, WRITE_DEVICES, Folders, Order, ProcessLimits
@@ -57,7 +59,7 @@ def lock_down(order: Order, base: Folders) -> Report:
     layers.append(_tried("no-new-privileges", lambda: prctl(_PR_SET_NO_NEW_PRIVS, 1)))
     layers.append(_tried("limits", lambda: _bound(order.limits, has_own_user="user-namespace" in on)))
     if is_jailed:
-        layers.append(_tried("landlock", lambda: f"ABI {landlock.restrict(_rules(order, folders))}"))
+        layers.append(_tried("landlock", lambda: f"ABI {restrict(_rules(order, folders))}"))
         layers.append(_tried("capabilities", _drop_capabilities))
     # Until here the process had to own its files in /proc. Where scratch lies on disk, the host's watchdog
     # must see which files without a name are held open; else no other process of the user may trace it.
@@ -112,11 +114,11 @@ def _drop_capabilities() -> None:
 
 def _rules(order: Order, folders: Folders) -> list[tuple[str, int]]:
     return [
-        *((path, landlock.READ) for path in folders.read),
-        *((path, landlock.READ_DIR) for path in folders.names),
-        *((path, landlock.READ_FILE) for path in (*READ_DEVICES, *READ_PROC)),
-        *((path, landlock.DEVICE) for path in WRITE_DEVICES),
-        (order.scratch, landlock.SCRATCH),
+        *((path, READ) for path in folders.read),
+        *((path, READ_DIR) for path in folders.names),
+        *((path, READ_FILE) for path in (*READ_DEVICES, *READ_PROC)),
+        *((path, DEVICE) for path in WRITE_DEVICES),
+        (order.scratch, SCRATCH),
     ]
 
 
@@ -184,3 +186,70 @@ def guard_imports(trusted: Iterable[str]) -> None:
     sys.meta_path[:] = [finder if known is PathFinder else known for known in sys.meta_path]
     sys.path_hooks[:] = [hook for hook in sys.path_hooks if hook is not zipimport.zipimporter]
     sys.path_importer_cache.clear()
+
+
+# -- Landlock: layouts and numbers of `include/uapi/linux/landlock.h` ----------------------------------------
+
+_CREATE, _ADD, _RESTRICT = 444, 445, 446
+_VERSION = 1
+_PATH_BENEATH = 1
+_RULE = struct.Struct("=Qi")
+
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << i for i in range(6))
+MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << i for i in range(6, 13))
+REFER, TRUNCATE, IOCTL_DEV = (1 << i for i in range(13, 16))
+_BY_ABI = {1: MAKE_SYM, 2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
+"""The highest file right that an ABI knows, where it brought one."""
+_OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+_UNREACHABLE = (errno.ENOENT, errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
+_TCP = 0b11
+_SCOPES = 0b11
+"""Abstract unix sockets and signals: only within the worker."""
+
+READ = READ_FILE | READ_DIR
+SCRATCH = READ | WRITE_FILE | TRUNCATE | MAKE_REG | MAKE_DIR | REMOVE_FILE | REMOVE_DIR | REFER
+"""No link, no pipe, no socket, no device and nothing to execute can be made there."""
+DEVICE = READ_FILE | WRITE_FILE
+
+
+def restrict(rules: Iterable[tuple[str, int]]) -> int:
+    """Let this process reach only what `rules` grant: (path, rights). Returns the ABI that was used.
+
+    A rule on a folder holds for all that is in it. A path that is not there, or that this user cannot reach,
+    is left out. All other files, TCP, and signals and abstract sockets across the border are closed, as far
+    as the ABI knows them. Needs `no_new_privs`; before ABI 8 it binds the
+    calling thread only. Raises `LockdownError`, also where there is no Landlock.
+    """
+    try:
+        version = system_call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
+    except LockdownError as bad:
+        raise LockdownError(
+            f"{bad}: no Landlock in this kernel (Linux 5.13), or not switched on (lsm=landlock,...)"
+        ) from bad
+    # all file rights up to this ABI: what is not known cannot be refused either
+    known = 2 * max(right for since, right in _BY_ABI.items() if since <= version) - 1
+    attributes = struct.pack("=QQQ", known, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = system_call("landlock_create_ruleset", _CREATE, attributes, size, 0)
+    try:
+        for path, rights in rules:
+            _add(ruleset, path, rights & known)
+        system_call("landlock_restrict_self", _RESTRICT, ruleset, 0)
+    finally:
+        os.close(ruleset)
+    return version
+
+
+def _add(ruleset: int, path: str, rights: int) -> None:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError as bad:
+        if bad.errno in _UNREACHABLE:
+            return
+        raise LockdownError(f"landlock: {path}: {bad.strerror}") from bad
+    try:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            rights &= _OF_A_FILE
+        system_call("landlock_add_rule", _ADD, ruleset, _PATH_BENEATH, _RULE.pack(rights, fd), 0)
+    finally:
+        os.close(fd)

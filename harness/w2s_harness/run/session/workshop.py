@@ -17,7 +17,7 @@ from w2s_harness.contract.plan import MethodSource, Plan
 from w2s_harness.contract.worker.wire.messages import MethodInfo
 from w2s_harness.installed.distributions import worker_files
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.jail.host.describe import describe
+from w2s_harness.jail.host.channel import describe
 from w2s_harness.jail.host.jail import Choice, Jail
 from w2s_harness.jail.host.launcher import Zygote
 from w2s_harness.jail.host.readable import worker_path
@@ -32,8 +32,7 @@ from w2s_harness.run.work.setting.looking import Looks
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.students.checkpoints import hub
 from w2s_harness.students.checkpoints.places import is_hub_id, locate
-from w2s_harness.students.service.bounds import memory_share
-from w2s_harness.students.service.client import ServiceClient
+from w2s_harness.students.service.client import ServiceClient, memory_share
 
 _DESCRIBING_S = 30.0
 

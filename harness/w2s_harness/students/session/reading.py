@@ -12,9 +12,9 @@ from w2s_harness.contract.errors import BudgetError, WorkerError
 from w2s_harness.contract.kinds import Kind
 from w2s_harness.contract.worker.wire import messages as wire
 from w2s_harness.students.lm import zero_shot
+from w2s_harness.students.lm.zero_shot import Prompts
 from w2s_harness.students.meter import Account
 from w2s_harness.students.session import requests
-from w2s_harness.students.session.prompts import Prompts
 from w2s_harness.students.session.trained import RowSet
 from w2s_harness.students.shelf import READ, STATES, ChainModel, Latest, Shelf, States
 

@@ -12,11 +12,10 @@ import numpy.typing as npt
 from w2s_harness.contract.kinds import Kind
 from w2s_harness.contract.worker.wire.messages import Combine
 from w2s_harness.contract.worker.wire.row_text import TextRow
-from w2s_harness.students.lm.zero_shot import Template
+from w2s_harness.students.lm.zero_shot import Prompts, Template
 from w2s_harness.students.meter import Account
 from w2s_harness.students.probe.objective import logit
 from w2s_harness.students.probe.probe import Floats, Probe, sigmoid
-from w2s_harness.students.session.prompts import Prompts
 from w2s_harness.students.shelf import Index, Split, Swap
 
 if TYPE_CHECKING:

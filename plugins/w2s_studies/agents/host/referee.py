@@ -31,8 +31,7 @@ from w2s_harness.run.session import session
 from w2s_harness.run.session.workshop import Workshop, workshop
 from w2s_harness.run.work.engine import Hand
 from w2s_harness.run.work.setting.preparing import prepare_settings
-from w2s_harness.students.service.bounds import memory_share
-from w2s_harness.students.service.client import ServiceClient
+from w2s_harness.students.service.client import ServiceClient, memory_share
 from w2s_studies.agents.tools.contract import Evaluation, ScriptResult
 from w2s_studies.agents.tools.scripting import FAILED, wrapped
 from w2s_studies.agents.tools.scripting import NAME as SCRIPT
