@@ -37,8 +37,7 @@ from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.stages.teachers import Teacher, WeakFloor
 from w2s_harness.run.work.engine import Bench, LocalEngine
-from w2s_harness.run.work.result import ResultArray
-from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.results import ResultArray, Results
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.students.service.client import ServiceClient
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from w2s_harness.cli.options.flags_of_run import FLAGS, QUIET, VERBOSE
-from w2s_harness.run.plan.flags import Flag
+from w2s_harness.run.plan.selection import Flag
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 BEGIN, END = "## `w2s-harness run`\n", "\n\nWhile it works"

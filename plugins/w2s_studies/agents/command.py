@@ -87,7 +87,7 @@ def command() -> None:
 @quiet
 def run(**flags: Any) -> int:
     """Start agents, let them work, then measure what they handed in."""
-    from w2s_harness.run.work.slots import slot_count
+    from w2s_harness.run.session.workshop import slot_count
     from w2s_studies.agents.books import money, plan
     from w2s_studies.agents.host import asking, running
 

@@ -12,7 +12,7 @@ from w2s_harness.contract.errors import NothingSelectedError, UsageError
 from w2s_harness.data.rows.prepared import prepare
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.choose_pairs import choose_pairs
-from w2s_harness.run.plan.choose_tasks import choose_tasks
+from w2s_harness.run.plan.planning import choose_tasks
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.plan.specs import parse_specs
 from w2s_harness.run.session.estimate import Pilot, Pilots, boards_of, items, names, pilots

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_harness.cli.options.flags_of_run import AS_IN_RUN, names, quiet, shared, store
-from w2s_harness.run.plan.flags import made
-from w2s_harness.run.plan.selection import Loading, Options, Selection
+from w2s_harness.run.plan.selection import Loading, Options, Selection, made
 
 if TYPE_CHECKING:
     from w2s_studies.review.working import Asked

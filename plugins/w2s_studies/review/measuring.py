@@ -16,7 +16,7 @@ from w2s_harness.report.document import document
 from w2s_harness.report.document.document import Leaderboard, Row
 from w2s_harness.run.board.assemble import RunResults
 from w2s_harness.run.board.rows.rows import subsets as marked
-from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.cell.cell_result import Ended
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_studies.review.nearest import Nearest
 from w2s_studies.review.treatment import TrainedRows, Treatment, treatment, unseen

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsolation, CellResult
-from w2s_harness.run.cell.ended import Ended
-from w2s_harness.run.work.result import ResultArray
+from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsolation, CellResult, Ended
+from w2s_harness.run.work.results import ResultArray
 from w2s_harness.run.work.setting.setting import OnHoldout
 from w2s_harness.scoring.points import pack
 

@@ -13,8 +13,7 @@ from w2s_harness.run.stages.service_orders import READS, Features, SplitFeatures
 from w2s_harness.run.stages.teachers import Teacher, WeakFloor
 from w2s_harness.run.stages.tuning import Chosen, ChosenPath, Tune, TunePath
 from w2s_harness.run.work.engine import Bench, LocalEngine
-from w2s_harness.run.work.result import ResultArray
-from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.results import ResultArray, Results
 from w2s_harness.students import control
 from w2s_harness.students.service.service import Service
 

@@ -10,8 +10,7 @@ from w2s_harness.cli.commands import run
 from w2s_harness.contract.plan import Limits, MethodSource, Plan, PlannedMethod, PlannedTask
 from w2s_harness.contract.types import Model, Pair
 from w2s_harness.run.judge.judging import command, selected
-from w2s_harness.run.plan.flags import made
-from w2s_harness.run.plan.selection import Selection
+from w2s_harness.run.plan.selection import Selection, made
 from w2s_harness.run.plan.specs import parse_seeds, parse_specs
 
 SHIPPED = MethodSource("v", "v", "w2s-harness", "1", "a" * 64, filename="v.py")

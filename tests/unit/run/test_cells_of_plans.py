@@ -18,8 +18,7 @@ from w2s_harness.run.cell.progress import CellProgress
 from w2s_harness.run.judge.cells import Cells
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.work.engine import Bench
-from w2s_harness.run.work.result import ResultArray
-from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.results import ResultArray, Results
 from w2s_harness.run.work.setting.preparing import prepare_settings
 
 ISOLATION = CellIsolation("best", "L0", ("limits",))

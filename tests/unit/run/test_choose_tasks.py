@@ -6,7 +6,7 @@ import pytest
 
 from w2s_harness.contract.errors import UsageError
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.run.plan.choose_tasks import choose_tasks
+from w2s_harness.run.plan.planning import choose_tasks
 from w2s_harness.run.plan.specs import Spec
 
 SUMS = """

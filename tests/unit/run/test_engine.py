@@ -13,8 +13,7 @@ import pytest
 
 from w2s_harness.contract.errors import StoreError
 from w2s_harness.run.work.engine import Bench, LocalEngine
-from w2s_harness.run.work.result import Result, ResultArray
-from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.results import Result, ResultArray, Results
 from w2s_harness.run.work.work import Failure, Work
 
 

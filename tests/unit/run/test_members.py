@@ -15,8 +15,8 @@ from w2s_harness.run.board.rows.scored import SLACK
 from w2s_harness.run.stages.service_orders import Features
 from w2s_harness.run.stages.teachers import weak_labels
 from w2s_harness.run.stages.vanilla import VanillaMember, bag, members, together
-from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.preparing import prepare_settings
+from w2s_harness.run.work.work import named_seed
 from w2s_harness.students.meter import HEAD
 from w2s_harness.students.probe.probe import fit_exact
 

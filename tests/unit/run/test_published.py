@@ -14,7 +14,7 @@ from w2s_harness.data.rows.texts import TaskData
 from w2s_harness.run.board.assemble import RunResults
 from w2s_harness.run.board.rows.rows import reference
 from w2s_harness.run.board.shared import SharedResults
-from w2s_harness.run.session.published import Aside, compare_published, twin
+from w2s_harness.run.session.session import Aside, compare_published, published_twin
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.scoring.spread.blocks import block
 from w2s_harness.scoring.spread.pool import pgr_pools
@@ -58,7 +58,7 @@ PLUGINS = SimpleNamespace(task=lambda name: Drawn())
 
 
 def test_the_twin_is_the_plan_on_the_published_data_of_what_was_drawn(fresh_plan):
-    made = twin(fresh_plan, PLUGINS)
+    made = published_twin(fresh_plan, PLUGINS)
     (task,) = made.tasks
     assert (task.id, task.exposure, task.task) == ("drawn[size=20]", "public", Drawn(0, 20))
     assert task.settings == {"data_seed": 0, "size": 20}
@@ -69,10 +69,10 @@ def test_the_twin_is_the_plan_on_the_published_data_of_what_was_drawn(fresh_plan
 
 def test_the_twin_has_the_cells_that_were_selected_and_none_without_them(fresh_plan):
     chosen = frozenset({"drawn[size=20]/p/one/s0", "folder/p/two/s1"})
-    made = twin(replace(fresh_plan, selected=chosen), PLUGINS)
+    made = published_twin(replace(fresh_plan, selected=chosen), PLUGINS)
     assert [c.id for c in made.cells()] == ["drawn[size=20]/p/one/s0"]
-    assert twin(replace(fresh_plan, selected=frozenset({"folder/p/two/s1"})), PLUGINS) is None
-    assert twin(replace(fresh_plan, tasks=fresh_plan.tasks[1:]), PLUGINS) is None
+    assert published_twin(replace(fresh_plan, selected=frozenset({"folder/p/two/s1"})), PLUGINS) is None
+    assert published_twin(replace(fresh_plan, tasks=fresh_plan.tasks[1:]), PLUGINS) is None
 
 
 def drawn(accuracy: float, seed: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from w2s_harness.run.board.rows.scored import with_own_vanilla
 from w2s_harness.run.stages.teachers import weak_labels
 from w2s_harness.run.stages.tuning import Tune
 from w2s_harness.run.stages.vanilla import VanillaPath, starred
-from w2s_harness.run.work.seeds import named_seed
 from w2s_harness.run.work.setting.preparing import prepare_settings
+from w2s_harness.run.work.work import named_seed
 from w2s_harness.scoring.comparisons.starred import Point, Starred
 from w2s_harness.students.probe.choosing import C_GRID, EPOCH_GRID
 from w2s_harness.students.probe.probe import Path, fit_exact

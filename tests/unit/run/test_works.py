@@ -26,7 +26,7 @@ from w2s_harness.run.stages.vanilla import VanillaMember, VanillaPath
 from w2s_harness.run.stages.worlds.null import Null
 from w2s_harness.run.stages.worlds.own import OwnLabels, WorldCalibration
 from w2s_harness.run.work import code_digest
-from w2s_harness.run.work.result import Result
+from w2s_harness.run.work.results import Result
 from w2s_harness.run.work.work import Work
 
 for room in (stages, cell_room):

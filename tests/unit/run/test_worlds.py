@@ -12,7 +12,7 @@ from w2s_harness.contract.types import World
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Top
 from w2s_harness.run.stages.worlds.worlds import cut, other_questions, spread, stage
-from w2s_harness.run.work.result import ResultArray
+from w2s_harness.run.work.results import ResultArray
 
 CELL = Cell("words", "p", "plain", 0)
 

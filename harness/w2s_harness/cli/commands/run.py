@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_harness.cli.options import flags_of_run
-from w2s_harness.run.plan.flags import made
-from w2s_harness.run.plan.selection import Loading, Options, Selection
+from w2s_harness.run.plan.selection import Loading, Options, Selection, made
 
 if TYPE_CHECKING:
     from w2s_harness.cli.terminal.listener import Terminal

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from w2s_harness.run.plan.flags import Flag, flags_of
-from w2s_harness.run.plan.selection import Loading, Options, Selection
+from w2s_harness.run.plan.selection import Flag, Loading, Options, Selection, flags_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -32,7 +32,7 @@ from w2s_harness.run.board.rows.scored import (
     with_own_vanilla,
 )
 from w2s_harness.run.board.shared import SharedResults
-from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.cell.cell_result import Ended
 from w2s_harness.run.judge.cells import Cells, RowKey
 from w2s_harness.run.judge.judging import RowVerdicts, judge
 from w2s_harness.run.plan.planning import describe_plan

@@ -35,10 +35,9 @@ from w2s_harness.run.stages.service_orders import STUDENT, opening, reads
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import Staged, stage, told_by
 from w2s_harness.run.work.code_digest import code_of
-from w2s_harness.run.work.result import Result, ResultArray
-from w2s_harness.run.work.seeds import named_seed
+from w2s_harness.run.work.results import Result, ResultArray
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, Lookup, Work, address
+from w2s_harness.run.work.work import At, Lookup, Work, address, named_seed
 from w2s_harness.students import control
 from w2s_harness.students.service.client import ServiceClient
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from w2s_harness.run.cell.cell_result import CellFailure, CellResult
-from w2s_harness.run.cell.ended import AnyCell
+from w2s_harness.run.cell.cell_result import AnyCell, CellFailure, CellResult
 from w2s_harness.run.cell.given import GivenCell
 from w2s_harness.run.cell.method_cell import CELLS, RERUNS, CellRun
 from w2s_harness.run.work.engine import AnyWork
-from w2s_harness.run.work.result import Result
+from w2s_harness.run.work.results import Result
 from w2s_harness.run.work.work import Failure
 
 Log = Callable[[Mapping[str, Any]], None]

@@ -12,8 +12,7 @@ from w2s_harness.contract.plan import Cell, Plan
 from w2s_harness.contract.types import Verdict, World
 from w2s_harness.installed import sources
 from w2s_harness.jail.showing import said
-from w2s_harness.run.cell.cell_result import CellFailure, CellResult
-from w2s_harness.run.cell.ended import AnyCell, Ended
+from w2s_harness.run.cell.cell_result import AnyCell, CellFailure, CellResult, Ended
 from w2s_harness.run.cell.given import GivenCell
 from w2s_harness.run.cell.method_cell import CellRun
 from w2s_harness.run.cell.progress import CellProgress

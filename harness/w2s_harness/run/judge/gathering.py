@@ -22,7 +22,7 @@ from w2s_harness.contract.guards.evidence import (
 from w2s_harness.contract.plan import PlannedMethod
 from w2s_harness.contract.types import Split
 from w2s_harness.data.rows.gold import gold_of
-from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.cell.cell_result import Ended
 from w2s_harness.run.stages.service_orders import Features
 from w2s_harness.run.stages.teachers import Ceiling, Teacher
 from w2s_harness.run.stages.worlds.worlds import tell

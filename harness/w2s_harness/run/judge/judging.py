@@ -13,14 +13,13 @@ from w2s_harness.contract.types import OFF, Pair, Verdict
 from w2s_harness.installed import sources
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail import showing
-from w2s_harness.run.cell.ended import AnyCell, Ended
+from w2s_harness.run.cell.cell_result import AnyCell, Ended
 from w2s_harness.run.judge.cells import Cells, RowKey
 from w2s_harness.run.judge.gathering import Case, Gathered
 from w2s_harness.run.judge.guarding import Guards, merged
 from w2s_harness.run.kept.store import key_of
 from w2s_harness.run.plan.choose_pairs import adhoc_words
-from w2s_harness.run.plan.flags import flags_of
-from w2s_harness.run.plan.selection import Selection
+from w2s_harness.run.plan.selection import Selection, flags_of
 from w2s_harness.run.work.code_digest import whole
 from w2s_harness.run.work.setting.setting import Setting
 

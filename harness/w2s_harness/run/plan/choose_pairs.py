@@ -14,8 +14,7 @@ from w2s_harness.contract.plan import PlannedTask, label
 from w2s_harness.contract.types import ABILITIES, Model, Pair
 from w2s_harness.data.disk import read_bytes, text_of
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.run.plan.flags import flags_of
-from w2s_harness.run.plan.selection import DEFAULT_PAIR, Selection
+from w2s_harness.run.plan.selection import DEFAULT_PAIR, Selection, flags_of
 from w2s_harness.run.plan.specs import merged, parse_specs
 from w2s_harness.students.checkpoints.hub import is_commit
 from w2s_harness.students.checkpoints.places import is_hub_id

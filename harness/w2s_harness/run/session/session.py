@@ -14,12 +14,12 @@ import msgspec
 
 from w2s_harness.contract.errors import ExitCode, TaskError
 from w2s_harness.contract.guards.evidence import Published
-from w2s_harness.contract.plan import Plan
+from w2s_harness.contract.plan import Plan, PlannedTask
 from w2s_harness.data import destination
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report import formats
 from w2s_harness.report.document import canonical, document
-from w2s_harness.run.board.assemble import RunResults, assemble
+from w2s_harness.run.board.assemble import RunResults, assemble, unjudged
 from w2s_harness.run.board.attempts import AttemptLog, counts, frozen_before, holdouts
 from w2s_harness.run.board.rows.scored import Beside
 from w2s_harness.run.cell.given import check as check_predictions
@@ -30,14 +30,14 @@ from w2s_harness.run.kept import runs, secret
 from w2s_harness.run.kept.sign_offs import SignOffs
 from w2s_harness.run.plan.planning import describe_plan
 from w2s_harness.run.plan.selection import Options, Selection, deciding
-from w2s_harness.run.session import estimate, published
+from w2s_harness.run.session import estimate
 from w2s_harness.run.session.choice import Choice, remarks
-from w2s_harness.run.session.workshop import Workshop, workshop
+from w2s_harness.run.session.workshop import Workshop, slot_count, workshop
 from w2s_harness.run.work.engine import LocalEngine
 from w2s_harness.run.work.setting.looking import Looks
 from w2s_harness.run.work.setting.preparing import prepare_settings
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.run.work.slots import slot_count
+from w2s_harness.scoring.spread.pool import pgr_pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class _Session:
 
     def _works(self, plan: Plan, settings: list[Setting]) -> tuple[PlanWork, PlanWork | None]:
         """The works of the plan, and of the published twin of a `--fresh` one."""
-        twin = published.twin(plan, self.plugins) if self.selection.fresh else None
+        twin = published_twin(plan, self.plugins) if self.selection.fresh else None
         twin_settings: list[Setting] = []
         if twin is not None:
             try:
@@ -156,7 +156,7 @@ class _Session:
         own = PlanWork(plan, settings, bench, Guards(self.plugins), self.hook)
         if twin is None:
             return own, None
-        aside = published.Aside(self.hook)
+        aside = Aside(self.hook)
         return own, PlanWork(twin, twin_settings, bench, Guards(self.plugins), aside)
 
     def _document(self, plan: Plan, settings: Sequence[Setting], name: str) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class _Session:
             if twin is not None and not stopped:
                 with self._timed("published"):
                     self._run_cells(twin, engine, run_, is_twin=True)
-                compared = published.compare_published(results, twin.scores())
+                compared = compare_published(results, twin.scores())
         self.store.sync()
         services = engine.services
         self.timing["service_seconds"] = {
@@ -271,3 +271,75 @@ def _exit_code(board: document.Leaderboard, plan: Plan) -> ExitCode:
     # A guard that failed leaves a row that nobody has vouched for.
     bad = bad or any(verdict.level == "error" for row in board.rows for verdict in row.verdicts)
     return ExitCode.CELL_FAILED if bad else ExitCode.OK
+
+
+class Aside:
+    """A run's hooks as its published twin calls them: its stages have names of their own, its cells none."""
+
+    def __init__(self, hook: Any) -> None:
+        self._hook = hook
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hook, name)
+
+    def w2s_stage_start(self, *, stage: str, total: int) -> None:
+        """Tell of the stage under the twin's name for it."""
+        self._hook.w2s_stage_start(stage=f"published {stage}", total=total)
+
+    def w2s_stage_progress(self, *, stage: str, unit: str, cached: bool) -> None:
+        """As `w2s_stage_start`."""
+        self._hook.w2s_stage_progress(stage=f"published {stage}", unit=unit, cached=cached)
+
+    def w2s_cell_finish(self, **_: Any) -> None:
+        """Say nothing: its cells have the ids of the fresh plan's."""
+
+
+def published_twin(plan: Plan, plugins: Plugins) -> Plan | None:
+    """The plan on the published data of its freshly drawn tasks, or None where no cell was drawn.
+
+    A method that carries the labels of a published data set does better there than on data drawn after it
+    was fixed. So the twin of a fresh plan is run beside it: the same methods, pairs, seeds and limits on the
+    tasks' own data seeds, with no counterfactual cells and no rows on the leaderboard.
+    """
+    tasks = tuple(_published(t, plugins) for t in plan.tasks if t.exposure == "fresh")
+    made = replace(plan, tasks=tasks, counterfactuals="none", controls=False, attempts=())
+    return made if any(True for _ in made.cells()) else None
+
+
+def _published(planned: PlannedTask, plugins: Plugins) -> PlannedTask:
+    base: Any = plugins.task(planned.task.name)
+    task: Any = planned.task
+    return replace(
+        planned,
+        task=replace(task, data_seed=base.data_seed),
+        settings={**planned.settings, "data_seed": base.data_seed},
+        exposure=base.exposure,
+    )
+
+
+def compare_published(fresh: RunResults, published: RunResults) -> dict[RowKey, list[Published]]:
+    """For every row that has a PGR and its error on both data: its comparison, then those of the others.
+
+    A row has none where either setting has no gap, a seed failed, or there is but one seed. The errors are
+    `PoolPgr.normal_se`: those of new pools and questions, for a z test.
+    """
+    ours, theirs = _scores(fresh), _scores(published)
+    found = {
+        row: Published(fresh=pgr, published=theirs[row][0], fresh_se=se, published_se=theirs[row][1])
+        for row, (pgr, se) in ours.items()
+        if row in theirs
+    }
+    return {row: [own, *(p for other, p in found.items() if other != row)] for row, own in found.items()}
+
+
+def _scores(results: RunResults) -> dict[RowKey, tuple[float, float]]:
+    """Every row's PGR and its error, in the order of the plan; none of a row of which a seed failed."""
+    out: dict[RowKey, tuple[float, float]] = {}
+    for tally in unjudged(results):
+        base, transfer = tally.reference, tally.block
+        if transfer is None:
+            continue
+        score = pgr_pools(base.base, [transfer], min_gap=base.min_gap)[0]
+        if score.estimate is not None and score.normal_se is not None:
+            out[(base.setting.id, tally.method.id)] = (score.estimate, score.normal_se)
+    return out

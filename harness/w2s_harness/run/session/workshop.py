@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
+from w2s_harness.contract.errors import UsageError
 from w2s_harness.contract.plan import MethodSource, Plan
 from w2s_harness.contract.worker.wire.messages import MethodInfo
 from w2s_harness.installed.distributions import worker_files
@@ -147,3 +150,33 @@ def plan_paths(plan: Plan) -> list[str]:
     files = [file for task in tasks for file in getattr(task, "files", {}).values()]
     folders = [task.data for task in tasks if not hasattr(task, "files")]
     return [str(path.absolute()) for path in (*places, *files, *folders) if path.exists()]
+
+
+_SLOT_MIB = 1000
+_MOST_SLOTS = 256
+
+
+def slot_count(text: str) -> int:
+    """`-n`: a number, or `auto` for cores capped by memory (and by GPUs where there are any).
+
+    Raises `UsageError` for anything else.
+    """
+    if text != "auto":
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+            raise UsageError(f"-n {text[:40]}: give a number of job slots from 1 up, or auto")
+        if int(text) > _MOST_SLOTS:
+            raise UsageError(f"-n {text}: each slot is a process with a model in it; at most {_MOST_SLOTS}")
+        return int(text)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return max(1, min(cores, _available_mib() // _SLOT_MIB, gpus or cores))
+
+
+def _available_mib() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 4 * _SLOT_MIB
+    return next(
+        (int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable")), 4 * _SLOT_MIB
+    )

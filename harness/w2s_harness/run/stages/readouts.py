@@ -20,8 +20,7 @@ from w2s_harness.contract.worker.wire.messages import unpack
 from w2s_harness.run.stages.service_orders import STUDENT, OneArray, opening, reads
 from w2s_harness.run.stages.tuning import tuned
 from w2s_harness.run.stages.vanilla import HostCell
-from w2s_harness.run.work.result import Result, ResultArray
-from w2s_harness.run.work.results import Results
+from w2s_harness.run.work.results import Result, ResultArray, Results
 from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.scoring.comparisons.starred import ALL, TRAINED, Point, Starred, centred, decided, labels

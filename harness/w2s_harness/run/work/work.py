@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
     from w2s_harness.jail.host.jail import Jail
     from w2s_harness.jail.host.launcher import Zygote
-    from w2s_harness.run.work.result import Result
+    from w2s_harness.run.work.results import Result
     from w2s_harness.run.work.setting.setting import Setting
     from w2s_harness.run.work.setting.setting_ref import SettingRef
     from w2s_harness.students.service.client import ServiceClient
+
+
+import hashlib
+import json
 
 Place: TypeAlias = Literal["host", "gold", "student", "jail"]
 """Where a work computes: in the host, on a service that may see gold, on one that may serve a worker, or in
@@ -154,3 +158,9 @@ def address(work: Work[Any]) -> str:
 @functools.lru_cache(maxsize=2**14)
 def _key(work: Work[Any]) -> str:
     return address(work)
+
+
+def named_seed(*names: str | int) -> int:
+    """A 63-bit seed for the draw that `names` names."""
+    digest = hashlib.sha256(json.dumps(["w2s-harness/seed/1", *names]).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1

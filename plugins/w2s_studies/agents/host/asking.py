@@ -20,9 +20,8 @@ from w2s_harness.data.disk import read_bytes, shown, text_of
 from w2s_harness.installed import sources
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.plan.choose_pairs import choose_pairs
-from w2s_harness.run.plan.flags import made
 from w2s_harness.run.plan.planning import grants_of, tasks_of
-from w2s_harness.run.plan.selection import Loading, Selection
+from w2s_harness.run.plan.selection import Loading, Selection, made
 from w2s_harness.run.plan.specs import is_path, parse_seeds, parse_specs
 from w2s_studies.agents.books.money import Prices
 from w2s_studies.agents.books.plan import AgentPlan

@@ -16,7 +16,7 @@ from typing import Any
 from w2s_harness.contract.errors import ModelError, UsageError
 from w2s_harness.contract.studies import AgentModel, BrokenReplyError
 from w2s_harness.report.document import document
-from w2s_harness.run.work.seeds import named_seed
+from w2s_harness.run.work.work import named_seed
 from w2s_studies.agents.books import plan as planning
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import BudgetReachedError, Purse

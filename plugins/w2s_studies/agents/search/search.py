@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from w2s_harness.report.notation import counted
-from w2s_harness.run.work.seeds import named_seed
+from w2s_harness.run.work.work import named_seed
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.search.grammar import Genome, crossed, mutated, random_genome, source
 from w2s_studies.agents.tools.contract import Toolbox, ToolResult

@@ -9,8 +9,7 @@ import click
 
 from w2s_harness.cli.options.flags_of_run import shared, store
 from w2s_harness.contract.plan import VANILLA
-from w2s_harness.run.plan.flags import made
-from w2s_harness.run.plan.selection import Loading, Selection
+from w2s_harness.run.plan.selection import Loading, Selection, made
 
 _AS_RUN = "As `run`."
 

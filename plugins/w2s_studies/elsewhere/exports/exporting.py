@@ -14,12 +14,11 @@ from w2s_harness.data.rows.texts import Texts, row_ids
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.run.cell.progress import StageProgress
 from w2s_harness.run.plan.selection import Selection
-from w2s_harness.run.session.workshop import workshop
+from w2s_harness.run.session.workshop import slot_count, workshop
 from w2s_harness.run.stages.teachers import Teacher
 from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.setting.preparing import prepare_settings
 from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.run.work.slots import slot_count
 
 HOLDOUT, TRAIN, ABOUT = "holdout.jsonl", "train_unlabel.jsonl", "setting.json"
 Line = dict[str, Any]

@@ -10,7 +10,7 @@ import numpy as np
 from w2s_harness.contract.types import Verdict, World
 from w2s_harness.report.document import records
 from w2s_harness.run.board.rows.rows import Tally
-from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.cell.cell_result import Ended
 from w2s_harness.run.stages.worlds.own import TEACHERS, Calibrated
 from w2s_harness.scoring.comparisons import own_part
 from w2s_harness.scoring.comparisons.own_part import WorldCells

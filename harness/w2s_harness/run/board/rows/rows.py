@@ -20,8 +20,7 @@ from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED
 from w2s_harness.report.sentences.comparing import NO_SOLVER
 from w2s_harness.run.board.rows import voters
 from w2s_harness.run.board.shared import SharedResults
-from w2s_harness.run.cell.cell_result import CellCompute, CellResult
-from w2s_harness.run.cell.ended import Ended
+from w2s_harness.run.cell.cell_result import CellCompute, CellResult, Ended
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.scoring import points

@@ -23,10 +23,9 @@ from w2s_harness.run.stages.service_orders import STUDENT, OneArray, opening, re
 from w2s_harness.run.stages.teachers import Teacher
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import rows_of, tell
-from w2s_harness.run.work.result import Result, ResultArray
-from w2s_harness.run.work.seeds import named_seed
+from w2s_harness.run.work.results import Result, ResultArray
 from w2s_harness.run.work.setting.setting_ref import SettingRef
-from w2s_harness.run.work.work import At, SettingWork, Work
+from w2s_harness.run.work.work import At, SettingWork, Work, named_seed
 from w2s_harness.students import control
 
 DRAWS = 200
