@@ -13,7 +13,7 @@ from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.report import formats
 from w2s_harness.report.document import document
 from w2s_harness.run.kept.store import Store
-from w2s_harness.run.work.setting.looking import model_identity
+from w2s_harness.run.work.setting.preparing import model_identity
 
 README = ROOT / "README.md"
 PRINTED = ROOT / "docs" / "readme-leaderboard.json"

@@ -8,7 +8,7 @@ from w2s_harness.contract.errors import ModelError
 from w2s_harness.contract.types import Model
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.work.code_digest import library_versions
-from w2s_harness.run.work.setting.looking import model_identity
+from w2s_harness.run.work.setting.preparing import model_identity
 from w2s_harness.run.work.work import named_seed
 
 

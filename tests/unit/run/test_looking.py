@@ -9,8 +9,8 @@ import pytest
 
 from w2s_harness.contract.errors import ModelError, WorkerError
 from w2s_harness.contract.types import Model, Pair
-from w2s_harness.run.work.setting import looking
-from w2s_harness.run.work.setting.looking import Looks
+from w2s_harness.run.work.setting import preparing
+from w2s_harness.run.work.setting.preparing import Looks
 from w2s_harness.students import control
 
 A, B = "a" * 40, "b" * 40
@@ -38,8 +38,8 @@ class Client:
 @pytest.fixture
 def client(monkeypatch):
     monkeypatch.setattr(Client, "asked", [])
-    monkeypatch.setattr(looking, "ServiceClient", Client)
-    monkeypatch.setattr(looking.folder, "check", lambda *_: None)
+    monkeypatch.setattr(preparing, "ServiceClient", Client)
+    monkeypatch.setattr(preparing.folder, "check", lambda *_: None)
     return Client
 
 

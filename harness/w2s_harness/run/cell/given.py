@@ -16,8 +16,7 @@ from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsola
 from w2s_harness.run.cell.method_cell import CELLS
 from w2s_harness.run.plan.predictions import PREDICTIONS_ONLY, Predictions, parse
 from w2s_harness.run.work.results import ResultArray
-from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import Setting, SettingRef
 from w2s_harness.run.work.work import At, Work, address
 
 _ISOLATION = CellIsolation(PREDICTIONS_ONLY, PREDICTIONS_ONLY)

@@ -36,7 +36,7 @@ from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import Staged, stage, told_by
 from w2s_harness.run.work.code_digest import code_of
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, Lookup, Work, address, named_seed
 from w2s_harness.students import control
 from w2s_harness.students.service.client import ServiceClient
@@ -146,7 +146,14 @@ class CellRun(Work[CellResult], kind=CELLS, place="jail", gives=CellResult):
         targets, weights = watcher.trained.looks()
         return CellResult(
             scored=at.setting(self.setting).scored(predictions),
-            compute=_compute(meter),
+            compute=CellCompute(
+                fits=meter.fits,
+                tokens=meter.tokens,
+                flops=meter.flops,
+                solves=sum(each.solves for each in meter.trained),
+                steps=sum(each.steps for each in meter.trained),
+                epochs=sum(each.epochs for each in meter.trained),
+            ),
             isolation=isolation,
             fits=tuple(meter.trained),
             solvers=tuple(meter.solvers),
@@ -281,14 +288,3 @@ class _Watcher:
     def notice(self, seen: wire.Noticed) -> None:
         """An event of the worker's audit hook."""
         self.notices.append(f"{seen.event}: {seen.detail}")
-
-
-def _compute(meter: control.Meter) -> CellCompute:
-    return CellCompute(
-        fits=meter.fits,
-        tokens=meter.tokens,
-        flops=meter.flops,
-        solves=sum(each.solves for each in meter.trained),
-        steps=sum(each.steps for each in meter.trained),
-        epochs=sum(each.epochs for each in meter.trained),
-    )

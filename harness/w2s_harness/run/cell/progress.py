@@ -66,7 +66,10 @@ class CellProgress(StageProgress):
         """Keep and tell what came of a cell; whether to stop."""
         if not isinstance(work, CellRun | GivenCell):
             return super().ends(work, outcome, kept=kept)
-        found = outcome if isinstance(outcome, CellResult) else _as_cell(outcome)
+        found = outcome
+        if not isinstance(found, CellResult | CellFailure):
+            assert isinstance(found, Failure)
+            found = CellFailure(found.why, found.skipped)
         if (
             work.world is not None
             and not self._is_second
@@ -99,8 +102,3 @@ class CellProgress(StageProgress):
             first = told["error"].partition("\n")[0]
             self.stopped, self.stopped_by = True, f"{work.cell.id} failed before it: {first}"
         return self.stopped
-
-
-def _as_cell(outcome: Result | Failure) -> CellFailure:
-    assert isinstance(outcome, Failure)
-    return outcome if isinstance(outcome, CellFailure) else CellFailure(outcome.why, outcome.skipped)

@@ -82,6 +82,13 @@ class Cells:
             todo += [*audits, *own]
             random.SystemRandom().shuffle(todo)
         progress.starts(len(self.real), len(audits) + len(own))
+
+        def skip(work: AnyWork) -> Failure | None:
+            is_idle = (
+                isinstance(work, CellRun) and work.world is not None and work.row in progress.failed_rows
+            )
+            return CellFailure(ROW_FAILED, was_run=False) if is_idle else None
+
         left = []
         for cell in todo:
             if (why := self.refusal(cell)) is None:
@@ -89,7 +96,7 @@ class Cells:
             else:
                 progress.ends(cell, why, kept=False)
         while left and not progress.stopped:
-            engine.run(left, progress, skip=lambda work: _skip(work, progress))
+            engine.run(left, progress, skip=skip)
             left = progress.once_more()
         for cells, out in ((audits, self.worlds), (own, self.own)):
             for cell in cells:
@@ -205,9 +212,3 @@ class Cells:
         for ref, nulls in parts.items():
             null_z = np.concatenate([self.bench.of(null).values.floats for null in nulls])
             self.gathered[ref.id] = Gathered(self.bench, self._settings[ref.id], null_z)
-
-
-def _skip(work: AnyWork, progress: CellProgress) -> Failure | None:
-    """Why a cell is not to be run after all."""
-    is_idle = isinstance(work, CellRun) and work.world is not None and work.row in progress.failed_rows
-    return CellFailure(ROW_FAILED, was_run=False) if is_idle else None

@@ -108,7 +108,10 @@ def _of_row(row: RowKey, case: Case, work: Cells) -> list[Verdict]:
     kept = None if key is None else store.get(key)
     if kept is not None:
         return [*said, *(Verdict(**v) for v in kept)]
-    found = _judged(case, guards, gathered)
+    well = [ended for ended in case.cells if ended.is_well]
+    found = [v for ended in well for v in guards.judge_cell(ended.work.cell, gathered.cell(ended))]
+    if len(well) == len(case.cells) and guards.has("w2s_judge_method"):
+        found += guards.judge_method(method, gathered.method(case))
     if key is not None and all(v.level != "error" for v in found):
         store.put(key, [asdict(v) for v in found])
     return said + found
@@ -123,14 +126,6 @@ def _source_now(method: PlannedMethod) -> tuple[str, list[Verdict]]:
     except Exception as bad:  # noqa: BLE001 (boundary: hashing what others installed)
         why = f"its source could not be read again after its cells: {showing.said(bad)}"
         return "", [Verdict(PROVENANCE, "error", why)]
-
-
-def _judged(case: Case, guards: Guards, gathered: Gathered) -> list[Verdict]:
-    well = [ended for ended in case.cells if ended.is_well]
-    said = [v for ended in well for v in guards.judge_cell(ended.work.cell, gathered.cell(ended))]
-    if len(well) == len(case.cells) and guards.has("w2s_judge_method"):
-        said += guards.judge_method(case.method, gathered.method(case))
-    return said
 
 
 def _of_methods(

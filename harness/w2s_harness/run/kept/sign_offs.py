@@ -20,7 +20,7 @@ from w2s_harness.contract.plan import PlannedMethod, Value
 from w2s_harness.data.disk import HEAD, append, check_head, decoded, read_bytes, writing
 from w2s_harness.data.reading.strict_json import struct_of
 from w2s_harness.installed.distributions.metadata import OURS
-from w2s_harness.report.document.document import Leaderboard, Row, label
+from w2s_harness.report.document.document import Leaderboard, label
 from w2s_harness.report.document.provenance import Review
 
 FILE = "w2s-reviews.jsonl"
@@ -99,16 +99,14 @@ def accepted_only(board: Leaderboard) -> Leaderboard:
 
     Ranks, intervals and corrected p-values stay those of the whole plan.
     """
-    rows = [row for row in board.rows if _is_accepted(row)]
+    rows = [
+        row
+        for row in board.rows
+        if (row.source.distribution == OURS if row.review is UNSET else row.review.decision == "accept")
+    ]
     kept = {label(row) for row in rows}
     claims = [claim for claim in board.claims if claim.method in kept]
     return msgspec.structs.replace(board, rows=rows, claims=claims)
-
-
-def _is_accepted(row: Row) -> bool:
-    if row.review is UNSET:
-        return row.source.distribution == OURS
-    return row.review.decision == "accept"
 
 
 def _read(file: Path) -> Sequence[SignOff]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -51,7 +52,8 @@ def build_plan(
     tasks, pairs = choose_pairs(wanted, tasks, plugins)
     _some(pairs, "pair")
     found = (m for spec in parse_specs(wanted.methods) for m in choose_methods(spec, plugins, describe))
-    methods = _some(merged(found, lambda m: m.id, _code, "methods"), "method")
+    code = attrgetter("name", "source.sha256", "source.filename", "error")
+    methods = _some(merged(found, attrgetter("id"), code, "methods"), "method")
     return Plan(
         tasks=tuple(tasks),
         pairs=tuple(pairs),
@@ -96,10 +98,6 @@ def tasks_of(
                 "--held-out-tasks instead."
             )
     return tasks
-
-
-def _code(method: PlannedMethod) -> tuple[str, ...]:
-    return method.name, method.source.sha256, method.source.filename, method.error
 
 
 Chosen = TypeVar("Chosen", PlannedTask, PlannedMethod, Pair)

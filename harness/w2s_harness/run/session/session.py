@@ -34,8 +34,7 @@ from w2s_harness.run.session import estimate
 from w2s_harness.run.session.choice import Choice, remarks
 from w2s_harness.run.session.workshop import Workshop, slot_count, workshop
 from w2s_harness.run.work.engine import LocalEngine
-from w2s_harness.run.work.setting.looking import Looks
-from w2s_harness.run.work.setting.preparing import prepare_settings
+from w2s_harness.run.work.setting.preparing import Looks, prepare_settings
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.scoring.spread.pool import pgr_pools
 

@@ -31,7 +31,7 @@ from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.work.code_digest import code_of
 from w2s_harness.run.work.engine import Bench, LocalEngine
 from w2s_harness.run.work.results import Results
-from w2s_harness.run.work.setting.looking import Looks
+from w2s_harness.run.work.setting.preparing import Looks
 from w2s_harness.run.work.setting.setting import Setting
 from w2s_harness.students.checkpoints import hub
 from w2s_harness.students.checkpoints.places import is_hub_id, locate

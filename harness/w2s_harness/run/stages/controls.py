@@ -25,8 +25,7 @@ from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.stages.worlds.own import own_labels, pair_and_echo
 from w2s_harness.run.work.results import Result
-from w2s_harness.run.work.setting.setting import OnHoldout
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import OnHoldout, SettingRef
 from w2s_harness.run.work.work import At, Failure, SettingWork, Work, named_seed
 from w2s_harness.scoring.points import accuracy
 

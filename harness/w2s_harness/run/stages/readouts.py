@@ -21,7 +21,7 @@ from w2s_harness.run.stages.service_orders import STUDENT, OneArray, opening, re
 from w2s_harness.run.stages.tuning import tuned
 from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.results import Result, ResultArray, Results
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.scoring.comparisons.starred import ALL, TRAINED, Point, Starred, centred, decided, labels
 from w2s_harness.students import control

@@ -16,8 +16,7 @@ from w2s_harness.contract.types import Model, Split
 from w2s_harness.contract.worker.wire.messages import Array, pack, unpack
 from w2s_harness.contract.worker.wire.row_text import TextRow
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting import Setting
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import Setting, SettingRef
 from w2s_harness.run.work.work import At, Lookup, Work
 from w2s_harness.students import control
 

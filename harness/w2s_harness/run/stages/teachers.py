@@ -13,8 +13,7 @@ from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.service_orders import STUDENT, Role, reads, training
 from w2s_harness.run.stages.tuning import Fits, probe_settings, tuned
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting import OnHoldout
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import OnHoldout, SettingRef
 from w2s_harness.run.work.work import At, Lookup, SettingWork, Work, named_seed
 from w2s_harness.scoring.points import accuracy, agreement, outcomes
 from w2s_harness.students import control

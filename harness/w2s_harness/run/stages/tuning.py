@@ -18,7 +18,7 @@ from w2s_harness.contract.worker.wire.messages import pack, unpack
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.run.stages.service_orders import READS, Role, all_rows, model_of, reads, split_ref, training
 from w2s_harness.run.work.results import Result
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, Lookup, SettingWork, Work
 from w2s_harness.students import control
 

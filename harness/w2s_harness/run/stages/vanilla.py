@@ -40,7 +40,7 @@ from w2s_harness.run.stages.service_orders import (
 from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, Failure, Lookup, SettingWork, Work, named_seed
 from w2s_harness.scoring.comparisons.starred import Point, Starred
 from w2s_harness.scoring.points import Outcomes

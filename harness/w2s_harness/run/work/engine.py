@@ -18,8 +18,7 @@ from w2s_harness.run.work.work import Failure, Work
 if TYPE_CHECKING:
     from w2s_harness.jail.host.jail import Jail
     from w2s_harness.jail.host.launcher import Zygote
-    from w2s_harness.run.work.setting.setting import Setting
-    from w2s_harness.run.work.setting.setting_ref import SettingRef
+    from w2s_harness.run.work.setting.setting import Setting, SettingRef
     from w2s_harness.students.service.client import ServiceClient
 
 R = TypeVar("R", bound=Result)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from w2s_harness.jail.host.jail import Jail
     from w2s_harness.jail.host.launcher import Zygote
     from w2s_harness.run.work.results import Result
-    from w2s_harness.run.work.setting.setting import Setting
-    from w2s_harness.run.work.setting.setting_ref import SettingRef
+    from w2s_harness.run.work.setting.setting import Setting, SettingRef
     from w2s_harness.students.service.client import ServiceClient
 
 
@@ -88,10 +86,6 @@ class Work(ABC, Generic[R_co]):
         """The works whose results it reads."""
         return ()
 
-    def need_keys(self) -> Sequence[str]:
-        """The keys of `needs`."""
-        return [need.key for need in self.needs()]
-
     def is_sound(self, result: Result, at: Lookup) -> bool:
         """Whether a kept result will do here."""
         return True
@@ -151,7 +145,7 @@ class At(Lookup, Protocol):
 
 def address(work: Work[Any]) -> str:
     """The rule: which work it is, its inputs, the addresses of its needs, and the code it runs."""
-    named = [type(work).__name__, work.inputs(), work.need_keys(), code_of(type(work))]
+    named = [type(work).__name__, work.inputs(), [need.key for need in work.needs()], code_of(type(work))]
     return key_of(work.kind, named)
 
 

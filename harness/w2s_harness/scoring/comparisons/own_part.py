@@ -210,14 +210,6 @@ class Size:
         df = degrees(share, one.seed_df + seeds - self.seeds, one.question_df)
         return math.hypot(quantile(float(df)) * math.sqrt(total), NORMAL * DRAWS * self.draws)
 
-    def is_own(self, seeds: int) -> bool:
-        """Whether it is at least `LEAST`, and surely above 0."""
-        return self.accuracy >= LEAST and self.accuracy - self.half(seeds) > 0
-
-    def is_none(self, seeds: int) -> bool:
-        """Whether it is surely below `LEAST`."""
-        return self.accuracy + self.half(seeds) < LEAST
-
 
 def size(
     seeds: Sequence[int], difference: Floats, clusters: npt.ArrayLike | Clusters, draws: float = 0.0
@@ -312,10 +304,10 @@ def verdict(echo: Size, decoy: Size, above: Size) -> tuple[OwnVerdict | None, in
 
 def _decided(echo: Size, decoy: Size, above: Size, seeds: int) -> OwnVerdict:
     both = (echo, decoy)
-    owned = [one.is_own(seeds) for one in both]
+    owned = [one.accuracy >= LEAST and one.accuracy - one.half(seeds) > 0 for one in both]
     # An echo destroys the teacher's structured errors too, so a small own_echo beside a sure own_decoy does
     # not tell elicitation from errors that the method copies.
-    if any(one.is_none(seeds) for one in both) and not any(owned):
+    if any(one.accuracy + one.half(seeds) < LEAST for one in both) and not any(owned):
         return "elicitation"
     if not all(owned):
         return "unclear"

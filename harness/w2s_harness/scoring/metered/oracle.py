@@ -8,15 +8,18 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from w2s_harness.contract.errors import DataError, HarnessError, NoGapError
 from w2s_harness.scoring.points import MIN_GAP, pack, recovered, under, unpack_all
+
+if TYPE_CHECKING:
+    from w2s_harness.scoring.metered.ledger import Ledger
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,18 +60,6 @@ class Answer:
     sentence: str
 
 
-class Book(Protocol):
-    """Where lines are kept, as `ledger.Ledger` keeps them."""
-
-    def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a line; returns it as kept."""
-        ...
-
-    def entries(self) -> Sequence[Mapping[str, Any]]:
-        """All lines, oldest first."""
-        ...
-
-
 class Oracle:
     """Meters PGR on the feedback part through a ladder per agent; thread-safe.
 
@@ -78,7 +69,9 @@ class Oracle:
     `NoGapError` where they are too close for a PGR, `OracleError` for a ledger of another run.
     """
 
-    def __init__(self, ledger: Book, weak: float, ceiling: float, limits: OracleLimits | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, weak: float, ceiling: float, limits: OracleLimits | None = None
+    ) -> None:
         reason = under(ceiling - weak, MIN_GAP)
         if reason is not None:
             raise NoGapError(f"the oracle has no PGR to tell: {reason}. Give agents another task or pair.")

@@ -162,7 +162,7 @@ class Panel:
         if self.voters is None:
             return _around(theta, v_q if v_q > ZERO**2 else least, n_questions - 1.0)
         cells = VotedCells.of(x, weight, question, self.voters)
-        if cells.is_nested:
+        if bool(np.all(np.diff(cells.question) > 0)):  # no two voters share a question
             v_v, v_vq = _between(self.voters, weight * (x - theta)), v_q
         else:
             v_v, v_vq = cells.components()
@@ -193,11 +193,6 @@ class VotedCells:
         scores = np.bincount(cell, weights=x) / np.bincount(cell)
         weights = np.bincount(cell, weights=weight).astype(np.float64)
         return cls(names // width, names % width, scores, weights)
-
-    @property
-    def is_nested(self) -> bool:
-        """Whether no two voters share a question."""
-        return bool(np.all(np.diff(self.question) > 0))
 
     def components(self) -> tuple[float, float]:
         """What takes the places of V_S and V_SQ: s2_v sum_v W_v^2 + V_SQ, and s2_i sum_vq W_vq^2."""

@@ -254,15 +254,12 @@ def _row(tally: Tally, place: tuple[int, int] | None, bounds: _Bounds | None) ->
         unreliable=interval.unreliable(lines),
         warnings=[own.warning] if own is not None and own.warning is not None else [],
         unverified=_unverified(tally, level),
-        judged=UNSET if (votes := tally.reference.by_vote) is None else _judged(tally, votes, value),
+        judged=UNSET
+        if (votes := tally.reference.by_vote) is None
+        else voters.row(votes, tally.right, value, tally.reference.no_gap)
+        if tally.is_whole
+        else records.JudgedRow(accuracy_ci=None, pgr_ci=None, reason="a seed failed"),
     )
-
-
-def _judged(tally: Tally, lines: voters.Lines, value: float | None) -> records.JudgedRow:
-    """The row's intervals over voters and questions; `value` is its PGR, where it counts."""
-    if not tally.is_whole:
-        return records.JudgedRow(accuracy_ci=None, pgr_ci=None, reason="a seed failed")
-    return voters.row(lines, tally.right, value, tally.reference.no_gap)
 
 
 def _track(tally: Tally) -> Track:

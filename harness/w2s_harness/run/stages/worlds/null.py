@@ -24,7 +24,7 @@ from w2s_harness.run.stages.teachers import Teacher
 from w2s_harness.run.stages.tuning import probe_settings, tuned
 from w2s_harness.run.stages.worlds.worlds import rows_of, tell
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, SettingWork, Work, named_seed
 from w2s_harness.students import control
 

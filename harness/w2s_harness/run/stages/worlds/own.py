@@ -24,7 +24,7 @@ from w2s_harness.run.stages.teachers import Teacher, weak_labels
 from w2s_harness.run.stages.tuning import tuned
 from w2s_harness.run.stages.vanilla import HostCell
 from w2s_harness.run.work.results import Result, ResultArray
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import At, Lookup, SettingWork, Work, named_seed
 from w2s_harness.scoring.comparisons.own_part import basis, decoy_pair, directions, echo, shared, strict_basis
 from w2s_harness.scoring.comparisons.starred import centred

@@ -19,7 +19,7 @@ from w2s_harness.run.stages.service_orders import space
 from w2s_harness.run.stages.teachers import OTHER_TEACHER, Ceiling, Teacher, canary, weak_labels
 from w2s_harness.run.stages.worlds.own import TEACHERS, OwnLabels
 from w2s_harness.run.work.results import Result
-from w2s_harness.run.work.setting.setting_ref import SettingRef
+from w2s_harness.run.work.setting.setting import SettingRef
 from w2s_harness.run.work.work import Lookup, Work, named_seed
 
 Floats = npt.NDArray[np.float64]

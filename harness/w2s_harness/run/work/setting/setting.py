@@ -6,19 +6,48 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from w2s_harness.contract.kinds import KindName
 from w2s_harness.contract.plan import PlannedTask
-from w2s_harness.contract.types import Pair, Split
+from w2s_harness.contract.types import HoldoutPart, Pair, Split
 from w2s_harness.data.rows.gold import gold_of
 from w2s_harness.data.rows.splitting import draw
 from w2s_harness.data.rows.texts import TaskData, Texts
 from w2s_harness.run.kept.store import canonical
-from w2s_harness.run.work.setting.setting_ref import SettingRef
 from w2s_harness.scoring.points import Outcomes, accuracy, agreement, outcomes, pack, unpack_all
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRef:
+    """One task on one pair, with everything that its stages hang on; equal fields, equal results."""
+
+    id: str
+    """`math/tiny`."""
+    task: str
+    pair: str
+    kind: KindName
+    mode: Literal["probe", "finetune"]
+    data: str
+    """Digest of texts and labels."""
+    answers: str
+    """Digest of the answers, which reach only methods with the access `groups`."""
+    part: HoldoutPart
+    root_seed: int
+    share_true: float | None
+    """As the task states it."""
+    identity: str
+    """Digest of what the numbers of every stage hang on: data, both models, how they are trained."""
+    reads: tuple[str, str]
+    """Digests of the weak and the strong model and of how they read a text."""
+    chain: str
+    """Digest of the smaller students."""
+    abilities: tuple[str, ...]
+    has_templates: bool
+    """Whether the pair gives its student zero-shot templates."""
 
 
 @dataclass(frozen=True, slots=True)
