@@ -31,8 +31,7 @@ from w2s_harness.report.document import canonical
 from w2s_harness.run.board.assemble import RunResults, assemble
 from w2s_harness.run.board.shared import SharedResults
 from w2s_harness.run.cell.cell_result import CellCompute, CellIsolation, CellResult
-from w2s_harness.run.cell.progress import CellProgress
-from w2s_harness.run.judge.cells import Cells
+from w2s_harness.run.judge.cells import CellProgress, Cells
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.kept.store import Store
 from w2s_harness.run.stages.teachers import Teacher, WeakFloor

@@ -11,8 +11,7 @@ from w2s_harness.run.board.assemble import RunResults, unjudged
 from w2s_harness.run.board.control_verdicts import judged_controls
 from w2s_harness.run.board.rows.scored import Beside, wanted
 from w2s_harness.run.board.shared import SharedWork, shared_results
-from w2s_harness.run.cell.progress import CellProgress, Log, StageProgress
-from w2s_harness.run.judge.cells import Cells
+from w2s_harness.run.judge.cells import CellProgress, Cells, Log, StageProgress
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.stages.readouts import zero_shot_starred
 from w2s_harness.run.stages.vanilla import members, together

@@ -14,8 +14,7 @@ from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.host.jail import Jail
 from w2s_harness.run.cell.cell_result import CellCompute, CellFailure, CellIsolation, CellResult
 from w2s_harness.run.cell.method_cell import CellRun
-from w2s_harness.run.cell.progress import CellProgress
-from w2s_harness.run.judge.cells import Cells
+from w2s_harness.run.judge.cells import CellProgress, Cells
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.work.engine import Bench
 from w2s_harness.run.work.results import ResultArray, Results

@@ -22,8 +22,7 @@ from w2s_harness.jail.showing import said
 from w2s_harness.report.document import document
 from w2s_harness.run.cell.cell_result import CellFailure, CellResult
 from w2s_harness.run.cell.method_cell import CellRun
-from w2s_harness.run.cell.progress import StageProgress
-from w2s_harness.run.judge.cells import Cells
+from w2s_harness.run.judge.cells import Cells, StageProgress
 from w2s_harness.run.judge.guarding import Guards
 from w2s_harness.run.kept import secret
 from w2s_harness.run.plan.selection import Options, Selection

@@ -12,7 +12,7 @@ from w2s_harness.contract.errors import UsageError
 from w2s_harness.contract.plan import Plan
 from w2s_harness.data.rows.texts import Texts, row_ids
 from w2s_harness.installed.trusted.plugins import Plugins
-from w2s_harness.run.cell.progress import StageProgress
+from w2s_harness.run.judge.cells import StageProgress
 from w2s_harness.run.plan.selection import Selection
 from w2s_harness.run.session.workshop import slot_count, workshop
 from w2s_harness.run.stages.teachers import Teacher
