@@ -18,9 +18,8 @@ from w2s_harness.run.plan.selection import Options, Selection
 from w2s_harness.run.plan.specs import Spec, parse_specs
 from w2s_harness.run.session import session
 from w2s_harness.run.session.workshop import workshop
-from w2s_studies.review import nearest as likeness
 from w2s_studies.review.dossier import page
-from w2s_studies.review.measuring import Evidence, places
+from w2s_studies.review.measuring import Evidence, known, nearest, places, text_of
 from w2s_studies.review.page import markdown, to_html
 
 FOLDER = "reviews"
@@ -91,14 +90,14 @@ def write(asked: Asked, folder: Path | None, say: Callable[[str], None]) -> Writ
     planned = next(m for m in done.results.plan.methods if m.id == method.id)
     source = planned.source
     own = sources.files(source)
-    text = likeness.text_of(own, source.filename)
+    text = text_of(own, source.filename)
     evidence = Evidence(
         method=planned,
         asked=shlex.quote(asked.method),
         source=text,
         other_files={n: len(d) for n, d in own.items() if Path(n).name != Path(source.filename).name},
         lines=code_lines(text),
-        nearest=likeness.nearest(planned.name, text, likeness.known(plugins.methods)),
+        nearest=nearest(planned.name, text, known(plugins.methods)),
         places=places(done.board, done.results, planned),
         command=selected(selection, plugins),
     )

@@ -9,11 +9,10 @@ from w2s_harness.contract.errors import PluginError
 from w2s_harness.scoring.metered.ledger import Ledger
 from w2s_harness.scoring.metered.oracle import Oracle, OracleLimits
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.lineage import Lineages
 from w2s_studies.agents.tools.contract import Evaluation, ScriptResult
-from w2s_studies.agents.tools.evaluating import Desk
-from w2s_studies.agents.tools.forum import Forum
+from w2s_studies.agents.tools.evaluating import Desk, Lineages
 from w2s_studies.agents.tools.tools import AgentTools
+from w2s_studies.agents.tools.workspace import Forum
 
 ROWS = 1000
 VERDICTS = (

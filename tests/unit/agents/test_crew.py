@@ -9,9 +9,9 @@ import pytest
 
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import Clock
-from w2s_studies.agents.host import crew as crews
-from w2s_studies.agents.host.crew import Crew
+from w2s_studies.agents.host import running as crews
 from w2s_studies.agents.host.referee import InterruptedRunError, ended_by
+from w2s_studies.agents.host.running import Crew
 
 
 class Hung:

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from w2s_studies.agents.tools.forum import MOST_FINDINGS, Forum, ForumError, headline, one_line, quoted
+from w2s_studies.agents.tools.workspace import MOST_FINDINGS, Forum, ForumError, headline, one_line, quoted
 
 NAMES = ("agent-1", "agent-2", "agent-3")
 

@@ -6,7 +6,7 @@ import pytest
 
 from w2s_harness.installed.parsed.normal_form import alike, normal_form, runs
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.books.lineage import ALIKE, Lineages
+from w2s_studies.agents.tools.evaluating import ALIKE, Lineages
 
 METHODS = Path(__file__).parents[3] / "plugins" / "w2s_plugins" / "methods"
 CONFIDENT = (METHODS / "confident.py").read_text(encoding="utf-8")

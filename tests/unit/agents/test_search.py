@@ -6,8 +6,7 @@ import pytest
 from desks import desk, tools
 
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.search.grammar import STEPS, Genome, crossed, mutated, random_genome, source
-from w2s_studies.agents.search.search import SearchAgent
+from w2s_studies.agents.search import STEPS, Genome, SearchAgent, crossed, mutated, random_genome, source
 from w2s_studies.agents.tools.contract import FAMILIES
 
 

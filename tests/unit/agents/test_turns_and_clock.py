@@ -2,7 +2,7 @@ import threading
 
 from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import Clock
-from w2s_studies.agents.host.crew import Turns
+from w2s_studies.agents.host.running import Turns
 
 
 def test_turns_go_round_whoever_is_quicker():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from w2s_studies.review.nearest import nearest, text_of
+from w2s_studies.review.measuring import nearest, text_of
 
 METHODS = Path(__file__).parents[3] / "plugins" / "w2s_plugins" / "methods"
 KNOWN = {

@@ -8,8 +8,7 @@ import pytest
 
 from w2s_harness.contract.plan import MethodSource, PlannedMethod
 from w2s_harness.report.document.document import Row, Setting
-from w2s_studies.review.measuring import Ablation, Counterfactual, Evidence, Overlap, Place, Subset
-from w2s_studies.review.nearest import Nearest
+from w2s_studies.review.measuring import Ablation, Counterfactual, Evidence, Nearest, Overlap, Place, Subset
 from w2s_studies.review.questions import questions
 from w2s_studies.review.treatment import Treatment
 

@@ -27,7 +27,7 @@ from w2s_studies.agents.books.money import Prices
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.models import models, prompts
 from w2s_studies.agents.models.loop import MAX_TOKENS
-from w2s_studies.agents.tools.schemas import SCHEMAS
+from w2s_studies.agents.tools.tools import SCHEMAS
 
 SHIPPED = Path(__file__).parent / "directions.yaml"
 MAX_BYTES = 2**16

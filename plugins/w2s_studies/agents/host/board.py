@@ -22,7 +22,7 @@ from w2s_studies.agents.books.journal import Journal
 from w2s_studies.agents.books.money import Purse
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.host.referee import HostReferee, spelled
-from w2s_studies.agents.tools.forum import one_line
+from w2s_studies.agents.tools.workspace import one_line
 
 WEAK_SUPERVISION = "weak supervision"
 

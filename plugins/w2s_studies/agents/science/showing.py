@@ -21,7 +21,7 @@ from w2s_studies.agents.books.money import Clock, Purse, Spending, load_prices
 from w2s_studies.agents.books.plan import AgentPlan
 from w2s_studies.agents.science import science as studying
 from w2s_studies.agents.science.science import compare
-from w2s_studies.agents.tools import forum
+from w2s_studies.agents.tools.workspace import headline, quoted
 
 _COLOURS = ("#0072b2", "#d55e00")
 """Of the run and of the one beside it."""
@@ -60,7 +60,7 @@ def findings(folder: Path, *, as_json: bool = False) -> str:
     """What agents told each other, in order."""
     planning.read(folder)
     lines = Journal(folder / "findings.jsonl").read()
-    return _shown(lines, [f"{forum.headline(one)}\n{forum.quoted(one['text'])}\n" for one in lines], as_json)
+    return _shown(lines, [f"{headline(one)}\n{quoted(one['text'])}\n" for one in lines], as_json)
 
 
 def cost(folder: Path, *, as_json: bool = False) -> str:

@@ -1,1 +1,0 @@
-"""Plain search, the agent without a language model."""
