@@ -98,7 +98,7 @@ def test_what_a_script_may_not_do_fails(place, text):
     assert error == "the script failed" and "Error" in output
     assert "what others told" not in output and "root:" not in output
     _, workspace = place
-    assert [entry.path for entry in workspace.files()] == ["notes.md", "shared/told.md"]
+    assert list(workspace.files()) == ["notes.md", "shared/told.md"]
     assert workspace.read("notes.md") == "my notes" and not Path(workspace.root / "link").is_symlink()
 
 

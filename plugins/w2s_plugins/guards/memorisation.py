@@ -118,7 +118,10 @@ def canary_verdict(evidence: MethodEvidence) -> Verdict:
         return weighed
     if not looks:
         most = max((int(_hopeless(cell).sum()) for cell in cells), default=0)
-        because = f"cannot tell from its fits: {_too_few(most)}"
+        why = f"no fit was told a label of {LEAST_ROWS} rows on which teacher and ceiling are both wrong"
+        if most < LEAST_ROWS:
+            why = f"teacher and ceiling are both wrong on {most} rows, and it takes {LEAST_ROWS}"
+        because = f"cannot tell from its fits: {why}"
         return Verdict(NAME, "ok", because, {"canary_rows": float(most)})
     best = min(looks, key=lambda look: (look.p, -look.share))
     p = min(1.0, best.p * (len(looks) + len(by_weight)))
@@ -220,12 +223,6 @@ def _hopeless(cell: CellEvidence) -> Any:
     if cell.ceiling is None:
         return np.zeros(len(gold), bool)
     return ((cell.weak > 0.5) != gold) & ((cell.ceiling > 0.5) != gold)
-
-
-def _too_few(most: int) -> str:
-    if most < LEAST_ROWS:
-        return f"teacher and ceiling are both wrong on {most} rows, and it takes {LEAST_ROWS}"
-    return f"no fit was told a label of {LEAST_ROWS} rows on which teacher and ceiling are both wrong"
 
 
 # -- fresh against published data -----------------------------------------------------------------------

@@ -126,7 +126,11 @@ def command(tasks: str, pairs: str | None, limit: int | None, as_json: bool, sto
             f"--power {wanted.power:g} is not above the level {wanted.level:g}: chance alone does"
         )
     found = answers(tasks, pairs, limit, wanted, Plugins(), Path(store))
-    _print_json(found, wanted) if as_json else _print(found, wanted)
+    if as_json:
+        head = {n: value for n, value in asdict(wanted).items() if n not in ("assumed", "ignore_store")}
+        click.echo(json.dumps({**head, "answers": [asdict(answer) for answer in found]}, indent=2))
+    else:
+        _print(found, wanted)
     return 0
 
 
@@ -180,8 +184,3 @@ def _counted(found: Range, noun: str) -> str:
         return f"needs {found.count:,} {noun}"
     most = f"to {found.high:,}" if found.high is not None else "or more; with the highest none will do"
     return f"needs {found.count:,} {noun} ({at_best:,} {most})"
-
-
-def _print_json(found: list[Needs], wanted: Wanted) -> None:
-    head = {name: value for name, value in asdict(wanted).items() if name not in ("assumed", "ignore_store")}
-    click.echo(json.dumps({**head, "answers": [asdict(answer) for answer in found]}, indent=2))

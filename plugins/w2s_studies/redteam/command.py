@@ -54,8 +54,7 @@ def _as_json(found: Matrix) -> dict[str, Any]:
     """`{attacks: [{name, family, outcome, by}], honest: [{method, task, outcome, by}]}`."""
     return {
         "attacks": [
-            {"name": tried.attack.name, "family": tried.attack.family, **asdict(tried.outcome)}
-            for tried in found.attacks
+            {"name": attack.name, "family": attack.family, **asdict(came)} for attack, came in found.attacks
         ],
         "honest": [asdict(h) for h in found.honest],
     }
@@ -63,14 +62,13 @@ def _as_json(found: Matrix) -> dict[str, Any]:
 
 def _as_text(found: Matrix) -> str:
     """A line for each attack, family by family; the honest methods; totals."""
-    width = max(len(tried.attack.name) for tried in found.attacks)
+    width = max(len(attack.name) for attack, _ in found.attacks)
     lines: list[str] = []
-    for family in dict.fromkeys(tried.attack.family for tried in found.attacks):
+    for family in dict.fromkeys(attack.family for attack, _ in found.attacks):
         lines.append(family)
-        for tried in found.attacks:
-            if tried.attack.family == family:
-                came = tried.outcome
-                lines.append(f"  {tried.attack.name:<{width}}  {came.outcome:<9}  {came.by}".rstrip())
+        for attack, came in found.attacks:
+            if attack.family == family:
+                lines.append(f"  {attack.name:<{width}}  {came.outcome:<9}  {came.by}".rstrip())
     lines.append("honest methods")
     for h in found.honest:
         lines.append(f"  {f'{h.method} on {h.task}':<{width}}  {h.outcome:<9}  {h.by}".rstrip())
@@ -78,12 +76,12 @@ def _as_text(found: Matrix) -> str:
 
 
 def _totals(found: Matrix) -> str:
-    counts = {o: sum(t.outcome.outcome == o for t in found.attacks) for o in _OUTCOMES}
+    counts = {o: sum(came.outcome == o for _, came in found.attacks) for o in _OUTCOMES}
     by_family: dict[str, set[str]] = {}
-    for tried in found.attacks:
-        by_family.setdefault(tried.attack.family, set()).add(tried.outcome.outcome)
-    whole = sum(came == {"prevented"} for came in by_family.values())
-    caught = sum("succeeded" not in came for came in by_family.values())
+    for attack, came in found.attacks:
+        by_family.setdefault(attack.family, set()).add(came.outcome)
+    whole = sum(outcomes == {"prevented"} for outcomes in by_family.values())
+    caught = sum("succeeded" not in outcomes for outcomes in by_family.values())
     alarms = sum(h.outcome == "false-alarm" for h in found.honest)
     return (
         f"{len(found.attacks)} attacks: {', '.join(f'{n} {o}' for o, n in counts.items())}\n"

@@ -52,24 +52,16 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One attack and what it came to."""
-
-    attack: Attack
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
 class Matrix:
     """What a run of the suite showed."""
 
-    attacks: list[Tried]
+    attacks: list[tuple[Attack, Outcome]]
     honest: list[Honest]
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing succeeded unflagged and no honest method was accused."""
-        return not any(t.outcome.outcome == "succeeded" for t in self.attacks) and not any(
+        return not any(came.outcome == "succeeded" for _, came in self.attacks) and not any(
             h.outcome == "false-alarm" for h in self.honest
         )
 
@@ -96,7 +88,7 @@ def run(attacks: Sequence[Attack], settings: Settings, say: Say) -> Matrix:
             here = [item for item in able if (item.attack.task or settings.task) == task]
             for part in _parts(here, task, is_default=task == settings.task):
                 honest += _one_plan(part, settings, folder, store, tried, say)
-    return Matrix([Tried(attack, tried[attack.name]) for attack in chosen], honest)
+    return Matrix([(attack, tried[attack.name]) for attack in chosen], honest)
 
 
 def select(attacks: Sequence[Attack], expression: str | None) -> list[Attack]:
@@ -161,11 +153,16 @@ def _one_plan(
         guards=settings.guards,
         counterfactuals=part.counterfactuals,
     )
+    # an attack that only has to reach something is tried once
+    several = [
+        a.method for a in (item.attack for item in part.laid) if a.needs_worlds or a.cells == "several"
+    ]
+    once = f"*/s{parse_seeds(settings.seeds)[0]}"
     options = Options(
         store=store,
         out=out,
         slots=settings.slots,
-        expression=_cells(part.laid, parse_seeds(settings.seeds)),
+        expression=" or ".join([once, *(f"*/{name}/*" for name in (*HONEST, *several))]),
         isolation="require",
     )
     say(f"{part.task}: {len(part.laid)} attacks beside {', '.join(beside)}")
@@ -181,12 +178,6 @@ def _one_plan(
         before = tried.get(item.attack.name)
         tried[item.attack.name] = found if before is None else outcomes.worse(before, found)
     return [outcomes.judge_honest(rows[name]) for name in part.honest]
-
-
-def _cells(laid: Sequence[Laid], seeds: Sequence[int]) -> str:
-    """As `-k`: an attack that only has to reach something is tried once."""
-    several = [a.method for a in (item.attack for item in laid) if a.needs_worlds or a.cells == "several"]
-    return " or ".join([f"*/s{seeds[0]}", *(f"*/{name}/*" for name in (*HONEST, *several))])
 
 
 def _refused(laid: Sequence[Laid], store_folder: Path) -> dict[str, Outcome]:

@@ -11,7 +11,7 @@ from w2s_harness.cli.options.flags_of_run import AS_IN_RUN, names, quiet, shared
 from w2s_harness.run.plan.selection import Loading, Options, Selection, made
 
 if TYPE_CHECKING:
-    from w2s_studies.review.working import Asked
+    from w2s_studies.review.dossier import Asked
 
 
 @click.command("review", short_help="A dossier of a method, and a person's decision about it.")
@@ -45,19 +45,19 @@ def command(method: str, **flags: Any) -> int:
     """
     from w2s_harness.cli.terminal.listener import Terminal
     from w2s_harness.data.destination import folder_for
-    from w2s_studies.review import working
+    from w2s_studies.review import dossier
 
     decision = _decision(flags)
     out = None if flags["out"] is None else folder_for(flags["out"], "--out")
     terminal = Terminal(-1 if flags["quiet"] else 0)
     loading, selection = made(Loading, flags), made(Selection, flags, controls=False)
     options = made(Options, flags, out=None)
-    asked = working.Asked(method, selection, options, lambda: loading.plugins(terminal=terminal))
+    asked = dossier.Asked(method, selection, options, lambda: loading.plugins(terminal=terminal))
     if decision is not None:
         return _signed(asked, decision, flags, terminal.say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with terminal:
-        done = working.write(asked, out, terminal.say)
+        done = dossier.write(asked, out, terminal.say)
     if done.evidence is not None:
         from w2s_studies.review.questions import questions
 
@@ -84,7 +84,7 @@ def _decision(flags: dict[str, Any]) -> str | None:
 
 def _signed(asked: Asked, decision: Any, flags: dict[str, Any], say: Any) -> int:
     from w2s_harness.run.kept.sign_offs import SignOffs
-    from w2s_studies.review.working import resolve
+    from w2s_studies.review.dossier import resolve
 
     signed = SignOffs(asked.options.store)
     _, method = resolve(asked, say)

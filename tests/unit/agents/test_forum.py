@@ -12,7 +12,7 @@ def line(who="agent-1", call="c", label="mine", sha256="a", **more):
 
 
 def shown(forum, name):
-    return [entry.path for entry in forum.workspaces[name].files()]
+    return list(forum.workspaces[name].files())
 
 
 def test_a_finding_is_a_file_in_every_workspace_at_once(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from w2s_harness import Skip
-from w2s_studies.agents.tools.scripting import FAILED, NAME, OUTPUT_CHARACTERS, capped, wrapped
+from w2s_studies.agents.tools.contract import FAILED, NAME, OUTPUT_CHARACTERS, capped, wrapped
 
 
 def run(text, workspace="."):

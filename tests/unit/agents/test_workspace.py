@@ -18,7 +18,7 @@ def test_files_are_written_read_edited_and_listed(workspace):
     workspace.write("a/b.py", "x = 1\n")
     workspace.write("a/b.py", workspace.edited("a/b.py", "x = 1", "x = 2"))
     assert workspace.read("a/b.py") == "x = 2\n"
-    assert [(e.path, e.size) for e in workspace.files()] == [("a/b.py", 6)]
+    assert workspace.files() == {"a/b.py": 6}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import math
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ class Spending:
     compute_usd: float = 0.0
     compute_s: float = 0.0
     calls: int = 0
-    tokens: dict[str, int] = field(default_factory=dict)
+    tokens: Counter[str] = field(default_factory=Counter)
     """By kind."""
 
     @property
@@ -189,8 +190,16 @@ class Purse:
 
     def spent(self, who: str | None = None) -> Spending:
         """What an agent has spent, or all of them."""
+        out = Spending()
         with self._lock:
-            return _sum([s for name, s in self._spent.items() if who in (None, name)])
+            for part in (s for name, s in self._spent.items() if who in (None, name)):
+                out.tokens_usd += part.tokens_usd
+                out.lost_usd += part.lost_usd
+                out.compute_usd += part.compute_usd
+                out.compute_s += part.compute_s
+                out.calls += part.calls
+                out.tokens.update(part.tokens)
+        return out
 
     def _over(self, who: str, usd: float) -> str:
         mine = self._sure(who) + usd
@@ -224,23 +233,9 @@ class Purse:
         if kind == "settle":
             mine.tokens_usd += line["usd"]
             mine.calls += 1
-            for name, count in line["tokens"].items():
-                mine.tokens[name] = mine.tokens.get(name, 0) + count
+            mine.tokens.update(line["tokens"])
         elif kind == "lost":
             mine.lost_usd += line["usd"]
-
-
-def _sum(parts: list[Spending]) -> Spending:
-    out = Spending()
-    for part in parts:
-        out.tokens_usd += part.tokens_usd
-        out.lost_usd += part.lost_usd
-        out.compute_usd += part.compute_usd
-        out.compute_s += part.compute_s
-        out.calls += part.calls
-        for name, count in part.tokens.items():
-            out.tokens[name] = out.tokens.get(name, 0) + count
-    return out
 
 
 class Clock:

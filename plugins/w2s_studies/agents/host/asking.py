@@ -41,7 +41,15 @@ def read_directions(path: Path | None = None) -> list[str]:
     Raises `UsageError`, one line that names the file, for one that is missing, empty or malformed.
     """
     file = path or SHIPPED
-    value = _yaml_of(file)
+    mend = "Give a list of short directions."
+    try:
+        value = yaml.safe_load(text_of(read_bytes(file, MAX_BYTES, mend, no_file=mend), shown(file)))
+    except DataError as bad:
+        raise UsageError(str(bad)) from bad
+    except (yaml.YAMLError, ValueError, RecursionError) as bad:
+        mark = getattr(bad, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark is not None else ""
+        raise UsageError(f"{file}{where}: not YAML in UTF-8. Write `- text` lines.") from bad
     if value is None or value == []:
         raise UsageError(f"{file}: holds no direction. Write `- text` lines, or give --undirected.")
     if not isinstance(value, list):
@@ -52,20 +60,6 @@ def read_directions(path: Path | None = None) -> list[str]:
         if len(item) > MAX_CHARACTERS:
             raise UsageError(f"{file}: direction {n} is over {MAX_CHARACTERS} characters. Shorten it.")
     return [" ".join(item.split()) for item in value]
-
-
-def _yaml_of(file: Path) -> object:
-    mend = "Give a list of short directions."
-    try:
-        text = text_of(read_bytes(file, MAX_BYTES, mend, no_file=mend), shown(file))
-    except DataError as bad:
-        raise UsageError(str(bad)) from bad
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as bad:
-        mark = getattr(bad, "problem_mark", None)
-        where = f":{mark.line + 1}" if mark is not None else ""
-        raise UsageError(f"{file}{where}: not YAML in UTF-8. Write `- text` lines.") from bad
 
 
 def plan_of(flags: Mapping[str, Any]) -> AgentPlan:
@@ -159,25 +153,19 @@ def model_of(plan: AgentPlan, table: Prices) -> AgentModel | None:
     """
     if plan.model is None:
         return None
-    _check_budget(plan, table)
+    if given := [usd for usd in (plan.budget_usd, plan.agent_budget_usd) if usd is not None]:
+        price = table.of(plan.model)
+        if price is None:
+            raise UsageError(
+                f"no price is known for the model '{plan.model}', so no budget can be kept. "
+                "Give it with --prices FILE, or leave --budget-usd and --agent-budget-usd out."
+            )
+        longest = max((len(prompts.first(text).encode()) for text in plan.directions), default=0)
+        sent = len(prompts.SYSTEM.encode()) + len(msgspec.json.encode(list(SCHEMAS))) + longest + _FRAME
+        usd = price.at_most(sent, MAX_TOKENS)
+        if usd > min(given):
+            raise UsageError(
+                f"a budget of ${min(given):g} is too small for one call of '{plan.model}', which could cost "
+                f"${usd:.2f}. Give more with --budget-usd or --agent-budget-usd."
+            )
     return models.of(plan.model, plan.base_url, plugins_of(plan))
-
-
-def _check_budget(plan: AgentPlan, table: Prices) -> None:
-    given = [usd for usd in (plan.budget_usd, plan.agent_budget_usd) if usd is not None]
-    if not given:
-        return
-    price = table.of(plan.model or "")
-    if price is None:
-        raise UsageError(
-            f"no price is known for the model '{plan.model}', so no budget can be kept. "
-            "Give it with --prices FILE, or leave --budget-usd and --agent-budget-usd out."
-        )
-    longest = max((len(prompts.first(text).encode()) for text in plan.directions), default=0)
-    sent = len(prompts.SYSTEM.encode()) + len(msgspec.json.encode(list(SCHEMAS))) + longest + _FRAME
-    usd = price.at_most(sent, MAX_TOKENS)
-    if usd > min(given):
-        raise UsageError(
-            f"a budget of ${min(given):g} is too small for one call of '{plan.model}', which could cost "
-            f"${usd:.2f}. Give more with --budget-usd or --agent-budget-usd."
-        )

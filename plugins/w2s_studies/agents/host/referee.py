@@ -16,7 +16,7 @@ import numpy as np
 
 from w2s_harness.contract.access import NOT_FOR_AGENTS
 from w2s_harness.contract.errors import HarnessError, PluginError, StoreError
-from w2s_harness.contract.plan import VANILLA, ZERO_SHOT, MethodSource, Plan, PlannedMethod, Value
+from w2s_harness.contract.plan import VANILLA, ZERO_SHOT, MethodSource, PlannedMethod, Value
 from w2s_harness.installed.trusted.plugins import Plugins
 from w2s_harness.jail.showing import said
 from w2s_harness.report.document import document
@@ -31,9 +31,8 @@ from w2s_harness.run.session.workshop import Workshop, workshop
 from w2s_harness.run.work.engine import Hand
 from w2s_harness.run.work.setting.preparing import prepare_settings
 from w2s_harness.students.service.client import ServiceClient, memory_share
-from w2s_studies.agents.tools.contract import Evaluation, ScriptResult
-from w2s_studies.agents.tools.scripting import FAILED, wrapped
-from w2s_studies.agents.tools.scripting import NAME as SCRIPT
+from w2s_studies.agents.tools.contract import FAILED, Evaluation, ScriptResult, wrapped
+from w2s_studies.agents.tools.contract import NAME as SCRIPT
 from w2s_studies.agents.tools.workspace import SHARED
 
 if TYPE_CHECKING:
@@ -165,23 +164,20 @@ class HostReferee:
             hidden = secret.of_store(shop.store)
             plan = replace(plan, methods=(method,), seeds=plan.seeds[:1], secret=hidden)
             shop.close_off(plan)
-            return self._one_cell(plan, shop)
-
-    def _one_cell(self, plan: Plan, shop: Workshop) -> CellResult | CellFailure:
-        """What came of the script, which is no method: it is run whatever was kept, and nothing is kept."""
-        settings, cancel = prepare_settings(plan, shop.store), self._options.cancel
-        bench = shop.bench(settings, cancel)
-        (cell,) = Cells(plan, settings, bench, Guards(shop.plugins)).real
-        assert isinstance(cell, CellRun)
-        with shop.engine(bench, 1, plan) as engine:
-            engine.run(cell.needs(), StageProgress(shop.plugins.hook))
-        threads = max(pair.threads for pair in plan.pairs)
-        memory = memory_share(1)
-        with (
-            ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client,
-            ended_by(cancel, client.kill),
-        ):
-            return replace(cell, output_lines=None).run(Hand(bench, client))
+            # a script is no method: it is run whatever was kept, and nothing is kept
+            settings, cancel = prepare_settings(plan, shop.store), self._options.cancel
+            bench = shop.bench(settings, cancel)
+            (cell,) = Cells(plan, settings, bench, Guards(shop.plugins)).real
+            assert isinstance(cell, CellRun)
+            with shop.engine(bench, 1, plan) as engine:
+                engine.run(cell.needs(), StageProgress(shop.plugins.hook))
+            threads = max(pair.threads for pair in plan.pairs)
+            memory = memory_share(1)
+            with (
+                ServiceClient("worker-facing", threads=threads, memory_bytes=memory) as client,
+                ended_by(cancel, client.kill),
+            ):
+                return replace(cell, output_lines=None).run(Hand(bench, client))
 
 
 @contextmanager

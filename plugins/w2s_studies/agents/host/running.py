@@ -207,21 +207,6 @@ class AgentRun:
         """A book of the run's."""
         return Journal(self.folder / f"{name}.jsonl")
 
-    def _desk(self, oracle: Oracle) -> Desk:
-        """What all agents share."""
-        return Desk(
-            folder=self.folder,
-            referee=self.referee,
-            oracle=oracle,
-            lineages=Lineages(self.journal("lineages")),
-            forum=Forum(self.folder, self.plan.names),
-            evaluations=self.journal("evaluations"),
-            clock=self.clock.used_s,
-            charge=self.purse.compute,
-            spent=lambda: self.purse.spent().usd,
-            max_submissions=self.plan.max_submissions,
-        )
-
     def work(self, show: Say, out: Path | None, width: int | None) -> ExitCode:
         """Agents, then the board; says what it does.
 
@@ -245,7 +230,7 @@ class AgentRun:
             if self._work_left:
                 # while agents think, no evaluation holds the store
                 with in_use(Path(plan.store)):
-                    self._agents(self._desk(oracle))
+                    self._agents(oracle)
             if not self._done.exists():
                 self._done.write_text("agents have stopped\n", encoding="ascii")
             return self._board(oracle, show, out or self.folder / "leaderboard.json", width)
@@ -257,8 +242,20 @@ class AgentRun:
 
     # -- agents -----------------------------------------------------------------------------------------
 
-    def _agents(self, desk: Desk) -> None:
+    def _agents(self, oracle: Oracle) -> None:
         """Until they have stopped for good. Raises `ModelError` where some have only paused."""
+        desk = Desk(
+            folder=self.folder,
+            referee=self.referee,
+            oracle=oracle,
+            lineages=Lineages(self.journal("lineages")),
+            forum=Forum(self.folder, self.plan.names),
+            evaluations=self.journal("evaluations"),
+            clock=self.clock.used_s,
+            charge=self.purse.compute,
+            spent=lambda: self.purse.spent().usd,
+            max_submissions=self.plan.max_submissions,
+        )
         turns, told = Turns(self.plan.names, self.stop), _Told(self.journal("evaluations"), self.say)
         crew = Crew(
             self.plan.names, lambda name: self._agent(name, desk, turns), turns.leave, told,
@@ -268,7 +265,8 @@ class AgentRun:
         for name, because in sorted(crew.ended.items()):
             self.say(f"{name} ended: {because}")
         for name, bad in sorted(crew.failures.items()):
-            self.say(f"{name} broke off: {_named(bad)}")
+            said = str(bad) if isinstance(bad, HarnessError) else f"{type(bad).__name__}: {bad}"
+            self.say(f"{name} broke off: {said}")
         if unusable := crew.unusable():
             raise unusable
         if self.model is not None:
@@ -325,10 +323,6 @@ class _Told:
             score = visible(line.get("error") or "") or f"feedback PGR {_two(line.get('pgr'))}"
             self._say(f"  {line['n']:3d}  {line['who']:9s} {line['label']}: {score}")
         self._n = len(lines)
-
-
-def _named(bad: Exception) -> str:
-    return str(bad) if isinstance(bad, HarnessError) else f"{type(bad).__name__}: {bad}"
 
 
 def _two(value: float | None) -> str:

@@ -142,7 +142,8 @@ class Conversation:
 
     def _reply(self, line: Mapping[str, Any]) -> None:
         self.asked = None
-        content = [block for block in line["content"] if _is_worth(block)]
+        # the Messages format refuses texts of blanks
+        content = [b for b in line["content"] if b["type"] != "text" or b["text"].strip()]
         if line["purpose"] == "summary":
             texts = [b["text"] for b in content if b["type"] == "text" and line["stop_reason"] != "refusal"]
             self.summary = "\n".join(texts) or prompts.NO_SUMMARY
@@ -196,7 +197,8 @@ class Conversation:
                     block["content"] = prompts.DROPPED.format(size=len(block["content"]))
 
     def _compacted(self, line: Mapping[str, Any]) -> None:
-        texts = [self._opening, prompts.summarised(line["summary"]), prompts.notebook(line["notebook"])]
+        summary = prompts.SUMMARISED.format(summary=line["summary"])
+        texts = [self._opening, summary, prompts.notebook(line["notebook"])]
         opening = {"role": "user", "content": [{"type": "text", "text": text} for text in texts]}
         self.messages = [opening, *self.messages[line["keep"] :]]
         self.summary, self.overflown = None, False
@@ -223,8 +225,3 @@ class Conversation:
     def _count(self, kind: str) -> None:
         self.streak = self.streak + 1 if kind and kind == self.streak_of else int(bool(kind))
         self.streak_of = kind
-
-
-def _is_worth(block: Block) -> bool:
-    """The Messages format refuses texts of blanks."""
-    return block["type"] != "text" or bool(block["text"].strip())

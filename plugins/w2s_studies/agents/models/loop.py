@@ -323,7 +323,8 @@ class LanguageAgent:
         left_s = self._left_s()
         if not any(left_s <= mark < self.talk.told_s for mark in TOLD_S):
             return False
-        self.talk.add({"kind": "said", "text": prompts.time_left(left_s), "left_s": left_s})
+        text = prompts.TIME_LEFT.format(minutes=max(1, round(left_s / 60)))
+        self.talk.add({"kind": "said", "text": text, "left_s": left_s})
         return True
 
     def _turn(self) -> None:

@@ -267,17 +267,10 @@ class _PluginModel:
         self.name, self.context_tokens = name, context_tokens
         self._plugin, self._model = plugin, model
 
-    def reply(
-        self,
-        *,
-        system: str,
-        messages: Sequence[Message],
-        tools: Sequence[Mapping[str, Any]],
-        max_tokens: int,
-    ) -> Reply:
+    def reply(self, **request: Any) -> Reply:
         """See `studies.AgentModel`. Raises `PluginError` beside what that names."""
         try:
-            reply = self._model.reply(system=system, messages=messages, tools=tools, max_tokens=max_tokens)
+            reply = self._model.reply(**request)
         except HarnessError:
             raise
         except Exception as bad:

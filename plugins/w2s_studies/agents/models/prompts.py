@@ -77,6 +77,8 @@ NO_SUMMARY = "(no summary could be made of the older part; see notebook.md and y
 DROPPED = "[dropped to save room: {size} characters. Call the tool again if you need it.]"
 BEGIN = "You start in an empty workspace."
 RESULT_CUT = "\n[the rest, {size} characters, was cut off]"
+SUMMARISED = "The older part of this conversation, summed up:\n{summary}"
+TIME_LEFT = "About {minutes} minutes are left. Hand in what is worth it."
 NO_NOTEBOOK = "There is no notebook.md in your workspace yet. Write what you must not forget into it."
 CUT_CALL = (
     "This call was not run: your reply reached its limit of {limit} tokens in the middle of it. "
@@ -108,13 +110,3 @@ def first(direction: str) -> str:
 def notebook(text: str) -> str:
     """The notebook as it is shown again; empty for none."""
     return f"{NOTEBOOK} as it stands:\n{text}" if text else NO_NOTEBOOK
-
-
-def summarised(summary: str) -> str:
-    """What stands for the older part of a conversation."""
-    return f"The older part of this conversation, summed up:\n{summary}"
-
-
-def time_left(seconds: float) -> str:
-    """A note on the time."""
-    return f"About {max(1, round(seconds / 60))} minutes are left. Hand in what is worth it."

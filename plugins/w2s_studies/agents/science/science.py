@@ -44,16 +44,13 @@ def ask_missing_families(folder: Path, model: AgentModel, purse: Purse) -> None:
         if lineage in told or lineage in said:
             continue
         try:
-            family = _asked(_source(folder, line), line["who"], model, purse)
+            (file,) = (folder / "evaluations" / f"{line['n']:04d}").glob("*.py")
+            source = file.read_text(encoding="utf-8")[:_CHARACTERS]
+            family = _asked(source, line["who"], model, purse)
         except (BudgetReachedError, ModelError):
             return
         journal.append({"lineage": lineage, "who": line["who"], "n": line["n"], "family": family})
         told[lineage] = family
-
-
-def _source(folder: Path, line: dict[str, Any]) -> str:
-    (file,) = (folder / "evaluations" / f"{line['n']:04d}").glob("*.py")
-    return file.read_text(encoding="utf-8")[:_CHARACTERS]
 
 
 def _asked(source: str, who: str, model: AgentModel, purse: Purse) -> str:

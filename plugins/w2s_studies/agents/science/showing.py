@@ -129,7 +129,14 @@ def draw(folders: Sequence[Path], into: Path) -> list[Path]:
             panels = figure.subplots(2, 2)
             for run, colour in zip(runs, _COLOURS, strict=False):
                 _draw_run(panels, run, colour)
-            _name_axes(panels)
+            for axes, x, y in (
+                (panels[0][0], "agent-hours", "best PGR on feedback"),
+                (panels[0][1], "US dollars", "best PGR on feedback"),
+                (panels[1][0], "agent-hours", "entropy of families (bits)"),
+                (panels[1][1], "agent-hours", "lines of code"),
+            ):
+                axes.set_xlabel(x)
+                axes.set_ylabel(y)
             figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
             for kind in FORMATS:
                 path = into / f"search.{kind}"
@@ -154,17 +161,6 @@ def _draw_run(panels: Any, run: dict[str, Any], colour: str) -> None:
     )
     length = run["complexity"]
     panels[1][1].scatter([p["agent_hours"] for p in length], [p["lines"] for p in length], s=6, color=colour)
-
-
-def _name_axes(panels: Any) -> None:
-    for axes, x, y in (
-        (panels[0][0], "agent-hours", "best PGR on feedback"),
-        (panels[0][1], "US dollars", "best PGR on feedback"),
-        (panels[1][0], "agent-hours", "entropy of families (bits)"),
-        (panels[1][1], "agent-hours", "lines of code"),
-    ):
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
 
 
 def _shown(found: Any, lines: Sequence[str], as_json: bool) -> str:

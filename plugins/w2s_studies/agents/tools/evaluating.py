@@ -18,8 +18,7 @@ from w2s_harness.installed.parsed.normal_form import Runs, alike, normal_form, r
 from w2s_harness.installed.parsed.syntax import code_lines
 from w2s_harness.scoring.metered.oracle import Answer, Oracle, OracleError
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.tools.contract import Evaluation, Referee, ToolResult
-from w2s_studies.agents.tools.scripting import capped
+from w2s_studies.agents.tools.contract import Evaluation, Referee, ToolResult, capped
 from w2s_studies.agents.tools.workspace import Forum
 
 ALIKE = 0.95

@@ -11,9 +11,8 @@ from w2s_harness.contract.errors import HarnessError
 from w2s_harness.installed.parsed.syntax import code_lines
 from w2s_harness.scoring.metered.oracle import OracleError
 from w2s_studies.agents.books.journal import Journal
-from w2s_studies.agents.tools.contract import FAMILIES, ToolResult
+from w2s_studies.agents.tools.contract import FAMILIES, ToolResult, capped
 from w2s_studies.agents.tools.evaluating import Desk, RefusedError, Wish, evaluate, parameters, plain_name
-from w2s_studies.agents.tools.scripting import capped
 from w2s_studies.agents.tools.workspace import KINDS, SHARED, ForumError, Workspace, WorkspaceError, one_line
 
 _TEXT = {"type": "string"}
@@ -183,8 +182,8 @@ class AgentTools:
 
     def _list_files(self, call: str) -> ToolResult:
         entries = self._workspace.files()
-        text = "\n".join(f"{e.size:8d}  {e.path}" for e in entries) or "the workspace is empty"
-        return ToolResult(text, facts={"files": [e.path for e in entries]})
+        text = "\n".join(f"{size:8d}  {path}" for path, size in entries.items()) or "the workspace is empty"
+        return ToolResult(text, facts={"files": list(entries)})
 
     def _read_file(self, path: str, call: str, from_line: int = 1) -> ToolResult:
         lines = self._opened(path, call).splitlines(keepends=True)
@@ -192,7 +191,11 @@ class AgentTools:
             raise RefusedError(f"read_file, from_line: {path} has {len(lines)} lines")
         text = "".join(lines[from_line - 1 :])
         if len(text) > _READ_CHARACTERS:
-            text = _part(text, from_line)
+            # whole lines where it can be, and where to go on
+            end = text.rfind("\n", 0, _READ_CHARACTERS) + 1 or _READ_CHARACTERS
+            following = from_line + len(text[:end].splitlines())
+            rest = len(text) - end
+            text = f"{text[:end]}\n... {rest} characters more; go on with from_line {following}"
         return ToolResult(text)
 
     def _write_file(self, path: str, text: str, call: str) -> ToolResult:
@@ -288,14 +291,6 @@ class AgentTools:
         ]
         rows += [f"handed in {h['n']}: {h['label']} by {h['who']}: {h['title']}" for h in handed]
         return ToolResult("\n".join(rows) or "nothing yet", facts={"told": best, "handed_in": handed})
-
-
-def _part(text: str, from_line: int) -> str:
-    """The beginning of a long text, whole lines where it can be, and where to go on."""
-    end = text.rfind("\n", 0, _READ_CHARACTERS) + 1 or _READ_CHARACTERS
-    rest = text[end:]
-    following = from_line + len(text[:end].splitlines())
-    return f"{text[:end]}\n... {len(rest)} characters more; go on with from_line {following}"
 
 
 def _digest(text: str) -> str:

@@ -9,7 +9,6 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,15 +30,6 @@ class WorkspaceError(Exception):
     """What an agent asked for cannot be; one sentence that it is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceFile:
-    """A file in a workspace."""
-
-    path: str
-    size: int
-    """Bytes."""
-
-
 class Workspace:
     """Files of one agent. Every part of a path is opened by itself and never through a link.
 
@@ -51,16 +41,16 @@ class Workspace:
         self.root = root
         (root / SHARED).mkdir(parents=True, exist_ok=True)
 
-    def files(self) -> list[WorkspaceFile]:
-        """Every plain file, by path."""
-        found = []
+    def files(self) -> dict[str, int]:
+        """The bytes of every plain file, by path."""
+        found = {}
         for folder, names, files in os.walk(self.root, followlinks=False):
             names[:] = [name for name in names if not name.startswith(".")]
             for path in (Path(folder) / name for name in files if not name.startswith(".")):
                 facts = path.lstat()
                 if stat.S_ISREG(facts.st_mode):
-                    found.append(WorkspaceFile(path.relative_to(self.root).as_posix(), facts.st_size))
-        return sorted(found, key=lambda entry: entry.path)
+                    found[path.relative_to(self.root).as_posix()] = facts.st_size
+        return dict(sorted(found.items()))
 
     def read(self, path: str) -> str:
         """A file's text."""
@@ -77,7 +67,9 @@ class Workspace:
 
     def write(self, path: str, text: str) -> None:
         """Make or replace a file."""
-        *folders, name = self._writable(path)
+        *folders, name = _parts(path)
+        if [*folders, name][0] == SHARED:
+            raise WorkspaceError(f"{path}: {SHARED}/ is read only; share_finding and submit put things there")
         try:
             body = text.encode("utf-8")
         except UnicodeEncodeError:
@@ -101,15 +93,10 @@ class Workspace:
         """The one way in which a path is spelled: `./shared//a.md` is `shared/a.md`."""
         return "/".join(_parts(path))
 
-    def _writable(self, path: str) -> list[str]:
-        parts = _parts(path)
-        if parts[0] == SHARED:
-            raise WorkspaceError(f"{path}: {SHARED}/ is read only; share_finding and submit put things there")
-        return parts
-
     def _check_room(self, path: str, size: int) -> None:
-        own = [e for e in self.files() if not e.path.startswith(f"{SHARED}/") and e.path != path]
-        if len(own) >= FILES or sum(e.size for e in own) + size > TOTAL_BYTES:
+        found = self.files().items()
+        own = [n for name, n in found if not name.startswith(f"{SHARED}/") and name != path]
+        if len(own) >= FILES or sum(own) + size > TOTAL_BYTES:
             raise WorkspaceError(
                 f"{path}: a workspace holds at most {FILES} files and {TOTAL_BYTES // 2**20} MiB"
             )

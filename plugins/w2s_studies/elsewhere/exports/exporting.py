@@ -45,7 +45,12 @@ def export_rows(
         raise UsageError(f"--out {out}: there is something already. Name a new folder.")
     with workshop(store, plugins, say, isolation="best") as shop:
         plan = shop.plan(selection)
-        _refuse_private(plan, texts)
+        for task in plan.tasks:
+            if task.exposure == "private" and not texts:
+                raise UsageError(
+                    f"the labels of the task '{task.id}' are private, and its texts may be. Give --texts to "
+                    "write them all the same, or leave the task out."
+                )
         settings = prepare_settings(plan, shop.store)
         bench = shop.bench(settings, Event())
         with shop.engine(bench, slot_count(slots), plan) as engine:
@@ -53,15 +58,6 @@ def export_rows(
             engine.run(teachers, StageProgress(plugins.hook))
         shop.store.sync()
         return [_write(setting, plan, bench, out) for setting in settings]
-
-
-def _refuse_private(plan: Plan, texts: bool) -> None:
-    for task in plan.tasks:
-        if task.exposure == "private" and not texts:
-            raise UsageError(
-                f"the labels of the task '{task.id}' are private, and its texts may be. Give --texts to "
-                "write them all the same, or leave the task out."
-            )
 
 
 def _write(setting: Setting, plan: Plan, bench: Bench, out: Path) -> Path:
