@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-from w2s_harness.report.document.document import Leaderboard, Row, Setting
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord
 from w2s_harness.report.notation import ranks, share, signed, span
 from w2s_harness.scoring.comparisons.compare import Difference, holm
 from w2s_harness.scoring.comparisons.imported import accuracy_test
@@ -75,7 +75,7 @@ def _baselines(board: Leaderboard) -> list[str]:
     return ["## Weak and ceiling", "", *_table(head, rows())]
 
 
-def _setting(board: Leaderboard, setting: Setting) -> list[str]:
+def _setting(board: Leaderboard, setting: SettingRecord) -> list[str]:
     found = {row.method: row for row in board.rows if row.task == setting.task}
     return [
         f"## {setting.task.capitalize()}",

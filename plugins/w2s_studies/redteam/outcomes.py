@@ -13,7 +13,7 @@ from msgspec import UNSET
 from w2s_harness.contract.plan import VANILLA
 from w2s_harness.contract.studies import Attack
 from w2s_harness.contract.types import Exposure
-from w2s_harness.report.document.document import Leaderboard, Row, Setting, largest
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord, largest
 from w2s_harness.report.document.records import VerdictRecord
 from w2s_harness.report.sentences import claims
 from w2s_harness.scoring.points import counted
@@ -211,7 +211,7 @@ def _gain(row: Row, board: Leaderboard) -> tuple[float, float] | None:
     return estimate(blocks), spread(blocks).se
 
 
-def _outcomes(row: Row, setting: Setting) -> list[list[float]] | None:
+def _outcomes(row: Row, setting: SettingRecord) -> list[list[float]] | None:
     kept = []
     for seed in row.transfer.per_seed:
         if seed.outcomes is UNSET:

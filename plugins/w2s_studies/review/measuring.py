@@ -142,7 +142,7 @@ class Counterfactual:
 class Place:
     """A method on one task and pair."""
 
-    setting: document.Setting
+    setting: document.SettingRecord
     row: Row
     vanilla: Row | None
     ablations: Sequence[Ablation] = ()

@@ -11,7 +11,7 @@ from w2s_harness.report.document.document import (
     Row,
     SeedAccuracy,
     SeedTransfer,
-    Setting,
+    SettingRecord,
     SubsetBaseline,
     SubsetScore,
     Transfer,
@@ -55,7 +55,7 @@ def own(echo, decoy, verdict):
 
 
 def setting(task, weak, ceiling, gap_ci, reason=None):
-    return Setting(
+    return SettingRecord(
         task=task,
         pair="tiny",
         mode="probe",

@@ -49,7 +49,7 @@ def test_every_field_is_described():
 
 FIXED = {
     "Leaderboard": "schema harness plan settings rows controls claims timing machine",
-    "Setting": "task pair mode solver n_test weak ceiling weak_label_acc gap gap_ci",
+    "SettingRecord": "task pair mode solver n_test weak ceiling weak_label_acc gap gap_ci",
     "Row": "method task pair status track rank pgr pgr_ci pgr_ci_pool pgr_sem reason transfer access "
     "attempts isolation verdicts compute source",
     "Baseline": "mean per_seed",

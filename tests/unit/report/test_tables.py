@@ -55,7 +55,7 @@ def test_no_column_of_a_table_or_of_csv_is_declared_twice(board):
 def test_every_column_of_csv_begins_at_a_field_of_the_document():
     paths = [path for column in COLUMNS for path in column.csv.values() if isinstance(path, str)]
     known = {"Row": [p for p in paths if not p.startswith("setting.")]}
-    known["Setting"] = [p.removeprefix("setting.") for p in paths if p.startswith("setting.")]
+    known["SettingRecord"] = [p.removeprefix("setting.") for p in paths if p.startswith("setting.")]
     for name, those in known.items():
         assert {path.split(".")[0] for path in those} <= set(descriptions()[name])
 

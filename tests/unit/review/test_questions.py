@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from w2s_harness.contract.plan import MethodSource, PlannedMethod
-from w2s_harness.report.document.document import Row, Setting
+from w2s_harness.report.document.document import Row, SettingRecord
 from w2s_studies.review.measuring import Ablation, Counterfactual, Evidence, Nearest, Overlap, Place, Subset
 from w2s_studies.review.questions import questions
 from w2s_studies.review.treatment import Treatment
@@ -35,7 +35,7 @@ SETTING = msgspec.convert(
         "data_digest": "cd" * 32, "n_cut": 0, "subsets": {}, "clusters": [0, 1, 2, 3], "min_gap": 0.02,
         "models": {}, "baseline_seeds": [0],
     },
-    Setting,
+    SettingRecord,
 )  # fmt: skip
 TREATED = Treatment(
     rows=100, weak_acc=0.7, dropped=0.0, dropped_wrong=None, kept_wrong=0.3, unused=0.0, reweighted=0.0,

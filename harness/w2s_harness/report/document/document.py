@@ -73,7 +73,7 @@ class SubsetBaseline(BoardPart, frozen=True, kw_only=True):
     """Ceiling on it, mean over baseline seeds."""
 
 
-class Setting(BoardPart, frozen=True, kw_only=True):
+class SettingRecord(BoardPart, frozen=True, kw_only=True):
     """One task on one pair: what all its methods share."""
 
     task: str
@@ -323,7 +323,7 @@ class Leaderboard(BoardPart, frozen=True, kw_only=True):
     """The software."""
     plan: dict[str, Any]
     """The plan: tasks, pairs, methods, seeds, limits, with every setting that decides a number."""
-    settings: list[Setting]
+    settings: list[SettingRecord]
     """One per task and pair."""
     rows: list[Row]
     """One per method, task and pair."""
@@ -366,7 +366,7 @@ def label(row: Row) -> str:
     return label_of(row.method, row.parameters)
 
 
-def largest(setting: Setting) -> list[float] | None:
+def largest(setting: SettingRecord) -> list[float] | None:
     """The largest vote share of each holdout row of a judged setting; None where rows have labels."""
     return None if isinstance(setting.judged, UnsetType) else setting.judged.largest
 

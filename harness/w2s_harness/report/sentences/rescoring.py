@@ -17,7 +17,7 @@ from w2s_harness.report.document.document import (
     Row,
     SeedAccuracy,
     SeedTransfer,
-    Setting,
+    SettingRecord,
     label,
     largest,
 )
@@ -92,14 +92,16 @@ def with_best(document: Leaderboard) -> Leaderboard:
     return msgspec.structs.replace(document, rows=made)
 
 
-def _baselines(setting: Setting) -> WeakAndCeiling | None:
+def _baselines(setting: SettingRecord) -> WeakAndCeiling | None:
     weak, top = _outcomes(setting, setting.weak.per_seed), _outcomes(setting, setting.ceiling.per_seed)
     if weak is None or top is None:
         return None
     return baselines([s.seed for s in setting.weak.per_seed], weak, top, np.asarray(setting.clusters))
 
 
-def _outcomes(setting: Setting, lines: Sequence[SeedAccuracy] | Sequence[SeedTransfer]) -> Floats | None:
+def _outcomes(
+    setting: SettingRecord, lines: Sequence[SeedAccuracy] | Sequence[SeedTransfer]
+) -> Floats | None:
     """(S, n_test) outcomes; None where a seed has none."""
     if setting.clusters is None or not lines or any(s.outcomes is UNSET for s in lines):
         return None
@@ -142,7 +144,7 @@ def check(board: Leaderboard, name: str) -> int:
 
 def _claims(board: Leaderboard) -> Iterator[tuple[_Checked, float, float]]:
     """(where, what stands there, what it follows to be) of every number that can be checked."""
-    settings: dict[tuple[str, str], Setting] = {}
+    settings: dict[tuple[str, str], SettingRecord] = {}
     for i, setting in enumerate(board.settings):
         settings[setting.task, setting.pair] = setting
         at, named = f"$.settings[{i}]", f"{setting.task} on {setting.pair}"
@@ -163,7 +165,7 @@ def _claims(board: Leaderboard) -> Iterator[tuple[_Checked, float, float]]:
         yield from _row(at, named, row, known)
 
 
-def _row(at: str, named: str, row: Row, setting: Setting) -> Iterator[tuple[_Checked, float, float]]:
+def _row(at: str, named: str, row: Row, setting: SettingRecord) -> Iterator[tuple[_Checked, float, float]]:
     weak, ceiling = setting.weak.mean, setting.ceiling.mean
     if row.baselines is not None:
         weak, ceiling = row.baselines.weak, row.baselines.ceiling
@@ -180,7 +182,7 @@ def _row(at: str, named: str, row: Row, setting: Setting) -> Iterator[tuple[_Che
 
 
 def _accuracies(
-    here: _Checked, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: Setting
+    here: _Checked, seeds: Sequence[SeedAccuracy | SeedTransfer], mean: float | None, setting: SettingRecord
 ) -> Iterator[tuple[_Checked, float, float]]:
     for i, seed in enumerate(seeds):
         if seed.accuracy is not None and isinstance(seed.outcomes, str):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from w2s_harness.contract.plan import VANILLA
-from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord, label
 from w2s_harness.report.document.records import BestOf, Claim, Judged
 from w2s_harness.report.notation import ELSEWHERE, NOT_ISOLATED, counted, printable, share
 from w2s_harness.report.sentences.claims import VANILLA_STAR, ZERO_SHOT_STAR, by_reason, listed
@@ -61,7 +61,7 @@ def stars(table: SettingTable) -> list[str]:
     return [printable(part) for part in parts]
 
 
-def _cut(setting: Setting) -> Iterator[str]:
+def _cut(setting: SettingRecord) -> Iterator[str]:
     """Which model's texts were cut to how many tokens; nothing where none was."""
     for role, model in setting.models.items():
         if model.n_cut:
@@ -85,7 +85,7 @@ def explained_columns(tables: Sequence[SettingTable], rows: Sequence[Row]) -> li
     return [*found, *_trained(settings), *legend(COLUMNS, tables, shown)]
 
 
-def _trained(settings: Sequence[Setting]) -> Iterator[str]:
+def _trained(settings: Sequence[SettingRecord]) -> Iterator[str]:
     """What stands beside the ceiling."""
     hypers = [setting.hyper for setting in settings]
     if any(hyper.C is not None for hyper in hypers):

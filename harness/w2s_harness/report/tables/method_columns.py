@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from w2s_harness.contract.plan import VANILLA, ZERO_SHOT
-from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord, label
 from w2s_harness.report.notation import (
     MISSING,
     access,
@@ -59,7 +59,7 @@ Rows = Sequence[Row]
 class SettingTable:
     """One setting as every format shows it."""
 
-    setting: Setting
+    setting: SettingRecord
     gap: str | None
     """Why there is no gap, or None where there is one."""
     above: list[Row]
@@ -120,7 +120,7 @@ def outcome(row: Row) -> tuple[str, str]:
     return printable(label(row)), printable(f"{row.status}: {row.reason}")
 
 
-def _missing_gap(setting: Setting) -> str | None:
+def _missing_gap(setting: SettingRecord) -> str | None:
     unclear = setting.gap_ci is not None and setting.gap_ci[0] <= 0
     if setting.gap is not None and setting.gap >= setting.min_gap and setting.gap > 0 and not unclear:
         return None

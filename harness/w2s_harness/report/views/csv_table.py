@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from w2s_harness.report.document.document import Leaderboard, Row, Setting
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord
 from w2s_harness.report.notation import printable
 from w2s_harness.report.tables.column import Value
 from w2s_harness.report.tables.method_columns import COLUMNS, setting_tables
@@ -40,7 +40,7 @@ def cell(value: Value) -> str | int | float:
     return f"'{text}" if value.startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
-def _value(reader: str | Callable[[Row], Value], setting: Setting, row: Row) -> Value:
+def _value(reader: str | Callable[[Row], Value], setting: SettingRecord, row: Row) -> Value:
     """What stands at a path such as `own.echo.accuracy`; None from where it does not go on."""
     if callable(reader):
         return reader(row)

@@ -15,7 +15,7 @@ from typing import Any
 from w2s_harness.contract.errors import UsageError
 from w2s_harness.data import destination
 from w2s_harness.data.disk import write_errors
-from w2s_harness.report.document.document import Leaderboard, Row, Setting, label
+from w2s_harness.report.document.document import Leaderboard, Row, SettingRecord, label
 from w2s_harness.report.notation import printable
 from w2s_harness.report.tables.method_columns import SettingTable, setting_tables
 
@@ -185,7 +185,7 @@ def _regularisation(tables: Sequence[SettingTable]) -> list[tuple[str, Any]]:
     return [("regularisation", figure)]
 
 
-def _path(setting: Setting) -> list[tuple[float, float]]:
+def _path(setting: SettingRecord) -> list[tuple[float, float]]:
     """(C, accuracy) of vanilla, by C."""
     star = setting.vanilla_star.get("exact")
     points = [] if star is None else star.points

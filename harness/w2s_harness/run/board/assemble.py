@@ -133,14 +133,14 @@ def _tallies(
 
 def _setting(
     reference: rowing.Reference, found: RunResults, tallies: Sequence[rowing.Tally], beside: Beside
-) -> document.Setting:
+) -> document.SettingRecord:
     setting, plan = reference.setting, found.plan
     baseline = found.shared[setting.id]
     weak, ceiling = reference.accuracies()
     gap_ci = interval.gap_interval(reference.base)
     is_open = setting.task.exposure != "private"
     seeds = list(plan.baseline_seeds)
-    return document.Setting(
+    return document.SettingRecord(
         task=setting.task.id,
         pair=setting.pair.name,
         mode=setting.pair.mode,

@@ -153,11 +153,11 @@ def _reference(setting: ImportedSetting) -> _Reference:
     return _Reference(setting, floor, top, none, under(top - floor, MIN_GAP))
 
 
-def _setting(reference: _Reference) -> document.Setting:
+def _setting(reference: _Reference) -> document.SettingRecord:
     setting = reference.setting
     vanilla = [list(row.transfer.values()) for row in setting.rows if row.method == setting.reference]
     spread = statistics.stdev(vanilla[0]) if vanilla and len(vanilla[0]) > 1 else 0.0
-    return document.Setting(
+    return document.SettingRecord(
         task=setting.task,
         pair=setting.pair,
         mode="finetune",
