@@ -80,14 +80,11 @@ def _text(found: Removable, is_done: bool) -> str:
         *([_count(len(found.leftovers), "leftover")] if found.leftovers else []),
     ]
     verb = "removed" if is_done else "would remove"
-    lines.append(f"{verb}: {', '.join(parts)}; {_bytes(found.size)} {'freed' if is_done else 'to free'}")
+    size = f"{found.size / 2**20:.1f} MiB" if found.size >= 2**20 else f"{found.size / 2**10:.1f} KiB"
+    lines.append(f"{verb}: {', '.join(parts)}; {size} {'freed' if is_done else 'to free'}")
     lines.append(f"{_count(found.left, 'run')} and what they use {'stayed' if is_done else 'stay'}")
     return "\n".join(lines if is_done else [*lines, "nothing was removed: --yes removes it"])
 
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _bytes(n: int) -> str:
-    return f"{n / 2**20:.1f} MiB" if n >= 2**20 else f"{n / 2**10:.1f} KiB"

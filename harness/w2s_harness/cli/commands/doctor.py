@@ -29,21 +29,16 @@ def command(as_json: bool, policy: bool) -> int:
     found = probe()
     rules = printed(Order(scratch="its scratch folder", mode="best"), base()) if policy else ""
     if as_json:
-        click.echo(
-            json.dumps(_document(found) | ({"policy": rules.splitlines()} if policy else {}), indent=2)
-        )
+        facts = {
+            "system": found.system,
+            "user": found.user,
+            "level": found.level,
+            "layers": [{"name": x.name, "is_on": x.is_on, "why": x.why} for x in found.layers],
+        }
+        click.echo(json.dumps(facts | ({"policy": rules.splitlines()} if policy else {}), indent=2))
     else:
         click.echo(_text(found) + (f"\n\n{rules}" if policy else ""))
     return 0
-
-
-def _document(found: Machine) -> dict[str, object]:
-    return {
-        "system": found.system,
-        "user": found.user,
-        "level": found.level,
-        "layers": [{"name": x.name, "is_on": x.is_on, "why": x.why} for x in found.layers],
-    }
 
 
 def _text(found: Machine) -> str:

@@ -56,15 +56,10 @@ def _found(name: str, store: Path) -> dict[str, Any]:
     elif separator or name.count("/") >= 3:
         return _cell(store, before or "last", after)
     base = re.split(r"[:\[]", name)[0]
-    return _installed(base) or _run(store, name)
+    return next((_entry(e) for e in _entries() if e.name == base), None) or _run(store, name)
 
 
 # -- a thing, installed or in a file; no code of a method is run ------------------------------------------
-
-
-def _installed(name: str) -> dict[str, Any] | None:
-    """What is known of an installed thing; None where nothing is called so."""
-    return next((_entry(entry) for entry in _entries() if entry.name == name), None)
 
 
 def _entries() -> list[Entry]:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from w2s_harness.contract.errors import DataError, UsageError, nearest
-from w2s_harness.data.disk import read_bytes, shown, text_of
-from w2s_harness.data.reading.quoting import quoted
+from w2s_harness.data.disk import quoted, read_bytes, shown, text_of
 
 _At = Callable[..., str]
 """`file:line` of a key, or of one in the mapping under it."""

@@ -9,7 +9,7 @@ from typing import Any
 from w2s_harness.contract.errors import DataError
 from w2s_harness.contract.kinds import KINDS, Kind
 from w2s_harness.contract.types import Example, Split
-from w2s_harness.data.reading.quoting import described, hint
+from w2s_harness.data.disk import described, hint
 
 GROUP_COLUMNS = ("group", "question_id")
 """Columns that say which question a row belongs to, where a file has one; the first found counts."""

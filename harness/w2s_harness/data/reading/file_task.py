@@ -14,9 +14,8 @@ from typing import Any, TypeVar, get_args
 from w2s_harness.contract.errors import DataError, UsageError
 from w2s_harness.contract.kinds import KINDS, kind_of
 from w2s_harness.contract.types import SPLITS, Example, Exposure, Split, Task, TaskKind
-from w2s_harness.data.disk import absence, open_regular, shown
+from w2s_harness.data.disk import absence, described, hint, open_regular, quoted, shown
 from w2s_harness.data.reading.columns import VOTERS, VOTES, Columns, judged_kind, kind_of_columns
-from w2s_harness.data.reading.quoting import described, hint, quoted
 from w2s_harness.data.reading.strict_json import first_row, no_row, read_numbered
 from w2s_harness.data.reading.yaml_file import Document, read_yaml
 

@@ -16,8 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.data.disk import HEAD, check_head, decoded, open_regular, shown
-from w2s_harness.data.reading.quoting import quoted
+from w2s_harness.data.disk import HEAD, check_head, decoded, open_regular, quoted, shown
 
 T = TypeVar("T")
 MAX_LINE = 16 * 2**20

@@ -12,8 +12,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from w2s_harness.contract.errors import DataError
-from w2s_harness.data.disk import open_regular, shown, text_of
-from w2s_harness.data.reading.quoting import quoted
+from w2s_harness.data.disk import open_regular, quoted, shown, text_of
 
 MAX_BYTES = 2**16
 """A longer file is refused."""

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from w2s_harness.contract.errors import DataError, HarnessError, TaskError, UsageError
 from w2s_harness.contract.kinds import KINDS, RESPONSES, kind_of_row
 from w2s_harness.contract.types import SPLITS, Example, Split, Task
+from w2s_harness.data.disk import described, hint, quoted
 from w2s_harness.data.reading.file_task import FileTask
-from w2s_harness.data.reading.quoting import described, hint, quoted
 from w2s_harness.data.rows.gold import label_of
 
 MOST_ROWS = 10_000_000

@@ -162,7 +162,8 @@ def _redirections(info: Path, root: Path) -> tuple[list[Path], list[Path], set[s
         lines = pth_lines(info.parent / name) or []
         finders = [found[1] for line in lines if (found := FINDER.fullmatch(line))]
         tables = [mapping(info.parent / f"{finder}.py") for finder in finders]
-        if finders and all(table is not None for table in tables) and not _has_other_code(lines):
+        has_other_code = any(executes(line) and not FINDER.fullmatch(line) for line in lines)
+        if finders and all(table is not None for table in tables) and not has_other_code:
             hooks |= {name, *(f"{finder}.py" for finder in finders)}
             mapped += [top for table in tables for top in _mapped(table or {}, root)]
         for line in lines:
@@ -170,10 +171,6 @@ def _redirections(info: Path, root: Path) -> tuple[list[Path], list[Path], set[s
             if not FINDER.fullmatch(line) and _is_source(folder, root) and folder.is_dir():
                 folders.append(folder)
     return list(dict.fromkeys(folders)), list(dict.fromkeys(mapped)), hooks
-
-
-def _has_other_code(lines: list[str]) -> bool:
-    return any(executes(line) and not FINDER.fullmatch(line) for line in lines)
 
 
 def _mapped(table: dict[str, str], root: Path) -> Iterator[Path]:

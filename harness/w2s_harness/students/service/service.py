@@ -44,7 +44,8 @@ class Service:
     def answer(self, message: control.ToService) -> control.FromService:
         """The answer to one message; what the user can mend is answered with `Failed`."""
         try:
-            self._check_role(message)
+            if isinstance(message, _BASELINE_ONLY if self._role == "worker-facing" else _CELL_ONLY):
+                raise WorkerError(f"a {self._role} service does not take {type(message).__name__}")
             return self._cell(message) if isinstance(message, _CELL_ONLY) else self._work(message)
         except HarnessError as bad:
             return control.Unserved(_name(bad), str(bad))
@@ -55,11 +56,6 @@ class Service:
         """The model that a message is about."""
         own: Model | None = getattr(message, "model", None)
         return own or (None if self._session is None else self._session.model)
-
-    def _check_role(self, message: control.ToService) -> None:
-        forbidden = _BASELINE_ONLY if self._role == "worker-facing" else _CELL_ONLY
-        if isinstance(message, forbidden):
-            raise WorkerError(f"a {self._role} service does not take {type(message).__name__}")
 
     def _work(self, message: control.ToService) -> control.FromService:
         match message:

@@ -145,7 +145,7 @@ class CellSession:
             case wire.Fit():
                 return self._fit(request)
             case wire.Predict():
-                return self._predict(request)
+                return _values(sigmoid(self._logits(request)))
             case wire.Losses():
                 return self._losses(request)
             case wire.ZeroShotMargins():
@@ -235,9 +235,6 @@ class CellSession:
         )  # fmt: skip
         steps = steps_of(len(given.rows), job.epochs, self._order.finetune.batch)
         return FittedHandle(TunedHandle(state, trainer, self._kind), steps, met=met)
-
-    def _predict(self, request: wire.Predict) -> wire.Reply:
-        return _values(sigmoid(self._logits(request)))
 
     def _losses(self, request: wire.Losses) -> wire.Reply:
         n = len(requests.rows(request.rows, self._rungs[0].splits, self._kind))
