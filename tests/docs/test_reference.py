@@ -185,3 +185,11 @@ def test_the_field_script_notices_a_change(tmp_path: Path) -> None:
     assert subprocess.run([*command, "--check"], capture_output=True, check=False).returncode == 1
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert page.read_text(encoding="utf-8") == text
+
+
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:w2s_studies|data|jail|run)/[a-z_/]+\.py)`", text))
+    homes = (ROOT / "harness" / "w2s_harness", ROOT / "plugins")
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not any((home / name).is_file() for home in homes)] == []
